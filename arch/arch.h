@@ -1,0 +1,121 @@
+/*
+ * arch.h: the port contract. A new CPU implements what is declared here, and
+ * include/moat/switch/<cpu>.h; nothing else in the tree knows registers.
+ *
+ * Stacks grow down; "base" is the highest address, exclusive. Unless said
+ * otherwise a function here is async-signal-safe and touches only its
+ * arguments.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef MOAT_ARCH_ARCH_H
+#define MOAT_ARCH_ARCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <moat/co.h>
+#include <moat/trap.h>
+
+/* Bytes below base that the first frame takes. */
+#define MOAT_ARCH_FIRST_FRAME_BYTES 16
+
+/* The legacy floating-point image that a signal frame holds (SDM vol.
+ * 1, 10.5.1). */
+#define MOAT_ARCH_FPU_BYTES 512
+
+/* What kind of exception the CPU raised. */
+enum moat_arch_exception {
+    MOAT_EXCEPTION_OTHER, /* none of the below: look at the signal number */
+    MOAT_EXCEPTION_PAGE,  /* page fault: has an address and an access     */
+    MOAT_EXCEPTION_PROTECTION, /* not canonical, or a segment check: no address
+                                */
+    MOAT_EXCEPTION_PRIVILEGED, /* an instruction that user mode may not execute
+                                */
+    MOAT_EXCEPTION_FETCH, /* the program counter itself is not canonical  */
+    MOAT_EXCEPTION_ALIGNMENT,
+    MOAT_EXCEPTION_OPCODE,
+    MOAT_EXCEPTION_DIVIDE,
+    MOAT_EXCEPTION_FLOAT,
+    MOAT_EXCEPTION_DEBUG /* breakpoint, single step */
+};
+
+struct moat_arch_fault {
+    enum moat_arch_exception exception;
+    moat_access access;
+    uintptr_t address;
+};
+
+/* The root frame's entry, and the address its call returns to. */
+extern const char moat_root_start[];
+extern const char moat_root_return[];
+
+/* Writes the first frame below `base` and points the record at the root frame.
+ */
+void moat_arch_first_frame(moat_co *co, uintptr_t base);
+
+/* Has the record been entered since moat_arch_first_frame? */
+bool moat_arch_is_fresh(const moat_co *co);
+
+/* The stack pointer that belongs to moat_root_return on a stack with that base.
+ */
+uintptr_t moat_arch_root_sp(uintptr_t base);
+
+/* Describes a suspended coroutine by what its record holds; the registers that
+ * the switch gives up are 0. */
+void moat_arch_regs_from_record(const moat_co *co, moat_regs *out);
+
+/* Describes the root frame, where a walk can be taken up again. */
+void moat_arch_regs_from_root(const moat_co *co, uintptr_t base,
+                              moat_regs *out);
+
+/* Undoes a call through a bad pointer: if pc is where the faulting jump led and
+ * the word at sp is a return address, gives the caller's registers. `limit` and
+ * `base` bound what may be read. */
+bool moat_arch_undo_call(moat_regs *regs, uintptr_t limit, uintptr_t base);
+
+/* The registers of the caller of this function, as they are when it returns. */
+void moat_arch_capture(moat_regs *out);
+
+/* Leaves `co` for its resumer, for good. The guest's stack is not touched. */
+MOAT_NORETURN void moat_arch_leave(moat_co *co, void *value, uint64_t kind);
+
+/*
+ * Calls fn(arg) such that a fault inside can be redirected to `landing`.
+ * Returns 0 if fn returned, else the `kind` that moat_arch_redirect_context was
+ * given.
+ */
+uint64_t moat_arch_try(moat_co *landing, void (*fn)(void *), void *arg);
+
+/* The floating-point control state that a trap or a return must not change. */
+void moat_arch_restore_fp_control(const moat_co *co);
+
+/* --- the machine context of a signal handler -------------------------------
+ */
+
+void moat_arch_regs_from_context(const void *ucontext, moat_regs *out);
+void moat_arch_fpu_from_context(const void *ucontext,
+                                unsigned char out[MOAT_ARCH_FPU_BYTES]);
+void moat_arch_fault_from_context(const void *ucontext, uintptr_t fault_address,
+                                  struct moat_arch_fault *out);
+
+/* Makes the kernel return to where `co` was resumed, with `kind` as the event
+ * and with the resumer's CPU state: flags clear, x87 empty, control words
+ * restored. */
+void moat_arch_redirect_context(void *ucontext, const moat_co *co,
+                                uint64_t kind);
+
+/* Does the context stand right behind a kill, tkill or tgkill of `signo` by the
+ * thread itself? */
+bool moat_arch_context_sent_signal(const void *ucontext, int signo, pid_t pid,
+                                   pid_t tid);
+
+/* Clears the alignment-check flag, which the kernel leaves set on the entry of
+ * a handler: the first statement of every handler. */
+static inline void moat_arch_clear_alignment_check(void);
+
+#include "arch/x86_64/flags.h"
+
+#endif

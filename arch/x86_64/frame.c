@@ -1,0 +1,125 @@
+/*
+ * frame.c: the first frame, and the registers that a record or a root stands
+ * for.
+ *
+ * Pure memory work; the layout of switch.S is proved here.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "arch/arch.h"
+
+#include <string.h>
+
+#include "arch/x86_64/layout.h"
+
+#define CHECK(type, field, offset)                    \
+    _Static_assert(offsetof(type, field) == (offset), \
+                   "layout.h and the struct disagree on " #field)
+
+CHECK(struct moat_co, resumer_fp, CO_RESUMER_FP);
+CHECK(struct moat_co, resumer_pc, CO_RESUMER_PC);
+CHECK(struct moat_co, resumer_sp, CO_RESUMER_SP);
+CHECK(struct moat_co, resumer_bx, CO_RESUMER_BX);
+CHECK(struct moat_co, fp, CO_FP);
+CHECK(struct moat_co, pc, CO_PC);
+CHECK(struct moat_co, sp, CO_SP);
+CHECK(struct moat_co, bx, CO_BX);
+CHECK(struct moat_co, state, CO_STATE);
+CHECK(struct moat_co, token, CO_TOKEN);
+CHECK(struct moat_co, resumer, CO_RESUMER);
+CHECK(struct moat_co, entry, CO_ENTRY);
+CHECK(struct moat_co, mxcsr, CO_MXCSR);
+CHECK(struct moat_co, fcw, CO_FCW);
+CHECK(struct moat_tls, current, TLS_CURRENT);
+CHECK(struct moat_tls, token, TLS_TOKEN);
+CHECK(struct moat_event, kind, EVENT_KIND);
+CHECK(struct moat_event, value, EVENT_VALUE);
+CHECK(struct moat_regs, pc, REGS_PC);
+CHECK(struct moat_regs, fp, REGS_FP);
+CHECK(struct moat_regs, rax, REGS_RAX);
+CHECK(struct moat_regs, r15, REGS_R15);
+CHECK(struct moat_regs, flags, REGS_FLAGS);
+CHECK(struct moat_regs, mxcsr, REGS_MXCSR);
+CHECK(struct moat_regs, fcw, REGS_FCW);
+CHECK(struct moat_regs, fsw, REGS_FSW);
+_Static_assert(MOAT_TLS_CURRENT == TLS_CURRENT && MOAT_TLS_TOKEN == TLS_TOKEN,
+               "the public header and layout.h disagree");
+_Static_assert(MOAT_MARK_RUNNING == MARK_RUNNING, "state marks disagree");
+_Static_assert(MOAT_EVENT_YIELD == KIND_YIELD &&
+                   MOAT_EVENT_RETURN == KIND_RETURN,
+               "event numbers disagree");
+
+/* The two words at the top, which the root frame's unwind rules read. */
+struct first_frame {
+    moat_co *record;
+    uintptr_t
+        end; /* a walker that takes the record for a frame finds no more */
+};
+_Static_assert(sizeof(struct first_frame) == MOAT_ARCH_FIRST_FRAME_BYTES,
+               "arch.h must name the first frame's size");
+
+uintptr_t moat_arch_root_sp(uintptr_t base)
+{
+    return base - sizeof(struct first_frame);
+}
+
+void moat_arch_first_frame(moat_co *co, uintptr_t base)
+{
+    struct first_frame *top = (struct first_frame *)moat_arch_root_sp(base);
+
+    top->record = co;
+    top->end = 0;
+    co->fp = (uintptr_t)co;
+    co->pc = (uintptr_t)moat_root_start;
+    co->sp = (uintptr_t)top;
+    co->bx = (uintptr_t)co;
+}
+
+bool moat_arch_is_fresh(const moat_co *co)
+{
+    return co->pc == (uintptr_t)moat_root_start;
+}
+
+void moat_arch_regs_from_record(const moat_co *co, moat_regs *out)
+{
+    memset(out, 0, sizeof *out);
+    out->pc = co->pc;
+    out->sp = co->sp;
+    out->fp = co->fp;
+    out->rbx = co->bx;
+}
+
+void moat_arch_regs_from_root(const moat_co *co, uintptr_t base, moat_regs *out)
+{
+    memset(out, 0, sizeof *out);
+    out->pc = (uintptr_t)moat_root_return;
+    out->sp = moat_arch_root_sp(base);
+    out->fp = (uintptr_t)co;
+}
+
+bool moat_arch_undo_call(moat_regs *regs, uintptr_t limit, uintptr_t base)
+{
+    uintptr_t sp = regs->sp;
+
+    if (sp < limit || sp > base - sizeof(uintptr_t) ||
+        sp % sizeof(uintptr_t) != 0)
+        return false;
+    regs->pc = *(const uintptr_t *)sp;
+    regs->sp = sp + sizeof(uintptr_t);
+    return true;
+}
+
+/* The six sticky flags report what happened; only the rest controls. */
+#define MXCSR_FLAGS 0x3fu
+
+void moat_arch_restore_fp_control(const moat_co *co)
+{
+    uint32_t mxcsr;
+    uint16_t fcw;
+
+    __asm__ volatile("stmxcsr %0\n\tfnstcw %1" : "=m"(mxcsr), "=m"(fcw));
+    if ((mxcsr ^ co->mxcsr) & ~MXCSR_FLAGS)
+        __asm__ volatile("ldmxcsr %0" : : "m"(co->mxcsr));
+    if (fcw != co->fcw)
+        __asm__ volatile("fldcw %0" : : "m"(co->fcw));
+}

@@ -1,0 +1,58 @@
+/*
+ * layout.h: offsets in struct moat_co and struct moat_tls for switch.S. frame.c
+ * proves them against the structs.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef MOAT_ARCH_X86_64_LAYOUT_H
+#define MOAT_ARCH_X86_64_LAYOUT_H
+
+#define CO_RESUMER_FP 0
+#define CO_RESUMER_PC 8
+#define CO_RESUMER_SP 16
+#define CO_RESUMER_BX 24
+#define CO_FP         32
+#define CO_PC         40
+#define CO_SP         48
+#define CO_BX         56
+#define CO_STATE      64
+#define CO_TOKEN      72
+#define CO_RESUMER    80
+#define CO_ENTRY      88
+#define CO_MXCSR      96
+#define CO_FCW        100
+
+#define TLS_CURRENT 0
+#define TLS_TOKEN   8
+
+#define EVENT_KIND  0
+#define EVENT_VALUE 8
+
+#define MARK_RUNNING 2
+#define KIND_YIELD   1
+#define KIND_RETURN  2
+
+/* struct moat_regs */
+#define REGS_PC    0
+#define REGS_SP    8
+#define REGS_FP    16
+#define REGS_RAX   24
+#define REGS_RBX   32
+#define REGS_RCX   40
+#define REGS_RDX   48
+#define REGS_RSI   56
+#define REGS_RDI   64
+#define REGS_R8    72
+#define REGS_R9    80
+#define REGS_R10   88
+#define REGS_R11   96
+#define REGS_R12   104
+#define REGS_R13   112
+#define REGS_R14   120
+#define REGS_R15   128
+#define REGS_FLAGS 136
+#define REGS_MXCSR 144
+#define REGS_FCW   148
+#define REGS_FSW   150
+
+#endif

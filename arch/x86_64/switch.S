@@ -1,0 +1,394 @@
+/*
+ * switch.S: the shared resume body, the root frame, the out-of-line ABI, and the
+ * three odd jobs that need the same care: leave, try, capture.
+ *
+ * Two stacks and a record tie a border together:
+ *
+ *     resumer's stack            control record            guest's stack
+ *                                (off both stacks)                      base
+ *    | ...           |          +------------------+      +------------------+
+ *    | frame that    |<---------| resumer_sp   +16 |      | 0             +8 |
+ *    | resumed       |   ,------| resumer_pc    +8 |<-----| record        +0 |<- rsp of
+ *    +---------------+   |  ,---| resumer_fp    +0 |<--.  +------------------+   the root
+ *          code <--------'  |   | resumer_bx   +24 |   |  | moat_root_return |   frame
+ *      rbp chain <----------'   +------------------+   |  +------------------+
+ *                               | fp pc sp bx  +32 |   |  | entry's frame    |
+ *                               +------------------+   |  | ...              |
+ *                                                      `--- rbp of the root frame
+ *
+ * The root frame's unwind rules start from rsp, not rbp: they survive a smashed
+ * rbp, and they avoid libunwind's heuristic for realigned frames, which takes an
+ * rbp-based expression for one and ends the walk early. rbp still points at the
+ * record, whose first two words are a true frame record, so that walkers of frame
+ * pointers cross the border without knowing of it.
+ *
+ * Unwind expressions, decoded (DWARF 4, 2.5 and 6.4.2):
+ *
+ *   0f len expr       DW_CFA_def_cfa_expression: CFA = value of expr
+ *   10 reg len expr   DW_CFA_expression: reg is saved at the address expr
+ *   70+r sleb         DW_OP_breg<r>: register r plus offset (75: rdi, 77: rsp)
+ *   06                DW_OP_deref     23 uleb   DW_OP_plus_uconst
+ *   registers: 3 rbx, 6 rbp, 7 rsp, 16 return address
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "arch/asm.h"
+#include "arch/x86_64/layout.h"
+
+/*
+ * The window: rdi is the record, the frame above is the resumer's, and it stays
+ * described so while rbp, rbx and rsp are loaded one by one, up to and with the
+ * final jmp. The rows are the same as MOAT_WINDOW_OPEN in the header.
+ */
+#define WINDOW                                                                 \
+    .cfi_escape 0x0f, 0x03, 0x75, 0x10, 0x06;                                  \
+    .cfi_escape 0x10, 0x06, 0x02, 0x75, 0x00;                                  \
+    .cfi_escape 0x10, 0x10, 0x02, 0x75, 0x08;                                  \
+    .cfi_escape 0x10, 0x03, 0x02, 0x75, 0x18;                                  \
+    .cfi_undefined r12;                                                        \
+    .cfi_undefined r13;                                                        \
+    .cfi_undefined r14;                                                        \
+    .cfi_undefined r15
+
+    .text
+
+/* ---------------------------------------------------------------------------
+ * moat_switch_body: the second half of moat_switch_resume, shared by all sites.
+ *
+ * in:  rdi record, rsi value for the guest, rax where to come back to,
+ *      rsp and rbp as in the resuming function (nothing was pushed)
+ * out: at the guest's pc: rax value, rdi record
+ *
+ * On entry nothing is on the stack for this code: the CFA is rsp itself and the
+ * return address is in rax.
+ */
+FUNCTION(moat_switch_body)
+    .cfi_startproc
+    .cfi_def_cfa rsp, 0
+    .cfi_register rip, rax
+.Lswitch_body:
+    LANDING
+    movq    %rbp, CO_RESUMER_FP(%rdi)
+    movq    %rax, CO_RESUMER_PC(%rdi)
+    movq    %rsp, CO_RESUMER_SP(%rdi)
+    movq    %rbx, CO_RESUMER_BX(%rdi)
+    /* From here the record says all, and rax is free for the value. */
+    WINDOW
+    movq    %rsi, %rax
+    movq    CO_FP(%rdi), %rbp
+    movq    CO_BX(%rdi), %rbx
+    movq    CO_SP(%rdi), %rsp
+    jmp     *CO_PC(%rdi)
+    .cfi_endproc
+END(moat_switch_body)
+
+/* ---------------------------------------------------------------------------
+ * moat_root: the first frame of every coroutine.
+ *
+ * in (at moat_root_start): rbx record, rax input, rbp record,
+ *                          rsp -> { record, 0 }, 16-byte aligned
+ *
+ * .cfi_signal_frame: gdb refuses a frame whose address is not above its callee's
+ * unless it is marked so, and the two stacks lie anyhow. It has a price: an
+ * unwinder looks a signal frame's pc up exactly, not at pc - 1; hence the nops
+ * before the entry and after the call.
+ */
+FUNCTION(moat_root)
+    .cfi_startproc
+    .cfi_signal_frame
+    /* CFA = *(*(rsp) + 16): breg7 0, deref, plus 16, deref: resumer_sp. */
+    .cfi_escape 0x0f, 0x06, 0x77, 0x00, 0x06, 0x23, 0x10, 0x06
+    /* rbp at *(rsp) + 0, return address at + 8, rbx at + 24. */
+    .cfi_escape 0x10, 0x06, 0x03, 0x77, 0x00, 0x06
+    .cfi_escape 0x10, 0x10, 0x05, 0x77, 0x00, 0x06, 0x23, 0x08
+    .cfi_escape 0x10, 0x03, 0x05, 0x77, 0x00, 0x06, 0x23, 0x18
+    /* The resume gave these up; their old values are nowhere. */
+    .cfi_undefined r12
+    .cfi_undefined r13
+    .cfi_undefined r14
+    .cfi_undefined r15
+    nop
+    .globl  moat_root_start
+    .hidden moat_root_start
+moat_root_start:
+    LANDING
+    /*
+     * The control words that a trap gives back to the host. Once per life, not at
+     * each resume: the two stores take longer than all the rest of a round trip
+     * (bench/switch: 4.8 ns with them, 1.8 ns without).
+     */
+    stmxcsr CO_MXCSR(%rbx)
+    fnstcw  CO_FCW(%rbx)
+    movq    %rbx, %rdi
+    movq    %rax, %rsi
+    call    *CO_ENTRY(%rdi)
+    .globl  moat_root_return
+    .hidden moat_root_return
+moat_root_return:
+    nop
+    /*
+     * The entry function returned, with its result in rax. What the guest left in
+     * rbx, rbp and its own stack is not to be trusted; the thread's word is.
+     */
+    movq    %rax, %rsi
+    movl    $KIND_RETURN, %edx
+    movq    moat_tls@gottpoff(%rip), %rdi
+    movq    %fs:TLS_CURRENT(%rdi), %rdi
+    andq    $-2, %rdi
+    /* psABI 3.2.1: the direction flag is clear at a return. */
+    cld
+    WINDOW
+    movq    %rsi, %rax
+    movq    CO_RESUMER_FP(%rdi), %rbp
+    movq    CO_RESUMER_BX(%rdi), %rbx
+    movq    CO_RESUMER_SP(%rdi), %rsp
+    jmp     *CO_RESUMER_PC(%rdi)
+    .cfi_endproc
+END(moat_root)
+
+/* ---------------------------------------------------------------------------
+ * moat_arch_leave(co, value, kind): what the root does at its end, for a guest
+ * that leaves from the middle. The dead frames stay as evidence.
+ */
+    .hidden moat_arch_leave
+FUNCTION(moat_arch_leave)
+    .cfi_startproc
+    LANDING
+    cld
+    WINDOW
+    movq    %rsi, %rax
+    movq    CO_RESUMER_FP(%rdi), %rbp
+    movq    CO_RESUMER_BX(%rdi), %rbx
+    movq    CO_RESUMER_SP(%rdi), %rsp
+    jmp     *CO_RESUMER_PC(%rdi)
+    .cfi_endproc
+END(moat_arch_leave)
+
+/* ---------------------------------------------------------------------------
+ * moat_arch_landing: where a signal handler's redirected context goes on.
+ *
+ * in: rdi record, rax value, rdx event; rsp, rbp, rbx the resumer's
+ *
+ * A place of its own, not the resumer's pc itself: its rows need only rdi, so the
+ * context can be walked at every step of being rewritten, once rdi is in it.
+ */
+    .hidden moat_arch_landing
+FUNCTION(moat_arch_landing)
+    .cfi_startproc
+    WINDOW
+    LANDING
+    jmp     *CO_RESUMER_PC(%rdi)
+    .cfi_endproc
+END(moat_arch_landing)
+
+/* ---------------------------------------------------------------------------
+ * The out-of-line ABI: the inline functions of co.h as functions, for callers
+ * that cannot inline. They return by pop and jmp, not ret: the matching call was
+ * made on another visit, so a ret would be predicted wrongly each time.
+ *
+ * All callee-saved registers go onto the caller's stack, since the other side
+ * keeps none. rbp first, so that it stays a chain of frame records.
+ */
+#define PUSH_CALLEE_SAVED                                                      \
+    pushq %rbp;                                                                \
+    .cfi_def_cfa_offset 16;                                                    \
+    .cfi_offset rbp, -16;                                                      \
+    movq %rsp, %rbp;                                                           \
+    .cfi_def_cfa_register rbp;                                                 \
+    pushq %rbx;                                                                \
+    .cfi_offset rbx, -24;                                                      \
+    pushq %r12;                                                                \
+    .cfi_offset r12, -32;                                                      \
+    pushq %r13;                                                                \
+    .cfi_offset r13, -40;                                                      \
+    pushq %r14;                                                                \
+    .cfi_offset r14, -48;                                                      \
+    pushq %r15;                                                                \
+    .cfi_offset r15, -56
+
+/* After each pop the register is the caller's again. */
+#define POP_CALLEE_SAVED                                                       \
+    popq %r15;                                                                 \
+    .cfi_same_value r15;                                                       \
+    popq %r14;                                                                 \
+    .cfi_same_value r14;                                                       \
+    popq %r13;                                                                 \
+    .cfi_same_value r13;                                                       \
+    popq %r12;                                                                 \
+    .cfi_same_value r12;                                                       \
+    popq %rbx;                                                                 \
+    .cfi_same_value rbx;                                                       \
+    popq %rbp;                                                                 \
+    .cfi_def_cfa rsp, 8;                                                       \
+    .cfi_same_value rbp
+
+/* notrack: what stands behind a call is no landing pad. */
+#define RETURN_BY_JMP                                                          \
+    popq %rcx;                                                                 \
+    .cfi_def_cfa_offset 0;                                                     \
+    .cfi_register rip, rcx;                                                    \
+    notrack jmp *%rcx
+
+/* moat_status moat_co_resume(moat_co *co, void *input, moat_event *out) */
+FUNCTION(moat_co_resume)
+    .cfi_startproc
+    LANDING
+    testq   %rdi, %rdi
+    je      .Lresume_slow
+    testq   %rdx, %rdx
+    je      .Lresume_slow
+    movq    moat_tls@gottpoff(%rip), %rcx
+    movq    %fs:TLS_TOKEN(%rcx), %rax
+    cmpq    CO_STATE(%rdi), %rax
+    jne     .Lresume_slow
+    PUSH_CALLEE_SAVED
+    pushq   %rdx                    /* out */
+    pushq   %rdi                    /* co */
+    movq    %fs:TLS_CURRENT(%rcx), %rax
+    movq    %rax, CO_RESUMER(%rdi)
+    movq    %rdi, %fs:TLS_CURRENT(%rcx) /* first; co.h says why */
+    movq    $MARK_RUNNING, CO_STATE(%rdi)
+    leaq    1f(%rip), %rax
+    /* By the local name: the global one would go through the PLT, whose unwind
+     * rows take the word at rsp for a return address. */
+    jmp     .Lswitch_body
+    nop
+1:
+    LANDING
+    popq    %rdi
+    popq    %rcx
+    movq    moat_tls@gottpoff(%rip), %r10
+    movq    CO_RESUMER(%rdi), %r9
+    cmpl    $KIND_YIELD, %edx
+    jne     .Lresume_settle
+    /* Order as in co.h: the guest's state, the thread's word, the caller's. */
+    movq    CO_TOKEN(%rdi), %r8
+    movq    %r8, CO_STATE(%rdi)
+    movq    %r9, %fs:TLS_CURRENT(%r10)
+    movl    $KIND_YIELD, EVENT_KIND(%rcx)
+    movq    %rax, EVENT_VALUE(%rcx)
+    xorl    %eax, %eax
+    .cfi_remember_state
+    POP_CALLEE_SAVED
+    RETURN_BY_JMP
+    .cfi_restore_state
+.Lresume_settle:
+    leaq    1(%rdx), %r8            /* MOAT_MARK_OF_KIND */
+    movq    %r8, CO_STATE(%rdi)
+    movq    %r9, %fs:TLS_CURRENT(%r10)
+    movq    %rax, %rsi
+    POP_CALLEE_SAVED
+    jmp     moat_co_settle@PLT
+.Lresume_slow:
+    jmp     moat_co_resume_slow@PLT
+    .cfi_endproc
+END(moat_co_resume)
+
+/* void *moat_co_yield(moat_co *self, void *value) */
+FUNCTION(moat_co_yield)
+    .cfi_startproc
+    LANDING
+    testq   %rdi, %rdi
+    je      .Lyield_slow
+    movq    moat_tls@gottpoff(%rip), %rcx
+    cmpq    %rdi, %fs:TLS_CURRENT(%rcx)
+    jne     .Lyield_slow
+    PUSH_CALLEE_SAVED
+    leaq    1f(%rip), %rax
+    movq    %rbp, CO_FP(%rdi)
+    movq    %rax, CO_PC(%rdi)
+    movq    %rsp, CO_SP(%rdi)
+    movq    %rbx, CO_BX(%rdi)
+    movq    %rsi, %rax
+    movl    $KIND_YIELD, %edx
+    .cfi_remember_state
+    WINDOW
+    movq    CO_RESUMER_FP(%rdi), %rbp
+    movq    CO_RESUMER_BX(%rdi), %rbx
+    movq    CO_RESUMER_SP(%rdi), %rsp
+    jmp     *CO_RESUMER_PC(%rdi)
+    .cfi_restore_state
+    nop
+1:
+    LANDING
+    .cfi_remember_state
+    POP_CALLEE_SAVED
+    RETURN_BY_JMP
+    .cfi_restore_state
+    .cfi_endproc
+
+    .cfi_startproc
+.Lyield_slow:
+    jmp     moat_co_yield_slow@PLT
+    .cfi_endproc
+END(moat_co_yield)
+
+/* ---------------------------------------------------------------------------
+ * moat_arch_try(landing, fn, arg): a call that a fault can be redirected out of.
+ * The landing record gets this frame as its "resumer", so one redirect serves
+ * traps and probes alike.
+ */
+    .hidden moat_arch_try
+FUNCTION(moat_arch_try)
+    .cfi_startproc
+    LANDING
+    PUSH_CALLEE_SAVED
+    subq    $8, %rsp                /* 16-byte alignment at the call */
+    movq    %rbp, CO_RESUMER_FP(%rdi)
+    leaq    1f(%rip), %rax
+    movq    %rax, CO_RESUMER_PC(%rdi)
+    movq    %rsp, CO_RESUMER_SP(%rdi)
+    movq    %rbx, CO_RESUMER_BX(%rdi)
+    stmxcsr CO_MXCSR(%rdi)
+    fnstcw  CO_FCW(%rdi)
+    movq    %rdx, %rdi
+    call    *%rsi
+    xorl    %edx, %edx
+    nop
+1:
+    LANDING
+    movq    %rdx, %rax
+    addq    $8, %rsp
+    POP_CALLEE_SAVED
+    ret
+    .cfi_endproc
+END(moat_arch_try)
+
+/* ---------------------------------------------------------------------------
+ * moat_arch_capture(out): the caller's registers, as they are after the return.
+ */
+    .hidden moat_arch_capture
+FUNCTION(moat_arch_capture)
+    .cfi_startproc
+    LANDING
+    movq    %rax, REGS_RAX(%rdi)
+    movq    (%rsp), %rax
+    movq    %rax, REGS_PC(%rdi)
+    leaq    8(%rsp), %rax
+    movq    %rax, REGS_SP(%rdi)
+    movq    %rbp, REGS_FP(%rdi)
+    movq    %rbx, REGS_RBX(%rdi)
+    movq    %rcx, REGS_RCX(%rdi)
+    movq    %rdx, REGS_RDX(%rdi)
+    movq    %rsi, REGS_RSI(%rdi)
+    movq    %rdi, REGS_RDI(%rdi)
+    movq    %r8, REGS_R8(%rdi)
+    movq    %r9, REGS_R9(%rdi)
+    movq    %r10, REGS_R10(%rdi)
+    movq    %r11, REGS_R11(%rdi)
+    movq    %r12, REGS_R12(%rdi)
+    movq    %r13, REGS_R13(%rdi)
+    movq    %r14, REGS_R14(%rdi)
+    movq    %r15, REGS_R15(%rdi)
+    pushfq
+    .cfi_adjust_cfa_offset 8
+    popq    REGS_FLAGS(%rdi)
+    .cfi_adjust_cfa_offset -8
+    stmxcsr REGS_MXCSR(%rdi)
+    fnstcw  REGS_FCW(%rdi)
+    fnstsw  REGS_FSW(%rdi)
+    ret
+    .cfi_endproc
+END(moat_arch_capture)
+
+END_OF_FILE

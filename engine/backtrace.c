@@ -1,0 +1,374 @@
+/*
+ * backtrace.c: frames across coroutine borders.
+ *
+ * A walk from here follows the live stacks: the root frames' unwind rules lead
+ * from each coroutine to its resumer. A trapped coroutine is walked in two
+ * parts: its own dead stack, from the trap record, bounded and under
+ * protection; then its resumer's chain, which is the caller's own live chain
+ * from the frame on that did the resume. The dead part is repaired where the
+ * guest left nothing to walk; the live part needs no repair.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/internal.h"
+#include "unwind/unwind.h"
+
+/* Where frames go. */
+struct trace {
+    moat_frame *frames;
+    size_t capacity, count;
+    bool full;         /* a frame did not fit                        */
+    const moat_co *co; /* the coroutine that the next frame is in    */
+};
+
+static bool emit(struct trace *trace, uintptr_t pc, uintptr_t sp,
+                 unsigned flags)
+{
+    moat_frame *frame;
+
+    if (trace->count == trace->capacity) {
+        trace->full = true;
+        return false;
+    }
+    frame = &trace->frames[trace->count++];
+    frame->pc = pc;
+    frame->sp = sp;
+    frame->co = trace->co;
+    frame->flags = flags;
+    return true;
+}
+
+static bool is_root(uintptr_t pc)
+{
+    return pc == (uintptr_t)moat_root_return;
+}
+
+static const moat_co *resumer_of(const moat_co *co)
+{
+    return (const moat_co *)(co->resumer & ~(uintptr_t)1);
+}
+
+static moat_status finish(const struct trace *trace, size_t *count)
+{
+    *count = trace->count;
+    return trace->full ? MOAT_E_LIMIT : MOAT_OK;
+}
+
+/* --- the live chain
+ * ------------------------------------------------------------ */
+
+struct live_walk {
+    struct trace trace;
+    uintptr_t
+        from_sp; /* frames before the one with this sp are the library's */
+    bool started;
+    bool (*take)(struct live_walk *, const struct moat_unwind_frame *);
+    /* moat_co_backtrace only: the resumer's frame that is looked for. */
+    uintptr_t resumer_pc, resumer_sp;
+    struct moat_unwind_frame held; /* the last frame, not yet taken     */
+    const moat_co *held_co;
+    bool held_same, found;
+};
+
+/* A frame of the live chain goes out; behind a root comes the resumer. */
+static bool emit_live(struct live_walk *walk, uintptr_t pc, uintptr_t sp)
+{
+    struct trace *trace = &walk->trace;
+    bool more = emit(trace, pc, sp, is_root(pc) ? MOAT_FRAME_ROOT : 0);
+
+    if (is_root(pc) && trace->co != NULL)
+        trace->co = resumer_of(trace->co);
+    return more;
+}
+
+static bool visit_live(const struct moat_unwind_frame *frame, void *arg)
+{
+    struct live_walk *walk = arg;
+
+    if (!walk->started && frame->sp != walk->from_sp)
+        return true;
+    walk->started = true;
+    return walk->take(walk, frame);
+}
+
+static bool take_all(struct live_walk *walk,
+                     const struct moat_unwind_frame *frame)
+{
+    return emit_live(walk, frame->pc, frame->sp);
+}
+
+/* The stack pointer of the caller of the function that this is used in. */
+#define CALLER_SP ((uintptr_t)__builtin_frame_address(0) + 2 * sizeof(void *))
+
+static moat_status check_request(const moat_frame *frames, const size_t *count)
+{
+    if (frames == NULL || count == NULL)
+        return MOAT_E_INVAL;
+    if (!moat_unwind_available())
+        return MOAT_E_UNSUPPORTED;
+    return moat_hold_begin(MOAT_HOLD_UNWIND_BYTES);
+}
+
+__attribute__((noinline)) moat_status
+moat_backtrace(moat_frame *frames, size_t capacity, size_t *count)
+{
+    struct live_walk walk = {
+        .trace = {frames, capacity, 0, false, moat_co_current()},
+        .from_sp = CALLER_SP,
+        .take = take_all,
+    };
+    moat_status status = check_request(frames, count);
+
+    if (status != MOAT_OK)
+        return status;
+    moat_unwind_here(visit_live, &walk);
+    status = finish(&walk.trace, count);
+    moat_hold_end();
+    return status;
+}
+
+/* --- a suspended or trapped coroutine's own frames
+ * ----------------------------- */
+
+struct dead_walk {
+    struct trace trace;
+    moat_regs regs;
+    uintptr_t limit, base;
+    uintptr_t last_sp;    /* of the frame visited last                 */
+    unsigned first_flags; /* of the first frame                        */
+    unsigned flags;       /* of the others                             */
+    bool exact;           /* regs.pc is no return address              */
+    bool reached_root;
+};
+
+static bool visit_dead(const struct moat_unwind_frame *frame, void *arg)
+{
+    struct dead_walk *walk = arg;
+    unsigned flags = walk->trace.count == 0 ? walk->first_flags : walk->flags;
+
+    if (is_root(frame->pc) && frame->sp == moat_arch_root_sp(walk->base)) {
+        walk->reached_root = true;
+        return false;
+    }
+    /* The first frame is where the guest stood, whatever its registers say; all
+     * others must lie on its stack, each above the one before. */
+    if (walk->trace.count > 0 &&
+        (frame->sp < walk->limit || frame->sp >= walk->base ||
+         frame->sp < walk->last_sp))
+        return false;
+    walk->last_sp = frame->sp;
+    return emit(&walk->trace, frame->pc, frame->sp, flags);
+}
+
+static void walk_from_regs(void *arg)
+{
+    struct dead_walk *walk = arg;
+
+    moat_unwind_from(&walk->regs, walk->exact, visit_dead, walk);
+}
+
+/* Frame records above what was found, for code without unwind information. */
+static void walk_frame_records(void *arg)
+{
+    struct dead_walk *walk = arg;
+
+    walk->flags = MOAT_FRAME_GUESSED;
+    moat_unwind_fp(walk->regs.fp, walk->limit, walk->base, visit_dead, walk);
+}
+
+static void emit_root(struct dead_walk *walk)
+{
+    unsigned flags = MOAT_FRAME_ROOT;
+
+    if (!walk->reached_root)
+        flags |= MOAT_FRAME_GUESSED;
+    if (!walk->trace.full)
+        (void)emit(&walk->trace, (uintptr_t)moat_root_return,
+                   moat_arch_root_sp(walk->base), flags);
+}
+
+/* A jump to nowhere leaves no function to unwind from: report the pc, then go
+ * on behind the call that led there. */
+static void undo_bad_jump(struct dead_walk *walk,
+                          const struct moat_trap_record *record)
+{
+    uintptr_t pc = walk->regs.pc, sp = walk->regs.sp;
+
+    if (record->access != MOAT_ACCESS_EXEC ||
+        !moat_arch_undo_call(&walk->regs, walk->limit, walk->base))
+        return;
+    (void)emit(&walk->trace, pc, sp, MOAT_FRAME_TRAP);
+    walk->last_sp = sp;
+    walk->exact = false;
+}
+
+static void walk_dead(struct dead_walk *walk)
+{
+    (void)moat_trap_try(walk_from_regs, walk);
+    if (!walk->reached_root && !walk->trace.full)
+        (void)moat_trap_try(walk_frame_records, walk);
+    emit_root(walk);
+}
+
+static void begin_dead_walk(struct dead_walk *walk, const struct co *co,
+                            moat_frame *frames, size_t capacity)
+{
+    memset(walk, 0, sizeof *walk);
+    walk->trace.frames = frames;
+    walk->trace.capacity = capacity;
+    walk->trace.co = &co->activation.co;
+    walk->limit = co->activation.slot.limit;
+    walk->base = co->activation.slot.base;
+    walk->exact = true;
+}
+
+static void trace_suspended(const struct co *co, struct dead_walk *walk)
+{
+    moat_arch_regs_from_record(&co->activation.co, &walk->regs);
+    walk_dead(walk);
+}
+
+static void trace_trapped(const struct co *co, struct dead_walk *walk)
+{
+    const struct moat_trap_record *record =
+        moat_trap_record_of(&co->activation);
+
+    walk->regs = record->regs;
+    walk->first_flags = MOAT_FRAME_TRAP;
+    undo_bad_jump(walk, record);
+    walk_dead(walk);
+}
+
+/* --- the resumer's chain
+ * ------------------------------------------------------- */
+
+/* Does the frame that was held hold the resumer's stack pointer, and is it the
+ * same function? Then the resume has not been left, and the frame is shown at
+ * the place where it resumed. */
+static bool is_resumer(const struct live_walk *walk, uintptr_t next_sp)
+{
+    const struct moat_unwind_frame *held = &walk->held;
+
+    return held->sp != 0 && !is_root(held->pc) &&
+           held->sp <= walk->resumer_sp && walk->resumer_sp < next_sp &&
+           (held->sp == walk->resumer_sp || walk->held_same);
+}
+
+static bool take_from_resumer(struct live_walk *walk,
+                              const struct moat_unwind_frame *frame)
+{
+    if (!walk->found && is_resumer(walk, frame->sp)) {
+        walk->found = true;
+        (void)emit(&walk->trace, walk->resumer_pc, walk->resumer_sp, 0);
+    }
+    if (walk->found)
+        return emit_live(walk, frame->pc, frame->sp);
+    if (is_root(frame->pc) && walk->trace.co != NULL)
+        walk->trace.co = resumer_of(walk->trace.co);
+    walk->held = *frame;
+    walk->held_same = moat_unwind_same_procedure(frame, walk->resumer_pc);
+    return true;
+}
+
+/* Appends the caller's live chain from the frame that resumed `co`; nothing if
+ * that frame is gone. */
+static void append_resumers(const struct co *co, struct trace *trace,
+                            uintptr_t from_sp)
+{
+    const struct co_cold *cold = cold_of(co);
+    struct live_walk walk = {
+        .trace = *trace,
+        .from_sp = from_sp,
+        .take = take_from_resumer,
+        .resumer_pc = cold->resumer_pc,
+        .resumer_sp = cold->resumer_sp,
+    };
+
+    walk.trace.co = moat_co_current();
+    moat_unwind_here(visit_live, &walk);
+    *trace = walk.trace;
+}
+
+__attribute__((noinline)) moat_status moat_co_backtrace(const moat_co *handle,
+                                                        moat_frame *frames,
+                                                        size_t capacity,
+                                                        size_t *count)
+{
+    const struct co *co = co_of(handle);
+    struct dead_walk walk;
+    moat_co_state state;
+    moat_status status;
+
+    if (co == NULL)
+        return MOAT_E_INVAL;
+    status = moat_co_check_owner(co);
+    if (status != MOAT_OK)
+        return status;
+    state = moat_co_get_state(handle);
+    if (state == MOAT_CO_RUNNING || state == MOAT_CO_RESUMING)
+        return MOAT_E_STATE;
+    status = check_request(frames, count);
+    if (status != MOAT_OK)
+        return status;
+    begin_dead_walk(&walk, co, frames, capacity);
+    if (state == MOAT_CO_SUSPENDED) {
+        trace_suspended(co, &walk);
+    } else if (state == MOAT_CO_TRAPPED) {
+        trace_trapped(co, &walk);
+        append_resumers(co, &walk.trace, CALLER_SP);
+    }
+    status = finish(&walk.trace, count);
+    moat_hold_end();
+    return status;
+}
+
+/* --- names
+ * ---------------------------------------------------------------------- */
+
+static void print_symbol(const struct moat_symbol *symbol, uintptr_t pc,
+                         char *buffer, size_t size)
+{
+    int used;
+
+    if (symbol->function[0] != '\0')
+        used = snprintf(buffer, size, "%s+0x%lx", symbol->function,
+                        (unsigned long)symbol->offset);
+    else
+        used = snprintf(buffer, size, "0x%lx", (unsigned long)pc);
+    if (symbol->module[0] != '\0' && used >= 0 && (size_t)used < size)
+        used += snprintf(buffer + used, size - (size_t)used, " in %s",
+                         symbol->module);
+    if (symbol->file[0] != '\0' && used >= 0 && (size_t)used < size)
+        (void)snprintf(buffer + used, size - (size_t)used, " at %s:%d",
+                       symbol->file, symbol->line);
+}
+
+moat_status moat_frame_describe(const moat_frame *frame, char *buffer,
+                                size_t size)
+{
+    struct moat_symbol symbol;
+    uintptr_t lookup;
+    moat_status status;
+
+    if (frame == NULL || buffer == NULL || size == 0)
+        return MOAT_E_INVAL;
+    if (frame->flags & MOAT_FRAME_ROOT) {
+        (void)snprintf(buffer, size, "[coroutine '%s']",
+                       moat_co_name(frame->co));
+        return MOAT_OK;
+    }
+    status = moat_hold_begin(MOAT_HOLD_UNWIND_BYTES);
+    if (status != MOAT_OK)
+        return status;
+    /* A return address may be the first byte of the next line or function. */
+    lookup = frame->flags & MOAT_FRAME_TRAP ? frame->pc : frame->pc - 1;
+    moat_symbolise(lookup, &symbol);
+    if (lookup != frame->pc)
+        symbol.offset++;
+    print_symbol(&symbol, frame->pc, buffer, size);
+    moat_hold_end();
+    return MOAT_OK;
+}

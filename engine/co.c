@@ -1,0 +1,390 @@
+/*
+ * co.c: coroutines from create to destroy, and what can be asked of them.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/internal.h"
+#include "stack/size.h"
+
+#define DEFAULT_STACK_BYTES ((size_t)256 << 10)
+#define DEFAULT_GUARD_BYTES ((size_t)64 << 10)
+#define MOST_BYTES          ((size_t)64 << 30)
+
+/* --- options
+ * ------------------------------------------------------------------- */
+
+static moat_status resolve_size(size_t *bytes, size_t if_zero)
+{
+    if (*bytes == 0)
+        *bytes = if_zero;
+    if (*bytes > MOST_BYTES || !moat_size_to_pages(*bytes, bytes))
+        return MOAT_E_INVAL;
+    return MOAT_OK;
+}
+
+static moat_status resolve(const moat_co_options *asked, moat_co_options *out)
+{
+    moat_status status = MOAT_OK;
+
+    memset(out, 0, sizeof *out);
+    if (asked != NULL)
+        status = moat_options_copy(out, sizeof *out, asked, sizeof *asked);
+    if (status != MOAT_OK)
+        return status;
+    if ((out->flags & ~(uint64_t)MOAT_CO_SCRUB_MASK) != 0 ||
+        (out->flags & MOAT_CO_SCRUB_MASK) == MOAT_CO_SCRUB_MASK ||
+        (out->stack_bytes != 0 && out->stack_bytes < MOAT_PAGE_BYTES))
+        return MOAT_E_INVAL;
+    status = resolve_size(&out->stack_bytes, DEFAULT_STACK_BYTES);
+    if (status != MOAT_OK)
+        return status;
+    return resolve_size(&out->guard_bytes, DEFAULT_GUARD_BYTES);
+}
+
+/* --- stacks
+ * -------------------------------------------------------------------- */
+
+/* The class of the last create is the likeliest; asking for it takes a lock. */
+static moat_status find_class(struct moat_thread *thread,
+                              const moat_co_options *options)
+{
+    moat_status status;
+
+    if (thread->stack_class != NULL &&
+        thread->usable_bytes == options->stack_bytes &&
+        thread->guard_bytes == options->guard_bytes)
+        return MOAT_OK;
+    thread->stack_class = NULL;
+    status = moat_stack_class_get(options->stack_bytes, options->guard_bytes,
+                                  &thread->stack_class);
+    thread->usable_bytes = options->stack_bytes;
+    thread->guard_bytes = options->guard_bytes;
+    return status;
+}
+
+static uintptr_t last_page_end(const struct moat_slot *slot)
+{
+    return (slot->base + MOAT_PAGE_BYTES - 1) & ~(MOAT_PAGE_BYTES - 1);
+}
+
+static moat_status scrub(const struct co *co)
+{
+    const struct moat_slot *slot = &co->activation.slot;
+    uintptr_t high = last_page_end(slot);
+
+    switch (co->flags & MOAT_CO_SCRUB_MASK) {
+    case MOAT_CO_SCRUB_ZERO:
+        return moat_pages_zero(slot->limit, high);
+    case MOAT_CO_SCRUB_DISCARD:
+        return moat_pages_discard(slot->limit, high);
+    default:
+        return MOAT_OK;
+    }
+}
+
+/* --- create
+ * -------------------------------------------------------------------- */
+
+static void fill_in(struct co *co, struct moat_thread *thread, moat_entry entry,
+                    const moat_co_options *options)
+{
+    co->owner = thread;
+    co->user = options->user;
+    co->flags = options->flags;
+    co->defers = NULL;
+    co->activation.co.token = thread->token;
+    if (moat_annotate_active()) {
+        /* An odd token fails the compare of the inline functions. */
+        co->activation.co.token |= 1;
+        moat_annotate_begin(&cold_of(co)->fiber);
+    }
+    (void)atomic_fetch_add(&thread->live, 1);
+    moat_resume_prepare(co, entry);
+}
+
+static void set_limits(struct co *co, const moat_limits *limits)
+{
+    co->flags |= CO_LIMITED;
+    co->activation.co.token |= 1;
+    co->activation.co.state = co->activation.co.token;
+    cold_of(co)->limits = *limits;
+}
+
+static moat_status create(struct co **out, moat_entry entry,
+                          const moat_co_options *options)
+{
+    struct moat_thread *thread = moat_thread_self();
+    struct moat_slot *slot;
+    moat_limits limits;
+    bool limited;
+    char *name = NULL;
+    moat_status status = moat_limits_check(options->limits, &limits, &limited);
+
+    if (status == MOAT_OK)
+        status = find_class(thread, options);
+    if (status != MOAT_OK)
+        return status;
+    if (options->name != NULL && (name = strdup(options->name)) == NULL)
+        return MOAT_E_NOMEM;
+    status = moat_pool_get(&thread->pool, thread->stack_class, &slot);
+    if (status != MOAT_OK) {
+        free(name);
+        return status;
+    }
+    *out = moat_slot_entry(slot);
+    (*out)->name = name;
+    fill_in(*out, thread, entry, options);
+    if (limited)
+        set_limits(*out, &limits);
+    return MOAT_OK;
+}
+
+moat_status moat_co_create(moat_co **out, moat_entry entry,
+                           const moat_co_options *asked)
+{
+    moat_co_options options;
+    struct co *co = NULL;
+    moat_status status;
+
+    if (out == NULL || entry == NULL)
+        return MOAT_E_INVAL;
+    status = resolve(asked, &options);
+    if (status != MOAT_OK)
+        return status;
+    status = moat_hold_begin(MOAT_HOLD_BYTES);
+    if (status != MOAT_OK)
+        return status;
+    status = moat_thread_attach();
+    if (status == MOAT_OK)
+        status = create(&co, entry, &options);
+    if (status == MOAT_OK)
+        *out = handle_of(co);
+    moat_hold_end();
+    return status;
+}
+
+/* --- reset and destroy
+ * --------------------------------------------------------- */
+
+static bool is_stopped(const struct co *co)
+{
+    uint64_t state = co->activation.co.state;
+
+    return state == co->activation.co.token || state == MOAT_MARK_DONE ||
+           state == MOAT_MARK_TRAPPED;
+}
+
+moat_status moat_co_check_owner(const struct co *co)
+{
+    return co->owner == moat_thread_self() ? MOAT_OK : MOAT_E_THREAD;
+}
+
+static void end_annotations(struct co *co)
+{
+    const struct moat_slot *slot = &co->activation.slot;
+
+    if (moat_annotate_active())
+        moat_annotate_end(&cold_of(co)->fiber, slot->limit, slot->base);
+}
+
+static moat_entry guest_entry(const struct co *co)
+{
+    return moat_annotate_active() ? cold_of(co)->entry
+                                  : co->activation.co.entry;
+}
+
+static moat_status reset(struct co *co)
+{
+    moat_status status;
+
+    end_annotations(co);
+    status = scrub(co);
+    if (moat_annotate_active())
+        moat_annotate_begin(&cold_of(co)->fiber);
+    if (status == MOAT_OK)
+        moat_resume_prepare(co, guest_entry(co));
+    return status;
+}
+
+moat_status moat_co_reset(moat_co *handle)
+{
+    struct co *co = co_of(handle);
+    moat_status status;
+
+    if (co == NULL)
+        return MOAT_E_INVAL;
+    status = moat_co_check_owner(co);
+    if (status != MOAT_OK)
+        return status;
+    if (!is_stopped(co))
+        return MOAT_E_STATE;
+    moat_defers_run(co);
+    status = moat_hold_begin(MOAT_HOLD_BYTES);
+    if (status != MOAT_OK)
+        return status;
+    status = reset(co);
+    moat_hold_end();
+    return status;
+}
+
+/* A coroutine whose thread has ended belongs to whoever destroys it. */
+static bool may_destroy(const struct co *co)
+{
+    return co->activation.co.state != MOAT_MARK_FREE && is_stopped(co) &&
+           (co->owner == moat_thread_self() || !atomic_load(&co->owner->alive));
+}
+
+static void destroy(struct co *co)
+{
+    struct moat_thread *thread = moat_thread_self();
+    struct moat_thread *owner = co->owner;
+    struct moat_slot *slot = &co->activation.slot;
+
+    end_annotations(co);
+    free(co->name);
+    co->name = NULL;
+    co->activation.co.state = MOAT_MARK_FREE;
+    /* A stack that cannot be scrubbed must not be handed on: it is lost until
+     * the engine shuts down. */
+    if (scrub(co) == MOAT_OK) {
+        if (thread != NULL)
+            moat_pool_put(&thread->pool, slot);
+        else
+            moat_arena_give(moat_slot_class(slot), slot, slot);
+    }
+    moat_thread_release(owner);
+}
+
+void moat_co_destroy(moat_co *handle)
+{
+    struct co *co = co_of(handle);
+
+    if (co == NULL || !may_destroy(co)) {
+#ifndef NDEBUG
+        if (co != NULL)
+            abort(); /* the caller's bug; release builds leave it alone */
+#endif
+        return;
+    }
+    moat_defers_run(co);
+    if (moat_hold_begin(MOAT_HOLD_BYTES) != MOAT_OK)
+        moat_trap_now(moat_trap_current(), MOAT_TRAP_STACK_OVERFLOW, 0);
+    destroy(co);
+    moat_hold_end();
+}
+
+/* --- questions
+ * ----------------------------------------------------------------- */
+
+moat_co *moat_co_current(void)
+{
+    struct moat_activation *activation = moat_trap_current();
+
+    return activation != NULL ? &activation->co : NULL;
+}
+
+/* Of a coroutine whose mark says that it runs: does it, or one it resumed? */
+static moat_co_state running_state(const struct co *co)
+{
+    uintptr_t running;
+
+    if (co->owner == moat_thread_self())
+        running = (uintptr_t)moat_co_current();
+    else if (atomic_load(&co->owner->alive))
+        running = co->owner->tls->current & ~(uintptr_t)1;
+    else
+        return MOAT_CO_RUNNING;
+    return running == (uintptr_t)co ? MOAT_CO_RUNNING : MOAT_CO_RESUMING;
+}
+
+moat_co_state moat_co_get_state(const moat_co *handle)
+{
+    if (handle == NULL)
+        return MOAT_CO_INVALID;
+    switch (handle->state) {
+    case MOAT_MARK_RUNNING:
+        return running_state(co_of(handle));
+    case MOAT_MARK_DONE:
+        return MOAT_CO_DONE;
+    case MOAT_MARK_TRAPPED:
+        return MOAT_CO_TRAPPED;
+    case MOAT_MARK_FREE:
+        return MOAT_CO_INVALID;
+    default:
+        return moat_arch_is_fresh(handle) ? MOAT_CO_FRESH : MOAT_CO_SUSPENDED;
+    }
+}
+
+void *moat_co_user(const moat_co *handle)
+{
+    return handle != NULL ? co_of(handle)->user : NULL;
+}
+
+const char *moat_co_name(const moat_co *handle)
+{
+    const char *name = handle != NULL ? co_of(handle)->name : NULL;
+
+    return name != NULL ? name : "";
+}
+
+static void describe_stack(const struct moat_slot *slot, uintptr_t sp,
+                           moat_stack_info *out)
+{
+    out->base = slot->base;
+    out->limit = slot->limit;
+    out->guard = slot->guard;
+    out->high_water = 0;
+    out->used = slot->base - slot->limit;
+    if (sp >= slot->limit && sp <= slot->base)
+        out->used = slot->base - sp;
+}
+
+moat_status moat_stack_bounds(moat_stack_info *out)
+{
+    const struct moat_activation *activation = moat_trap_current();
+
+    if (out == NULL)
+        return MOAT_E_INVAL;
+    if (activation == NULL)
+        return MOAT_E_STATE;
+    describe_stack(&activation->slot, (uintptr_t)__builtin_frame_address(0),
+                   out);
+    return MOAT_OK;
+}
+
+static uintptr_t stopped_sp(const struct co *co)
+{
+    switch (co->activation.co.state) {
+    case MOAT_MARK_TRAPPED:
+        return cold_of(co)->trap.regs.sp;
+    case MOAT_MARK_DONE:
+        return co->activation.slot.base;
+    default:
+        return co->activation.co.sp;
+    }
+}
+
+moat_status moat_co_stack_info(const moat_co *handle, moat_stack_info *out)
+{
+    const struct co *co = co_of(handle);
+    const struct moat_slot *slot;
+    moat_stack_info info;
+    uintptr_t lowest;
+    moat_status status;
+
+    if (co == NULL || out == NULL)
+        return MOAT_E_INVAL;
+    if (!is_stopped(co))
+        return MOAT_E_STATE;
+    slot = &co->activation.slot;
+    status = moat_pages_lowest(slot->limit, last_page_end(slot), &lowest);
+    if (status != MOAT_OK)
+        return status;
+    describe_stack(slot, stopped_sp(co), &info);
+    info.high_water = lowest < slot->base ? slot->base - lowest : 0;
+    *out = info;
+    return MOAT_OK;
+}

@@ -1,0 +1,175 @@
+/*
+ * internal.h: the coroutine as the engine sees it, and what its files share.
+ *
+ * States are not stored but read off: `state` in the control record holds the
+ * owner's token while the coroutine may be resumed (FRESH until it was entered,
+ * then SUSPENDED), else a mark. RUNNING and RESUMING differ only in whether the
+ * owner's thread is running this one or one that it resumed.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef MOAT_ENGINE_INTERNAL_H
+#define MOAT_ENGINE_INTERNAL_H
+
+#include <stdatomic.h>
+
+#include <moat/moat.h>
+
+#include "stack/annotate.h"
+#include "stack/stack.h"
+#include "trap/trap.h"
+
+/* The function left by a moat_co_defer. */
+struct moat_defer {
+    struct moat_defer *next; /* registered before this one */
+    void (*fn)(void *);
+    void *arg;
+};
+
+/* Flags of struct co beside the public MOAT_CO_... of its options. */
+#define CO_LIMITED ((uint64_t)1 << 62)
+
+/* A million of these shall fit: three cache lines. */
+struct co {
+    struct moat_activation
+        activation; /* first: the handle is its first field */
+    struct moat_thread *owner;
+    void *user;
+    char *name;                /* malloc'd; NULL: none         */
+    struct moat_defer *defers; /* last registered first        */
+    uint64_t flags;
+};
+
+/* The cold part of the slot: no page of it is touched before it is needed. */
+struct co_cold {
+    struct moat_trap_record trap; /* first; written by the trap layer    */
+    /* The resumer's frame when the trap was settled: its return address and its
+     * stack pointer, to find the frame again as long as it lives. */
+    uintptr_t resumer_pc, resumer_sp;
+    moat_limits limits;      /* flags & CO_LIMITED                        */
+    moat_entry entry;        /* the guest's, where a sanitizer is at work */
+    struct moat_fiber fiber; /* the sanitizer's                           */
+};
+
+#define CO_ENTRY_BYTES ((sizeof(struct co) + 63) / 64 * 64)
+#define CO_COLD_BYTES  ((sizeof(struct co_cold) + 63) / 64 * 64)
+_Static_assert(CO_ENTRY_BYTES == 192, "a coroutine grew beyond three lines");
+
+static inline struct co *co_of(const moat_co *handle)
+{
+    return (struct co *)handle;
+}
+
+static inline moat_co *handle_of(struct co *co)
+{
+    return &co->activation.co;
+}
+
+static inline struct co_cold *cold_of(const struct co *co)
+{
+    return moat_slot_cold(&co->activation.slot);
+}
+
+/*
+ * A thread that has been attached. On the engine's list until it has ended and
+ * its last coroutine is destroyed.
+ */
+struct moat_thread {
+    struct moat_thread *next, *previous;
+    uint64_t token;             /* multiple of MOAT_TOKEN_STEP, never reused  */
+    const struct moat_tls *tls; /* valid while alive                          */
+    atomic_bool alive;          /* cleared under the engine's lock            */
+    atomic_size_t live;         /* coroutines                                 */
+    struct moat_pool pool;      /* used by the thread itself                  */
+    size_t usable_bytes, guard_bytes;     /* what `stack_class` was got for   */
+    struct moat_stack_class *stack_class; /* the last one used                */
+};
+
+/* --- engine.c ---------------------------------------------------------------
+ */
+
+/* Init with defaults if nobody did. */
+moat_status moat_engine_ready(void);
+
+/* The deadline signal's handler, installed at the first limit. */
+moat_status moat_engine_need_deadlines(void);
+
+void moat_engine_lock(void);
+void moat_engine_unlock(void);
+
+/* --- thread.c ---------------------------------------------------------------
+ */
+
+/* This thread, or NULL if it is not attached. */
+struct moat_thread *moat_thread_self(void);
+
+/* Makes the key that detaches threads at their end; once per process. */
+moat_status moat_thread_prepare(void);
+
+size_t moat_thread_live_total(void);
+
+/* Is another thread than this one attached? Caller holds the engine's lock. */
+bool moat_thread_others(void);
+
+/* One coroutine less; frees a thread that is gone. */
+void moat_thread_release(struct moat_thread *thread);
+
+/* In a forked child: the other threads are gone. */
+void moat_thread_after_fork(void);
+
+/* Frees what is left of ended threads. Caller holds the engine's lock. */
+void moat_thread_forget_all(void);
+
+/* --- options.c --------------------------------------------------------------
+ */
+
+/* Copies an extensible struct: a longer one must end in zeros (else
+ * MOAT_E_UNSUPPORTED), a shorter one than any version had is MOAT_E_INVAL. */
+moat_status moat_options_copy(void *to, size_t to_bytes, const void *from,
+                              size_t least_bytes);
+
+/* Copies out as much of `from` as the caller's struct has room for. */
+void moat_options_copy_out(void *to, const void *from, size_t from_bytes);
+
+/* --- limits.c ---------------------------------------------------------------
+ */
+
+/* Checks limits for what this build can enforce. *limited: is there any? */
+moat_status moat_limits_check(const moat_limits *asked, moat_limits *out,
+                              bool *limited);
+
+/* --- hold.c: the engine's own code on a guest's stack -----------------------
+ */
+
+/* Between the two a deadline waits, as it would cut the engine half-way. The
+ * first checks that `stack_bytes` are left: MOAT_E_LIMIT. */
+moat_status moat_hold_begin(size_t stack_bytes);
+void moat_hold_end(void);
+
+/* Stack that the engine's entry points need at most. */
+#define MOAT_HOLD_BYTES        ((size_t)8 << 10)
+#define MOAT_HOLD_UNWIND_BYTES ((size_t)48 << 10)
+
+/* --- resume.c ----------------------------------------------------------------
+ */
+
+/* Makes a coroutine ready to be entered. */
+void moat_resume_prepare(struct co *co, moat_entry entry);
+
+/* Runs the defer list, last registered first. */
+void moat_defers_run(struct co *co);
+
+/* MOAT_OK if this thread owns the coroutine; else MOAT_E_THREAD. */
+moat_status moat_co_check_owner(const struct co *co);
+
+/* --- report.c, json.c
+ * --------------------------------------------------------- */
+
+#define MOAT_REPORT_FRAMES ((size_t)1 << 16)
+
+/* All frames of a trapped coroutine, malloc'd. */
+moat_status moat_report_frames(const moat_co *co, moat_frame **out,
+                               size_t *count);
+moat_status moat_report_write(int fd, const char *text, size_t bytes);
+
+#endif

@@ -1,0 +1,194 @@
+/*
+ * resume.c: everything about resume and yield that is not the switch itself:
+ * what the inline functions leave to the slow path, and what a return or a trap
+ * needs.
+ *
+ * A resume is slow if the call is not legal, if the coroutine has a time limit,
+ * or if a sanitizer must be told of the switch.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <stdlib.h>
+
+#include "engine/internal.h"
+
+/* --- the guest's side
+ * ------------------------------------------------------------ */
+
+/* Under a sanitizer the root frame calls this instead of the guest's entry. */
+static MOAT_NO_SANITIZE void *annotated_entry(moat_co *self, void *input)
+{
+    struct co_cold *cold = cold_of(co_of(self));
+    void *result;
+
+    moat_annotate_entered(&cold->fiber);
+    result = cold->entry(self, input);
+    moat_annotate_leave(&cold->fiber, true);
+    return result;
+}
+
+void moat_resume_prepare(struct co *co, moat_entry entry)
+{
+    moat_co *handle = handle_of(co);
+
+    co->activation.notrap = 0;
+    co->activation.hold = 0;
+    handle->entry = entry;
+    if (moat_annotate_active()) {
+        cold_of(co)->entry = entry;
+        handle->entry = annotated_entry;
+    }
+    moat_arch_first_frame(handle, co->activation.slot.base);
+    handle->state = handle->token;
+}
+
+MOAT_NO_SANITIZE void *moat_co_yield_slow(moat_co *self, void *value)
+{
+    struct co *co = co_of(self);
+    void *input;
+
+    if (self == NULL || moat_trap_current() != &co->activation)
+        return NULL;
+    if (!moat_annotate_active())
+        return moat_switch_yield(self, value, MOAT_EVENT_YIELD);
+    moat_annotate_leave(&cold_of(co)->fiber, false);
+    input = moat_switch_yield(self, value, MOAT_EVENT_YIELD);
+    moat_annotate_entered(&cold_of(co)->fiber);
+    return input;
+}
+
+/* --- the end of a guest
+ * ---------------------------------------------------------- */
+
+/* One at a time and off the list first: if the caller is itself a guest and is
+ * cut in the middle, the rest runs when the coroutine is reset or destroyed. */
+void moat_defers_run(struct co *co)
+{
+    while (co->defers != NULL) {
+        struct moat_defer *defer = co->defers;
+        void (*fn)(void *) = defer->fn;
+        void *arg = defer->arg;
+
+        co->defers = defer->next;
+        free(defer);
+        fn(arg);
+    }
+}
+
+static moat_status settle(struct co *co, void *value, uint64_t kind,
+                          moat_event *out)
+{
+    if (kind == MOAT_EVENT_RETURN)
+        moat_arch_restore_fp_control(handle_of(co));
+    moat_defers_run(co);
+    out->kind = (moat_event_kind)kind;
+    out->value = value;
+    return MOAT_OK;
+}
+
+/* Where to find the frame of the function that resumed: what follows returns
+ * into it. Its stack pointer is the one before the call. */
+#define NOTE_RESUMER(co)                                                  \
+    do {                                                                  \
+        cold_of(co)->resumer_pc = (uintptr_t)__builtin_return_address(0); \
+        cold_of(co)->resumer_sp =                                         \
+            (uintptr_t)__builtin_frame_address(0) + 2 * sizeof(void *);   \
+    } while (0)
+
+moat_status moat_co_settle(moat_co *handle, void *value, uint64_t kind,
+                           moat_event *out)
+{
+    struct co *co = co_of(handle);
+
+    if (kind == MOAT_EVENT_TRAP)
+        NOTE_RESUMER(co);
+    return settle(co, value, kind, out);
+}
+
+/* --- the resumer's side
+ * ---------------------------------------------------------- */
+
+static moat_status check_resume(const struct co *co, const moat_event *out)
+{
+    moat_status status;
+
+    if (co == NULL || out == NULL)
+        return MOAT_E_INVAL;
+    status = moat_co_check_owner(co);
+    if (status != MOAT_OK)
+        return status;
+    return co->activation.co.state == co->activation.co.token ? MOAT_OK
+                                                              : MOAT_E_STATE;
+}
+
+static moat_status push_limits(const struct co *co,
+                               struct moat_deadline_scope *scope)
+{
+    if (!(co->flags & CO_LIMITED))
+        return MOAT_OK;
+    return moat_deadline_push(scope, &cold_of(co)->limits);
+}
+
+static void pop_limits(const struct co *co,
+                       const struct moat_deadline_scope *scope)
+{
+    if (co->flags & CO_LIMITED)
+        moat_deadline_pop(scope);
+}
+
+static MOAT_NO_SANITIZE void note_back(struct co *co, uint64_t kind)
+{
+    if (!moat_annotate_active())
+        return;
+    if (kind == MOAT_EVENT_TRAP)
+        moat_annotate_back_from_trap(&cold_of(co)->fiber);
+    else
+        moat_annotate_back(&cold_of(co)->fiber);
+}
+
+/* As the inline function, with bit 0 of the thread's word set so that the
+ * guest's yields are slow too. */
+static MOAT_NO_SANITIZE struct moat_switched enter(struct co *co, void *input)
+{
+    moat_co *handle = handle_of(co);
+    const struct moat_slot *slot = &co->activation.slot;
+    struct moat_switched back;
+
+    handle->resumer = (uintptr_t)MOAT_TLS_READ(MOAT_TLS_CURRENT);
+    if (moat_annotate_active())
+        moat_annotate_enter(&cold_of(co)->fiber, slot->limit, slot->base);
+    MOAT_TLS_WRITE_CURRENT((uintptr_t)handle | 1);
+    handle->state = MOAT_MARK_RUNNING;
+    back = moat_switch_resume(handle, input);
+    handle->state = back.kind == MOAT_EVENT_YIELD
+                        ? handle->token
+                        : MOAT_MARK_OF_KIND(back.kind);
+    MOAT_TLS_WRITE_CURRENT(handle->resumer);
+    note_back(co, back.kind);
+    return back;
+}
+
+MOAT_NO_SANITIZE moat_status moat_co_resume_slow(moat_co *handle, void *input,
+                                                 moat_event *out)
+{
+    struct co *co = co_of(handle);
+    struct moat_deadline_scope scope;
+    struct moat_switched back;
+    moat_status status = check_resume(co, out);
+
+    if (status == MOAT_OK)
+        status = moat_hold_begin(MOAT_HOLD_BYTES);
+    if (status != MOAT_OK)
+        return status;
+    status = push_limits(co, &scope);
+    if (status != MOAT_OK) {
+        moat_hold_end();
+        return status;
+    }
+    back = enter(co, input);
+    pop_limits(co, &scope);
+    if (back.kind == MOAT_EVENT_TRAP)
+        NOTE_RESUMER(co);
+    moat_hold_end();
+    return settle(co, back.value, back.kind, out);
+}

@@ -1,0 +1,183 @@
+/*
+ * thread.c: attached threads.
+ *
+ * The list of threads is guarded by the engine's lock. A thread's own fields
+ * are its own; `alive` and `live` are also read by others.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "engine/internal.h"
+
+static struct moat_thread *threads; /* under the engine's lock */
+static uint64_t last_token;         /* under the engine's lock */
+static pthread_key_t key;           /* made once; its destructor detaches */
+static bool has_key;
+
+static __thread struct moat_thread *self
+    __attribute__((tls_model("initial-exec")));
+
+struct moat_thread *moat_thread_self(void)
+{
+    return self;
+}
+
+static void link_thread(struct moat_thread *thread)
+{
+    thread->next = threads;
+    if (threads != NULL)
+        threads->previous = thread;
+    threads = thread;
+}
+
+static void unlink_thread(struct moat_thread *thread)
+{
+    if (thread->previous != NULL)
+        thread->previous->next = thread->next;
+    else
+        threads = thread->next;
+    if (thread->next != NULL)
+        thread->next->previous = thread->previous;
+}
+
+/* Takes this thread's resources down. Its struct stays on the list as long as
+ * coroutines refer to it. */
+static void leave_engine(void)
+{
+    struct moat_thread *thread = self;
+
+    moat_pool_drain(&thread->pool);
+    moat_deadline_detach();
+    moat_altstack_detach();
+    moat_tls.token = 0;
+    self = NULL;
+    moat_engine_lock();
+    atomic_store(&thread->alive, false);
+    if (atomic_load(&thread->live) == 0) {
+        unlink_thread(thread);
+        free(thread);
+    }
+    moat_engine_unlock();
+}
+
+static void on_thread_exit(void *value)
+{
+    (void)value;
+    if (self != NULL)
+        leave_engine();
+}
+
+moat_status moat_thread_prepare(void)
+{
+    if (has_key)
+        return MOAT_OK;
+    if (pthread_key_create(&key, on_thread_exit) != 0)
+        return MOAT_E_NOMEM;
+    has_key = true;
+    return MOAT_OK;
+}
+
+static moat_status join_engine(void)
+{
+    struct moat_thread *thread = calloc(1, sizeof *thread);
+    moat_status status;
+
+    if (thread == NULL)
+        return MOAT_E_NOMEM;
+    status = moat_altstack_attach();
+    if (status != MOAT_OK)
+        goto free_thread;
+    if (pthread_setspecific(key, thread) != 0) {
+        status = MOAT_E_NOMEM;
+        goto detach_altstack;
+    }
+    thread->tls = &moat_tls;
+    atomic_init(&thread->alive, true);
+    moat_engine_lock();
+    thread->token = last_token += MOAT_TOKEN_STEP;
+    link_thread(thread);
+    moat_engine_unlock();
+    self = thread;
+    moat_tls.token = thread->token;
+    return MOAT_OK;
+
+detach_altstack:
+    moat_altstack_detach();
+free_thread:
+    free(thread);
+    return status;
+}
+
+moat_status moat_thread_attach(void)
+{
+    moat_status status;
+
+    if (self != NULL)
+        return MOAT_OK;
+    status = moat_engine_ready();
+    return status == MOAT_OK ? join_engine() : status;
+}
+
+moat_status moat_thread_detach(void)
+{
+    if (self == NULL)
+        return MOAT_OK;
+    if (moat_trap_current() != NULL || atomic_load(&self->live) != 0)
+        return MOAT_E_STATE;
+    (void)pthread_setspecific(key, NULL);
+    leave_engine();
+    return MOAT_OK;
+}
+
+size_t moat_thread_live_total(void)
+{
+    size_t total = 0;
+
+    for (struct moat_thread *each = threads; each != NULL; each = each->next)
+        total += atomic_load(&each->live);
+    return total;
+}
+
+bool moat_thread_others(void)
+{
+    for (struct moat_thread *each = threads; each != NULL; each = each->next) {
+        if (each != self && atomic_load(&each->alive))
+            return true;
+    }
+    return false;
+}
+
+void moat_thread_release(struct moat_thread *thread)
+{
+    if (thread == self) {
+        (void)atomic_fetch_sub(&thread->live, 1);
+        return;
+    }
+    moat_engine_lock();
+    if (atomic_fetch_sub(&thread->live, 1) == 1 &&
+        !atomic_load(&thread->alive)) {
+        unlink_thread(thread);
+        free(thread);
+    }
+    moat_engine_unlock();
+}
+
+void moat_thread_after_fork(void)
+{
+    for (struct moat_thread *each = threads; each != NULL; each = each->next) {
+        if (each != self)
+            atomic_store(&each->alive, false);
+    }
+}
+
+void moat_thread_forget_all(void)
+{
+    while (threads != NULL) {
+        struct moat_thread *thread = threads;
+
+        unlink_thread(thread);
+        free(thread);
+    }
+}

@@ -1,0 +1,114 @@
+/*
+ * backtrace.h: frames, linked across coroutine borders.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef MOAT_BACKTRACE_H
+#define MOAT_BACKTRACE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <moat/cpu.h>
+#include <moat/export.h>
+#include <moat/status.h>
+
+#define MOAT_FRAME_ROOT 1u /* the root frame: a coroutine's border          */
+#define MOAT_FRAME_TRAP                                                    \
+    2u                    /* the faulting frame: pc is exact, not a return \
+                             address                                       */
+#define MOAT_FRAME_JIT 4u /* registered JIT code                           */
+#define MOAT_FRAME_GUESSED                              \
+    8u /* found by a repair (frame pointers, restart at \
+          the root): frames between it and the one      \
+          before may be missing                         */
+
+typedef struct moat_frame {
+    uintptr_t pc;      /* a return address, but for MOAT_FRAME_TRAP and the
+                          first frame of a suspended coroutine              */
+    uintptr_t sp;      /* stack pointer in that frame                       */
+    const moat_co *co; /* the coroutine it belongs to; NULL: the host       */
+    unsigned flags;    /* MOAT_FRAME_...                                    */
+} moat_frame;
+
+MOAT_BEGIN_DECLS
+
+/**
+ * Walks from the caller through every coroutine to the thread's first function.
+ *
+ * @param[out] frames  innermost first; the first is the caller's
+ * @param capacity     how many fit
+ * @param[out] count   how many were written
+ *
+ * @return MOAT_OK, or
+ *         MOAT_E_INVAL        frames or count is NULL
+ *         MOAT_E_LIMIT        more frames than capacity; the innermost were
+ *                             written and count says how many
+ *         MOAT_E_UNSUPPORTED  this build has no unwinder
+ *
+ * Thread-safety: any. Signal-safety: no.
+ */
+MOAT_API moat_status moat_backtrace(moat_frame *frames, size_t capacity,
+                                    size_t *count);
+
+/**
+ * Walks a stopped coroutine. SUSPENDED: its own frames, up to and with its
+ * root. TRAPPED: its own frames from the fault, its root, then its resumer's
+ * chain to the thread's first function, as long as the function that resumed it
+ * has not returned; later only its own. FRESH and DONE: no frame.
+ *
+ * Where the guest left nothing to walk (pc = 0, smashed registers, code without
+ * unwind information) the walk is repaired; frames found so are marked
+ * MOAT_FRAME_GUESSED, and the resumer's part is complete.
+ *
+ * @return as moat_backtrace, and
+ *         MOAT_E_STATE   it is running or resuming
+ *         MOAT_E_THREAD  it belongs to another thread
+ *
+ * Thread-safety: the owner's thread. Signal-safety: no.
+ * Legal in:      FRESH, SUSPENDED, DONE, TRAPPED
+ */
+MOAT_API moat_status moat_co_backtrace(const moat_co *co, moat_frame *frames,
+                                       size_t capacity, size_t *count);
+
+/**
+ * Describes a frame in one line: "function+0x1f in module at file:line"; parts
+ * that are not known are left out. A root frame reads "[coroutine 'name']".
+ *
+ * @param[out] buffer  always terminated when size > 0; cut off if too small
+ * @return MOAT_OK, or MOAT_E_INVAL: frame or buffer is NULL, or size is 0
+ *
+ * Thread-safety: any (calls wait for each other). Signal-safety: no.
+ */
+MOAT_API moat_status moat_frame_describe(const moat_frame *frame, char *buffer,
+                                         size_t size);
+
+/**
+ * Writes the trap record and the linked backtrace of a trapped coroutine, for
+ * people.
+ *
+ * @return MOAT_OK, or
+ *         MOAT_E_INVAL   co is NULL or fd negative
+ *         MOAT_E_STATE   it is not trapped
+ *         MOAT_E_THREAD  it belongs to another thread
+ *         MOAT_E_NOMEM
+ *         MOAT_E_SYSTEM  write failed; errno says why
+ *
+ * Thread-safety: the owner's thread. Signal-safety: no.
+ * Legal in:      TRAPPED
+ */
+MOAT_API MOAT_NODISCARD moat_status moat_co_print_report(const moat_co *co,
+                                                         int fd);
+
+/**
+ * Writes the same as one JSON object on one line; addresses are strings in
+ * hexadecimal. docs/report.md lists the members.
+ *
+ * @return as moat_co_print_report
+ */
+MOAT_API MOAT_NODISCARD moat_status moat_co_write_json(const moat_co *co,
+                                                       int fd);
+
+MOAT_END_DECLS
+
+#endif

@@ -1,0 +1,300 @@
+/*
+ * co.h: coroutines: create, resume, yield, reset, destroy.
+ *
+ *                    resume                 yield
+ *   create --> FRESH -------> RUNNING -------------------> SUSPENDED
+ *                ^             |  ^ \ resumes another          |
+ *                |             |  |  v                         | resume
+ *                |             |  | RESUMING                   v
+ *                |             |  +---<---------------------- RUNNING
+ *                |             |
+ *                |             +--return--> DONE
+ *                |             +--trap----> TRAPPED
+ *                +--reset-- SUSPENDED, DONE, TRAPPED, FRESH
+ *
+ * destroy is legal in every state but RUNNING and RESUMING.
+ *
+ * A coroutine belongs to the thread that created it: only that thread resumes,
+ * resets and destroys it (once that thread is gone, any thread may destroy it).
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef MOAT_CO_H
+#define MOAT_CO_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <moat/cpu.h>
+#include <moat/export.h>
+#include <moat/limits.h>
+#include <moat/status.h>
+
+typedef enum moat_event_kind {
+    MOAT_EVENT_YIELD = 1,   /* value: what the guest yielded                  */
+    MOAT_EVENT_RETURN = 2,  /* value: the entry function's result; now DONE   */
+    MOAT_EVENT_TRAP = 3,    /* moat_co_trap_info tells what; now TRAPPED      */
+    MOAT_EVENT_PREEMPT = 4, /* reserved: its time slice ended                 */
+    MOAT_EVENT_PANIC = 5    /* reserved: an exception reached the root frame  */
+} moat_event_kind;
+
+typedef struct moat_event {
+    moat_event_kind kind;
+    void *value; /* NULL for the kinds that have none */
+} moat_event;
+
+/* X(name, number, text). Numbers are pinned. */
+/* clang-format off */
+#define MOAT_CO_STATE_MAP(X)                                                   \
+    X(MOAT_CO_FRESH,     1, "fresh")                                           \
+    X(MOAT_CO_RUNNING,   2, "running")                                         \
+    X(MOAT_CO_RESUMING,  3, "resuming")                                        \
+    X(MOAT_CO_SUSPENDED, 4, "suspended")                                       \
+    X(MOAT_CO_DONE,      5, "done")                                            \
+    X(MOAT_CO_TRAPPED,   6, "trapped")
+/* clang-format on */
+
+typedef enum moat_co_state {
+    MOAT_CO_INVALID = 0, /* moat_co_get_state(NULL) */
+#define MOAT_CO_STATE_ENUM(name, number, text) name = number,
+    MOAT_CO_STATE_MAP(MOAT_CO_STATE_ENUM)
+#undef MOAT_CO_STATE_ENUM
+        MOAT_CO_STATE_FORCE_INT = 0x7fffffff
+} moat_co_state;
+
+/*
+ * What the next user of the stack finds on it. Scrubbing happens when the stack
+ * changes hands (destroy) and at reset. The default leaves the old contents
+ * where they are: right when one tenant reuses its own stacks, wrong between
+ * tenants that must not read each other.
+ */
+#define MOAT_CO_SCRUB_NONE 0u /* nothing: no cost                          */
+#define MOAT_CO_SCRUB_ZERO                                                   \
+    1u                           /* zeros; touched pages stay resident where \
+                                    /proc/self/pagemap can be read             */
+#define MOAT_CO_SCRUB_DISCARD 2u /* zeros; the memory goes back to the system \
+                                  */
+#define MOAT_CO_SCRUB_MASK 3u
+
+typedef struct moat_co_options {
+    size_t struct_size; /* sizeof(moat_co_options); MOAT_CO_OPTIONS_INIT */
+    size_t stack_bytes; /* usable; rounded up to pages; 0: 256 KiB; at least
+                           4 KiB, at most 64 GiB */
+    size_t guard_bytes; /* below the stack; rounded up to pages; 0: 64 KiB; at
+                           most 64 GiB. A frame larger than the guard can jump
+                           it, unless its code probes the stack page by page
+                           (-fstack-clash-protection) */
+    uint64_t flags;   /* MOAT_CO_SCRUB_...; 0: none                          */
+    void *user;       /* moat_co_user gives it back; never dereferenced      */
+    const char *name; /* copied; shown in backtraces and reports; NULL: none */
+    const moat_limits *limits; /* copied; NULL: none but the stack */
+} moat_co_options;
+
+#define MOAT_CO_OPTIONS_INIT                      \
+    {                                             \
+        sizeof(moat_co_options), 0, 0, 0, 0, 0, 0 \
+    }
+
+MOAT_BEGIN_DECLS
+
+/**
+ * Makes a coroutine that will run `entry` on a guarded stack of its own.
+ *
+ * Initialises the engine and attaches the thread if that has not happened yet.
+ * The stack comes from the thread's pool; a stack that was used before is taken
+ * without a system call.
+ *
+ * @param[out] out  the coroutine; written only on MOAT_OK
+ * @param entry     what it runs; not NULL
+ * @param options   NULL for all defaults; copied, need not outlive the call
+ *
+ * @return MOAT_OK, or
+ *         MOAT_E_INVAL        out or entry is NULL; a size is out of range; an
+ *                             unknown flag; a struct_size that no version had
+ *         MOAT_E_NOMEM        no memory or address space
+ *         MOAT_E_GUARD_LIMIT  no mapping is left for a guard
+ *         MOAT_E_UNSUPPORTED  a limit or option that this build lacks
+ *         MOAT_E_SYSTEM       a system call failed while initialising
+ *
+ * Ownership:     the caller's, until moat_co_destroy
+ * Thread-safety: any thread; the coroutine belongs to the calling one
+ * Signal-safety: no
+ */
+MOAT_API MOAT_NODISCARD moat_status
+moat_co_create(moat_co **out, moat_entry entry, const moat_co_options *options);
+
+/**
+ * Destroys a coroutine and gives its stack back to the pool.
+ *
+ * Functions left by moat_co_defer run first, last registered first. Frames of a
+ * suspended guest are dropped: their cleanup code does not run. A coroutine
+ * that is RUNNING or RESUMING, or that belongs to another living thread, is
+ * left as it is (debug builds assert).
+ *
+ * @param co  NULL is allowed
+ *
+ * Thread-safety: the owner's thread; any thread once that one has ended
+ * Signal-safety: no
+ * Legal in:      FRESH, SUSPENDED, DONE, TRAPPED
+ */
+MOAT_API void moat_co_destroy(moat_co *co);
+
+/**
+ * Makes a stopped coroutine fresh: the next resume starts its entry function
+ * again, on the same stack with the same options.
+ *
+ * The evidence of a trap (registers, stack contents) is lost: take the report
+ * first. Functions left by moat_co_defer run first.
+ *
+ * @return MOAT_OK, or
+ *         MOAT_E_INVAL   co is NULL
+ *         MOAT_E_STATE   it is running or resuming
+ *         MOAT_E_THREAD  it belongs to another thread
+ *         MOAT_E_SYSTEM  scrubbing failed; its state is unchanged
+ *
+ * Thread-safety: the owner's thread
+ * Signal-safety: no
+ * Legal in:      FRESH, SUSPENDED, DONE, TRAPPED
+ * Cost:          no system call unless scrubbing was asked for
+ */
+MOAT_API MOAT_NODISCARD moat_status moat_co_reset(moat_co *co);
+
+/**
+ * Tells the running coroutine of this thread; NULL on the host's stack.
+ *
+ * Thread-safety: any. Signal-safety: yes.
+ */
+MOAT_API moat_co *moat_co_current(void);
+
+/**
+ * Tells the state of a coroutine; MOAT_CO_INVALID for NULL.
+ *
+ * Thread-safety: any thread; another thread's coroutine may have moved on when
+ * the answer is read. Signal-safety: yes.
+ */
+MOAT_API moat_co_state moat_co_get_state(const moat_co *co);
+
+/** Names a state: "suspended"; "invalid" for any other number. */
+MOAT_API const char *moat_co_state_str(moat_co_state state);
+
+/**
+ * Gives back the `user` of the options; NULL for NULL.
+ *
+ * Thread-safety: any. Signal-safety: yes.
+ */
+MOAT_API void *moat_co_user(const moat_co *co);
+
+/**
+ * Gives the name from the options; "" if there was none or co is NULL.
+ *
+ * Ownership: the coroutine's. Thread-safety: any. Signal-safety: yes.
+ */
+MOAT_API const char *moat_co_name(const moat_co *co);
+
+/*
+ * The two below are what the inline functions fall back to. Call the public
+ * names; these are listed because inline code in your objects refers to them.
+ */
+MOAT_API moat_status moat_co_resume_slow(moat_co *co, void *input,
+                                         moat_event *out);
+MOAT_API moat_status moat_co_settle(moat_co *co, void *value, uint64_t kind,
+                                    moat_event *out);
+MOAT_API void *moat_co_yield_slow(moat_co *self, void *value);
+
+#ifdef MOAT_NO_INLINE
+
+MOAT_API MOAT_NODISCARD moat_status moat_co_resume(moat_co *co, void *input,
+                                                   moat_event *out);
+MOAT_API void *moat_co_yield(moat_co *self, void *value);
+
+#else
+
+/**
+ * Runs a coroutine until it yields, returns or traps, and tells which.
+ *
+ * What the guest did is in `out`; the status says only whether the call was
+ * legal. On any status but MOAT_OK nothing has happened and `out` is not
+ * written. After a trap the host's registers are as the compiler expects them
+ * at a call: direction flag clear, x87 stack empty, and the SSE and x87 control
+ * words those of the first resume since the coroutine was created or reset
+ * (saving them at each resume would cost more than the switch). A yield or a
+ * return leaves the control words as the guest has them.
+ *
+ * Inline: about two nanoseconds there and back. The same symbol exists out of
+ * line in the library for foreign-function interfaces; with MOAT_NO_INLINE
+ * defined the header declares only that one.
+ *
+ * @param co        FRESH or SUSPENDED, created by this thread
+ * @param input     the entry function's argument, or what the guest's
+ *                  moat_co_yield returns
+ * @param[out] out  what happened; not NULL
+ *
+ * @return MOAT_OK, or
+ *         MOAT_E_INVAL   co or out is NULL
+ *         MOAT_E_STATE   it is running, resuming, done or trapped
+ *         MOAT_E_THREAD  it belongs to another thread
+ *         MOAT_E_SYSTEM  the deadline timer could not be made
+ *
+ * Thread-safety: the owner's thread
+ * Signal-safety: no
+ * Legal in:      FRESH, SUSPENDED
+ * Cost:          no system call, no allocation; with a time limit one clock
+ *                reading, and seldom one timer_settime
+ */
+static inline __attribute__((always_inline)) MOAT_NODISCARD moat_status
+moat_co_resume(moat_co *co, void *input, moat_event *out)
+{
+    struct moat_switched back;
+
+    /* One compare for three questions: may it be resumed, by this thread, and
+     * does it need nothing but the switch? */
+    if (MOAT_UNLIKELY(co == NULL || out == NULL ||
+                      co->state != MOAT_TLS_READ(MOAT_TLS_TOKEN)))
+        return moat_co_resume_slow(co, input, out);
+
+    co->resumer = (uintptr_t)MOAT_TLS_READ(MOAT_TLS_CURRENT);
+    /* The thread's word first: from here to its restoration the caller, if it
+     * is itself a guest, is not cut by a deadline, as the thread is not on the
+     * stack of the coroutine that the word names. */
+    MOAT_TLS_WRITE_CURRENT(co);
+    co->state = MOAT_MARK_RUNNING;
+    back = moat_switch_resume(co, input);
+    /* And last: what comes after may fault (the caller's stack may end here),
+     * which must find `co` stopped and the caller running. */
+    if (MOAT_UNLIKELY(back.kind != MOAT_EVENT_YIELD)) {
+        co->state = MOAT_MARK_OF_KIND(back.kind);
+        MOAT_TLS_WRITE_CURRENT(co->resumer);
+        return moat_co_settle(co, back.value, back.kind, out);
+    }
+    co->state = co->token;
+    MOAT_TLS_WRITE_CURRENT(co->resumer);
+    out->kind = MOAT_EVENT_YIELD;
+    out->value = back.value;
+    return MOAT_OK;
+}
+
+/**
+ * Hands a value to the resumer and waits to be resumed.
+ *
+ * @param self   the running coroutine
+ * @param value  the event's value
+ * @return the input of the next resume; NULL, at once and without effect,
+ * outside a coroutine or when `self` is not the running one
+ *
+ * Thread-safety: the coroutine's thread. Signal-safety: no.
+ * Legal in:      RUNNING
+ */
+static inline __attribute__((always_inline)) void *moat_co_yield(moat_co *self,
+                                                                 void *value)
+{
+    if (MOAT_UNLIKELY(self == NULL ||
+                      (uintptr_t)self != MOAT_TLS_READ(MOAT_TLS_CURRENT)))
+        return moat_co_yield_slow(self, value);
+    return moat_switch_yield(self, value, MOAT_EVENT_YIELD);
+}
+
+#endif
+
+MOAT_END_DECLS
+
+#endif

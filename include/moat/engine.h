@@ -1,0 +1,175 @@
+/*
+ * engine.h: what belongs to the process and to its threads.
+ *
+ * Process-wide: the handlers of SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP and
+ * SIGABRT, and of one real-time signal for deadlines once a coroutine has a
+ * time limit. Per thread: the alternate signal stack, the pool of stacks, the
+ * deadline timer. Handlers that were there before are kept and called, as they
+ * asked to be, for whatever is not a guest's trap.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef MOAT_ENGINE_H
+#define MOAT_ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <moat/export.h>
+#include <moat/status.h>
+
+/** Who receives the signals: a source's descriptor. */
+typedef struct moat_source moat_source;
+
+MOAT_BEGIN_DECLS
+MOAT_API extern const moat_source moat_source_sigaction;
+MOAT_API extern const moat_source moat_source_manual;
+MOAT_END_DECLS
+
+/* moat installs its own handlers: the default. */
+#define MOAT_SOURCE_SIGACTION (&moat_source_sigaction)
+/* The embedder owns the signals and asks moat_trap_handle; its handlers must be
+ * installed with SA_SIGINFO, SA_ONSTACK and SA_NODEFER. */
+#define MOAT_SOURCE_MANUAL (&moat_source_manual)
+
+/* How guards are made. */
+typedef enum moat_guard_kind {
+    MOAT_GUARD_AUTO = 0,    /* the environment's MOAT_GUARD ("madvise" or
+                               "mprotect"), else the best the kernel gives  */
+    MOAT_GUARD_MADVISE = 1, /* MADV_GUARD_INSTALL (Linux 6.13): no mapping
+                               per guard                                    */
+    MOAT_GUARD_MPROTECT = 2 /* PROT_NONE: two mappings per stack, so about
+                               half of vm.max_map_count stacks              */
+} moat_guard_kind;
+
+typedef struct moat_engine_options {
+    size_t struct_size; /* sizeof; MOAT_ENGINE_OPTIONS_INIT sets it     */
+    const moat_source *source; /* NULL: MOAT_SOURCE_SIGACTION */
+    moat_guard_kind guard; /* 0: MOAT_GUARD_AUTO                           */
+    int deadline_signal;   /* 0: SIGRTMAX - 3                              */
+    uint64_t flags;        /* 0                                            */
+} moat_engine_options;
+
+#define MOAT_ENGINE_OPTIONS_INIT                              \
+    {                                                         \
+        sizeof(moat_engine_options), 0, MOAT_GUARD_AUTO, 0, 0 \
+    }
+
+/* What this process got from the machine it runs on. */
+typedef struct moat_engine_info {
+    size_t struct_size;         /* sizeof; MOAT_ENGINE_INFO_INIT sets it      */
+    moat_guard_kind guard;      /* in use; never MOAT_GUARD_AUTO              */
+    unsigned guards_by_madvise; /* 1: the kernel has MADV_GUARD_INSTALL       */
+    unsigned pagemap;           /* 1: /proc/self/pagemap can be read          */
+    unsigned symbolise_lines;   /* 1: built with libdw: file:line in frames   */
+    size_t page_bytes;          /* page size                                  */
+    size_t signal_stack_bytes;  /* of each thread's alternate stack           */
+    size_t live;                /* coroutines that exist now                  */
+    int deadline_signal;        /* signal number                              */
+    unsigned reserved;          /* 0                                          */
+    const char *source;         /* "sigaction", "manual", ...                 */
+} moat_engine_info;
+
+#define MOAT_ENGINE_INFO_INIT                                                \
+    {                                                                        \
+        sizeof(moat_engine_info), MOAT_GUARD_AUTO, 0, 0, 0, 0, 0, 0, 0, 0, 0 \
+    }
+
+MOAT_BEGIN_DECLS
+
+/**
+ * Installs the trap layer and probes the kernel. Idempotent: later calls return
+ * MOAT_OK and change nothing, unless they ask for other options.
+ *
+ * moat_co_create does it with all defaults if nobody did.
+ *
+ * @param options  NULL for all defaults
+ *
+ * @return MOAT_OK, or
+ *         MOAT_E_INVAL        options that contradict themselves or have a
+ *                             struct_size or signal number out of range
+ *         MOAT_E_STATE        already initialised with other options
+ *         MOAT_E_UNSUPPORTED  a guard kind that the kernel lacks; a field that
+ *                             this version does not know
+ *         MOAT_E_NOMEM, MOAT_E_SYSTEM  nothing is left half-installed
+ *
+ * Thread-safety: any. Signal-safety: no.
+ */
+MOAT_API MOAT_NODISCARD moat_status
+moat_engine_init(const moat_engine_options *options);
+
+/**
+ * Tells whether the handlers still stand as moat installed them, flags and all.
+ *
+ * @return MOAT_OK, or
+ *         MOAT_E_STATE         the engine is not initialised
+ *         MOAT_E_HANDLER_LOST  somebody replaced one; guests' faults of that
+ *                              signal no longer reach moat
+ *
+ * Thread-safety: any. Signal-safety: yes.
+ */
+MOAT_API MOAT_NODISCARD moat_status moat_engine_check(void);
+
+/**
+ * Takes the trap layer down: restores the previous handlers, frees the arenas.
+ * A signal whose handler is no longer ours is left as it is.
+ *
+ * @return MOAT_OK (also when it was never initialised), or
+ *         MOAT_E_STATE         coroutines live, or another thread is attached;
+ *                              nothing has changed
+ *         MOAT_E_HANDLER_LOST  done, but a handler that somebody put over ours
+ *                              was left in place
+ *
+ * Thread-safety: one thread, while no other uses moat. Signal-safety: no.
+ */
+MOAT_API moat_status moat_engine_shutdown(void);
+
+/**
+ * Tells what the engine uses and what this machine offers. Initialises nothing:
+ * before moat_engine_init it says what would be chosen.
+ *
+ * @param[out] out  written only on MOAT_OK, as far as its struct_size says
+ * @return MOAT_OK, or MOAT_E_INVAL: out is NULL
+ *
+ * Thread-safety: any. Signal-safety: no.
+ */
+MOAT_API MOAT_NODISCARD moat_status moat_engine_get_info(moat_engine_info *out);
+
+/**
+ * Prepares this thread: alternate signal stack, pool. Implicit at its first
+ * moat_co_create. Idempotent. Undone when the thread ends.
+ *
+ * @return MOAT_OK, or MOAT_E_NOMEM, or MOAT_E_SYSTEM
+ *
+ * Thread-safety: any. Signal-safety: no.
+ */
+MOAT_API MOAT_NODISCARD moat_status moat_thread_attach(void);
+
+/**
+ * Undoes moat_thread_attach: the thread's former alternate stack is in place
+ * again, its pooled stacks are free for others.
+ *
+ * @return MOAT_OK (also when it was not attached), or
+ *         MOAT_E_STATE  called on a coroutine's stack, or coroutines of this
+ *                       thread live
+ *
+ * Thread-safety: any. Signal-safety: no.
+ */
+MOAT_API moat_status moat_thread_detach(void);
+
+/**
+ * Offers a signal to moat (manual source): call it first thing in your handler,
+ * with your handler's arguments. (siginfo_t has no name in plain C11, hence the
+ * void.)
+ *
+ * @return true: it was a guest's trap; the context now leads to the resumer, so
+ *         return from the handler at once. false: not moat's; nothing changed.
+ *
+ * Thread-safety: any. Signal-safety: yes; legal nowhere else.
+ */
+MOAT_API bool moat_trap_handle(int signo, void *siginfo, void *ucontext);
+
+MOAT_END_DECLS
+
+#endif

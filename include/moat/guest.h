@@ -1,0 +1,129 @@
+/*
+ * guest.h: services for code that runs on a guest's stack.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef MOAT_GUEST_H
+#define MOAT_GUEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <moat/cpu.h>
+#include <moat/export.h>
+#include <moat/status.h>
+
+/* A stack, for garbage collectors and interpreters. It grows down. */
+typedef struct moat_stack_info {
+    uintptr_t base;    /* highest address, exclusive                         */
+    uintptr_t limit;   /* lowest usable address                              */
+    uintptr_t guard;   /* lowest address of the guard, which ends at limit   */
+    size_t used;       /* bytes between the stack pointer and base           */
+    size_t high_water; /* bytes between the lowest touched page and base;
+                          0 from moat_stack_bounds                           */
+} moat_stack_info;
+
+MOAT_BEGIN_DECLS
+
+/**
+ * Opens a section in which the calling guest must not be cut: until the
+ * matching moat_notrap_leave a deadline waits, and a fault is fatal to the
+ * process, as a fault of the host would be. Sections nest. No effect on the
+ * host's stack.
+ *
+ * Thread-safety: any. Signal-safety: yes.
+ */
+MOAT_API void moat_notrap_enter(void);
+
+/**
+ * Closes the section. If a deadline passed inside, the trap happens now and the
+ * call does not return. A leave without an enter has no effect.
+ *
+ * Thread-safety: any. Signal-safety: no.
+ */
+MOAT_API void moat_notrap_leave(void);
+
+/**
+ * Checks that `bytes` of stack are left below the caller; call it before code
+ * that cannot cope with an overflow.
+ *
+ * @return MOAT_OK, also on the host's stack, or
+ *         MOAT_E_LIMIT  less is left
+ *
+ * Thread-safety: any. Signal-safety: yes.
+ */
+MOAT_API MOAT_NODISCARD moat_status moat_stack_reserve(size_t bytes);
+
+/**
+ * Tells the bounds of the stack that the caller runs on.
+ *
+ * @param[out] out  written only on MOAT_OK
+ * @return MOAT_OK, or
+ *         MOAT_E_INVAL  out is NULL
+ *         MOAT_E_STATE  on the host's stack: its bounds are the thread
+ * library's to tell
+ *
+ * Thread-safety: any. Signal-safety: yes.
+ */
+MOAT_API MOAT_NODISCARD moat_status moat_stack_bounds(moat_stack_info *out);
+
+/**
+ * Tells the bounds, the use and the high-water mark of a stopped coroutine's
+ * stack. The mark counts pages that were ever touched since the stack was last
+ * scrubbed with MOAT_CO_SCRUB_DISCARD, so it is exact only under that policy.
+ *
+ * @return MOAT_OK, or
+ *         MOAT_E_INVAL   co or out is NULL
+ *         MOAT_E_STATE   it is running or resuming
+ *         MOAT_E_SYSTEM  the pages could not be asked for; errno says why
+ *
+ * Thread-safety: the owner's thread. Signal-safety: no.
+ * Legal in:      FRESH, SUSPENDED, DONE, TRAPPED
+ */
+MOAT_API MOAT_NODISCARD moat_status moat_co_stack_info(const moat_co *co,
+                                                       moat_stack_info *out);
+
+/**
+ * Leaves a function to be run when the coroutine ends in any way: return, trap,
+ * reset or destroy. They run last registered first, on the stack of whoever
+ * resumed, reset or destroyed it, before that call returns; not on the guest's.
+ *
+ * @param fn  must not resume, reset or destroy the coroutine
+ *
+ * @return MOAT_OK, or
+ *         MOAT_E_INVAL   co or fn is NULL
+ *         MOAT_E_STATE   the coroutine is DONE or TRAPPED
+ *         MOAT_E_THREAD  it belongs to another thread
+ *         MOAT_E_NOMEM
+ *
+ * Ownership:     arg stays the caller's
+ * Thread-safety: the owner's thread. Signal-safety: no.
+ * Legal in:      FRESH, RUNNING, RESUMING, SUSPENDED
+ */
+MOAT_API MOAT_NODISCARD moat_status moat_co_defer(moat_co *co,
+                                                  void (*fn)(void *),
+                                                  void *arg);
+
+/**
+ * Traps the calling guest on purpose: MOAT_TRAP_RAISED with `user_code`. On the
+ * host's stack or in a no-trap section it is a bug of the host, and aborts.
+ *
+ * Thread-safety: any. Signal-safety: no.
+ */
+MOAT_API MOAT_NORETURN void moat_trap_raise(int user_code);
+
+/**
+ * Asks, at the price of a load and a branch, whether the guest's deadline
+ * passed while it was in a no-trap section: a long section can end early.
+ *
+ * Thread-safety: any. Signal-safety: yes.
+ */
+static inline bool moat_poll(void)
+{
+    return moat_tls.poll != 0;
+}
+
+MOAT_END_DECLS
+
+#endif

@@ -1,0 +1,42 @@
+/*
+ * limits.h: what a guest may use up.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef MOAT_LIMITS_H
+#define MOAT_LIMITS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/**
+ * Limits of one coroutine. 0 in a field: no such limit. A field that this build
+ * cannot enforce makes moat_co_create return MOAT_E_UNSUPPORTED, never a guest
+ * that runs without the limit.
+ *
+ * A passed time limit is the event MOAT_EVENT_TRAP with MOAT_TRAP_DEADLINE. It
+ * comes late by the timer's latency (tens of microseconds on a quiet machine,
+ * the scheduler's delay on a busy one), never early. Time that a coroutine
+ * spends in coroutines it has resumed counts as its own; when the limit of a
+ * coroutine that waits for a deeper one passes, the deeper one is trapped
+ * first, then the waiting one as soon as it runs again.
+ */
+typedef struct moat_limits {
+    size_t struct_size; /* sizeof(moat_limits); MOAT_LIMITS_INIT sets it     */
+    uint64_t
+        resume_cpu_ns;     /* CPU nanoseconds of the thread, per resume; may be
+                              exceeded by up to an eighth before it is noticed  */
+    uint64_t total_cpu_ns; /* CPU nanoseconds over the coroutine's life:
+                              MOAT_E_UNSUPPORTED in this version */
+    uint64_t wall_ns;  /* nanoseconds of CLOCK_MONOTONIC, per resume        */
+    uint64_t slice_ns; /* preemption: MOAT_E_UNSUPPORTED in this version    */
+    uint64_t memory_bytes; /* the guest's heap: MOAT_E_UNSUPPORTED in this
+                              version; use an allocator with a quota */
+} moat_limits;
+
+#define MOAT_LIMITS_INIT                   \
+    {                                      \
+        sizeof(moat_limits), 0, 0, 0, 0, 0 \
+    }
+
+#endif

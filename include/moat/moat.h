@@ -1,0 +1,38 @@
+/*
+ * moat.h: everything.
+ *
+ * moat runs guests (any C-ABI code) in coroutines on guarded stacks. A guest
+ * that overflows its stack or faults makes its moat_co_resume return an event
+ * with a full record; the host goes on.
+ *
+ *   co.h         coroutines
+ *   trap.h       what a trapped guest did
+ *   limits.h     what a guest may use up
+ *   backtrace.h  linked backtraces and reports
+ *   guest.h      services for code on a guest's stack
+ *   engine.h     the process and its threads
+ *   status.h     results of calls
+ *   version.h    which moat this is
+ *
+ * A coroutine is used by the thread that made it. A function that takes a
+ * `const moat_co *` may be called while others read the same coroutine. No
+ * function allocates while a guest is being resumed, yields or traps. fork: the
+ * child has the forking thread's coroutines; other threads' are lost, as their
+ * threads are. A fault of the host itself stays what it would be without moat.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef MOAT_H
+#define MOAT_H
+
+#include <moat/backtrace.h>
+#include <moat/co.h>
+#include <moat/engine.h>
+#include <moat/export.h>
+#include <moat/guest.h>
+#include <moat/limits.h>
+#include <moat/status.h>
+#include <moat/trap.h>
+#include <moat/version.h>
+
+#endif

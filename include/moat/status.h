@@ -1,0 +1,55 @@
+/*
+ * status.h: was the call legal, and could it be done?
+ *
+ * A status answers for the API call. What the guest did is an event (co.h): a
+ * guest's fault is never a status.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef MOAT_STATUS_H
+#define MOAT_STATUS_H
+
+#include <moat/export.h>
+
+/* X(name, number, sentence). Numbers are pinned; the gaps separate groups. */
+/* clang-format off */
+#define MOAT_STATUS_MAP(X)                                                                       \
+    X(MOAT_OK,                0, "done")                                                         \
+    X(MOAT_E_INVAL,          -1, "an argument is NULL, out of range or contradictory")           \
+    X(MOAT_E_NOMEM,          -2, "memory, address space or mappings are used up")                \
+    X(MOAT_E_STATE,         -10, "the object is in a state in which this call is not legal")     \
+    X(MOAT_E_THREAD,        -11, "the coroutine belongs to another thread")                      \
+    X(MOAT_E_UNSUPPORTED,   -20, "this build, kernel or machine does not offer that")            \
+    X(MOAT_E_LIMIT,         -21, "a limit set by the host would be passed")                      \
+    X(MOAT_E_GUARD_LIMIT,   -22, "no mapping is left for another guard: raise vm.max_map_count " \
+                                 "or use Linux 6.13 or later")                                   \
+    X(MOAT_E_HANDLER_LOST,  -30, "a signal handler of moat was replaced by somebody else")       \
+    X(MOAT_E_SYSTEM,        -40, "a system call failed; errno says why")
+/* clang-format on */
+
+typedef enum moat_status {
+#define MOAT_STATUS_ENUM(name, number, sentence) name = number,
+    MOAT_STATUS_MAP(MOAT_STATUS_ENUM)
+#undef MOAT_STATUS_ENUM
+        MOAT_STATUS_FORCE_INT = 0x7fffffff /* the enum is as wide as an int */
+} moat_status;
+
+MOAT_BEGIN_DECLS
+
+/**
+ * Names a status: "MOAT_E_STATE"; "MOAT_E_?" for a number that has no name.
+ *
+ * Ownership: static storage. Thread-safety: any. Signal-safety: yes.
+ */
+MOAT_API const char *moat_status_name(moat_status status);
+
+/**
+ * Explains a status in a sentence without a full stop.
+ *
+ * Ownership: static storage. Thread-safety: any. Signal-safety: yes.
+ */
+MOAT_API const char *moat_status_str(moat_status status);
+
+MOAT_END_DECLS
+
+#endif

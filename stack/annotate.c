@@ -1,0 +1,114 @@
+/*
+ * annotate.c: see annotate.h.
+ *
+ * Sources: sanitizer/common_interface_defs.h, sanitizer/asan_interface.h and
+ * sanitizer/tsan_interface.h of gcc and clang; the declarations are repeated
+ * here because they must be weak.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "stack/annotate.h"
+
+#ifdef MOAT_WITH_VALGRIND
+#    include <valgrind/valgrind.h>
+#endif
+
+#define WEAK __attribute__((weak))
+
+WEAK void __sanitizer_start_switch_fiber(void **fake_stack_save,
+                                         const void *bottom, size_t size);
+WEAK void __sanitizer_finish_switch_fiber(void *fake_stack_save,
+                                          const void **bottom_old,
+                                          size_t *size_old);
+WEAK void __asan_unpoison_memory_region(void const volatile *addr, size_t size);
+WEAK void *__tsan_get_current_fiber(void);
+WEAK void *__tsan_create_fiber(unsigned flags);
+WEAK void __tsan_destroy_fiber(void *fiber);
+WEAK void __tsan_switch_to_fiber(void *fiber, unsigned flags);
+
+static bool has_asan(void)
+{
+    return __sanitizer_start_switch_fiber != NULL &&
+           __asan_unpoison_memory_region != NULL;
+}
+
+static bool has_tsan(void)
+{
+    return __tsan_create_fiber != NULL;
+}
+
+bool moat_annotate_active(void)
+{
+    return has_asan() || has_tsan();
+}
+
+void moat_annotate_stack(uintptr_t limit, uintptr_t base)
+{
+#ifdef MOAT_WITH_VALGRIND
+    (void)VALGRIND_STACK_REGISTER(limit, base);
+#else
+    (void)limit;
+    (void)base;
+#endif
+}
+
+void moat_annotate_begin(struct moat_fiber *fiber)
+{
+    *fiber = (struct moat_fiber){0};
+    if (has_tsan())
+        fiber->tsan = __tsan_create_fiber(0);
+}
+
+void moat_annotate_end(struct moat_fiber *fiber, uintptr_t limit,
+                       uintptr_t base)
+{
+    if (has_tsan() && fiber->tsan != NULL)
+        __tsan_destroy_fiber(fiber->tsan);
+    fiber->tsan = NULL;
+    /* Redzones of frames that never returned would trip the next user. */
+    if (has_asan())
+        __asan_unpoison_memory_region((const void *)limit, base - limit);
+}
+
+MOAT_NO_SANITIZE void moat_annotate_enter(struct moat_fiber *fiber,
+                                          uintptr_t limit, uintptr_t base)
+{
+    if (has_asan())
+        __sanitizer_start_switch_fiber(&fiber->resumer_fake_stack,
+                                       (const void *)limit, base - limit);
+    if (has_tsan()) {
+        fiber->resumer_tsan = __tsan_get_current_fiber();
+        __tsan_switch_to_fiber(fiber->tsan, 0);
+    }
+}
+
+MOAT_NO_SANITIZE void moat_annotate_back(struct moat_fiber *fiber)
+{
+    if (has_asan())
+        __sanitizer_finish_switch_fiber(fiber->resumer_fake_stack, NULL, NULL);
+}
+
+MOAT_NO_SANITIZE void moat_annotate_back_from_trap(struct moat_fiber *fiber)
+{
+    /* What the guest would have said on its way out. */
+    moat_annotate_leave(fiber, true);
+    moat_annotate_back(fiber);
+}
+
+MOAT_NO_SANITIZE void moat_annotate_entered(struct moat_fiber *fiber)
+{
+    if (has_asan())
+        __sanitizer_finish_switch_fiber(
+            fiber->fake_stack, &fiber->resumer_bottom, &fiber->resumer_bytes);
+}
+
+MOAT_NO_SANITIZE void moat_annotate_leave(struct moat_fiber *fiber,
+                                          bool for_good)
+{
+    if (has_asan())
+        __sanitizer_start_switch_fiber(for_good ? NULL : &fiber->fake_stack,
+                                       fiber->resumer_bottom,
+                                       fiber->resumer_bytes);
+    if (has_tsan())
+        __tsan_switch_to_fiber(fiber->resumer_tsan, 0);
+}

@@ -1,0 +1,405 @@
+/*
+ * arena.c: reservations of address space and the slots in them. The mmap family
+ * is called here and in guard_*.c and pages.c only.
+ *
+ * Locking: `lock` guards the lists of classes and free slots and the growth of
+ * arenas. The list of arenas is also read by signal handlers, without the lock:
+ * arenas are pushed at its front with a release store, never change their
+ * bounds, and go away only in moat_arena_release_all.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "stack/annotate.h"
+#include "stack/size.h"
+#include "stack/stack.h"
+
+#define FIRST_CAPACITY 64
+#define MAX_CAPACITY   65536
+#define COLOURS        32
+#define COLOUR_BYTES   64
+
+/* Made accessible at a time, at most (facts: 1.2 us a call, whatever the size).
+ */
+#define COMMIT_BYTES ((size_t)64 << 20)
+
+struct moat_arena {
+    struct moat_arena *next; /* all arenas, newest first                 */
+    struct moat_stack_class *stack_class;
+    uintptr_t begin, end; /* the reservation                          */
+    uintptr_t entries;    /* capacity entries                         */
+    uintptr_t cold;       /* capacity cold parts                      */
+    uintptr_t slots;      /* lowest address of the lowest slot        */
+    uintptr_t slots_end;  /* highest address of slot 0, exclusive     */
+    size_t capacity;      /* slots that fit                           */
+    atomic_size_t taken;  /* slots 0..taken-1 have been handed out    */
+    size_t committed;     /* slots that are accessible                */
+};
+
+struct moat_stack_class {
+    struct moat_stack_class *next;
+    size_t usable_bytes; /* as asked for                               */
+    size_t guard_bytes;  /* at least what was asked for                */
+    size_t asked_guard_bytes;
+    size_t stride;             /* guard, usable pages, colour                */
+    struct moat_slot *free;    /* given back by threads                      */
+    struct moat_arena *newest; /* the only one that can have room            */
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct moat_arena_layout layout;
+static struct moat_stack_class *classes;
+static _Atomic(struct moat_arena *) arenas;
+
+void moat_arena_configure(const struct moat_arena_layout *asked)
+{
+    layout = *asked;
+}
+
+void moat_arena_lock(void)
+{
+    (void)pthread_mutex_lock(&lock);
+}
+
+void moat_arena_unlock(void)
+{
+    (void)pthread_mutex_unlock(&lock);
+}
+
+/* One page more than asked for takes up the colour; one more for the guard,
+ * where needed, makes the stride odd. */
+static moat_status lay_out_class(struct moat_stack_class *stack_class)
+{
+    size_t stride;
+
+    if (!moat_size_add(stack_class->usable_bytes, MOAT_PAGE_BYTES, &stride) ||
+        !moat_size_add(stride, stack_class->guard_bytes, &stride) ||
+        !moat_size_add(stride, MOAT_PAGE_BYTES, &stride))
+        return MOAT_E_INVAL;
+    stride -= MOAT_PAGE_BYTES;
+    if (stride / MOAT_PAGE_BYTES % 2 == 0) {
+        stride += MOAT_PAGE_BYTES;
+        stack_class->guard_bytes += MOAT_PAGE_BYTES;
+    }
+    stack_class->stride = stride;
+    return MOAT_OK;
+}
+
+static moat_status make_class(size_t usable_bytes, size_t guard_bytes,
+                              struct moat_stack_class **out)
+{
+    struct moat_stack_class *made = calloc(1, sizeof *made);
+    moat_status status;
+
+    if (made == NULL)
+        return MOAT_E_NOMEM;
+    made->usable_bytes = usable_bytes;
+    made->guard_bytes = guard_bytes;
+    made->asked_guard_bytes = guard_bytes;
+    status = lay_out_class(made);
+    if (status != MOAT_OK) {
+        free(made);
+        return status;
+    }
+    made->next = classes;
+    classes = made;
+    *out = made;
+    return MOAT_OK;
+}
+
+moat_status moat_stack_class_get(size_t usable_bytes, size_t guard_bytes,
+                                 struct moat_stack_class **out)
+{
+    struct moat_stack_class *each;
+    moat_status status = MOAT_OK;
+
+    moat_arena_lock();
+    for (each = classes; each != NULL; each = each->next) {
+        if (each->usable_bytes == usable_bytes &&
+            each->asked_guard_bytes == guard_bytes)
+            break;
+    }
+    if (each != NULL)
+        *out = each;
+    else
+        status = make_class(usable_bytes, guard_bytes, out);
+    moat_arena_unlock();
+    return status;
+}
+
+/* Places the parts in a reservation of `capacity` slots; gives its size. */
+static bool place_parts(struct moat_arena *arena, size_t capacity,
+                        size_t *bytes)
+{
+    size_t entries, cold, slots, sum;
+
+    if (!moat_size_to_pages(capacity * layout.entry_bytes, &entries) ||
+        !moat_size_to_pages(capacity * layout.cold_bytes, &cold) ||
+        !moat_size_multiply(capacity, arena->stack_class->stride, &slots) ||
+        !moat_size_add(slots, entries + cold + MOAT_PAGE_BYTES, &sum))
+        return false;
+    arena->capacity = capacity;
+    arena->entries = 0;
+    arena->cold = entries;
+    arena->slots = entries + cold;
+    arena->slots_end = arena->slots + slots;
+    *bytes = sum;
+    return true;
+}
+
+/* Reserves as many slots as the address space grants, at least one. */
+static moat_status reserve(struct moat_arena *arena, size_t capacity)
+{
+    size_t bytes;
+    void *begin;
+
+    for (; capacity > 0; capacity /= 2) {
+        if (!place_parts(arena, capacity, &bytes))
+            continue;
+        begin = mmap(NULL, bytes, PROT_NONE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK,
+                     -1, 0);
+        if (begin == MAP_FAILED)
+            continue;
+        arena->begin = (uintptr_t)begin;
+        arena->end = arena->begin + bytes;
+        arena->entries += arena->begin;
+        arena->cold += arena->begin;
+        arena->slots += arena->begin;
+        arena->slots_end += arena->begin;
+        return MOAT_OK;
+    }
+    return MOAT_E_NOMEM;
+}
+
+/* Huge pages would make a stack's first touch cost 2 MiB. */
+static moat_status open_sidecars(const struct moat_arena *arena)
+{
+    if (madvise((void *)arena->begin, arena->end - arena->begin,
+                MADV_NOHUGEPAGE) != 0 &&
+        errno != EINVAL) /* EINVAL: a kernel built without huge pages */
+        return MOAT_E_SYSTEM;
+    if (mprotect((void *)arena->entries, arena->slots - arena->entries,
+                 PROT_READ | PROT_WRITE) != 0)
+        return errno == ENOMEM ? MOAT_E_NOMEM : MOAT_E_SYSTEM;
+    return MOAT_OK;
+}
+
+static moat_status make_arena(struct moat_stack_class *stack_class)
+{
+    size_t capacity = FIRST_CAPACITY;
+    struct moat_arena *arena = calloc(1, sizeof *arena);
+    moat_status status;
+
+    if (arena == NULL)
+        return MOAT_E_NOMEM;
+    if (stack_class->newest != NULL)
+        capacity = stack_class->newest->capacity * 2;
+    if (capacity > MAX_CAPACITY)
+        capacity = MAX_CAPACITY;
+    arena->stack_class = stack_class;
+    status = reserve(arena, capacity);
+    if (status != MOAT_OK)
+        goto free_arena;
+    status = open_sidecars(arena);
+    if (status != MOAT_OK)
+        goto unmap;
+    stack_class->newest = arena;
+    arena->next = atomic_load_explicit(&arenas, memory_order_relaxed);
+    atomic_store_explicit(&arenas, arena, memory_order_release);
+    return MOAT_OK;
+
+unmap:
+    (void)munmap((void *)arena->begin, arena->end - arena->begin);
+free_arena:
+    free(arena);
+    return status;
+}
+
+static void *entry_at(const struct moat_arena *arena, size_t index)
+{
+    return (void *)(arena->entries + index * layout.entry_bytes);
+}
+
+static struct moat_slot *slot_in(void *entry)
+{
+    return (struct moat_slot *)((uintptr_t)entry + layout.slot_offset);
+}
+
+static size_t index_of(const struct moat_slot *slot)
+{
+    return ((uintptr_t)slot - layout.slot_offset - slot->arena->entries) /
+           layout.entry_bytes;
+}
+
+/* Doubles what is accessible, so that a single coroutine has nothing accessible
+ * below it, and a million cost few system calls. */
+static moat_status commit(struct moat_arena *arena, size_t index)
+{
+    size_t stride = arena->stack_class->stride;
+    size_t most = COMMIT_BYTES / stride + 1;
+    size_t count = arena->committed + 1 < most ? arena->committed + 1 : most;
+    uintptr_t high = arena->slots_end - arena->committed * stride;
+    moat_status status;
+
+    if (index < arena->committed)
+        return MOAT_OK;
+    if (count > arena->capacity - arena->committed)
+        count = arena->capacity - arena->committed;
+    status = moat_guard_mprotect_open(high - count * stride, count * stride);
+    if (status == MOAT_E_GUARD_LIMIT)
+        status = MOAT_E_NOMEM; /* no guard was asked for here */
+    if (status == MOAT_OK)
+        arena->committed += count;
+    return status;
+}
+
+static moat_status open_slot(struct moat_arena *arena, size_t index,
+                             const struct moat_slot *slot)
+{
+    size_t guard_bytes = arena->stack_class->guard_bytes;
+    uintptr_t high = slot->guard + arena->stack_class->stride;
+    moat_status status;
+
+    if (layout.guard == MOAT_GUARD_MPROTECT)
+        return moat_guard_mprotect_open(slot->limit, high - slot->limit);
+    status = commit(arena, index);
+    if (status != MOAT_OK)
+        return status;
+    return moat_guard_madvise_install(slot->guard, guard_bytes);
+}
+
+static moat_status take_new(struct moat_arena *arena, struct moat_slot **out)
+{
+    const struct moat_stack_class *stack_class = arena->stack_class;
+    size_t index = atomic_load_explicit(&arena->taken, memory_order_relaxed);
+    struct moat_slot *slot = slot_in(entry_at(arena, index));
+    uintptr_t high = arena->slots_end - index * stack_class->stride;
+    moat_status status;
+
+    slot->arena = arena;
+    slot->guard = high - stack_class->stride;
+    slot->limit = slot->guard + stack_class->guard_bytes;
+    slot->base = high - index % COLOURS * COLOUR_BYTES;
+    slot->next = NULL;
+    status = open_slot(arena, index, slot);
+    if (status != MOAT_OK)
+        return status;
+    moat_annotate_stack(slot->limit, slot->base);
+    atomic_store_explicit(&arena->taken, index + 1, memory_order_release);
+    *out = slot;
+    return MOAT_OK;
+}
+
+static bool has_room(const struct moat_arena *arena)
+{
+    return arena != NULL &&
+           atomic_load_explicit(&arena->taken, memory_order_relaxed) <
+               arena->capacity;
+}
+
+moat_status moat_arena_take(struct moat_stack_class *stack_class,
+                            struct moat_slot **out)
+{
+    moat_status status = MOAT_OK;
+
+    moat_arena_lock();
+    if (stack_class->free != NULL) {
+        *out = stack_class->free;
+        stack_class->free = (*out)->next;
+        (*out)->next = NULL;
+    } else {
+        if (!has_room(stack_class->newest))
+            status = make_arena(stack_class);
+        if (status == MOAT_OK)
+            status = take_new(stack_class->newest, out);
+    }
+    moat_arena_unlock();
+    return status;
+}
+
+void moat_arena_give(struct moat_stack_class *stack_class,
+                     struct moat_slot *first, struct moat_slot *last)
+{
+    moat_arena_lock();
+    last->next = stack_class->free;
+    stack_class->free = first;
+    moat_arena_unlock();
+}
+
+struct moat_stack_class *moat_slot_class(const struct moat_slot *slot)
+{
+    return slot->arena->stack_class;
+}
+
+void *moat_slot_entry(const struct moat_slot *slot)
+{
+    return entry_at(slot->arena, index_of(slot));
+}
+
+void *moat_slot_cold(const struct moat_slot *slot)
+{
+    return (void *)(slot->arena->cold + index_of(slot) * layout.cold_bytes);
+}
+
+static const struct moat_arena *find_arena(uintptr_t address)
+{
+    const struct moat_arena *arena =
+        atomic_load_explicit(&arenas, memory_order_acquire);
+
+    while (arena != NULL && address - arena->begin >= arena->end - arena->begin)
+        arena = arena->next;
+    return arena;
+}
+
+static moat_region region_in(const struct moat_arena *arena, uintptr_t address)
+{
+    size_t stride = arena->stack_class->stride;
+    size_t index, offset;
+
+    if (address < arena->slots || address >= arena->slots_end)
+        return MOAT_REGION_ARENA;
+    index = (arena->slots_end - 1 - address) / stride;
+    if (index >= atomic_load_explicit(&arena->taken, memory_order_acquire))
+        return MOAT_REGION_ARENA;
+    offset = (address - arena->slots) % stride;
+    return offset < arena->stack_class->guard_bytes ? MOAT_REGION_OTHER_GUARD
+                                                    : MOAT_REGION_OTHER_STACK;
+}
+
+moat_region moat_arena_region(uintptr_t address, const struct moat_slot *own)
+{
+    const struct moat_arena *arena;
+
+    if (own != NULL && address - own->guard < own->limit - own->guard)
+        return MOAT_REGION_OWN_GUARD;
+    if (own != NULL && address - own->limit < own->base - own->limit)
+        return MOAT_REGION_OWN_STACK;
+    arena = find_arena(address);
+    return arena != NULL ? region_in(arena, address) : MOAT_REGION_UNKNOWN;
+}
+
+void moat_arena_release_all(void)
+{
+    struct moat_arena *arena =
+        atomic_exchange_explicit(&arenas, NULL, memory_order_acq_rel);
+
+    while (arena != NULL) {
+        struct moat_arena *next = arena->next;
+
+        (void)munmap((void *)arena->begin, arena->end - arena->begin);
+        free(arena);
+        arena = next;
+    }
+    while (classes != NULL) {
+        struct moat_stack_class *next = classes->next;
+
+        free(classes);
+        classes = next;
+    }
+}

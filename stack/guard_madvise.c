@@ -1,0 +1,52 @@
+/*
+ * guard_madvise.c: guards inside a mapping, without a mapping each.
+ *
+ * MADV_GUARD_INSTALL (Linux 6.13, madvise(2)) marks pages in the page table:
+ * they fault like unmapped memory, survive MADV_DONTNEED and fork, and cost no
+ * entry in the kernel's list of mappings, of which a process has some 65,530.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <errno.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+
+#include "stack/size.h"
+#include "stack/stack.h"
+
+/* linux/mman.h of Debian 12 is older than the feature. */
+#ifndef MADV_GUARD_INSTALL
+#    define MADV_GUARD_INSTALL 102
+#endif
+
+/* A kernel that accepts the advice must also honour it: a system call that
+ * writes to the page must find it bad. */
+static bool page_is_guarded(void *page)
+{
+    return getrandom(page, 1, GRND_NONBLOCK) == -1 && errno == EFAULT;
+}
+
+bool moat_guard_madvise_works(void)
+{
+    void *page = mmap(NULL, MOAT_PAGE_BYTES, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    bool works;
+
+    if (page == MAP_FAILED)
+        return false;
+    works = madvise(page, MOAT_PAGE_BYTES, MADV_GUARD_INSTALL) == 0 &&
+            page_is_guarded(page);
+    (void)munmap(page, MOAT_PAGE_BYTES);
+    return works;
+}
+
+moat_status moat_guard_madvise_install(uintptr_t address, size_t bytes)
+{
+    if (madvise((void *)address, bytes, MADV_GUARD_INSTALL) == 0)
+        return MOAT_OK;
+    /* The kernel refuses in locked memory (mlockall with MCL_FUTURE); a
+     * PROT_NONE guard is as strong and costs two mappings. */
+    if (errno == EINVAL)
+        return moat_guard_mprotect_install(address, bytes);
+    return errno == ENOMEM ? MOAT_E_NOMEM : MOAT_E_SYSTEM;
+}

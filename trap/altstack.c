@@ -1,0 +1,112 @@
+/*
+ * altstack.c: one alternate signal stack per attached thread, itself guarded.
+ *
+ * SS_AUTODISARM (sigaltstack(2)): the kernel forgets the stack while a handler
+ * runs on it and takes it up again when the handler returns. Without it a guest
+ * that points rsp into this stack and faults makes the kernel believe that it
+ * is already there: the frame then goes below the guest's rsp, or does not fit
+ * and kills the process.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <errno.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+
+#include "stack/size.h"
+#include "trap/internal.h"
+
+/* linux/signal.h; glibc 2.36 does not repeat it. */
+#ifndef SS_AUTODISARM
+#    define SS_AUTODISARM (1U << 31)
+#endif
+
+/* Room for our handler and for a previous one that is called on top of it; the
+ * signal frame itself is as large as the CPU's registers (AT_MINSIGSTKSZ). */
+#define HANDLER_BYTES ((size_t)64 << 10)
+
+size_t moat_altstack_bytes(void)
+{
+    size_t bytes = HANDLER_BYTES;
+
+    (void)moat_size_to_pages(HANDLER_BYTES + 2 * getauxval(AT_MINSIGSTKSZ),
+                             &bytes);
+    return bytes;
+}
+
+static void *map_guarded(size_t bytes)
+{
+    char *mapping = mmap(NULL, bytes + MOAT_PAGE_BYTES, PROT_NONE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    if (mapping == MAP_FAILED)
+        return NULL;
+    if (mprotect(mapping + MOAT_PAGE_BYTES, bytes, PROT_READ | PROT_WRITE) == 0)
+        return mapping;
+    (void)munmap(mapping, bytes + MOAT_PAGE_BYTES);
+    return NULL;
+}
+
+static void unmap_guarded(const stack_t *stack)
+{
+    (void)munmap((char *)stack->ss_sp - MOAT_PAGE_BYTES,
+                 stack->ss_size + MOAT_PAGE_BYTES);
+}
+
+moat_status moat_altstack_attach(void)
+{
+    struct moat_trap_thread *thread = &moat_trap_thread;
+    size_t bytes = moat_altstack_bytes();
+    char *mapping;
+
+    if (thread->attached)
+        return MOAT_OK;
+    mapping = map_guarded(bytes);
+    if (mapping == NULL)
+        return MOAT_E_NOMEM;
+    thread->alternate.ss_sp = mapping + MOAT_PAGE_BYTES;
+    thread->alternate.ss_size = bytes;
+    thread->alternate.ss_flags = (int)SS_AUTODISARM;
+    if (sigaltstack(&thread->alternate, &thread->former) != 0) {
+        unmap_guarded(&thread->alternate);
+        return MOAT_E_SYSTEM;
+    }
+    thread->attached = true;
+    return MOAT_OK;
+}
+
+void moat_altstack_detach(void)
+{
+    struct moat_trap_thread *thread = &moat_trap_thread;
+    stack_t now;
+
+    if (!thread->attached)
+        return;
+    thread->attached = false;
+    /* Somebody who has put another stack in place keeps it. */
+    if (sigaltstack(NULL, &now) == 0 && now.ss_sp == thread->alternate.ss_sp)
+        (void)sigaltstack(&thread->former, NULL);
+    unmap_guarded(&thread->alternate);
+}
+
+bool moat_altstack_in_use(const void *ucontext)
+{
+    const ucontext_t *uc = ucontext;
+
+    return moat_trap_thread.attached && uc->uc_stack.ss_size == 0;
+}
+
+void moat_altstack_rearm_context(void *ucontext)
+{
+    ucontext_t *uc = ucontext;
+
+    if (moat_trap_thread.attached)
+        uc->uc_stack = moat_trap_thread.alternate;
+}
+
+void moat_altstack_rearm(void)
+{
+    if (moat_trap_thread.attached)
+        (void)sigaltstack(&moat_trap_thread.alternate, NULL);
+}

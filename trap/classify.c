@@ -1,0 +1,99 @@
+/*
+ * classify.c: what kind of trap was it?
+ *
+ * A pure function of its arguments: no globals, no system calls. Runs inside
+ * the signal handler, and in unit tests without one. The signal's si_code is
+ * not asked: a guard made by MADV_GUARD_INSTALL and one made by PROT_NONE give
+ * different ones for the same crime.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "trap/internal.h"
+
+/* Accesses below this are taken for a null pointer plus a field's offset. Linux
+ * maps nothing there by default (vm.mmap_min_addr). */
+#define NULL_BYTES 65536u
+
+/* How far a frame can jump over the guard and still be taken for an overflow.
+ */
+#define JUMP_BYTES ((uintptr_t)64 << 20)
+
+/* How far below the stack pointer an access may lie and still belong to the
+ * frame: the red zone of psABI 3.2.2 and a push. */
+#define BELOW_SP_BYTES 256u
+
+/* Did a frame jump over the guard? The stack pointer is below the stack, and
+ * the access is in the frame that begins there. */
+static bool jumped_guard(uintptr_t address, const moat_regs *regs,
+                         const struct moat_slot *slot)
+{
+    return regs->sp < slot->limit && slot->limit - regs->sp < JUMP_BYTES &&
+           address < slot->limit && address >= regs->sp - BELOW_SP_BYTES;
+}
+
+static moat_trap_kind classify_page_fault(int signo,
+                                          const struct moat_arch_fault *fault,
+                                          moat_region region,
+                                          const moat_regs *regs,
+                                          const struct moat_slot *slot)
+{
+    bool exec = fault->access == MOAT_ACCESS_EXEC;
+
+    if (signo == SIGBUS)
+        return MOAT_TRAP_BUS;
+    if (!exec && region == MOAT_REGION_OWN_GUARD)
+        return MOAT_TRAP_STACK_OVERFLOW;
+    if (fault->address < NULL_BYTES)
+        return MOAT_TRAP_NULL;
+    if (exec)
+        return MOAT_TRAP_EXEC;
+    if (jumped_guard(fault->address, regs, slot))
+        return MOAT_TRAP_STACK_OVERFLOW;
+    return MOAT_TRAP_MEMORY;
+}
+
+static moat_trap_kind classify_by_signal(int signo)
+{
+    switch (signo) {
+    case SIGBUS:
+        return MOAT_TRAP_BUS;
+    case SIGILL:
+        return MOAT_TRAP_ILLEGAL;
+    case SIGFPE:
+        return MOAT_TRAP_ARITHMETIC;
+    case SIGTRAP:
+        return MOAT_TRAP_BREAKPOINT;
+    case SIGABRT:
+        return MOAT_TRAP_ABORT;
+    default:
+        return MOAT_TRAP_MEMORY;
+    }
+}
+
+moat_trap_kind moat_trap_classify(int signo,
+                                  const struct moat_arch_fault *fault,
+                                  moat_region region, const moat_regs *regs,
+                                  const struct moat_slot *slot)
+{
+    switch (fault->exception) {
+    case MOAT_EXCEPTION_PAGE:
+        return classify_page_fault(signo, fault, region, regs, slot);
+    case MOAT_EXCEPTION_PROTECTION:
+        return MOAT_TRAP_MEMORY;
+    case MOAT_EXCEPTION_FETCH:
+        return MOAT_TRAP_EXEC;
+    case MOAT_EXCEPTION_ALIGNMENT:
+        return MOAT_TRAP_ALIGNMENT;
+    case MOAT_EXCEPTION_PRIVILEGED:
+    case MOAT_EXCEPTION_OPCODE:
+        return MOAT_TRAP_ILLEGAL;
+    case MOAT_EXCEPTION_DIVIDE:
+    case MOAT_EXCEPTION_FLOAT:
+        return MOAT_TRAP_ARITHMETIC;
+    case MOAT_EXCEPTION_DEBUG:
+        return MOAT_TRAP_BREAKPOINT;
+    case MOAT_EXCEPTION_OTHER:
+        break;
+    }
+    return classify_by_signal(signo);
+}

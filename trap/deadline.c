@@ -1,0 +1,303 @@
+/*
+ * deadline.c: the lazy one-shot timer of a thread, and what its signal does.
+ *
+ * The timer runs on CLOCK_MONOTONIC: timers of CPU clocks are driven by the
+ * scheduler's tick and come milliseconds late. CPU time is asked for when the
+ * timer fires, and the rest waited for.
+ *
+ * Lazy: a resume stores when its time is over and sets the timer only if that
+ * is earlier than the moment for which it is set already. A timer that fires
+ * early is set again from the handler; with no deadline in force it goes quiet.
+ *
+ * A signal that finds the thread in host code is not dropped (a one-shot that
+ * is dropped never comes again) but retried shortly after.
+ *
+ * All state is thread-local and shared with this thread's handler alone; each
+ * word is read and written whole.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "trap/internal.h"
+
+#define NEVER    UINT64_MAX
+#define NS_PER_S UINT64_C(1000000000)
+
+/* How soon to look again when the guest could not be cut. */
+#define RETRY_NS 50000u
+
+/* A CPU-time sample may be older than the limit by this part of it. */
+#define SAMPLE_PART 8
+
+struct deadline {
+    bool has_timer;
+    timer_t timer;
+    uint64_t sampled_at;        /* monotonic time of the last CPU sample     */
+    uint64_t sampled_cpu;       /* the thread's CPU time then                */
+    volatile uint64_t wall_at;  /* monotonic time at which it is over        */
+    volatile uint64_t cpu_at;   /* thread CPU time at which it is over       */
+    volatile uint64_t due_at;   /* monotonic time at which to look           */
+    volatile uint64_t armed_at; /* what the timer is set for                 */
+};
+
+static __thread struct deadline deadline
+    __attribute__((tls_model("initial-exec"))) = {
+        .wall_at = NEVER, .cpu_at = NEVER, .due_at = NEVER, .armed_at = NEVER};
+
+static int
+    deadline_signo; /* 0: not installed; written under the engine's lock */
+
+static uint64_t now_ns(clockid_t clock)
+{
+    struct timespec now;
+
+    (void)clock_gettime(clock, &now);
+    return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Limits near the end of time mean no limit. */
+static uint64_t later_by(uint64_t at, uint64_t ns)
+{
+    return ns > NEVER - at ? NEVER : at + ns;
+}
+
+/* Signal-safe: timer_settime is (POSIX.1-2017, 2.4.3). */
+static void arm(uint64_t at)
+{
+    struct itimerspec when;
+
+    memset(&when, 0, sizeof when);
+    when.it_value.tv_sec = (time_t)(at / NS_PER_S);
+    when.it_value.tv_nsec = (long)(at % NS_PER_S);
+    deadline.armed_at = at;
+    (void)timer_settime(deadline.timer, TIMER_ABSTIME, &when, NULL);
+}
+
+/* --- the signal --------------------------------------------------------------
+ */
+
+static bool is_ours(const siginfo_t *info)
+{
+    return info->si_code == SI_TIMER &&
+           info->si_value.sival_ptr == (void *)&deadline;
+}
+
+/* Is a time limit over? If only its CPU part is not, says when to look again.
+ */
+static bool is_over(uint64_t now, uint64_t *look_at)
+{
+    uint64_t cpu;
+
+    *look_at = deadline.wall_at;
+    if (now >= deadline.wall_at)
+        return true;
+    if (deadline.cpu_at == NEVER)
+        return false;
+    cpu = now_ns(CLOCK_THREAD_CPUTIME_ID);
+    deadline.sampled_at = now;
+    deadline.sampled_cpu = cpu;
+    if (cpu >= deadline.cpu_at)
+        return true;
+    *look_at = earlier(*look_at, later_by(now, deadline.cpu_at - cpu));
+    return false;
+}
+
+static bool on_its_stack(const struct moat_activation *activation,
+                         const moat_regs *regs)
+{
+    const struct moat_slot *slot = &activation->slot;
+
+    return regs->sp - slot->limit < slot->base - slot->limit;
+}
+
+static void cut(struct moat_activation *activation, const siginfo_t *info,
+                void *ucontext, const moat_regs *regs)
+{
+    struct moat_trap_record *record = moat_trap_record_of(activation);
+
+    memset(record, 0, sizeof *record);
+    record->regs = *regs;
+    moat_arch_fpu_from_context(ucontext, record->fpu);
+    record->kind = MOAT_TRAP_DEADLINE;
+    record->signo = deadline_signo;
+    record->code = info->si_code;
+    moat_arch_redirect_context(ucontext, &activation->co, MOAT_EVENT_TRAP);
+    moat_altstack_rearm_context(ucontext);
+}
+
+/* The time is over: cut the guest, or note that it must be cut, or look again.
+ */
+static void expire(uint64_t now, const siginfo_t *info, void *ucontext)
+{
+    struct moat_activation *activation = moat_trap_current();
+    moat_regs regs;
+
+    moat_arch_regs_from_context(ucontext, &regs);
+    if (activation == NULL || !on_its_stack(activation, &regs) ||
+        moat_altstack_in_use(ucontext))
+        arm(now + RETRY_NS);
+    else if (activation->notrap != 0 || activation->hold != 0)
+        moat_tls.poll = 1;
+    else
+        cut(activation, info, ucontext, &regs);
+}
+
+static void on_timer(const siginfo_t *info, void *ucontext)
+{
+    uint64_t now, look_at;
+
+    deadline.armed_at = NEVER;
+    if (deadline.due_at == NEVER)
+        return;
+    now = now_ns(CLOCK_MONOTONIC);
+    if (is_over(now, &look_at))
+        expire(now, info, ucontext);
+    else
+        arm(look_at);
+}
+
+static void on_signal(int signo, siginfo_t *info, void *ucontext)
+{
+    int saved_errno;
+
+    moat_arch_clear_alignment_check();
+    saved_errno = errno;
+    if (is_ours(info))
+        on_timer(info, ucontext);
+    else
+        moat_chain_call(signo, info, ucontext);
+    errno = saved_errno;
+}
+
+/* --- ordinary context
+ * --------------------------------------------------------- */
+
+moat_status moat_deadline_install(int signo)
+{
+    moat_status status;
+
+    if (deadline_signo != 0)
+        return MOAT_OK;
+    status = moat_chain_install(signo, on_signal);
+    if (status == MOAT_OK)
+        deadline_signo = signo;
+    return status;
+}
+
+moat_status moat_deadline_check(void)
+{
+    return deadline_signo != 0 ? moat_chain_check(deadline_signo) : MOAT_OK;
+}
+
+moat_status moat_deadline_remove(void)
+{
+    int signo = deadline_signo;
+
+    deadline_signo = 0;
+    return signo != 0 ? moat_chain_remove(signo) : MOAT_OK;
+}
+
+static moat_status make_timer(void)
+{
+    struct sigevent event;
+
+    if (deadline.has_timer)
+        return MOAT_OK;
+    memset(&event, 0, sizeof event);
+    event.sigev_notify = SIGEV_THREAD_ID;
+    event.sigev_signo = deadline_signo;
+    event.sigev_value.sival_ptr = &deadline;
+    event._sigev_un._tid = (pid_t)syscall(SYS_gettid);
+    if (timer_create(CLOCK_MONOTONIC, &event, &deadline.timer) != 0)
+        return MOAT_E_SYSTEM;
+    deadline.has_timer = true;
+    return MOAT_OK;
+}
+
+/*
+ * The thread's CPU time, or a bound above it: it has grown by no more than the
+ * monotonic clock since the last sample. Reading it is a system call, so a
+ * sample serves until the doubt would be more than its part of the limit.
+ */
+static uint64_t cpu_at_most(uint64_t now, uint64_t limit_ns)
+{
+    if (deadline.sampled_at == 0 ||
+        now - deadline.sampled_at > limit_ns / SAMPLE_PART) {
+        deadline.sampled_cpu = now_ns(CLOCK_THREAD_CPUTIME_ID);
+        deadline.sampled_at = now;
+    }
+    return deadline.sampled_cpu + (now - deadline.sampled_at);
+}
+
+moat_status moat_deadline_push(struct moat_deadline_scope *scope,
+                               const moat_limits *limits)
+{
+    uint64_t now = now_ns(CLOCK_MONOTONIC);
+    uint64_t wall_at = NEVER, cpu_at = NEVER, due_at = NEVER;
+    moat_status status = make_timer();
+
+    if (status != MOAT_OK)
+        return status;
+    scope->wall_at = deadline.wall_at;
+    scope->cpu_at = deadline.cpu_at;
+    scope->due_at = deadline.due_at;
+    if (limits->wall_ns != 0)
+        wall_at = due_at = later_by(now, limits->wall_ns);
+    if (limits->resume_cpu_ns != 0) {
+        cpu_at = later_by(cpu_at_most(now, limits->resume_cpu_ns),
+                          limits->resume_cpu_ns);
+        due_at = earlier(due_at, later_by(now, limits->resume_cpu_ns));
+    }
+    deadline.wall_at = earlier(deadline.wall_at, wall_at);
+    deadline.cpu_at = earlier(deadline.cpu_at, cpu_at);
+    deadline.due_at = earlier(deadline.due_at, due_at);
+    if (deadline.due_at < deadline.armed_at)
+        arm(deadline.due_at);
+    return MOAT_OK;
+}
+
+void moat_deadline_pop(const struct moat_deadline_scope *scope)
+{
+    deadline.wall_at = scope->wall_at;
+    deadline.cpu_at = scope->cpu_at;
+    deadline.due_at = scope->due_at;
+    moat_tls.poll = 0;
+    /* The timer may have been used up for the inner coroutine; one that is set
+     * for a moment in the past fires at once. */
+    if (deadline.due_at < deadline.armed_at)
+        arm(deadline.due_at);
+}
+
+bool moat_deadline_pending(void)
+{
+    uint64_t look_at;
+
+    if (moat_tls.poll == 0)
+        return false;
+    moat_tls.poll = 0;
+    return is_over(now_ns(CLOCK_MONOTONIC), &look_at);
+}
+
+void moat_deadline_detach(void)
+{
+    if (deadline.has_timer)
+        (void)timer_delete(deadline.timer);
+    moat_deadline_forget();
+}
+
+void moat_deadline_forget(void)
+{
+    deadline.has_timer = false;
+    deadline.armed_at = NEVER;
+    deadline.sampled_at = 0;
+}

@@ -1,0 +1,115 @@
+/*
+ * handler.c: the signal handler. It decides and redirects; it never reports.
+ *
+ * Everything here runs in signal context: no allocation, no lock, no
+ * formatting, no unwinding. The guest's stack is left as it is, as evidence.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "trap/internal.h"
+
+/* Signals that the CPU raised have positive codes; kill, tgkill, sigqueue and
+ * timers give zero or less (sigaction(2)). */
+static bool was_sent(const siginfo_t *info)
+{
+    return info->si_code <= 0;
+}
+
+/* A signal that the guest sent to itself (abort, raise) is as much its doing as
+ * a fault; one that somebody else sent is not. */
+static bool sent_by_guest(int signo, const siginfo_t *info,
+                          const void *ucontext)
+{
+    pid_t pid = getpid();
+
+    return (info->si_code == SI_TKILL || info->si_code == SI_USER) &&
+           info->si_pid == pid &&
+           moat_arch_context_sent_signal(ucontext, signo, pid,
+                                         (pid_t)syscall(SYS_gettid));
+}
+
+static void describe(int signo, const siginfo_t *info, const void *ucontext,
+                     const struct moat_activation *activation,
+                     struct moat_trap_record *record)
+{
+    struct moat_arch_fault fault = {MOAT_EXCEPTION_OTHER, MOAT_ACCESS_NONE, 0};
+
+    moat_arch_regs_from_context(ucontext, &record->regs);
+    moat_arch_fpu_from_context(ucontext, record->fpu);
+    if (!was_sent(info))
+        moat_arch_fault_from_context(ucontext, (uintptr_t)info->si_addr,
+                                     &fault);
+    record->signo = signo;
+    record->code = info->si_code;
+    record->access = fault.access;
+    record->address = fault.address;
+    record->region = MOAT_REGION_UNKNOWN;
+    record->user_code = 0;
+    if (fault.exception == MOAT_EXCEPTION_PAGE)
+        record->region = moat_arena_region(fault.address, &activation->slot);
+    record->kind = moat_trap_classify(signo, &fault, record->region,
+                                      &record->regs, &activation->slot);
+}
+
+/* A fault inside moat_trap_try: the walk over a dead guest's stack met a word
+ * that is no address. */
+static bool land_in_probe(const siginfo_t *info, void *ucontext)
+{
+    moat_co *probe = moat_trap_thread.probe;
+
+    if (probe == NULL || was_sent(info) || moat_altstack_in_use(ucontext))
+        return false;
+    moat_arch_redirect_context(ucontext, probe, 1);
+    moat_altstack_rearm_context(ucontext);
+    return true;
+}
+
+bool moat_trap_deliver(int signo, siginfo_t *info, void *ucontext)
+{
+    struct moat_activation *activation = moat_trap_current();
+
+    if (land_in_probe(info, ucontext))
+        return true;
+    /* No guest runs, or it runs something that must not be cut, or the fault is
+     * that of a handler of the host's on the alternate stack. */
+    if (activation == NULL || activation->notrap != 0 ||
+        moat_altstack_in_use(ucontext))
+        return false;
+    if (was_sent(info) && !sent_by_guest(signo, info, ucontext))
+        return false;
+    describe(signo, info, ucontext, activation,
+             moat_trap_record_of(activation));
+    moat_arch_redirect_context(ucontext, &activation->co, MOAT_EVENT_TRAP);
+    moat_altstack_rearm_context(ucontext);
+    return true;
+}
+
+void moat_trap_on_signal(int signo, siginfo_t *info, void *ucontext)
+{
+    int saved_errno;
+
+    moat_arch_clear_alignment_check();
+    saved_errno = errno;
+    if (!moat_trap_deliver(signo, info, ucontext))
+        moat_chain_call(signo, info, ucontext);
+    errno = saved_errno;
+}
+
+bool moat_trap_handle(int signo, void *siginfo, void *ucontext)
+{
+    int saved_errno;
+    bool claimed;
+
+    moat_arch_clear_alignment_check();
+    if (siginfo == NULL || ucontext == NULL)
+        return false;
+    saved_errno = errno;
+    claimed = moat_trap_deliver(signo, siginfo, ucontext);
+    errno = saved_errno;
+    return claimed;
+}

@@ -1,0 +1,60 @@
+/*
+ * internal.h: what the files of the trap layer share, and nobody else sees.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef MOAT_TRAP_INTERNAL_H
+#define MOAT_TRAP_INTERNAL_H
+
+#include "trap/trap.h"
+
+/* What a source does. A source brings page faults and the other synchronous
+ * signals to moat_trap_deliver. */
+struct moat_source {
+    const char *name;
+    moat_status (*install)(void);
+    moat_status (*check)(void);
+    moat_status (*remove)(void);
+};
+
+/* Thread-local; the handler of the same thread is the only other reader. */
+struct moat_trap_thread {
+    bool attached;
+    stack_t alternate; /* ours, as given to sigaltstack             */
+    stack_t former;    /* what was there before                     */
+    moat_co *probe;    /* landing of the innermost moat_trap_try    */
+};
+extern __thread struct moat_trap_thread moat_trap_thread
+    __attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+/* The handler of all signals. */
+void moat_trap_on_signal(int signo, siginfo_t *info, void *ucontext);
+
+/* Claims a signal for the running guest and redirects the context to its
+ * resumer. False: not a guest's. Signal-safe: yes. */
+bool moat_trap_deliver(int signo, siginfo_t *info, void *ucontext);
+
+/* Pure: what kind of trap is it? Signal-safe: yes. */
+moat_trap_kind moat_trap_classify(int signo,
+                                  const struct moat_arch_fault *fault,
+                                  moat_region region, const moat_regs *regs,
+                                  const struct moat_slot *slot);
+
+/* chain.c: the handler that was there before. Signal-safe: yes. */
+moat_status moat_chain_install(int signo,
+                               void (*handler)(int, siginfo_t *, void *));
+moat_status moat_chain_check(int signo);
+moat_status moat_chain_remove(int signo);
+void moat_chain_call(int signo, siginfo_t *info, void *ucontext);
+
+/* Is the thread inside a handler that runs on the alternate stack? While one
+ * does, the kernel has disarmed that stack (SS_AUTODISARM). Signal-safe: yes.
+ */
+bool moat_altstack_in_use(const void *ucontext);
+
+/* Makes the kernel arm the alternate stack when the handler returns; arms it
+ * now, for a handler that may never return. Signal-safe: yes. */
+void moat_altstack_rearm_context(void *ucontext);
+void moat_altstack_rearm(void);
+
+#endif

@@ -1,0 +1,116 @@
+/*
+ * trap.h: the door to the trap layer.
+ *
+ * An activation is what a signal handler must know of a coroutine: its control
+ * record, its stack, and whether it may be cut. The engine's coroutine begins
+ * with one; the trap layer never sees more.
+ *
+ * Calls marked "Signal-safe: yes" may be made from a handler and make no
+ * others.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef MOAT_TRAP_TRAP_H
+#define MOAT_TRAP_TRAP_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <moat/co.h>
+#include <moat/engine.h>
+#include <moat/limits.h>
+#include <moat/trap.h>
+
+#include "arch/arch.h"
+#include "stack/stack.h"
+
+/*
+ * Lies at the front of a slot's entry. The trap record is the front of the
+ * slot's cold part, so that a coroutine that never traps pays nothing for it.
+ */
+struct moat_activation {
+    struct moat_co co;     /* first: the public handle                        */
+    struct moat_slot slot; /* its stack                                       */
+    uint32_t notrap;       /* open no-trap sections                           */
+    uint32_t hold;         /* open sections of the engine's own, in which a
+                              deadline waits but a fault still traps          */
+};
+
+/* Written by the handler, read after the landing; the guest never runs between.
+ */
+struct moat_trap_record {
+    moat_regs regs;
+    moat_trap_kind kind;
+    int signo, code;
+    moat_access access;
+    moat_region region;
+    int user_code;
+    uintptr_t address;
+    unsigned char fpu[MOAT_ARCH_FPU_BYTES];
+};
+
+/* --- activation.c ----------------------------------------------------------
+ */
+
+/* The running coroutine's; NULL on the host's stack. Signal-safe: yes. */
+struct moat_activation *moat_trap_current(void);
+
+static inline struct moat_trap_record *
+moat_trap_record_of(const struct moat_activation *activation)
+{
+    return moat_slot_cold(&activation->slot);
+}
+
+/* Traps the running activation from ordinary code. */
+MOAT_NORETURN void moat_trap_now(struct moat_activation *activation,
+                                 moat_trap_kind kind, int user_code);
+
+/* Calls fn(arg); a fault inside ends the call. False: it faulted. Nests. */
+bool moat_trap_try(void (*fn)(void *), void *arg);
+
+/* --- install.c -------------------------------------------------------------
+ */
+
+/* Signal dispositions are process-wide: the engine serialises these. */
+moat_status moat_trap_install(const moat_source *source);
+moat_status moat_trap_check(void); /* Signal-safe: yes. */
+moat_status moat_trap_remove(void);
+const char *moat_trap_source_name(const moat_source *source);
+
+/* --- altstack.c ------------------------------------------------------------
+ */
+
+size_t moat_altstack_bytes(void);
+
+/* This thread's alternate stack, guarded; restores the former one. */
+moat_status moat_altstack_attach(void);
+void moat_altstack_detach(void);
+
+/* --- deadline.c ------------------------------------------------------------
+ */
+
+/* What was in force before a resume; lives in the resumer's frame. */
+struct moat_deadline_scope {
+    uint64_t wall_at, cpu_at, due_at;
+};
+
+/* Installs the handler of the deadline signal. The engine serialises. */
+moat_status moat_deadline_install(int signo);
+moat_status moat_deadline_check(void); /* Signal-safe: yes. */
+moat_status moat_deadline_remove(void);
+
+/* Puts the limits of a coroutine that is about to be resumed into force, beside
+ * those of its resumers; takes them out again. */
+moat_status moat_deadline_push(struct moat_deadline_scope *scope,
+                               const moat_limits *limits);
+void moat_deadline_pop(const struct moat_deadline_scope *scope);
+
+/* Did a deadline pass while the running coroutine could not be cut? */
+bool moat_deadline_pending(void);
+
+/* Frees this thread's timer; forgets it in a forked child, which has none. */
+void moat_deadline_detach(void);
+void moat_deadline_forget(void);
+
+#endif

@@ -1,0 +1,77 @@
+/*
+ * unwind.h: from registers to frames, from addresses to names. Knows no signal
+ * and no coroutine.
+ *
+ * The walks are made in ordinary context. A walk over a dead guest's stack may
+ * fault, as unwind rules dereference what they find there: the caller makes
+ * such a call in a way that survives it, and keeps what was visited before.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef MOAT_UNWIND_UNWIND_H
+#define MOAT_UNWIND_UNWIND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "arch/arch.h"
+
+struct moat_unwind_frame {
+    uintptr_t pc, sp;
+    void *cursor; /* the walker's; NULL from moat_unwind_fp */
+};
+
+/* Called for each frame, innermost first; false ends the walk. */
+typedef bool moat_unwind_visit(const struct moat_unwind_frame *frame,
+                               void *arg);
+
+/* --- walk_libunwind.c, or walk_none.c --------------------------------------
+ */
+
+bool moat_unwind_available(void);
+
+/* From the function that calls this one; crosses coroutine borders. */
+void moat_unwind_here(moat_unwind_visit *visit, void *arg);
+
+/* From registers; `exact`: regs->pc is the next instruction, not a return
+ * address. */
+void moat_unwind_from(const moat_regs *regs, bool exact,
+                      moat_unwind_visit *visit, void *arg);
+
+/* Does `pc` belong to the procedure that the frame is in? */
+bool moat_unwind_same_procedure(const struct moat_unwind_frame *frame,
+                                uintptr_t pc);
+
+/* The procedure's name and the offset of pc in it. False: not known. */
+bool moat_unwind_name(uintptr_t pc, char *name, size_t size, uintptr_t *offset);
+
+/* --- walk_fp.c --------------------------------------------------------------
+ */
+
+/* Follows frame records {saved fp, return address} upwards inside [limit,
+ * base). Never reads outside. Async-signal-safe if visit is. */
+void moat_unwind_fp(uintptr_t fp, uintptr_t limit, uintptr_t base,
+                    moat_unwind_visit *visit, void *arg);
+
+/* --- symbolise.c and lines_libdw.c, or lines_none.c -------------------------
+ */
+
+struct moat_symbol {
+    char function[192]; /* "" : not known                      */
+    uintptr_t offset;   /* of pc in it                         */
+    char module[192];   /* path of the file; "" : not known    */
+    char file[256];     /* source file; "" : not known         */
+    int line;
+};
+
+/* What lies at pc. Any thread. */
+void moat_symbolise(uintptr_t pc, struct moat_symbol *out);
+
+bool moat_lines_available(void);
+
+/* Fills in file and line, and function where it is still unknown. Any thread.
+ */
+void moat_lines_find(uintptr_t pc, struct moat_symbol *symbol);
+
+#endif
