@@ -89,8 +89,9 @@ MOAT_NORETURN void moat_arch_leave(moat_co *co, void *value, uint64_t kind);
  */
 uint64_t moat_arch_try(moat_co *landing, void (*fn)(void *), void *arg);
 
-/* The floating-point control state that a trap or a return must not change. */
-void moat_arch_restore_fp_control(const moat_co *co);
+/* Notes the floating-point control words that a trap shall restore. The root
+ * frame does so at its first entry; the slow path of a resume each time. */
+void moat_arch_save_fp_control(moat_co *co);
 
 /* --- the machine context of a signal handler -------------------------------
  */

@@ -7,13 +7,16 @@
 #ifndef MOAT_ARCH_ASM_H
 #define MOAT_ARCH_ASM_H
 
-#define FUNCTION(name)     \
-    .globl name;           \
-    .type name, @function; \
-    .p2align 4;            \
+/* The formatter takes assembler for C. */
+/* clang-format off */
+
+#define FUNCTION(name)                                                         \
+    .globl name;                                                               \
+    .type name, @function;                                                     \
+    .p2align 4;                                                                \
 name:
 
-#define END(name) .size name, .- name
+#define END(name) .size name, . - name
 
 /*
  * An indirect branch may land here when indirect-branch tracking is on. The
@@ -22,20 +25,22 @@ name:
  * enforced.
  */
 #if defined(__CET__) && (__CET__ & 1)
-#    define LANDING endbr64
-#    define PROPERTY_NOTE                \
-        .section.note.gnu.property, "a"; \
-        .p2align 3;                      \
-        .long 4, 16, 5;                  \
-        .asciz "GNU";                    \
-        .long 0xc0000002, 4, 1, 0
+#define LANDING endbr64
+#define PROPERTY_NOTE                                                          \
+    .section .note.gnu.property, "a";                                          \
+    .p2align 3;                                                                \
+    .long 4, 16, 5;                                                            \
+    .asciz "GNU";                                                              \
+    .long 0xc0000002, 4, 1, 0
 #else
-#    define LANDING
-#    define PROPERTY_NOTE
+#define LANDING
+#define PROPERTY_NOTE
 #endif
 
-#define END_OF_FILE \
-    PROPERTY_NOTE;  \
-    .section.note.GNU - stack, "", @progbits
+#define END_OF_FILE                                                            \
+    PROPERTY_NOTE;                                                             \
+    .section .note.GNU-stack, "", @progbits
+
+/* clang-format on */
 
 #endif

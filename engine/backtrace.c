@@ -57,8 +57,7 @@ static moat_status finish(const struct trace *trace, size_t *count)
     return trace->full ? MOAT_E_LIMIT : MOAT_OK;
 }
 
-/* --- the live chain
- * ------------------------------------------------------------ */
+/* --- the live chain ------------------------------------------------------ */
 
 struct live_walk {
     struct trace trace;
@@ -130,8 +129,7 @@ moat_backtrace(moat_frame *frames, size_t capacity, size_t *count)
     return status;
 }
 
-/* --- a suspended or trapped coroutine's own frames
- * ----------------------------- */
+/* --- a suspended or trapped coroutine's own frames ----------------------- */
 
 struct dead_walk {
     struct trace trace;
@@ -242,8 +240,7 @@ static void trace_trapped(const struct co *co, struct dead_walk *walk)
     walk_dead(walk);
 }
 
-/* --- the resumer's chain
- * ------------------------------------------------------- */
+/* --- the resumer's chain ------------------------------------------------- */
 
 /* Does the frame that was held hold the resumer's stack pointer, and is it the
  * same function? Then the resume has not been left, and the frame is shown at
@@ -325,8 +322,7 @@ __attribute__((noinline)) moat_status moat_co_backtrace(const moat_co *handle,
     return status;
 }
 
-/* --- names
- * ---------------------------------------------------------------------- */
+/* --- names --------------------------------------------------------------- */
 
 static void print_symbol(const struct moat_symbol *symbol, uintptr_t pc,
                          char *buffer, size_t size)

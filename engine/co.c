@@ -13,8 +13,7 @@
 #define DEFAULT_GUARD_BYTES ((size_t)64 << 10)
 #define MOST_BYTES          ((size_t)64 << 30)
 
-/* --- options
- * ------------------------------------------------------------------- */
+/* --- options ------------------------------------------------------------- */
 
 static moat_status resolve_size(size_t *bytes, size_t if_zero)
 {
@@ -44,8 +43,7 @@ static moat_status resolve(const moat_co_options *asked, moat_co_options *out)
     return resolve_size(&out->guard_bytes, DEFAULT_GUARD_BYTES);
 }
 
-/* --- stacks
- * -------------------------------------------------------------------- */
+/* --- stacks -------------------------------------------------------------- */
 
 /* The class of the last create is the likeliest; asking for it takes a lock. */
 static moat_status find_class(struct moat_thread *thread,
@@ -85,8 +83,7 @@ static moat_status scrub(const struct co *co)
     }
 }
 
-/* --- create
- * -------------------------------------------------------------------- */
+/* --- create -------------------------------------------------------------- */
 
 static void fill_in(struct co *co, struct moat_thread *thread, moat_entry entry,
                     const moat_co_options *options)
@@ -166,8 +163,7 @@ moat_status moat_co_create(moat_co **out, moat_entry entry,
     return status;
 }
 
-/* --- reset and destroy
- * --------------------------------------------------------- */
+/* --- reset and destroy --------------------------------------------------- */
 
 static bool is_stopped(const struct co *co)
 {
@@ -276,8 +272,7 @@ void moat_co_destroy(moat_co *handle)
     moat_hold_end();
 }
 
-/* --- questions
- * ----------------------------------------------------------------- */
+/* --- questions ----------------------------------------------------------- */
 
 moat_co *moat_co_current(void)
 {

@@ -32,8 +32,7 @@ void moat_engine_unlock(void)
     (void)pthread_mutex_unlock(&lock);
 }
 
-/* --- fork
- * ---------------------------------------------------------------------- */
+/* --- fork ---------------------------------------------------------------- */
 
 static void before_fork(void)
 {
@@ -67,8 +66,7 @@ static moat_status handle_fork(void)
     return MOAT_OK;
 }
 
-/* --- init
- * ---------------------------------------------------------------------- */
+/* --- init ---------------------------------------------------------------- */
 
 static moat_status resolve(const moat_engine_options *asked,
                            moat_engine_options *out)
@@ -168,8 +166,7 @@ moat_status moat_engine_check(void)
     return status == MOAT_OK ? moat_deadline_check() : status;
 }
 
-/* --- shutdown
- * ------------------------------------------------------------------ */
+/* --- shutdown ------------------------------------------------------------ */
 
 static moat_status may_shut_down(void)
 {
@@ -209,8 +206,7 @@ moat_status moat_engine_shutdown(void)
     return status;
 }
 
-/* --- info
- * ---------------------------------------------------------------------- */
+/* --- info ---------------------------------------------------------------- */
 
 static void describe_choice(moat_engine_info *info)
 {

@@ -162,8 +162,7 @@ void moat_defers_run(struct co *co);
 /* MOAT_OK if this thread owns the coroutine; else MOAT_E_THREAD. */
 moat_status moat_co_check_owner(const struct co *co);
 
-/* --- report.c, json.c
- * --------------------------------------------------------- */
+/* --- report.c, json.c ---------------------------------------------------- */
 
 #define MOAT_REPORT_FRAMES ((size_t)1 << 16)
 

@@ -12,8 +12,7 @@
 
 #include "engine/internal.h"
 
-/* --- the guest's side
- * ------------------------------------------------------------ */
+/* --- the guest's side ---------------------------------------------------- */
 
 /* Under a sanitizer the root frame calls this instead of the guest's entry. */
 static MOAT_NO_SANITIZE void *annotated_entry(moat_co *self, void *input)
@@ -57,8 +56,7 @@ MOAT_NO_SANITIZE void *moat_co_yield_slow(moat_co *self, void *value)
     return input;
 }
 
-/* --- the end of a guest
- * ---------------------------------------------------------- */
+/* --- the end of a guest -------------------------------------------------- */
 
 /* One at a time and off the list first: if the caller is itself a guest and is
  * cut in the middle, the rest runs when the coroutine is reset or destroyed. */
@@ -78,8 +76,6 @@ void moat_defers_run(struct co *co)
 static moat_status settle(struct co *co, void *value, uint64_t kind,
                           moat_event *out)
 {
-    if (kind == MOAT_EVENT_RETURN)
-        moat_arch_restore_fp_control(handle_of(co));
     moat_defers_run(co);
     out->kind = (moat_event_kind)kind;
     out->value = value;
@@ -105,8 +101,7 @@ moat_status moat_co_settle(moat_co *handle, void *value, uint64_t kind,
     return settle(co, value, kind, out);
 }
 
-/* --- the resumer's side
- * ---------------------------------------------------------- */
+/* --- the resumer's side -------------------------------------------------- */
 
 static moat_status check_resume(const struct co *co, const moat_event *out)
 {
@@ -155,6 +150,7 @@ static MOAT_NO_SANITIZE struct moat_switched enter(struct co *co, void *input)
     struct moat_switched back;
 
     handle->resumer = (uintptr_t)MOAT_TLS_READ(MOAT_TLS_CURRENT);
+    moat_arch_save_fp_control(handle);
     if (moat_annotate_active())
         moat_annotate_enter(&cold_of(co)->fiber, slot->limit, slot->base);
     MOAT_TLS_WRITE_CURRENT((uintptr_t)handle | 1);

@@ -179,8 +179,7 @@ static void on_signal(int signo, siginfo_t *info, void *ucontext)
     errno = saved_errno;
 }
 
-/* --- ordinary context
- * --------------------------------------------------------- */
+/* --- ordinary context ---------------------------------------------------- */
 
 moat_status moat_deadline_install(int signo)
 {

@@ -109,17 +109,8 @@ bool moat_arch_undo_call(moat_regs *regs, uintptr_t limit, uintptr_t base)
     return true;
 }
 
-/* The six sticky flags report what happened; only the rest controls. */
-#define MXCSR_FLAGS 0x3fu
-
-void moat_arch_restore_fp_control(const moat_co *co)
+void moat_arch_save_fp_control(moat_co *co)
 {
-    uint32_t mxcsr;
-    uint16_t fcw;
-
-    __asm__ volatile("stmxcsr %0\n\tfnstcw %1" : "=m"(mxcsr), "=m"(fcw));
-    if ((mxcsr ^ co->mxcsr) & ~MXCSR_FLAGS)
-        __asm__ volatile("ldmxcsr %0" : : "m"(co->mxcsr));
-    if (fcw != co->fcw)
-        __asm__ volatile("fldcw %0" : : "m"(co->fcw));
+    __asm__ volatile("stmxcsr %0\n\tfnstcw %1"
+                     : "=m"(co->mxcsr), "=m"(co->fcw));
 }

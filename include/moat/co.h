@@ -217,8 +217,9 @@ MOAT_API void *moat_co_yield(moat_co *self, void *value);
  * written. After a trap the host's registers are as the compiler expects them
  * at a call: direction flag clear, x87 stack empty, and the SSE and x87 control
  * words those of the first resume since the coroutine was created or reset
- * (saving them at each resume would cost more than the switch). A yield or a
- * return leaves the control words as the guest has them.
+ * (saving them at each resume would cost more than the switch; a coroutine with
+ * a time limit has those of this resume). A yield or a return leaves the
+ * control words as the guest has them.
  *
  * Inline: about two nanoseconds there and back. The same symbol exists out of
  * line in the library for foreign-function interfaces; with MOAT_NO_INLINE
