@@ -49,7 +49,7 @@ static void after_fork_in_parent(void)
 static void after_fork_in_child(void)
 {
     moat_thread_after_fork();
-    moat_deadline_forget();
+    moat_deadline_after_fork();
     moat_arena_unlock();
     moat_engine_unlock();
 }

@@ -19,7 +19,8 @@
 
 /* SA_NODEFER: a fault in a chained handler must reach that handler's own rules,
  * not a blocked signal, which is certain death. SA_ONSTACK: the guest's stack
- * may be what overflowed. */
+ * may be what overflowed. SA_RESTART is added as the caller says: a signal of
+ * moat's own must not make anybody's system call fail. */
 #define FLAGS (SA_SIGINFO | SA_ONSTACK | SA_NODEFER)
 
 struct disposition {
@@ -30,7 +31,8 @@ struct disposition {
 static struct disposition dispositions[NSIG];
 
 moat_status moat_chain_install(int signo,
-                               void (*handler)(int, siginfo_t *, void *))
+                               void (*handler)(int, siginfo_t *, void *),
+                               bool restart)
 {
     struct disposition *disposition = &dispositions[signo];
     struct sigaction action;
@@ -41,6 +43,8 @@ moat_status moat_chain_install(int signo,
     memset(&action, 0, sizeof action);
     action.sa_sigaction = handler;
     action.sa_flags = FLAGS;
+    if (restart || (disposition->previous.sa_flags & SA_RESTART) != 0)
+        action.sa_flags |= SA_RESTART;
     (void)sigemptyset(&action.sa_mask);
     if (sigaction(signo, &action, NULL) != 0)
         return MOAT_E_SYSTEM;

@@ -148,8 +148,11 @@ static void expire(uint64_t now, const siginfo_t *info, void *ucontext)
         arm(now + RETRY_NS);
     else if (activation->notrap != 0 || activation->hold != 0)
         moat_tls.poll = 1;
-    else
+    else {
         cut(activation, info, ucontext, &regs);
+        /* It may be a resumer's time that is over: look again for that one. */
+        arm(now + RETRY_NS);
+    }
 }
 
 static void on_timer(const siginfo_t *info, void *ucontext)
@@ -187,7 +190,7 @@ moat_status moat_deadline_install(int signo)
 
     if (deadline_signo != 0)
         return MOAT_OK;
-    status = moat_chain_install(signo, on_signal);
+    status = moat_chain_install(signo, on_signal, true);
     if (status == MOAT_OK)
         deadline_signo = signo;
     return status;
@@ -279,24 +282,39 @@ void moat_deadline_pop(const struct moat_deadline_scope *scope)
 
 bool moat_deadline_pending(void)
 {
-    uint64_t look_at;
+    uint64_t now, look_at;
+    bool over;
 
     if (moat_tls.poll == 0)
         return false;
     moat_tls.poll = 0;
-    return is_over(now_ns(CLOCK_MONOTONIC), &look_at);
+    now = now_ns(CLOCK_MONOTONIC);
+    over = is_over(now, &look_at);
+    /* The signal that was noted used the timer up; resumers may need it too. */
+    if (over)
+        look_at = now + RETRY_NS;
+    if (look_at < deadline.armed_at)
+        arm(look_at);
+    return over;
+}
+
+static void forget(void)
+{
+    deadline.has_timer = false;
+    deadline.armed_at = NEVER;
+    deadline.sampled_at = 0;
 }
 
 void moat_deadline_detach(void)
 {
     if (deadline.has_timer)
         (void)timer_delete(deadline.timer);
-    moat_deadline_forget();
+    forget();
 }
 
-void moat_deadline_forget(void)
+void moat_deadline_after_fork(void)
 {
-    deadline.has_timer = false;
-    deadline.armed_at = NEVER;
-    deadline.sampled_at = 0;
+    forget();
+    if (deadline.due_at != NEVER && make_timer() == MOAT_OK)
+        arm(deadline.due_at);
 }

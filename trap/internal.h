@@ -40,12 +40,15 @@ moat_trap_kind moat_trap_classify(int signo,
                                   moat_region region, const moat_regs *regs,
                                   const struct moat_slot *slot);
 
-/* chain.c: the handler that was there before. Signal-safe: yes. */
+/* chain.c: the handler that was there before. `restart`: interrupted system
+ * calls go on whatever that one asked for. */
 moat_status moat_chain_install(int signo,
-                               void (*handler)(int, siginfo_t *, void *));
-moat_status moat_chain_check(int signo);
+                               void (*handler)(int, siginfo_t *, void *),
+                               bool restart);
+moat_status moat_chain_check(int signo); /* Signal-safe: yes. */
 moat_status moat_chain_remove(int signo);
-void moat_chain_call(int signo, siginfo_t *info, void *ucontext);
+void moat_chain_call(int signo, siginfo_t *info,
+                     void *ucontext); /* Signal-safe: yes. */
 
 /* Is the thread inside a handler that runs on the alternate stack? While one
  * does, the kernel has disarmed that stack (SS_AUTODISARM). Signal-safe: yes.

@@ -28,7 +28,7 @@ static moat_status install(void)
 {
     for (size_t i = 0; i < SIGNALS; i++) {
         moat_status status =
-            moat_chain_install(signals[i], moat_trap_on_signal);
+            moat_chain_install(signals[i], moat_trap_on_signal, false);
 
         if (status != MOAT_OK) {
             (void)remove_first(i);

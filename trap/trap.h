@@ -109,8 +109,11 @@ void moat_deadline_pop(const struct moat_deadline_scope *scope);
 /* Did a deadline pass while the running coroutine could not be cut? */
 bool moat_deadline_pending(void);
 
-/* Frees this thread's timer; forgets it in a forked child, which has none. */
+/* Frees this thread's timer. */
 void moat_deadline_detach(void);
-void moat_deadline_forget(void);
+
+/* In a forked child, which inherits no timer: makes one if a limit is in force.
+ */
+void moat_deadline_after_fork(void);
 
 #endif

@@ -154,7 +154,15 @@ END(moat_root)
 FUNCTION(moat_arch_leave)
     .cfi_startproc
     LANDING
-    cld
+    /* What a signal's redirection does in the context: clean flags, an empty x87
+     * stack, the control words of the host. */
+    pushq   $0x202
+    .cfi_adjust_cfa_offset 8
+    popfq
+    .cfi_adjust_cfa_offset -8
+    fninit
+    fldcw   CO_FCW(%rdi)
+    ldmxcsr CO_MXCSR(%rdi)
     WINDOW
     movq    %rsi, %rax
     movq    CO_RESUMER_FP(%rdi), %rbp
