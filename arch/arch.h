@@ -115,8 +115,6 @@ bool moat_arch_context_sent_signal(const void *ucontext, int signo, pid_t pid,
 
 /* Clears the alignment-check flag, which the kernel leaves set on the entry of
  * a handler: the first statement of every handler. */
-static inline void moat_arch_clear_alignment_check(void);
-
-#include "arch/x86_64/flags.h"
+void moat_arch_clear_alignment_check(void);
 
 #endif

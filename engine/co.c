@@ -155,6 +155,7 @@ moat_status moat_co_create(moat_co **out, moat_entry entry,
     if (status != MOAT_OK)
         return status;
     status = moat_thread_attach();
+    moat_altstack_harden();
     if (status == MOAT_OK)
         status = create(&co, entry, &options);
     if (status == MOAT_OK)

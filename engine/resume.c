@@ -76,7 +76,10 @@ void moat_defers_run(struct co *co)
 static moat_status settle(struct co *co, void *value, uint64_t kind,
                           moat_event *out)
 {
-    moat_defers_run(co);
+    if (kind == MOAT_EVENT_TRAP)
+        moat_altstack_harden();
+    if (kind != MOAT_EVENT_YIELD)
+        moat_defers_run(co);
     out->kind = (moat_event_kind)kind;
     out->value = value;
     return MOAT_OK;

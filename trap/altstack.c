@@ -72,6 +72,7 @@ moat_status moat_altstack_attach(void)
         unmap_guarded(&thread->alternate);
         return MOAT_E_SYSTEM;
     }
+    thread->softened = false;
     thread->attached = true;
     return MOAT_OK;
 }
@@ -84,6 +85,7 @@ void moat_altstack_detach(void)
     if (!thread->attached)
         return;
     thread->attached = false;
+    thread->softened = false;
     /* Somebody who has put another stack in place keeps it. */
     if (sigaltstack(NULL, &now) == 0 && now.ss_sp == thread->alternate.ss_sp)
         (void)sigaltstack(&thread->former, NULL);
@@ -92,9 +94,18 @@ void moat_altstack_detach(void)
 
 bool moat_altstack_in_use(const void *ucontext)
 {
-    const ucontext_t *uc = ucontext;
+    const stack_t *was = &((const ucontext_t *)ucontext)->uc_stack;
+    moat_regs regs;
 
-    return moat_trap_thread.attached && uc->uc_stack.ss_size == 0;
+    if (!moat_trap_thread.attached)
+        return false;
+    if (was->ss_size == 0)
+        return true;
+    if ((unsigned)was->ss_flags & SS_AUTODISARM)
+        return false;
+    /* Armed by moat_altstack_rearm: the interrupted code decides. */
+    moat_arch_regs_from_context(ucontext, &regs);
+    return regs.sp - (uintptr_t)was->ss_sp < was->ss_size;
 }
 
 void moat_altstack_rearm_context(void *ucontext)
@@ -105,8 +116,25 @@ void moat_altstack_rearm_context(void *ucontext)
         uc->uc_stack = moat_trap_thread.alternate;
 }
 
+/* Without SS_AUTODISARM: a handler of the host's runs on this stack now, and a
+ * signal that interrupts it must go below its frame, not over it. The return
+ * from the handler cannot put the flag back (the kernel refuses to change the
+ * stack that it is on): moat_altstack_harden does, later. */
 void moat_altstack_rearm(void)
 {
-    if (moat_trap_thread.attached)
-        (void)sigaltstack(&moat_trap_thread.alternate, NULL);
+    stack_t plain = moat_trap_thread.alternate;
+
+    plain.ss_flags = 0;
+    if (!moat_trap_thread.attached)
+        return;
+    moat_trap_thread.softened = true;
+    (void)sigaltstack(&plain, NULL);
+}
+
+void moat_altstack_harden(void)
+{
+    struct moat_trap_thread *thread = &moat_trap_thread;
+
+    if (thread->softened && sigaltstack(&thread->alternate, NULL) == 0)
+        thread->softened = false;
 }

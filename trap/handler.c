@@ -100,16 +100,19 @@ void moat_trap_on_signal(int signo, siginfo_t *info, void *ucontext)
     errno = saved_errno;
 }
 
-bool moat_trap_handle(int signo, void *siginfo, void *ucontext)
+bool moat_trap_handle(int signo, siginfo_t *info, void *ucontext)
 {
     int saved_errno;
     bool claimed;
 
     moat_arch_clear_alignment_check();
-    if (siginfo == NULL || ucontext == NULL)
+    if (info == NULL || ucontext == NULL)
         return false;
     saved_errno = errno;
-    claimed = moat_trap_deliver(signo, siginfo, ucontext);
+    claimed = moat_trap_deliver(signo, info, ucontext);
+    /* The embedder may leave its handler by siglongjmp. */
+    if (!claimed)
+        moat_altstack_rearm();
     errno = saved_errno;
     return claimed;
 }

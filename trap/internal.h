@@ -20,6 +20,7 @@ struct moat_source {
 /* Thread-local; the handler of the same thread is the only other reader. */
 struct moat_trap_thread {
     bool attached;
+    bool softened;     /* armed without SS_AUTODISARM               */
     stack_t alternate; /* ours, as given to sigaltstack             */
     stack_t former;    /* what was there before                     */
     moat_co *probe;    /* landing of the innermost moat_trap_try    */

@@ -87,6 +87,9 @@ size_t moat_altstack_bytes(void);
 moat_status moat_altstack_attach(void);
 void moat_altstack_detach(void);
 
+/* Puts SS_AUTODISARM back after a host's handler has run. */
+void moat_altstack_harden(void);
+
 /* --- deadline.c ------------------------------------------------------------
  */
 

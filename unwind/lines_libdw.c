@@ -117,11 +117,13 @@ static void find_line(Dwfl_Module *module, uintptr_t pc,
                       struct moat_symbol *symbol)
 {
     Dwfl_Line *line = dwfl_module_getsrc(module, pc);
-    int number;
+    const char *file;
+    int number = 0;
 
-    if (line != NULL && !find_inlining_call(module, pc, symbol))
-        set_line(symbol, dwfl_lineinfo(line, NULL, &number, NULL, NULL, NULL),
-                 number);
+    if (line == NULL || find_inlining_call(module, pc, symbol))
+        return;
+    file = dwfl_lineinfo(line, NULL, &number, NULL, NULL, NULL);
+    set_line(symbol, file, number);
 }
 
 void moat_lines_find(uintptr_t pc, struct moat_symbol *symbol)

@@ -399,4 +399,27 @@ FUNCTION(moat_arch_capture)
     .cfi_endproc
 END(moat_arch_capture)
 
+/* ---------------------------------------------------------------------------
+ * moat_arch_clear_alignment_check(void): a guest may set EFLAGS.AC. The kernel
+ * clears DF, TF and RF when it enters a handler but not AC, so the handler's first
+ * misaligned access would fault, and its handler's again. NT goes with it: the
+ * return from the handler leaves it as the handler had it (FIX_EFLAGS of Linux's
+ * arch/x86/include/asm/sighandling.h does not name it).
+ *
+ * A function, not inline asm: pushing needs unwind rows, which the middle of a
+ * C function cannot be given.
+ */
+    .hidden moat_arch_clear_alignment_check
+FUNCTION(moat_arch_clear_alignment_check)
+    .cfi_startproc
+    LANDING
+    pushfq
+    .cfi_adjust_cfa_offset 8
+    andl    $~0x44000, (%rsp)
+    popfq
+    .cfi_adjust_cfa_offset -8
+    ret
+    .cfi_endproc
+END(moat_arch_clear_alignment_check)
+
 END_OF_FILE

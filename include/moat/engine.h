@@ -12,6 +12,7 @@
 #ifndef MOAT_ENGINE_H
 #define MOAT_ENGINE_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -158,17 +159,19 @@ MOAT_API MOAT_NODISCARD moat_status moat_thread_attach(void);
  */
 MOAT_API moat_status moat_thread_detach(void);
 
+/* siginfo_t is POSIX: declared unless the feature-test macros hide it. */
+#ifdef SA_SIGINFO
 /**
  * Offers a signal to moat (manual source): call it first thing in your handler,
- * with your handler's arguments. (siginfo_t has no name in plain C11, hence the
- * void.)
+ * with your handler's arguments.
  *
  * @return true: it was a guest's trap; the context now leads to the resumer, so
  *         return from the handler at once. false: not moat's; nothing changed.
  *
  * Thread-safety: any. Signal-safety: yes; legal nowhere else.
  */
-MOAT_API bool moat_trap_handle(int signo, void *siginfo, void *ucontext);
+MOAT_API bool moat_trap_handle(int signo, siginfo_t *info, void *ucontext);
+#endif
 
 MOAT_END_DECLS
 

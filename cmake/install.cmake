@@ -1,0 +1,59 @@
+# install.cmake: what goes where. The installed tree may be moved: neither the
+# pkg-config file nor the CMake package knows its prefix.
+#
+# Components: lib (the shared library), dev (headers, static library, files for
+# build systems), doc (manual pages, licence), bin (the command; host/).
+#
+# SPDX-License-Identifier: MIT
+include(CMakePackageConfigHelpers)
+
+set(moat_cmake_dir ${CMAKE_INSTALL_LIBDIR}/cmake/moat)
+
+install(TARGETS moat_static moat_shared moat_system EXPORT moatTargets
+    ARCHIVE COMPONENT dev
+    LIBRARY COMPONENT lib NAMELINK_COMPONENT dev
+    FILE_SET HEADERS COMPONENT dev)
+install(EXPORT moatTargets NAMESPACE moat:: COMPONENT dev
+    DESTINATION ${moat_cmake_dir})
+
+configure_package_config_file(cmake/moatConfig.cmake.in moatConfig.cmake
+    INSTALL_DESTINATION ${moat_cmake_dir})
+write_basic_package_version_file(moatConfigVersion.cmake
+    COMPATIBILITY SameMinorVersion)
+install(FILES
+    ${CMAKE_CURRENT_BINARY_DIR}/moatConfig.cmake
+    ${CMAKE_CURRENT_BINARY_DIR}/moatConfigVersion.cmake
+    COMPONENT dev DESTINATION ${moat_cmake_dir})
+
+# The way from the .pc file up to the prefix and down again. An absolute
+# directory (some distributions configure one) is taken as it is.
+cmake_path(IS_ABSOLUTE CMAKE_INSTALL_LIBDIR moat_fixed_libdir)
+if(moat_fixed_libdir)
+    set(moat_pc_prefix ${CMAKE_INSTALL_PREFIX})
+    set(moat_pc_libdir ${CMAKE_INSTALL_LIBDIR})
+else()
+    cmake_path(RELATIVE_PATH CMAKE_INSTALL_PREFIX
+        BASE_DIRECTORY ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig
+        OUTPUT_VARIABLE moat_pc_up)
+    set(moat_pc_prefix "\${pcfiledir}/${moat_pc_up}")
+    set(moat_pc_libdir "\${prefix}/${CMAKE_INSTALL_LIBDIR}")
+endif()
+cmake_path(IS_ABSOLUTE CMAKE_INSTALL_INCLUDEDIR moat_fixed_includedir)
+if(moat_fixed_includedir)
+    set(moat_pc_includedir ${CMAKE_INSTALL_INCLUDEDIR})
+else()
+    set(moat_pc_includedir "\${prefix}/${CMAKE_INSTALL_INCLUDEDIR}")
+endif()
+configure_file(cmake/moat.pc.in moat.pc @ONLY)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/moat.pc COMPONENT dev
+    DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+install(FILES LICENSE COMPONENT doc DESTINATION ${CMAKE_INSTALL_DOCDIR})
+foreach(section IN ITEMS 1 3 7)
+    file(GLOB moat_pages CONFIGURE_DEPENDS
+        ${CMAKE_CURRENT_SOURCE_DIR}/docs/man/*.${section})
+    if(moat_pages)
+        install(FILES ${moat_pages} COMPONENT doc
+            DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
+    endif()
+endforeach()

@@ -1,0 +1,19 @@
+# platform.cmake: which port to build. The names are those of folders in arch/
+# and of file suffixes (context_linux.c).
+#
+# SPDX-License-Identifier: MIT
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$"
+   AND CMAKE_SIZEOF_VOID_P EQUAL 8)
+    set(MOAT_ARCH x86_64)
+else()
+    message(FATAL_ERROR
+        "moat has no port for the CPU '${CMAKE_SYSTEM_PROCESSOR}' with "
+        "${CMAKE_SIZEOF_VOID_P}-byte pointers. It runs on: x86_64 (64 bit).")
+endif()
+
+if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
+    set(MOAT_OS linux)
+else()
+    message(FATAL_ERROR
+        "moat has no port for '${CMAKE_SYSTEM_NAME}'. It runs on: Linux.")
+endif()

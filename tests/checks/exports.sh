@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+#
+# exports.sh: are these three lists the same: what carries MOAT_API in the
+# headers, what engine/moat.map names, what libmoat.so exports? And is the
+# library fit to be loaded anywhere: no text relocations, no executable stack,
+# a soname?
+#
+#   exports.sh LIBRARY MAP NM READELF COMPILER INCLUDE_DIR...
+#
+# SPDX-License-Identifier: MIT
+set -euo pipefail
+export LC_ALL=C
+
+library=$1
+map=$2
+nm=$3
+readelf=$4
+compiler=$5
+includes=("${@:6}")
+
+# Declarations end in a semicolon; the name is the last word before the first
+# parenthesis or bracket, once the attributes are gone.
+in_headers() {
+    echo '#include <moat/moat.h>' |
+        "$compiler" -E -P -DMOAT_NO_INLINE "${includes[@]/#/-I}" -x c - |
+        tr '\n' ' ' | tr ';' '\n' | grep -F 'visibility("default")' |
+        sed -E -e 's/.*visibility\("default"\)\)\)//' \
+            -e 's/__attribute__\(\([^()]*(\([^()]*\))?[^()]*\)\)//g' \
+            -e 's/[([].*//' -e 's/ *$//' -e 's/.*[ *]//' | sort
+}
+
+# Called by name, through compare.
+# shellcheck disable=SC2317
+in_map() {
+    sed -n '/^global:/,/^local:/s/^ *\(moat_[a-z0-9_]*\);$/\1/p' "$map" | sort
+}
+
+in_library() {
+    "$nm" -D --defined-only "$library" |
+        awk '$2 != "A" { sub(/@.*/, "", $3); print $3 }' | sort
+}
+
+compare() {
+    if ! diff <($1) <($2) >/dev/null; then
+        echo "$3:"
+        diff <($1) <($2) | grep '^[<>]'
+        status=1
+    fi
+}
+
+status=0
+[ "$(in_headers | wc -l)" -gt 0 ] || { echo "no MOAT_API found"; status=1; }
+compare in_headers in_map "headers (<) and moat.map (>) differ"
+compare in_map in_library "moat.map (<) and $library (>) differ"
+
+dynamic=$("$readelf" -dW "$library")
+if grep -q TEXTREL <<<"$dynamic"; then
+    echo "$library has text relocations"
+    status=1
+fi
+if ! grep -Eq 'SONAME.*libmoat\.so\.[0-9]' <<<"$dynamic"; then
+    echo "$library has no soname"
+    status=1
+fi
+if ! "$readelf" -lW "$library" | grep GNU_STACK | grep -q ' RW  '; then
+    echo "$library wants an executable stack"
+    status=1
+fi
+[ "$status" -ne 0 ] || echo "$(in_library | wc -l) names, three times the same"
+exit "$status"

@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+#
+# format.sh: is every C and C++ file laid out as .clang-format says?
+#
+#   format.sh ROOT CLANG_FORMAT
+#
+# SPDX-License-Identifier: MIT
+set -euo pipefail
+cd "$1"
+find . \( -path ./build -o -path ./.git \) -prune \
+    -o \( -name '*.[ch]' -o -name '*.cc' \) -print0 |
+    LC_ALL=C sort -z | xargs -0 -r "$2" --dry-run -Werror --style=file --

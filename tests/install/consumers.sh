@@ -1,0 +1,109 @@
+#!/usr/bin/env bash
+#
+# consumers.sh: installs moat, moves the tree away, and builds and runs programs
+# that find it by CMake and by pkg-config, shared, static and fully static.
+#
+#   consumers.sh CMAKE BUILD_DIR HERE CC CXX LIBDIR
+#
+# SPDX-License-Identifier: MIT
+set -euo pipefail
+
+cmake=$1
+build=$2
+here=$3
+cc=$4
+cxx=$5
+libdir=$6
+
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+quietly() {
+    "$@" >"$scratch/log" 2>&1 || {
+        echo "failed: $*"
+        cat "$scratch/log"
+        exit 1
+    }
+}
+
+# Runs a program and wants to see these words.
+expect() {
+    local output
+    output=$("${@:2}") || {
+        echo "status $?: ${*:2}"
+        exit 1
+    }
+    echo "${*:2}: $output"
+    grep -q -- "$1" <<<"$output"
+}
+
+quietly "$cmake" --install "$build" --prefix "$scratch/first"
+mv "$scratch/first" "$scratch/moved"
+prefix=$scratch/moved
+
+echo "no installed text file knows where it was built or first installed"
+if grep -rIl -e "$scratch/first" -e "$build" "$prefix"; then
+    exit 1
+fi
+for file in "$libdir/libmoat.a" "$libdir/libmoat.so" "$libdir/libmoat.so.0.1" \
+    "$libdir/pkgconfig/moat.pc" "$libdir/cmake/moat/moatConfig.cmake" \
+    include/moat/moat.h include/moat/version.h include/moat/cpu.h \
+    include/moat/switch/x86_64.h; do
+    [ -e "$prefix/$file" ] || { echo "not installed: $file"; exit 1; }
+done
+
+echo "the component lib alone is the shared library, ready to run"
+quietly "$cmake" --install "$build" --prefix "$scratch/lib" --component lib
+[ -e "$scratch/lib/$libdir/libmoat.so.0.1" ]
+[ ! -e "$scratch/lib/include" ]
+
+echo "find_package"
+quietly "$cmake" -S "$here/consumer" -B "$scratch/cmake" \
+    -D CMAKE_PREFIX_PATH="$prefix" -D CMAKE_C_COMPILER="$cc" \
+    -D CMAKE_CXX_COMPILER="$cxx" -D CMAKE_BUILD_TYPE=Release
+quietly "$cmake" --build "$scratch/cmake"
+for program in in_default in_static in_shared all_static; do
+    expect 'moat 0\.1\.0: .*null' "$scratch/cmake/$program"
+done
+expect 'caught in the guest' "$scratch/cmake/in_cxx"
+
+echo "find_package refuses another minor version"
+sed 's/moat 0\.1 CONFIG/moat 0.2 CONFIG/' "$here/consumer/CMakeLists.txt" \
+    >"$scratch/CMakeLists.txt"
+if "$cmake" -S "$scratch" -B "$scratch/refused" \
+    -D CMAKE_PREFIX_PATH="$prefix" >/dev/null 2>&1; then
+    echo "version 0.2 was found"
+    exit 1
+fi
+
+export PKG_CONFIG_PATH=$prefix/$libdir/pkgconfig
+
+# Splits what pkg-config says into words.
+flags() {
+    read -ra words < <(pkg-config "$@" moat)
+}
+
+echo "pkg-config, shared"
+flags --cflags --libs
+quietly "$cc" -O1 "$here/consumer/consumer.c" "${words[@]}" \
+    -Wl,-rpath,"$prefix/$libdir" -o "$scratch/pc_shared"
+expect 'null' "$scratch/pc_shared"
+
+echo "pkg-config, static moat (no shared one there to be preferred)"
+rm "$prefix/$libdir"/libmoat.so*
+flags --static --cflags --libs
+quietly "$cc" -O1 "$here/consumer/consumer.c" "${words[@]}" \
+    -o "$scratch/pc_static"
+expect 'null' "$scratch/pc_static"
+quietly "$cxx" -O1 "$here/consumer/consumer.cc" "${words[@]}" \
+    -o "$scratch/pc_cxx"
+expect 'caught in the guest' "$scratch/pc_cxx"
+quietly "$cxx" -O1 -static-libgcc -static-libstdc++ \
+    "$here/consumer/consumer.cc" "${words[@]}" -o "$scratch/pc_libgcc"
+expect 'caught in the guest' "$scratch/pc_libgcc"
+
+echo "pkg-config, all static"
+flags --define-variable=unwinder=-lgcc_eh --static --cflags --libs
+quietly "$cc" -O1 -static "$here/consumer/consumer.c" "${words[@]}" \
+    -o "$scratch/pc_all_static"
+expect 'null' "$scratch/pc_all_static"

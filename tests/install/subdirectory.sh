@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+#
+# subdirectory.sh: a project that takes moat's sources into its own build gets
+# the library and nothing else: no tests, no install rules, no flags.
+#
+#   subdirectory.sh CMAKE MOAT_SOURCE HERE CC CXX
+#
+# SPDX-License-Identifier: MIT
+set -euo pipefail
+
+cmake=$1
+source=$2
+here=$3
+cc=$4
+cxx=$5
+
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+build=$scratch/build
+
+{
+    "$cmake" -S "$here/consumer" -B "$build" \
+        -D MOAT_SOURCE="$source" -D CMAKE_C_COMPILER="$cc" \
+        -D CMAKE_CXX_COMPILER="$cxx" -D CMAKE_BUILD_TYPE=Release &&
+        "$cmake" --build "$build"
+} >"$scratch/log" 2>&1 || {
+    cat "$scratch/log"
+    exit 1
+}
+
+"$build/in_default"
+"$build/in_cxx"
+
+if grep -q moat "$build/cmake_install.cmake" &&
+    grep -Eq 'file\(INSTALL' "$build/moat/cmake_install.cmake"; then
+    echo "moat's install rules came along"
+    exit 1
+fi
+if [ -e "$build/moat/host" ] || [ -e "$build/moat/tests" ]; then
+    echo "moat's command or tests came along"
+    exit 1
+fi
