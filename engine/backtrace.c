@@ -102,10 +102,11 @@ static bool take_all(struct live_walk *walk,
 /* The stack pointer of the caller of the function that this is used in. */
 #define CALLER_SP ((uintptr_t)__builtin_frame_address(0) + 2 * sizeof(void *))
 
-static moat_status check_request(const moat_frame *frames, const size_t *count)
+static moat_status check_request(const moat_frame *frames, size_t *count)
 {
     if (frames == NULL || count == NULL)
         return MOAT_E_INVAL;
+    *count = 0;
     if (!moat_unwind_available())
         return MOAT_E_UNSUPPORTED;
     return moat_hold_begin(MOAT_HOLD_UNWIND_BYTES);

@@ -171,7 +171,7 @@ MOAT_NO_SANITIZE moat_status moat_co_resume_slow(moat_co *handle, void *input,
                                                  moat_event *out)
 {
     struct co *co = co_of(handle);
-    struct moat_deadline_scope scope;
+    struct moat_deadline_scope scope = {0, 0, 0};
     struct moat_switched back;
     moat_status status = check_resume(co, out);
 

@@ -1,0 +1,102 @@
+/*
+ * switch.c: the round trip resume + yield: moat against Boost.Context's
+ * fcontext and glibc's ucontext, in one interleaved run.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "bench/switch.h"
+
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/bench.h"
+
+#define MAX_ENGINES 8
+
+static const char *const case_names[CASE_COUNT] = {
+    "flat loop", "accumulating loop", "one call down", "tree walk, depth 14",
+    "eight resume sites"};
+
+static const struct bench_engine *engines[MAX_ENGINES];
+static size_t engine_count;
+static size_t reference; /* fcontext's number, else ucontext's */
+
+static void add_plugin(const char *path)
+{
+    void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    const void *engine = library ? dlsym(library, "bench_plugin") : NULL;
+
+    if (engine == NULL) {
+        fprintf(stderr, "%s\n", dlerror());
+        exit(1);
+    }
+    engines[engine_count++] = engine;
+}
+
+static void add_engines(void)
+{
+    engines[engine_count++] = &engine_moat_inline;
+    add_plugin(BENCH_PLUGIN_INLINE);
+    add_plugin(BENCH_PLUGIN_OUTLINE);
+    reference = engine_count;
+#ifdef BENCH_FCONTEXT
+    engines[engine_count++] = &engine_fcontext;
+#else
+    printf("Built without Boost.Context: the reference is ucontext.\n");
+#endif
+    engines[engine_count++] = &engine_ucontext;
+}
+
+/* The sums of two engines over the same count must agree: a switch that loses a
+ * value is not fast, it is wrong. */
+static void check_sums(void)
+{
+    size_t count = TREE_NODES + 1;
+
+    for (int i = 0; i < CASE_COUNT; i++)
+        for (size_t e = 1; e < engine_count; e++)
+            if (engines[e]->bodies[i](count) != engines[0]->bodies[i](count)) {
+                fprintf(stderr, "%s: %s and %s give different sums\n",
+                        case_names[i], engines[0]->name, engines[e]->name);
+                exit(1);
+            }
+}
+
+static void sample(const struct bench_engine *engine, int number, size_t ops,
+                   struct bench_series *series)
+{
+    size_t count = ((size_t)((double)ops * engine->share) + 8) / 8 * 8;
+    double start;
+
+    engine->bodies[number](count / 16 + 8); /* warm-up */
+    start = bench_now_ns();
+    engine->bodies[number](count);
+    bench_add(series, (bench_now_ns() - start) / (double)count);
+}
+
+static void run_case(int number, const struct bench_options *options)
+{
+    static struct bench_series series[MAX_ENGINES];
+    size_t ops = (size_t)(2e6 * options->scale) + 1;
+
+    memset(series, 0, sizeof(series));
+    for (size_t e = 0; e < engine_count; e++)
+        series[e].name = engines[e]->name;
+    for (size_t round = 0; round < options->rounds; round++)
+        for (size_t e = 0; e < engine_count; e++)
+            sample(engines[e], number, ops, &series[e]);
+    bench_report(case_names[number], series, engine_count, reference);
+}
+
+int main(int argc, char **argv)
+{
+    struct bench_options options = bench_read_options(argc, argv);
+
+    bench_open("Round trip resume + yield, all checks on", &options);
+    add_engines();
+    check_sums();
+    for (int number = 0; number < CASE_COUNT; number++)
+        run_case(number, &options);
+    return bench_close(&options);
+}

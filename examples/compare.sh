@@ -1,0 +1,44 @@
+#!/bin/sh
+# compare.sh: runs an example and compares its output with what is expected.
+#
+# What differs from build to build is brought to one form first: in reports the
+# registers, code bytes, stack use, addresses, offsets, modules and lines. The C
+# library's frames below main are dropped, and the one of moat's own that a build
+# with a sanitizer has.
+#
+# Usage: compare.sh PROGRAM EXPECTED
+#
+# SPDX-License-Identifier: MIT
+set -eu
+
+if [ $# -ne 2 ]; then
+    echo "usage: $0 PROGRAM EXPECTED" >&2
+    exit 2
+fi
+actual=$(mktemp)
+trap 'rm -f "$actual"' EXIT
+
+status=0
+"$1" >"$actual.raw" || status=$?
+sed -E \
+    -e '/^ +[a-z][a-z0-9]+ [0-9a-f]{16} /d' \
+    -e 's/^(  code +).*/\1.../' \
+    -e 's/^(  stack +)[0-9]+ of [0-9]+/\1N of N/' \
+    -e 's/^( +#[0-9]+ +)[0-9a-f]{16} /\1ADDRESS /' \
+    -e '/^ +#/s/ at [^ ]+:[0-9]+$//' \
+    -e '/^ +#/s/\+0x[0-9a-f]+ in [^ ]+$//' \
+    "$actual.raw" |
+    awk '/^ +#/ && (below || $NF == "annotated_entry") { next }
+         /^ +#/ && $NF == "main" { below = 1 }
+         /^ +#/ { sub(/#[0-9]+/, "#" number++) }
+         { print }' >"$actual"
+rm -f "$actual.raw"
+
+if ! diff -u "$2" "$actual"; then
+    echo "$1: the output differs from $2" >&2
+    exit 1
+fi
+if [ "$status" -ne 0 ]; then
+    echo "$1: exit status $status" >&2
+    exit 1
+fi

@@ -1,0 +1,90 @@
+/*
+ * chain.h: chains of program counters, the unwinders that fill them, and what
+ * they must look like.
+ *
+ * Every unwinder that can be found on the machine gets its turn: a border that
+ * one of them crosses another may not.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef TESTS_UNWIND_CHAIN_H
+#define TESTS_UNWIND_CHAIN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <moat/moat.h>
+
+#define CHAIN_MAX 4096
+
+#if defined(__SANITIZE_ADDRESS__)
+#    define UNDER_ASAN 1
+#elif defined(__has_feature)
+#    if __has_feature(address_sanitizer)
+#        define UNDER_ASAN 1
+#    endif
+#endif
+#ifndef UNDER_ASAN
+#    define UNDER_ASAN 0
+#endif
+
+/* A frame of its own whatever the optimiser thinks. */
+#if defined(__GNUC__) && !defined(__clang__)
+#    define FRAME __attribute__((noipa))
+#else
+#    define FRAME __attribute__((noinline))
+#endif
+
+/* Stands after a call that must not become a tail call. */
+#define KEEP_FRAME() __asm__ volatile("" ::: "memory")
+
+struct chain {
+    size_t count;
+    uintptr_t pc[CHAIN_MAX];
+};
+
+/* Walks from the caller. The chain may begin with frames of the unwinder. */
+typedef void (*chain_walk)(struct chain *out);
+
+struct chain_walker {
+    const char *name;
+    chain_walk walk;
+};
+
+/* All walkers; ends with a NULL name. */
+extern const struct chain_walker chain_walkers[];
+
+/* The function that holds a return address; "?" if it has no dynamic symbol. */
+const char *chain_name(uintptr_t pc);
+
+/*
+ * Compares a chain with names, innermost first, up to a NULL. "*" stands for
+ * one frame of any name: the root of a coroutine. Frames before the first name
+ * and after the last are left out of account. Prints both on a difference.
+ */
+bool chain_matches(const char *what, const struct chain *chain,
+                   const char *const *names);
+
+/* Copies moat's frames from number `first` on. */
+void chain_from_frames(struct chain *out, const moat_frame *frames,
+                       size_t count, size_t first);
+
+/*
+ * Is it a frame of the library, other than a root? Only a build with the
+ * address sanitizer has such between a guest and its resumer: there each switch
+ * is told to the sanitizer by functions of moat. False in any other build.
+ */
+bool chain_is_library(uintptr_t pc);
+
+/* A check that goes on and makes the program fail at its end. */
+#define CHECK(condition) \
+    chain_check((condition), #condition, __FILE__, __LINE__)
+
+bool chain_check(bool holds, const char *what, const char *file, int line);
+
+/* main's result: 1 if a check failed. */
+int chain_result(void);
+
+#endif

@@ -1,0 +1,249 @@
+/*
+ * stopped.c: backtraces of coroutines that are not running: suspended, trapped
+ * with a resumer that is gone, fresh, done; and capacities that are too small.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/unwind/chain.h"
+
+#define FRAMES 128
+#define DEPTH  300
+
+void sleeper_bottom(moat_co *self);
+void sleeper_call(moat_co *self);
+void *sleeper_entry(moat_co *self, void *input);
+void faulter_bottom(void);
+void *faulter_entry(moat_co *self, void *input);
+void resume_and_return(moat_co *co);
+void *vanishing_entry(moat_co *self, void *input);
+unsigned recurse(moat_co *self, unsigned depth);
+void *recurse_entry(moat_co *self, void *input);
+
+static int *volatile nowhere;
+
+FRAME void sleeper_bottom(moat_co *self)
+{
+    moat_co_yield(self, NULL);
+    KEEP_FRAME();
+}
+
+FRAME void sleeper_call(moat_co *self)
+{
+    sleeper_bottom(self);
+    KEEP_FRAME();
+}
+
+FRAME void *sleeper_entry(moat_co *self, void *input)
+{
+    sleeper_call(self);
+    KEEP_FRAME();
+    return input;
+}
+
+static const char *const sleeper_names[] = {"sleeper_bottom", "sleeper_call",
+                                            "sleeper_entry", NULL};
+
+FRAME void faulter_bottom(void)
+{
+    *nowhere = 1;
+    KEEP_FRAME();
+}
+
+FRAME void *faulter_entry(moat_co *self, void *input)
+{
+    (void)self;
+    faulter_bottom();
+    KEEP_FRAME();
+    return input;
+}
+
+static const char *const faulter_names[] = {"faulter_bottom", "faulter_entry",
+                                            NULL};
+
+static moat_co *make(moat_entry entry)
+{
+    moat_co *co = NULL;
+
+    if (!CHECK(moat_co_create(&co, entry, NULL) == MOAT_OK))
+        exit(1);
+    return co;
+}
+
+FRAME void resume_and_return(moat_co *co)
+{
+    moat_event event;
+
+    CHECK(moat_co_resume(co, NULL, &event) == MOAT_OK);
+    KEEP_FRAME();
+}
+
+/* Overwrites what the functions before left on the host's stack. */
+FRAME static void scribble(void)
+{
+    volatile unsigned char old[16384];
+
+    for (size_t i = 0; i < sizeof(old); i++)
+        old[i] = 0x5a;
+    KEEP_FRAME();
+}
+
+static size_t count_guest(const moat_frame *frames, size_t count)
+{
+    size_t guest = 0;
+
+    for (size_t i = 0; i < count; i++)
+        if (!chain_is_library(frames[i].pc))
+            guest++;
+    return guest;
+}
+
+/* Its own frames in order, then its root, then nothing. */
+static void check_own(const char *what, const moat_co *co,
+                      const char *const *names, size_t own)
+{
+    static struct chain chain;
+    moat_frame frames[FRAMES];
+    size_t count = 0;
+
+    CHECK(moat_co_backtrace(co, frames, FRAMES, &count) == MOAT_OK);
+    chain_from_frames(&chain, frames, count, 0);
+    CHECK(chain_matches(what, &chain, names));
+    CHECK(count_guest(frames, count) == own + 1);
+    CHECK(count > 0 && (frames[count - 1].flags & MOAT_FRAME_ROOT));
+    for (size_t i = 0; i < count; i++)
+        CHECK(frames[i].co == co);
+}
+
+static void test_suspended(void)
+{
+    moat_co *co = make(sleeper_entry);
+
+    resume_and_return(co);
+    scribble();
+    check_own("suspended", co, sleeper_names, 3);
+    moat_co_destroy(co);
+}
+
+static void test_resumer_returned(void)
+{
+    moat_co *co = make(faulter_entry);
+
+    resume_and_return(co);
+    scribble();
+    CHECK(moat_co_get_state(co) == MOAT_CO_TRAPPED);
+    check_own("trapped, resumer returned", co, faulter_names, 2);
+    moat_co_destroy(co);
+}
+
+FRAME void *vanishing_entry(moat_co *self, void *input)
+{
+    (void)self;
+    resume_and_return(input);
+    KEEP_FRAME();
+    return NULL;
+}
+
+static void test_resumer_destroyed(void)
+{
+    moat_co *faulter = make(faulter_entry);
+    moat_co *resumer = make(vanishing_entry);
+    moat_event event;
+
+    CHECK(moat_co_resume(resumer, faulter, &event) == MOAT_OK &&
+          event.kind == MOAT_EVENT_RETURN);
+    moat_co_destroy(resumer);
+    check_own("trapped, resumer destroyed", faulter, faulter_names, 2);
+    moat_co_destroy(faulter);
+}
+
+static void test_nothing_to_walk(void)
+{
+    moat_co *co = make(sleeper_entry);
+    moat_frame frame;
+    size_t count = 7;
+
+    CHECK(moat_co_backtrace(co, &frame, 1, &count) == MOAT_OK && count == 0);
+    resume_and_return(co);
+    resume_and_return(co);
+    CHECK(moat_co_get_state(co) == MOAT_CO_DONE);
+    count = 7;
+    CHECK(moat_co_backtrace(co, &frame, 1, &count) == MOAT_OK && count == 0);
+    CHECK(moat_co_backtrace(NULL, &frame, 1, &count) == MOAT_E_INVAL);
+    CHECK(moat_co_backtrace(co, NULL, 1, &count) == MOAT_E_INVAL);
+    CHECK(moat_co_backtrace(co, &frame, 1, NULL) == MOAT_E_INVAL);
+    CHECK(moat_backtrace(NULL, 1, &count) == MOAT_E_INVAL);
+    CHECK(moat_backtrace(&frame, 1, NULL) == MOAT_E_INVAL);
+    moat_co_destroy(co);
+}
+
+FRAME unsigned recurse(moat_co *self, unsigned depth)
+{
+    unsigned below;
+
+    if (depth == 0) {
+        moat_frame frame;
+        size_t count = 0;
+
+        CHECK(moat_co_backtrace(self, &frame, 1, &count) == MOAT_E_STATE);
+        moat_co_yield(self, NULL);
+        return 0;
+    }
+    below = recurse(self, depth - 1);
+    KEEP_FRAME();
+    return below + 1;
+}
+
+FRAME void *recurse_entry(moat_co *self, void *input)
+{
+    recurse(self, DEPTH - 1);
+    KEEP_FRAME();
+    return input;
+}
+
+static void check_capacity(const moat_co *co, size_t capacity)
+{
+    static moat_frame all[CHAIN_MAX], some[CHAIN_MAX];
+    size_t total = 0, count = 0;
+    moat_status status;
+
+    CHECK(moat_co_backtrace(co, all, CHAIN_MAX, &total) == MOAT_OK);
+    CHECK(count_guest(all, total) == DEPTH + 2);
+    memset(some, 0xee, sizeof(some));
+    status = moat_co_backtrace(co, some, capacity, &count);
+    CHECK(status == (capacity < total ? MOAT_E_LIMIT : MOAT_OK));
+    CHECK(count == (capacity < total ? capacity : total));
+    for (size_t i = 0; i < count; i++)
+        CHECK(some[i].pc == all[i].pc && some[i].sp == all[i].sp);
+    /* Not a byte behind the last. */
+    CHECK(*(const unsigned char *)&some[count] == 0xee);
+}
+
+static void test_capacity(void)
+{
+    static const size_t capacities[] = {1,         2,         3,
+                                        DEPTH + 1, DEPTH + 2, DEPTH + 9};
+    moat_co *co = make(recurse_entry);
+    moat_frame frames[3];
+    size_t count = 0;
+
+    resume_and_return(co);
+    for (size_t i = 0; i < sizeof(capacities) / sizeof(capacities[0]); i++)
+        check_capacity(co, capacities[i]);
+    CHECK(moat_backtrace(frames, 1, &count) == MOAT_E_LIMIT && count == 1);
+    CHECK(strcmp(chain_name(frames[0].pc), "?") == 0 ||
+          strcmp(chain_name(frames[0].pc), "moat_backtrace") != 0);
+    moat_co_destroy(co);
+}
+
+int main(void)
+{
+    test_suspended();
+    test_resumer_returned();
+    test_resumer_destroyed();
+    test_nothing_to_walk();
+    test_capacity();
+    return chain_result();
+}
