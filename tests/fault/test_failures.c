@@ -1,0 +1,231 @@
+/*
+ * test_failures.c: the n-th call into the C library fails, for every n, during
+ * a whole life of the engine: a proper status, nothing left half-installed,
+ * nothing leaked, and the next try works.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <moat/moat.h>
+
+#include "../support/fixture.h"
+#include "../support/inject.h"
+#include "../support/surroundings.h"
+
+/* A child whose n-th call never came ends so: the loop is over. */
+#define NEVER_CAME 10
+#define MOST_CALLS 400
+
+static struct dispositions dispositions_before;
+
+/* A status that a failed call may give. */
+static bool is_failure(moat_status status)
+{
+    return status == MOAT_E_NOMEM || status == MOAT_E_SYSTEM ||
+           status == MOAT_E_GUARD_LIMIT || status == MOAT_E_UNSUPPORTED;
+}
+
+/* True: go on. False: the call failed, as it should have said. */
+static bool went_well(moat_status status)
+{
+    if (status != MOAT_OK)
+        EXPECT(is_failure(status));
+    return status == MOAT_OK;
+}
+
+static bool init(void)
+{
+    if (went_well(moat_engine_init(NULL)))
+        return true;
+    (void)inject_disarm();
+    dispositions_expect_kept(&dispositions_before);
+    EXPECT_EQ(moat_engine_check(), MOAT_E_STATE);
+    return false;
+}
+
+static bool attach(void)
+{
+    struct thread_signals before;
+    bool ok;
+
+    thread_signals_note(&before);
+    ok = went_well(moat_thread_attach());
+    if (!ok) {
+        (void)inject_disarm();
+        thread_signals_expect_kept(&before);
+    }
+    return ok;
+}
+
+static void *yield_then_fault(moat_co *self, void *input)
+{
+    volatile char used[20000];
+
+    used[0] = 1;
+    (void)moat_co_yield(self, input);
+    __asm__ volatile("movl $1, (%0)" : : "r"((uintptr_t)0) : "memory");
+    return (void *)(uintptr_t)(unsigned char)used[0];
+}
+
+static void ignore(void *arg)
+{
+    (void)arg;
+}
+
+/* Resumes; a resume that fails leaves state and event as they were. */
+static bool resume(moat_co *co, moat_event_kind kind)
+{
+    moat_event event = {MOAT_EVENT_PANIC, NULL};
+    moat_co_state state = moat_co_get_state(co);
+
+    if (went_well(moat_co_resume(co, NULL, &event))) {
+        EXPECT_EQ(event.kind, kind);
+        return true;
+    }
+    EXPECT_EQ(event.kind, MOAT_EVENT_PANIC);
+    EXPECT_EQ(moat_co_get_state(co), state);
+    EXPECT_EQ(moat_co_current(), NULL);
+    return false;
+}
+
+static bool reset(moat_co *co)
+{
+    moat_co_state state = moat_co_get_state(co);
+
+    if (went_well(moat_co_reset(co)))
+        return true;
+    EXPECT_EQ(moat_co_get_state(co), state);
+    return false;
+}
+
+static bool live_through(moat_co *co)
+{
+    return went_well(moat_co_defer(co, ignore, NULL)) &&
+           resume(co, MOAT_EVENT_YIELD) && resume(co, MOAT_EVENT_TRAP) &&
+           reset(co) && resume(co, MOAT_EVENT_YIELD);
+}
+
+static bool one_life(const moat_co_options *options)
+{
+    moat_co *const untouched = (moat_co *)(uintptr_t)0x5150;
+    moat_co *co = untouched;
+    bool ok;
+
+    if (!went_well(moat_co_create(&co, yield_then_fault, options))) {
+        EXPECT_EQ(co, untouched);
+        return false;
+    }
+    ok = live_through(co);
+    moat_co_destroy(co);
+    return ok;
+}
+
+/* Coroutines of several kinds, one after another. */
+static bool all_lives(void)
+{
+    moat_co_options options = MOAT_CO_OPTIONS_INIT;
+    moat_limits limits = MOAT_LIMITS_INIT;
+
+    if (!one_life(NULL))
+        return false;
+    options.stack_bytes = (size_t)1 << 20;
+    options.name = "scrubbed";
+    options.flags = MOAT_CO_SCRUB_ZERO;
+    if (!one_life(&options))
+        return false;
+    options.flags = MOAT_CO_SCRUB_DISCARD;
+    if (!one_life(&options))
+        return false;
+    limits.wall_ns = limits.resume_cpu_ns = UINT64_C(100000000000);
+    options.limits = &limits;
+    return one_life(&options);
+}
+
+static bool everything(void)
+{
+    return init() && attach() && all_lives();
+}
+
+static void shut_down(void)
+{
+    EXPECT_EQ(moat_thread_detach(), MOAT_OK);
+    EXPECT_EQ(moat_engine_shutdown(), MOAT_OK);
+}
+
+/* In a child of its own: fails the n-th call, then tries again. */
+static _Noreturn void fail_nth_call(unsigned n)
+{
+    struct thread_signals signals_before;
+    long blocks = inject_live_blocks(), mapped = inject_live_mapped_bytes();
+    int descriptors = descriptors_open();
+    bool came;
+
+    dispositions_note(&dispositions_before);
+    thread_signals_note(&signals_before);
+    inject_arm(n);
+    (void)everything();
+    came = inject_disarm() >= n;
+    expect_context("call %u, %s, failed", n, inject_victim());
+    EXPECT(everything());
+    shut_down();
+    dispositions_expect_kept(&dispositions_before);
+    thread_signals_expect_kept(&signals_before);
+    EXPECT_EQ(inject_live_blocks(), blocks);
+    EXPECT_EQ(inject_live_mapped_bytes(), mapped);
+    EXPECT_EQ(descriptors_open(), descriptors);
+    if (expect_failures() != 0)
+        _exit(CHILD_FAILED);
+    _exit(came ? 0 : NEVER_CAME);
+}
+
+static void each_call_may_fail(const void *arg)
+{
+    unsigned n;
+
+    (void)arg;
+    for (n = 1; n < MOST_CALLS; n++) {
+        int status = 0;
+        pid_t child = fork();
+
+        REQUIRE(child >= 0);
+        expect_context("call %u", n);
+        if (child == 0)
+            fail_nth_call(n);
+        REQUIRE(waitpid(child, &status, 0) == child);
+        EXPECT(WIFEXITED(status));
+        if (WIFEXITED(status) && WEXITSTATUS(status) == NEVER_CAME)
+            break;
+        EXPECT_EQ(WEXITSTATUS(status), 0);
+    }
+    EXPECT(n > 10);
+    EXPECT(n < MOST_CALLS);
+}
+
+/* Without a failure everything is given back. */
+static void nothing_is_left_after_shutdown(const void *arg)
+{
+    long blocks = inject_live_blocks(), mapped = inject_live_mapped_bytes();
+
+    (void)arg;
+    for (int i = 0; i < 5; i++) {
+        EXPECT(everything());
+        shut_down();
+        EXPECT_EQ(inject_live_blocks(), blocks);
+        EXPECT_EQ(inject_live_mapped_bytes(), mapped);
+    }
+}
+
+static const struct child_case cases[] = {
+    CHILD_CASE(nothing_is_left_after_shutdown),
+    CHILD_CASE(each_call_may_fail),
+};
+
+int main(int argc, char **argv)
+{
+    return child_cases_run("each failure is handled", cases,
+                           sizeof(cases) / sizeof(cases[0]),
+                           argc > 1 ? argv[1] : NULL);
+}

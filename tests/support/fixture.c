@@ -1,0 +1,212 @@
+/*
+ * fixture.c: forks, waits, compares; and the expectations of the child's side.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "fixture.h"
+
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* clang-format off */
+#include <cmocka.h>
+/* clang-format on */
+
+#define CHILD_SECONDS 120
+
+static atomic_int failures;
+static _Thread_local char context[160];
+
+int expect_failures(void)
+{
+    return atomic_load(&failures);
+}
+
+void expect_context(const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(context, sizeof(context), format, args);
+    va_end(args);
+}
+
+static void report(const char *file, int line, const char *message)
+{
+    const char *name = strrchr(file, '/');
+
+    atomic_fetch_add(&failures, 1);
+    (void)dprintf(STDERR_FILENO, "%s:%d: [%s] %s\n",
+                  name == NULL ? file : name + 1, line, context, message);
+}
+
+bool expect_true(bool holds, const char *what, const char *file, int line)
+{
+    char message[256];
+
+    if (holds)
+        return true;
+    (void)snprintf(message, sizeof(message), "expected %s", what);
+    report(file, line, message);
+    return false;
+}
+
+bool expect_equal(uint64_t actual, uint64_t expected, const char *what,
+                  const char *file, int line)
+{
+    char message[256];
+
+    if (actual == expected)
+        return true;
+    (void)snprintf(message, sizeof(message),
+                   "expected %s, but %#llx is not %#llx", what,
+                   (unsigned long long)actual, (unsigned long long)expected);
+    report(file, line, message);
+    return false;
+}
+
+bool expect_text(const char *actual, const char *expected, const char *file,
+                 int line)
+{
+    char message[512];
+
+    if (actual != NULL && strcmp(actual, expected) == 0)
+        return true;
+    (void)snprintf(message, sizeof(message), "expected \"%s\", got \"%s\"",
+                   expected, actual == NULL ? "(null)" : actual);
+    report(file, line, message);
+    return false;
+}
+
+void child_exit(void)
+{
+    _exit(expect_failures() == 0 ? 0 : CHILD_FAILED);
+}
+
+static void default_dispositions(void)
+{
+    struct sigaction action;
+    sigset_t none;
+
+    memset(&action, 0, sizeof(action));
+    action.sa_handler = SIG_DFL;
+    for (int signo = 1; signo < 32; signo++)
+        (void)sigaction(signo, &action, NULL);
+    (void)sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* Dying is what many bodies are for: no core files, and nobody left behind. */
+static _Noreturn void run_body(const struct child_case *test, int transcript)
+{
+    const struct rlimit no_core = {0, 0};
+
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    (void)setrlimit(RLIMIT_CORE, &no_core);
+    (void)dup2(transcript, STDERR_FILENO);
+    (void)close(transcript);
+    default_dispositions();
+    test->body(test->arg);
+    child_exit();
+}
+
+/* Waits for the child, but not for ever. True: it ended by itself. */
+static bool await(pid_t child, int *status)
+{
+    int fd = (int)syscall(SYS_pidfd_open, child, 0);
+    struct pollfd ended = {fd, POLLIN, 0};
+    int ready;
+
+    assert_true(fd >= 0);
+    ready = poll(&ended, 1, CHILD_SECONDS * 1000);
+    if (ready != 1)
+        (void)kill(child, SIGKILL);
+    assert_int_equal(waitpid(child, status, 0), child);
+    (void)close(fd);
+    return ready == 1;
+}
+
+static void print_transcript(int transcript)
+{
+    char text[6000];
+    ssize_t length = pread(transcript, text, sizeof(text) - 1, 0);
+
+    if (length > 0) {
+        text[length] = '\0';
+        print_error("%s", text);
+    }
+}
+
+static bool ended_as_it_should(const struct child_case *test, int status)
+{
+    if (test->signo != 0)
+        return WIFSIGNALED(status) && WTERMSIG(status) == test->signo;
+    return WIFEXITED(status) && WEXITSTATUS(status) == test->exit_status;
+}
+
+static void judge(const struct child_case *test, bool in_time, int status)
+{
+    if (!in_time)
+        fail_msg("%s: not done after %d s", test->name, CHILD_SECONDS);
+    if (ended_as_it_should(test, status))
+        return;
+    if (WIFSIGNALED(status))
+        fail_msg("%s: killed by signal %d", test->name, WTERMSIG(status));
+    fail_msg("%s: exit status %d", test->name, WEXITSTATUS(status));
+}
+
+static void run_case(void **state)
+{
+    const struct child_case *test = *state;
+    int transcript, status;
+    bool in_time;
+    pid_t child;
+
+    if (test->skip != NULL) {
+        print_message("skipped: %s: %s\n", test->name, test->skip);
+        skip();
+    }
+    transcript = memfd_create("transcript", MFD_CLOEXEC);
+    assert_true(transcript >= 0);
+    child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        run_body(test, transcript);
+    in_time = await(child, &status);
+    if (!in_time || !ended_as_it_should(test, status))
+        print_transcript(transcript);
+    (void)close(transcript);
+    judge(test, in_time, status);
+}
+
+int child_cases_run(const char *group, const struct child_case *cases,
+                    size_t count, const char *filter)
+{
+    struct CMUnitTest *tests = calloc(count, sizeof(*tests));
+    int failed;
+
+    if (tests == NULL)
+        return 1;
+    for (size_t i = 0; i < count; i++) {
+        tests[i].name = cases[i].name;
+        tests[i].test_func = run_case;
+        tests[i].initial_state = (void *)(uintptr_t)&cases[i];
+    }
+    if (filter != NULL)
+        cmocka_set_test_filter(filter);
+    failed = _cmocka_run_group_tests(group, tests, count, NULL, NULL);
+    free(tests);
+    return failed == 0 ? 0 : 1;
+}

@@ -1,0 +1,203 @@
+/*
+ * inject.c: the wrappers. Each asks whether it is its turn to fail.
+ *
+ * free, munmap and close are wrapped for the accounts only: they do not fail in
+ * any way that a caller could handle. timer_settime is left alone for the same
+ * reason.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "inject.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/types.h>
+#include <time.h>
+
+static unsigned turn; /* 0: nothing fails */
+static unsigned calls;
+static const char *victim = "none";
+static long blocks, mapped;
+
+void inject_arm(unsigned n)
+{
+    turn = n;
+    calls = 0;
+    victim = "none";
+}
+
+unsigned inject_disarm(void)
+{
+    turn = 0;
+    return calls;
+}
+
+const char *inject_victim(void)
+{
+    return victim;
+}
+
+long inject_live_blocks(void)
+{
+    return blocks;
+}
+
+long inject_live_mapped_bytes(void)
+{
+    return mapped;
+}
+
+static bool fails(const char *name, int error)
+{
+    if (turn == 0 || ++calls != turn)
+        return false;
+    victim = name;
+    errno = error;
+    return true;
+}
+
+/* Names that begin with two underscores belong to the linker's --wrap. */
+#define WRAPPED(result, name, parameters) \
+    result __real_##name parameters;      \
+    result __wrap_##name parameters;      \
+    result __wrap_##name parameters
+
+WRAPPED(void *, malloc, (size_t size))
+{
+    void *block = fails("malloc", ENOMEM) ? NULL : __real_malloc(size);
+
+    blocks += block != NULL;
+    return block;
+}
+
+WRAPPED(void *, calloc, (size_t count, size_t size))
+{
+    void *block = fails("calloc", ENOMEM) ? NULL : __real_calloc(count, size);
+
+    blocks += block != NULL;
+    return block;
+}
+
+WRAPPED(void *, realloc, (void *old, size_t size))
+{
+    void *block = fails("realloc", ENOMEM) ? NULL : __real_realloc(old, size);
+
+    blocks += block != NULL && old == NULL;
+    return block;
+}
+
+WRAPPED(char *, strdup, (const char *text))
+{
+    char *copy = fails("strdup", ENOMEM) ? NULL : __real_strdup(text);
+
+    blocks += copy != NULL;
+    return copy;
+}
+
+WRAPPED(void, free, (void *block))
+{
+    blocks -= block != NULL;
+    __real_free(block);
+}
+
+WRAPPED(void *, mmap,
+        (void *address, size_t bytes, int protection, int flags, int fd,
+         off_t offset))
+{
+    void *mapping;
+
+    if (fails("mmap", ENOMEM))
+        return MAP_FAILED;
+    mapping = __real_mmap(address, bytes, protection, flags, fd, offset);
+    if (mapping != MAP_FAILED && !(flags & MAP_FIXED))
+        mapped += (long)bytes;
+    return mapping;
+}
+
+WRAPPED(int, munmap, (void *address, size_t bytes))
+{
+    mapped -= (long)bytes;
+    return __real_munmap(address, bytes);
+}
+
+WRAPPED(int, mprotect, (void *address, size_t bytes, int protection))
+{
+    return fails("mprotect", ENOMEM)
+               ? -1
+               : __real_mprotect(address, bytes, protection);
+}
+
+WRAPPED(int, madvise, (void *address, size_t bytes, int advice))
+{
+    return fails("madvise", ENOMEM) ? -1
+                                    : __real_madvise(address, bytes, advice);
+}
+
+WRAPPED(int, sigaction,
+        (int signo, const struct sigaction *action, struct sigaction *old))
+{
+    return fails("sigaction", EINVAL) ? -1
+                                      : __real_sigaction(signo, action, old);
+}
+
+WRAPPED(int, sigaltstack, (const stack_t *stack, stack_t *old))
+{
+    return fails("sigaltstack", ENOMEM) ? -1 : __real_sigaltstack(stack, old);
+}
+
+WRAPPED(int, timer_create,
+        (clockid_t clock, struct sigevent *event, timer_t *timer))
+{
+    return fails("timer_create", EAGAIN)
+               ? -1
+               : __real_timer_create(clock, event, timer);
+}
+
+WRAPPED(int, pthread_key_create, (pthread_key_t * key, void (*end)(void *)))
+{
+    return fails("pthread_key_create", EAGAIN)
+               ? EAGAIN
+               : __real_pthread_key_create(key, end);
+}
+
+WRAPPED(int, pthread_setspecific, (pthread_key_t key, const void *value))
+{
+    return fails("pthread_setspecific", ENOMEM)
+               ? ENOMEM
+               : __real_pthread_setspecific(key, value);
+}
+
+WRAPPED(int, pthread_atfork,
+        (void (*prepare)(void), void (*parent)(void), void (*child)(void)))
+{
+    return fails("pthread_atfork", ENOMEM)
+               ? ENOMEM
+               : __real_pthread_atfork(prepare, parent, child);
+}
+
+WRAPPED(ssize_t, pread, (int fd, void *to, size_t bytes, off_t offset))
+{
+    return fails("pread", EIO) ? -1 : __real_pread(fd, to, bytes, offset);
+}
+
+int __real_open(const char *path, int flags, ...);
+int __wrap_open(const char *path, int flags, ...);
+
+int __wrap_open(const char *path, int flags, ...)
+{
+    va_list rest;
+    int mode = 0;
+
+    va_start(rest, flags);
+    if (flags & O_CREAT)
+        mode = va_arg(rest, int);
+    va_end(rest);
+    return fails("open", EMFILE) ? -1 : __real_open(path, flags, mode);
+}

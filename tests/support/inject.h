@@ -1,0 +1,28 @@
+/*
+ * inject.h: makes the n-th call of the C library fail, and counts what the
+ * wrapped calls hold.
+ *
+ * Works on objects that are linked with -Wl,--wrap=...
+ * (tests/fault/CMakeLists.txt lists the functions): the library's static twin,
+ * unchanged. One thread only.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef TESTS_SUPPORT_INJECT_H
+#define TESTS_SUPPORT_INJECT_H
+
+/* The n-th wrapped call from now on fails, n >= 1; every call counts. */
+void inject_arm(unsigned n);
+
+/* No call fails any more. Gives how many calls there were since inject_arm. */
+unsigned inject_disarm(void);
+
+/* Which function failed; "none" if the n-th call never came. */
+const char *inject_victim(void);
+
+/* Blocks and mapped bytes that were taken through wrapped calls and not given
+ * back. */
+long inject_live_blocks(void);
+long inject_live_mapped_bytes(void);
+
+#endif
