@@ -185,12 +185,48 @@ static void read_page_fault(greg_t error, uintptr_t fault_address,
         out->access = MOAT_ACCESS_READ;
 }
 
-static void read_protection_fault(uintptr_t pc, struct moat_arch_fault *out)
+/* General registers in the order of their numbers in an instruction. */
+static uint64_t numbered_register(const greg_t *g, unsigned number)
 {
-    if (!is_canonical(pc)) {
+    static const int order[16] = {
+        REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
+        REG_R8,  REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15};
+
+    return (uint64_t)g[order[number]];
+}
+
+/*
+ * Where does a jmp or call through a register lead? AMD's CPUs fault at the
+ * branch, Intel's at its target; the report should be the same. False: the
+ * instruction is none of these.
+ */
+static bool register_branch_target(const greg_t *g, uintptr_t *target)
+{
+    const unsigned char *code = (const unsigned char *)g[REG_RIP];
+    unsigned extension = 0;
+
+    if (*code == 0x3e) /* notrack */
+        code++;
+    if ((*code & 0xf0) == 0x40)
+        extension = *code++ & 1; /* REX.B */
+    /* ff /2 is call, ff /4 is jmp; mod 3 is a register. */
+    if (code[0] != 0xff ||
+        ((code[1] & 0xf8) != 0xd0 && (code[1] & 0xf8) != 0xe0))
+        return false;
+    *target = numbered_register(g, (code[1] & 7u) + 8 * extension);
+    return true;
+}
+
+static void read_protection_fault(const greg_t *g, struct moat_arch_fault *out)
+{
+    uintptr_t pc = (uintptr_t)g[REG_RIP];
+    uintptr_t target = pc;
+
+    if (!is_canonical(pc) ||
+        (register_branch_target(g, &target) && !is_canonical(target))) {
         out->exception = MOAT_EXCEPTION_FETCH;
         out->access = MOAT_ACCESS_EXEC;
-        out->address = pc;
+        out->address = target;
     } else if (is_privileged(pc)) {
         out->exception = MOAT_EXCEPTION_PRIVILEGED;
     } else {
@@ -212,7 +248,7 @@ void moat_arch_fault_from_context(const void *ucontext, uintptr_t fault_address,
         break;
     case VECTOR_PROTECTION:
     case VECTOR_STACK:
-        read_protection_fault((uintptr_t)g[REG_RIP], out);
+        read_protection_fault(g, out);
         break;
     case VECTOR_ALIGNMENT:
         out->exception = MOAT_EXCEPTION_ALIGNMENT;

@@ -1,0 +1,8 @@
+-- expect: stack overflow
+-- A chain of __index functions: table.concat asks for an element that is not
+-- there, and the metamethod asks table.concat.
+local list = setmetatable({}, {})
+getmetatable(list).__index = function(self, i)
+    return table.concat(self, ",", i, i + 1)
+end
+print(table.concat(list, ",", 1, 2))

@@ -1,0 +1,40 @@
+# check_json.cmake: is every line of FILE one JSON object, and complete?
+#
+# SPDX-License-Identifier: MIT
+cmake_minimum_required(VERSION 3.24)
+
+file(READ "${FILE}" text)
+# Lists take ';', and '[' apart: escape them out of the way, line by line.
+string(REGEX REPLACE ";" "," text "${text}")
+set(count 0)
+while(text MATCHES "^([^\n]*)\n")
+  set(line "${CMAKE_MATCH_1}")
+  string(LENGTH "${line}" length)
+  math(EXPR length "${length} + 1")
+  string(SUBSTRING "${text}" ${length} -1 text)
+  math(EXPR count "${count} + 1")
+  string(JSON type ERROR_VARIABLE error TYPE "${line}")
+  if(error OR NOT type STREQUAL "OBJECT")
+    message(FATAL_ERROR "line ${count} is not an object: ${error}\n${line}")
+  endif()
+  string(JSON file ERROR_VARIABLE no_file GET "${line}" file)
+  if(no_file) # of doctor
+    set(members moat engine machine bounds self_test ok)
+  else()
+    set(members verdict ok message wall_ns cpu_ns memory_peak_bytes
+        stack_used_bytes output output_dropped_bytes)
+    string(JSON verdict GET "${line}" verdict)
+    if(NOT verdict MATCHES "^(ok|error|load error|memory limit)$")
+      list(APPEND members trap lua_frames lua_frames_cut)
+    endif()
+  endif()
+  foreach(member IN LISTS members)
+    string(JSON value ERROR_VARIABLE error GET "${line}" ${member})
+    if(error)
+      message(FATAL_ERROR "line ${count} has no '${member}'")
+    endif()
+  endforeach()
+endwhile()
+if(count EQUAL 0 OR NOT text STREQUAL "")
+  message(FATAL_ERROR "${count} lines, then: '${text}'")
+endif()

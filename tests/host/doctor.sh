@@ -1,0 +1,24 @@
+#!/bin/sh
+#
+# doctor.sh: the doctor's findings, with both kinds of guards.
+#
+# SPDX-License-Identifier: MIT
+# shellcheck source=expect.sh
+. "${0%/*}/expect.sh"
+
+expect 0 doctor
+for line in guards 'fault source' 'deadline signal' 'signal stack' page kernel \
+    CPU PAGEMAP_SCAN vm.max_map_count vm.overcommit RLIMIT_AS; do
+    has "^$line "
+done
+has '<- the bound'
+has 'stack overflow .*contained: stack overflow, [1-9]'
+has 'write to address 0 .*contained: null pointer access, [1-9]'
+has 'endless loop .*contained: time limit passed, [1-9]'
+has '^All is well'
+export MOAT_GUARD=mprotect
+expect 0 doctor
+has '^guards .*PROT_NONE'
+has '^All is well'
+has 'vm.max_map_count: each guard'
+finish

@@ -1,0 +1,34 @@
+#!/bin/sh
+#
+# json.sh: every line of --json is one object with the members that are promised.
+#
+# SPDX-License-Identifier: MIT
+# shellcheck source=expect.sh
+. "${0%/*}/expect.sh"
+
+check() {
+    cases=$((cases + 1))
+    "$CMAKE" -D "FILE=$work/out" -P "$(dirname "$0")/check_json.cmake" \
+        >"$work/err" 2>&1 || fail "moat $what"
+}
+
+script 'print("bytes: \0 \200 \xff \xed\xa0\x80 \xe2\x82\xac \" \\ \n end")
+error("\xff\xfe not UTF-8")'
+expect 1 run --json "$work/script.lua"
+check
+expect 1 run --json --jobs 2 --cpu 300ms --module "buggy=$BUGGY" \
+    "$scripts/fine.lua" "$scripts/trap_in_coroutine.lua" "$scripts/broken.lua" \
+    "$scripts/overflow.lua" "$scripts/endless.lua"
+check
+cases=$((cases + 1))
+[ "$(wc -l <"$work/out")" = 5 ] || fail 'five scripts, five lines'
+has '"verdict":"ok"'
+has '"verdict":"null pointer access"'
+has '"verdict":"load error"'
+has '"verdict":"stack overflow"'
+has '"verdict":"time limit"'
+has '"lua_frames":\[{"source":"[^"]*trap_in_coroutine.lua","line":5'
+expect 0 doctor --json
+check
+has '"ok":true'
+finish

@@ -1,0 +1,92 @@
+#!/bin/sh
+#
+# verdicts.sh: what is said of each kind of script, and what is left of the host.
+#
+# SPDX-License-Identifier: MIT
+# shellcheck source=expect.sh
+. "${0%/*}/expect.sh"
+
+run() {
+    expect "$1" run --cpu 300ms --module "buggy=$BUGGY" "$work/script.lua"
+}
+
+script 'print("hello", 1, nil)'
+run 0
+has '^hello	1	nil$'
+has 'script.lua: ok ('
+script 'error("no luck")'
+run 1
+has 'script.lua: error ('
+has 'script.lua:1: no luck'
+has 'stack traceback:'
+script 'error(setmetatable({}, {__tostring = function() return "made up" end}))'
+run 1
+has 'made up'
+script 'error({})'
+run 1
+has '(error object is a table value)'
+script 'x ='
+run 1
+has 'script.lua: load error ('
+hasnt 'stack traceback'
+script 'local s = "x" while true do s = s .. s end'
+run 1
+has 'script.lua: memory limit ('
+script 'coroutine.wrap(function() local s = "x" while true do s = s .. s end end)()'
+run 1
+has 'script.lua: memory limit ('
+script 'while true do pcall(error) end'
+run 1
+has 'script.lua: time limit ('
+has 'lua .*script.lua:1 in main chunk'
+script 'local function f(s) return (s:gsub(".", f)) end f("x")'
+run 1
+has 'script.lua: stack overflow ('
+has 'trap: stack overflow, write to 0x'
+script 'require("buggy").null_write()'
+run 1
+has 'script.lua: null pointer access ('
+
+# What a script caught itself is its own affair.
+script 'local ok, why = pcall(string.rep, "x", 1 << 30) assert(not ok) print(why)'
+run 0
+has 'not enough memory'
+# Finalizers run when a script ends well, under the same limits.
+script 'setmetatable({}, {__gc = function() print("last words") end})'
+run 0
+has '^last words$'
+script 'setmetatable({}, {__gc = function() while true do end end})'
+run 1
+has 'script.lua: time limit ('
+# A first line with #! and a byte-order mark are not Lua; lines still count.
+printf '\357\273\277#!/usr/bin/moat\nerror("here")\n' >"$work/script.lua"
+run 1
+has 'script.lua:2: here'
+: >"$work/script.lua"
+run 0
+
+# After a trap the Lua frames stand in the backtrace, also those of the Lua
+# coroutines that were running, between the C frames that ran them.
+expect 1 run --module "buggy=$BUGGY" "$scripts/trap_in_coroutine.lua"
+has "lua .*trap_in_coroutine.lua:5 in function"
+has "lua .*trap_in_coroutine.lua:9 in function"
+has "lua .*trap_in_coroutine.lua:11 in main chunk"
+has "#0 .*null_write"
+has "\[coroutine '.*trap_in_coroutine.lua'\]"
+if [ "$NAMES" = 1 ]; then
+    has 'luaV_execute'
+    # Innermost first, and the innermost Lua frame below the C function that it
+    # called.
+    order=$(grep -n -e 'null_write' -e 'lua:5 in' -e 'lua:9 in' -e 'lua:11 in' \
+        -e "\[coroutine '" "$work/out" | sed 's/^\([0-9]*\):.*/\1/' | tr '\n' ' ')
+    sorted=$(echo "$order" | tr ' ' '\n' | sort -n | tr '\n' ' ')
+    cases=$((cases + 1))
+    [ "$(echo "$order" | wc -w)" -ge 5 ] &&
+        [ "$(echo $order)" = "$(echo $sorted)" ] || fail "order: $order"
+fi
+
+# Output beyond the bound is dropped and told.
+script 'for i = 1, 10000 do io.write("0123456789") end'
+expect 0 run --output 4K "$work/script.lua"
+has '(95904 more bytes of output were dropped'
+finish
