@@ -196,7 +196,7 @@ static void undo_bad_jump(struct dead_walk *walk,
 {
     uintptr_t pc = walk->regs.pc, sp = walk->regs.sp;
 
-    if (record->access != MOAT_ACCESS_EXEC ||
+    if (record->access != MOAT_ACCESS_EXEC || record->address != pc ||
         !moat_arch_undo_call(&walk->regs, walk->limit, walk->base))
         return;
     (void)emit(&walk->trace, pc, sp, MOAT_FRAME_TRAP);

@@ -196,22 +196,26 @@ static uint64_t numbered_register(const greg_t *g, unsigned number)
 }
 
 /*
- * Where does a jmp or call through a register lead? AMD's CPUs fault at the
- * branch, Intel's at its target; the report should be the same. False: the
- * instruction is none of these.
+ * Where does a ret, or a jmp or call through a register, lead? AMD's CPUs fault
+ * at the branch, Intel's at its target; the report should be the same. False:
+ * the instruction is none of these. A ret has read its word from the stack
+ * before it faults like this (a bad stack pointer is another vector).
  */
-static bool register_branch_target(const greg_t *g, uintptr_t *target)
+static bool branch_target(const greg_t *g, uintptr_t *target)
 {
     const unsigned char *code = (const unsigned char *)g[REG_RIP];
     unsigned extension = 0;
 
-    if (*code == 0x3e) /* notrack */
+    if (*code == 0x3e || *code == 0xf2 || *code == 0xf3) /* notrack, bnd, rep */
         code++;
     if ((*code & 0xf0) == 0x40)
         extension = *code++ & 1; /* REX.B */
+    if (*code == 0xc3 || *code == 0xc2) {
+        *target = *(const uintptr_t *)g[REG_RSP];
+        return true;
+    }
     /* ff /2 is call, ff /4 is jmp; mod 3 is a register. */
-    if (code[0] != 0xff ||
-        ((code[1] & 0xf8) != 0xd0 && (code[1] & 0xf8) != 0xe0))
+    if (*code != 0xff || ((code[1] & 0xf8) != 0xd0 && (code[1] & 0xf8) != 0xe0))
         return false;
     *target = numbered_register(g, (code[1] & 7u) + 8 * extension);
     return true;
@@ -223,7 +227,8 @@ static void read_protection_fault(const greg_t *g, struct moat_arch_fault *out)
     uintptr_t target = pc;
 
     if (!is_canonical(pc) ||
-        (register_branch_target(g, &target) && !is_canonical(target))) {
+        (g[REG_TRAPNO] == VECTOR_PROTECTION && branch_target(g, &target) &&
+         !is_canonical(target))) {
         out->exception = MOAT_EXCEPTION_FETCH;
         out->access = MOAT_ACCESS_EXEC;
         out->address = target;

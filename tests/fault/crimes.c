@@ -232,8 +232,8 @@ const struct crime crimes[] = {
     CPU("kernel_jump", jump_target, aim_kernel, KIND(EXEC), SIGSEGV, EXEC, TARGET, TARGET, 0),
     CPU("not_canonical_read", read_target, aim_not_canonical, KIND(MEMORY), SIGSEGV, NONE, ZERO, LABEL, 0),
     CPU("not_canonical_write", write_target, aim_not_canonical, KIND(MEMORY), SIGSEGV, NONE, ZERO, LABEL, 0),
-    CPU("not_canonical_jump", jump_target, aim_not_canonical, KIND(MEMORY) | KIND(EXEC), SIGSEGV, NONE, IF_ARRIVED, EITHER, 0),
-    CPU("not_canonical_call", call_target, aim_not_canonical, KIND(MEMORY) | KIND(EXEC), SIGSEGV, NONE, IF_ARRIVED, EITHER, 0),
+    CPU("not_canonical_jump", jump_target, aim_not_canonical, KIND(EXEC), SIGSEGV, EXEC, TARGET, EITHER, 0),
+    CPU("not_canonical_call", call_target, aim_not_canonical, KIND(EXEC), SIGSEGV, EXEC, TARGET, EITHER, 0),
     CPU("write_to_text", write_target, aim_text, KIND(MEMORY), SIGSEGV, WRITE, TARGET, LABEL, 0),
     CPU("jump_to_data", jump_target, aim_data, KIND(EXEC), SIGSEGV, EXEC, TARGET, TARGET, 0),
     CPU("jump_to_own_stack", jump_target, aim_own_stack, KIND(EXEC), SIGSEGV, EXEC, TARGET, TARGET, 0),
@@ -264,7 +264,7 @@ const struct crime crimes[] = {
     CPU("rsp_in_host_stack", null_write_on_target, aim_host_stack, KIND(NULL), SIGSEGV, WRITE, ZERO, LABEL, 0),
     CPU("rsp_in_other_stack", null_write_on_target, aim_other_stack, KIND(NULL), SIGSEGV, WRITE, ZERO, LABEL, 0),
     CPU("rbp_smashed", smashed_rbp, NULL, KIND(NULL), SIGSEGV, WRITE, ZERO, LABEL, 0),
-    CPU("own_stack_smashed_to_base", return_to_garbage, aim_garbage, KIND(MEMORY) | KIND(EXEC), SIGSEGV, NONE, IF_ARRIVED, EITHER, 0),
+    CPU("own_stack_smashed_to_base", return_to_garbage, aim_garbage, KIND(EXEC), SIGSEGV, EXEC, TARGET, EITHER, 0),
     CPU("own_stack_smashed_past_base", write_upward, NULL, KIND(MEMORY), SIGSEGV, WRITE, ABOVE_BASE, LABEL, 0),
 
     /* Arithmetic and instructions. */

@@ -22,8 +22,6 @@ enum address_rule {
     ADDRESS_OWN_GUARD,  /* anywhere in the coroutine's own guard          */
     ADDRESS_LIMIT,      /* the highest word of its own guard              */
     ADDRESS_ABOVE_BASE, /* at or above its stack's base                   */
-    ADDRESS_IF_ARRIVED, /* scene.target as a jump's target where the CPU
-                           faults there; 0 where it faults at the jump    */
 };
 
 /* What info.pc must be. */
