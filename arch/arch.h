@@ -39,7 +39,8 @@ enum moat_arch_exception {
     MOAT_EXCEPTION_OPCODE,
     MOAT_EXCEPTION_DIVIDE,
     MOAT_EXCEPTION_FLOAT,
-    MOAT_EXCEPTION_DEBUG /* breakpoint, single step */
+    MOAT_EXCEPTION_DEBUG,       /* breakpoint, single step */
+    MOAT_EXCEPTION_SIGNAL_FRAME /* none: the kernel found no room for a frame */
 };
 
 struct moat_arch_fault {

@@ -6,7 +6,9 @@
  * parts: its own dead stack, from the trap record, bounded and under
  * protection; then its resumer's chain, which is the caller's own live chain
  * from the frame on that did the resume. The dead part is repaired where the
- * guest left nothing to walk; the live part needs no repair.
+ * guest left nothing to walk; where a walk of the live part ends inside a
+ * coroutine (code without unwind information), it is taken up again at the
+ * root.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -20,6 +22,8 @@
 struct trace {
     moat_frame *frames;
     size_t capacity, count;
+    size_t reserve;    /* room kept for the root and its resumers    */
+    size_t left_out;   /* frames that would have used that room      */
     bool full;         /* a frame did not fit                        */
     const moat_co *co; /* the coroutine that the next frame is in    */
 };
@@ -29,9 +33,10 @@ static bool emit(struct trace *trace, uintptr_t pc, uintptr_t sp,
 {
     moat_frame *frame;
 
-    if (trace->count == trace->capacity) {
-        trace->full = true;
-        return false;
+    if (trace->count + trace->reserve >= trace->capacity) {
+        trace->left_out++;
+        trace->full = trace->reserve == 0;
+        return !trace->full;
     }
     frame = &trace->frames[trace->count++];
     frame->pc = pc;
@@ -68,8 +73,9 @@ struct live_walk {
     /* moat_co_backtrace only: the resumer's frame that is looked for. */
     uintptr_t resumer_pc, resumer_sp;
     struct moat_unwind_frame held; /* the last frame, not yet taken     */
-    const moat_co *held_co;
     bool held_same, found;
+    moat_regs root; /* where a walk is taken up again                  */
+    bool at_root;   /* the next frame is that root, already taken      */
 };
 
 /* A frame of the live chain goes out; behind a root comes the resumer. */
@@ -90,7 +96,55 @@ static bool visit_live(const struct moat_unwind_frame *frame, void *arg)
     if (!walk->started && frame->sp != walk->from_sp)
         return true;
     walk->started = true;
+    if (walk->at_root) {
+        walk->at_root = false;
+        return true;
+    }
     return walk->take(walk, frame);
+}
+
+static void walk_from_here(void *arg)
+{
+    moat_unwind_here(visit_live, arg);
+}
+
+static void walk_from_root(void *arg)
+{
+    struct live_walk *walk = arg;
+
+    moat_unwind_from(&walk->root, true, visit_live, walk);
+}
+
+/* Is the walk past what it looks for, so that frames go out? */
+static bool is_taking(const struct live_walk *walk)
+{
+    return walk->resumer_sp == 0 || walk->found;
+}
+
+/* The walk ended inside a coroutine: its root is known, and so is what lies
+ * behind. */
+static void take_up_at_root(struct live_walk *walk)
+{
+    const moat_co *co = walk->trace.co;
+    uintptr_t base = co_of(co)->activation.slot.base;
+
+    if (is_taking(walk))
+        (void)emit(&walk->trace, (uintptr_t)moat_root_return,
+                   moat_arch_root_sp(base),
+                   MOAT_FRAME_ROOT | MOAT_FRAME_GUESSED);
+    moat_arch_regs_from_root(co, base, &walk->root);
+    walk->trace.co = resumer_of(co);
+    walk->held.sp = 0;
+    walk->started = true;
+    walk->at_root = true;
+    (void)moat_trap_try(walk_from_root, walk);
+}
+
+static void walk_live(struct live_walk *walk)
+{
+    (void)moat_trap_try(walk_from_here, walk);
+    while (walk->trace.co != NULL && !walk->trace.full)
+        take_up_at_root(walk);
 }
 
 static bool take_all(struct live_walk *walk,
@@ -116,7 +170,9 @@ __attribute__((noinline)) moat_status
 moat_backtrace(moat_frame *frames, size_t capacity, size_t *count)
 {
     struct live_walk walk = {
-        .trace = {frames, capacity, 0, false, moat_co_current()},
+        .trace = {.frames = frames,
+                  .capacity = capacity,
+                  .co = moat_co_current()},
         .from_sp = CALLER_SP,
         .take = take_all,
     };
@@ -124,7 +180,7 @@ moat_backtrace(moat_frame *frames, size_t capacity, size_t *count)
 
     if (status != MOAT_OK)
         return status;
-    moat_unwind_here(visit_live, &walk);
+    walk_live(&walk);
     status = finish(&walk.trace, count);
     moat_hold_end();
     return status;
@@ -184,6 +240,7 @@ static void emit_root(struct dead_walk *walk)
 
     if (!walk->reached_root)
         flags |= MOAT_FRAME_GUESSED;
+    walk->trace.reserve = 0;
     if (!walk->trace.full)
         (void)emit(&walk->trace, (uintptr_t)moat_root_return,
                    moat_arch_root_sp(walk->base), flags);
@@ -286,8 +343,38 @@ static void append_resumers(const struct co *co, struct trace *trace,
     };
 
     walk.trace.co = moat_co_current();
-    moat_unwind_here(visit_live, &walk);
+    walk_live(&walk);
     *trace = walk.trace;
+}
+
+/* A coroutine that can be walked: stopped, and this thread's. */
+static moat_status check_stopped(const moat_co *handle)
+{
+    moat_co_state state;
+    moat_status status;
+
+    if (handle == NULL)
+        return MOAT_E_INVAL;
+    status = moat_co_check_owner(co_of(handle));
+    if (status != MOAT_OK)
+        return status;
+    state = moat_co_get_state(handle);
+    return state == MOAT_CO_RUNNING || state == MOAT_CO_RESUMING ? MOAT_E_STATE
+                                                                 : MOAT_OK;
+}
+
+static void trace_stopped(const moat_co *handle, struct dead_walk *walk,
+                          uintptr_t from_sp)
+{
+    const struct co *co = co_of(handle);
+    moat_co_state state = moat_co_get_state(handle);
+
+    if (state == MOAT_CO_SUSPENDED) {
+        trace_suspended(co, walk);
+    } else if (state == MOAT_CO_TRAPPED) {
+        trace_trapped(co, walk);
+        append_resumers(co, &walk->trace, from_sp);
+    }
 }
 
 __attribute__((noinline)) moat_status moat_co_backtrace(const moat_co *handle,
@@ -295,35 +382,58 @@ __attribute__((noinline)) moat_status moat_co_backtrace(const moat_co *handle,
                                                         size_t capacity,
                                                         size_t *count)
 {
-    const struct co *co = co_of(handle);
     struct dead_walk walk;
-    moat_co_state state;
-    moat_status status;
+    uintptr_t from_sp = CALLER_SP;
+    moat_status status = check_stopped(handle);
 
-    if (co == NULL)
-        return MOAT_E_INVAL;
-    status = moat_co_check_owner(co);
+    if (status == MOAT_OK)
+        status = check_request(frames, count);
     if (status != MOAT_OK)
         return status;
-    state = moat_co_get_state(handle);
-    if (state == MOAT_CO_RUNNING || state == MOAT_CO_RESUMING)
-        return MOAT_E_STATE;
-    status = check_request(frames, count);
-    if (status != MOAT_OK)
-        return status;
-    begin_dead_walk(&walk, co, frames, capacity);
-    if (state == MOAT_CO_SUSPENDED) {
-        trace_suspended(co, &walk);
-    } else if (state == MOAT_CO_TRAPPED) {
-        trace_trapped(co, &walk);
-        append_resumers(co, &walk.trace, CALLER_SP);
-    }
+    begin_dead_walk(&walk, co_of(handle), frames, capacity);
+    trace_stopped(handle, &walk, from_sp);
     status = finish(&walk.trace, count);
     moat_hold_end();
     return status;
 }
 
+__attribute__((noinline)) moat_status
+moat_backtrace_both_ends(const moat_co *handle, struct moat_both_ends *out)
+{
+    struct dead_walk walk;
+    uintptr_t from_sp = CALLER_SP;
+    moat_status status = check_stopped(handle);
+
+    if (status == MOAT_OK)
+        status = check_request(out->frames, &out->count);
+    if (status != MOAT_OK)
+        return status;
+    begin_dead_walk(&walk, co_of(handle), out->frames, MOAT_BOTH_ENDS_FRAMES);
+    walk.trace.reserve = MOAT_BOTH_ENDS_RESERVE;
+    trace_stopped(handle, &walk, from_sp);
+    out->count = walk.trace.count;
+    out->left_out = walk.trace.left_out;
+    moat_hold_end();
+    return MOAT_OK;
+}
+
 /* --- names --------------------------------------------------------------- */
+
+moat_status moat_frame_symbolise(const moat_frame *frame,
+                                 struct moat_symbol *out)
+{
+    /* A return address may be the first byte of the next line or function. */
+    bool exact = (frame->flags & MOAT_FRAME_TRAP) != 0;
+    moat_status status = moat_hold_begin(MOAT_HOLD_SYMBOL_BYTES);
+
+    if (status != MOAT_OK)
+        return status;
+    moat_symbolise(exact ? frame->pc : frame->pc - 1, out);
+    if (!exact)
+        out->offset++;
+    moat_hold_end();
+    return MOAT_OK;
+}
 
 static void print_symbol(const struct moat_symbol *symbol, uintptr_t pc,
                          char *buffer, size_t size)
@@ -347,7 +457,6 @@ moat_status moat_frame_describe(const moat_frame *frame, char *buffer,
                                 size_t size)
 {
     struct moat_symbol symbol;
-    uintptr_t lookup;
     moat_status status;
 
     if (frame == NULL || buffer == NULL || size == 0)
@@ -357,15 +466,8 @@ moat_status moat_frame_describe(const moat_frame *frame, char *buffer,
                        moat_co_name(frame->co));
         return MOAT_OK;
     }
-    status = moat_hold_begin(MOAT_HOLD_UNWIND_BYTES);
-    if (status != MOAT_OK)
-        return status;
-    /* A return address may be the first byte of the next line or function. */
-    lookup = frame->flags & MOAT_FRAME_TRAP ? frame->pc : frame->pc - 1;
-    moat_symbolise(lookup, &symbol);
-    if (lookup != frame->pc)
-        symbol.offset++;
-    print_symbol(&symbol, frame->pc, buffer, size);
-    moat_hold_end();
-    return MOAT_OK;
+    status = moat_frame_symbolise(frame, &symbol);
+    if (status == MOAT_OK)
+        print_symbol(&symbol, frame->pc, buffer, size);
+    return status;
 }

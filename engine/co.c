@@ -154,7 +154,7 @@ moat_status moat_co_create(moat_co **out, moat_entry entry,
     status = moat_hold_begin(MOAT_HOLD_BYTES);
     if (status != MOAT_OK)
         return status;
-    status = moat_thread_attach();
+    status = moat_thread_ready();
     moat_altstack_harden();
     if (status == MOAT_OK)
         status = create(&co, entry, &options);
@@ -218,10 +218,11 @@ moat_status moat_co_reset(moat_co *handle)
         return status;
     if (!is_stopped(co))
         return MOAT_E_STATE;
-    moat_defers_run(co);
-    status = moat_hold_begin(MOAT_HOLD_BYTES);
+    status = moat_stack_reserve(MOAT_HOLD_BYTES);
     if (status != MOAT_OK)
         return status;
+    moat_defers_run(co);
+    moat_hold_enter();
     status = reset(co);
     moat_hold_end();
     return status;
@@ -255,6 +256,20 @@ static void destroy(struct co *co)
     moat_thread_release(owner);
 }
 
+/* destroy has no status: a guest that has not the stack for it overflows,
+ * before anything is lost. In a no-trap section that is fatal, like any
+ * overflow. */
+static void check_room(void)
+{
+    struct moat_activation *activation = moat_trap_current();
+
+    if (moat_stack_reserve(MOAT_HOLD_BYTES) == MOAT_OK)
+        return;
+    if (activation->notrap != 0)
+        abort();
+    moat_trap_now(activation, MOAT_TRAP_STACK_OVERFLOW, 0);
+}
+
 void moat_co_destroy(moat_co *handle)
 {
     struct co *co = co_of(handle);
@@ -266,9 +281,9 @@ void moat_co_destroy(moat_co *handle)
 #endif
         return;
     }
+    check_room();
     moat_defers_run(co);
-    if (moat_hold_begin(MOAT_HOLD_BYTES) != MOAT_OK)
-        moat_trap_now(moat_trap_current(), MOAT_TRAP_STACK_OVERFLOW, 0);
+    moat_hold_enter();
     destroy(co);
     moat_hold_end();
 }
@@ -282,18 +297,14 @@ moat_co *moat_co_current(void)
     return activation != NULL ? &activation->co : NULL;
 }
 
-/* Of a coroutine whose mark says that it runs: does it, or one it resumed? */
-static moat_co_state running_state(const struct co *co)
+/* Of a coroutine whose mark says that it runs: does it, or one it resumed? Only
+ * its own thread knows. */
+static moat_co_state running_state(const moat_co *handle)
 {
-    uintptr_t running;
-
-    if (co->owner == moat_thread_self())
-        running = (uintptr_t)moat_co_current();
-    else if (atomic_load(&co->owner->alive))
-        running = co->owner->tls->current & ~(uintptr_t)1;
-    else
+    if (co_of(handle)->owner != moat_thread_self() ||
+        handle == moat_co_current())
         return MOAT_CO_RUNNING;
-    return running == (uintptr_t)co ? MOAT_CO_RUNNING : MOAT_CO_RESUMING;
+    return MOAT_CO_RESUMING;
 }
 
 moat_co_state moat_co_get_state(const moat_co *handle)
@@ -302,7 +313,7 @@ moat_co_state moat_co_get_state(const moat_co *handle)
         return MOAT_CO_INVALID;
     switch (handle->state) {
     case MOAT_MARK_RUNNING:
-        return running_state(co_of(handle));
+        return running_state(handle);
     case MOAT_MARK_DONE:
         return MOAT_CO_DONE;
     case MOAT_MARK_TRAPPED:
@@ -375,8 +386,12 @@ moat_status moat_co_stack_info(const moat_co *handle, moat_stack_info *out)
         return MOAT_E_INVAL;
     if (!is_stopped(co))
         return MOAT_E_STATE;
+    status = moat_hold_begin(MOAT_HOLD_BYTES);
+    if (status != MOAT_OK)
+        return status;
     slot = &co->activation.slot;
     status = moat_pages_lowest(slot->limit, last_page_end(slot), &lowest);
+    moat_hold_end();
     if (status != MOAT_OK)
         return status;
     describe_stack(slot, stopped_sp(co), &info);

@@ -22,14 +22,17 @@ static struct {
     int deadline_signal;
 } engine;
 
+/* A guest that were cut with the lock in its hand would never give it back. */
 void moat_engine_lock(void)
 {
+    moat_hold_enter();
     (void)pthread_mutex_lock(&lock);
 }
 
 void moat_engine_unlock(void)
 {
     (void)pthread_mutex_unlock(&lock);
+    moat_hold_end();
 }
 
 /* --- fork ---------------------------------------------------------------- */
@@ -38,10 +41,12 @@ static void before_fork(void)
 {
     moat_engine_lock();
     moat_arena_lock();
+    moat_lines_lock();
 }
 
 static void after_fork_in_parent(void)
 {
+    moat_lines_unlock();
     moat_arena_unlock();
     moat_engine_unlock();
 }
@@ -50,6 +55,7 @@ static void after_fork_in_child(void)
 {
     moat_thread_after_fork();
     moat_deadline_after_fork();
+    moat_lines_unlock();
     moat_arena_unlock();
     moat_engine_unlock();
 }
@@ -125,7 +131,7 @@ static moat_status set_up(const moat_engine_options *options)
     return MOAT_OK;
 }
 
-moat_status moat_engine_init(const moat_engine_options *asked)
+static moat_status init(const moat_engine_options *asked)
 {
     moat_engine_options options;
     moat_status status = resolve(asked, &options);
@@ -136,6 +142,17 @@ moat_status moat_engine_init(const moat_engine_options *asked)
     status = atomic_load(&engine.ready) ? check_same(asked, &options)
                                         : set_up(&options);
     moat_engine_unlock();
+    return status;
+}
+
+moat_status moat_engine_init(const moat_engine_options *asked)
+{
+    moat_status status = moat_hold_begin(MOAT_HOLD_BYTES);
+
+    if (status != MOAT_OK)
+        return status;
+    status = init(asked);
+    moat_hold_end();
     return status;
 }
 
@@ -163,15 +180,16 @@ moat_status moat_engine_check(void)
     if (!atomic_load(&engine.ready))
         return MOAT_E_STATE;
     status = moat_trap_check();
-    return status == MOAT_OK ? moat_deadline_check() : status;
+    if (status == MOAT_OK)
+        status = moat_deadline_check();
+    return status == MOAT_OK ? moat_altstack_check() : status;
 }
 
 /* --- shutdown ------------------------------------------------------------ */
 
 static moat_status may_shut_down(void)
 {
-    if (moat_trap_current() != NULL || moat_thread_live_total() != 0 ||
-        moat_thread_others())
+    if (moat_thread_live_total() != 0 || moat_thread_others())
         return MOAT_E_STATE;
     return MOAT_OK;
 }
@@ -193,6 +211,8 @@ moat_status moat_engine_shutdown(void)
 
     if (!atomic_load(&engine.ready))
         return MOAT_OK;
+    if (moat_trap_current() != NULL)
+        return MOAT_E_STATE;
     moat_engine_lock();
     status = may_shut_down();
     moat_engine_unlock();
@@ -227,8 +247,13 @@ moat_status moat_engine_get_info(moat_engine_info *out)
 {
     moat_engine_info info = MOAT_ENGINE_INFO_INIT;
 
+    moat_status status;
+
     if (out == NULL)
         return MOAT_E_INVAL;
+    status = moat_hold_begin(MOAT_HOLD_BYTES);
+    if (status != MOAT_OK)
+        return status;
     moat_engine_lock();
     describe_choice(&info);
     info.live = moat_thread_live_total();
@@ -238,6 +263,7 @@ moat_status moat_engine_get_info(moat_engine_info *out)
     info.symbolise_lines = moat_lines_available();
     info.page_bytes = MOAT_PAGE_BYTES;
     info.signal_stack_bytes = moat_altstack_bytes();
+    moat_hold_end();
     moat_options_copy_out(out, &info, sizeof info);
     return MOAT_OK;
 }

@@ -24,16 +24,21 @@ moat_status moat_stack_reserve(size_t bytes)
     return MOAT_OK;
 }
 
-moat_status moat_hold_begin(size_t stack_bytes)
+void moat_hold_enter(void)
 {
     struct moat_activation *activation = moat_trap_current();
 
-    if (activation == NULL)
-        return MOAT_OK;
-    if (moat_stack_reserve(stack_bytes) != MOAT_OK)
-        return MOAT_E_LIMIT;
-    activation->hold++;
-    return MOAT_OK;
+    if (activation != NULL)
+        activation->hold++;
+}
+
+moat_status moat_hold_begin(size_t stack_bytes)
+{
+    moat_status status = moat_stack_reserve(stack_bytes);
+
+    if (status == MOAT_OK)
+        moat_hold_enter();
+    return status;
 }
 
 /* The deadline that came while it had to wait. */

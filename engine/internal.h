@@ -76,11 +76,12 @@ static inline struct co_cold *cold_of(const struct co *co)
  */
 struct moat_thread {
     struct moat_thread *next, *previous;
-    uint64_t token;             /* multiple of MOAT_TOKEN_STEP, never reused  */
-    const struct moat_tls *tls; /* valid while alive                          */
-    atomic_bool alive;          /* cleared under the engine's lock            */
-    atomic_size_t live;         /* coroutines                                 */
-    struct moat_pool pool;      /* used by the thread itself                  */
+    uint64_t token;     /* multiple of MOAT_TOKEN_STEP, never reused  */
+    atomic_bool alive;  /* cleared under the engine's lock            */
+    atomic_size_t live; /* coroutines                                 */
+    bool lost; /* it was another one's when the process forked        */
+    sigset_t were_blocked; /* of the signals of a fault, before the attach   */
+    struct moat_pool pool; /* used by the thread itself                  */
     size_t usable_bytes, guard_bytes;     /* what `stack_class` was got for   */
     struct moat_stack_class *stack_class; /* the last one used                */
 };
@@ -102,6 +103,9 @@ void moat_engine_unlock(void);
 
 /* This thread, or NULL if it is not attached. */
 struct moat_thread *moat_thread_self(void);
+
+/* Attaches it if it is not; looks no further. */
+moat_status moat_thread_ready(void);
 
 /* Makes the key that detaches threads at their end; once per process. */
 moat_status moat_thread_prepare(void);
@@ -146,9 +150,15 @@ moat_status moat_limits_check(const moat_limits *asked, moat_limits *out,
 moat_status moat_hold_begin(size_t stack_bytes);
 void moat_hold_end(void);
 
-/* Stack that the engine's entry points need at most. */
+/* The same without a check, for what must not fail. */
+void moat_hold_enter(void);
+
+/* Stack that the engine's entry points need at most; reading symbol tables and
+ * line tables is libdw's work and takes most by far (measured: 150 KiB). */
 #define MOAT_HOLD_BYTES        ((size_t)8 << 10)
+#define MOAT_HOLD_REPORT_BYTES ((size_t)16 << 10)
 #define MOAT_HOLD_UNWIND_BYTES ((size_t)48 << 10)
+#define MOAT_HOLD_SYMBOL_BYTES ((size_t)192 << 10)
 
 /* --- resume.c ----------------------------------------------------------------
  */
@@ -162,13 +172,34 @@ void moat_defers_run(struct co *co);
 /* MOAT_OK if this thread owns the coroutine; else MOAT_E_THREAD. */
 moat_status moat_co_check_owner(const struct co *co);
 
+/* --- backtrace.c --------------------------------------------------------- */
+
+/* A backtrace of any depth: the innermost frames, and from the root outwards.
+ */
+#define MOAT_BOTH_ENDS_FRAMES  ((size_t)4096)
+#define MOAT_BOTH_ENDS_RESERVE ((size_t)512)
+
+struct moat_both_ends {
+    moat_frame frames[MOAT_BOTH_ENDS_FRAMES];
+    size_t count;
+    size_t left_out; /* the guest's outermost frames, if not all fitted: they
+                        belong behind frame FRAMES - RESERVE - 1          */
+};
+
+moat_status moat_backtrace_both_ends(const moat_co *co,
+                                     struct moat_both_ends *out);
+
+struct moat_symbol;
+moat_status moat_frame_symbolise(const moat_frame *frame,
+                                 struct moat_symbol *out);
+
 /* --- report.c, json.c ---------------------------------------------------- */
 
-#define MOAT_REPORT_FRAMES ((size_t)1 << 16)
-
-/* All frames of a trapped coroutine, malloc'd. */
-moat_status moat_report_frames(const moat_co *co, moat_frame **out,
-                               size_t *count);
+/* The trap record, and all frames of a trapped coroutine, malloc'd. Holds off
+ * deadlines until moat_report_end. */
+moat_status moat_report_begin(const moat_co *co, int fd, moat_trap_info *info,
+                              struct moat_both_ends **out);
+void moat_report_end(struct moat_both_ends *ends);
 moat_status moat_report_write(int fd, const char *text, size_t bytes);
 
 #endif

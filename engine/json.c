@@ -72,8 +72,8 @@ static void add_symbol(json_t *object, const moat_frame *frame)
 {
     struct moat_symbol symbol;
 
-    moat_symbolise(frame->flags & MOAT_FRAME_TRAP ? frame->pc : frame->pc - 1,
-                   &symbol);
+    if (moat_frame_symbolise(frame, &symbol) != MOAT_OK)
+        return;
     if (symbol.function[0] != '\0')
         (void)json_object_set_new(object, "function", text(symbol.function));
     if (symbol.module[0] != '\0')
@@ -84,12 +84,13 @@ static void add_symbol(json_t *object, const moat_frame *frame)
     }
 }
 
-static json_t *one_frame(const moat_frame *frame)
+static json_t *one_frame(const moat_frame *frame, size_t number)
 {
-    json_t *object = json_pack("{s:o,s:o,s:b,s:b}", "pc", address(frame->pc),
-                               "sp", address(frame->sp), "root",
-                               (frame->flags & MOAT_FRAME_ROOT) != 0, "guessed",
-                               (frame->flags & MOAT_FRAME_GUESSED) != 0);
+    json_t *object =
+        json_pack("{s:I,s:o,s:o,s:b,s:b}", "number", (json_int_t)number, "pc",
+                  address(frame->pc), "sp", address(frame->sp), "root",
+                  (frame->flags & MOAT_FRAME_ROOT) != 0, "guessed",
+                  (frame->flags & MOAT_FRAME_GUESSED) != 0);
 
     if (object == NULL)
         return NULL;
@@ -104,14 +105,19 @@ static json_t *one_frame(const moat_frame *frame)
 /* As many as people would be shown, twice: the ends of a long backtrace. */
 #define END_FRAMES 128
 
-static json_t *all_frames(const moat_frame *frames, size_t count)
+static json_t *all_frames(const struct moat_both_ends *ends)
 {
     json_t *array = json_array();
+    size_t count = ends->count;
 
     for (size_t i = 0; i < count; i++) {
-        if (i == END_FRAMES && count > 2 * END_FRAMES)
-            i = count - END_FRAMES;
-        if (json_array_append_new(array, one_frame(&frames[i])) != 0) {
+        bool last = count - i <= END_FRAMES;
+
+        if (!last && i >= END_FRAMES)
+            continue;
+        if (json_array_append_new(
+                array, one_frame(&ends->frames[i],
+                                 last ? i + ends->left_out : i)) != 0) {
             json_decref(array);
             return NULL;
         }
@@ -120,7 +126,7 @@ static json_t *all_frames(const moat_frame *frames, size_t count)
 }
 
 static json_t *report(const moat_co *co, const moat_trap_info *info,
-                      const moat_frame *frames, size_t count)
+                      const struct moat_both_ends *ends)
 {
     return json_pack(
         "{s:o,s:s,s:s,s:i,s:i,s:s,s:o,s:i,s:I,s:o,s:o,s:I,s:o}", "coroutine",
@@ -129,8 +135,8 @@ static json_t *report(const moat_co *co, const moat_trap_info *info,
         info->code, "access", access_name(info->access), "address",
         address(info->address), "user_code", info->user_code, "stack_used",
         (json_int_t)info->stack_used, "bytes", code(info), "registers",
-        registers(info->regs), "frame_count", (json_int_t)count, "frames",
-        all_frames(frames, count));
+        registers(info->regs), "frame_count",
+        (json_int_t)(ends->count + ends->left_out), "frames", all_frames(ends));
 }
 
 static moat_status write_object(json_t *object, int fd)
@@ -151,23 +157,15 @@ static moat_status write_object(json_t *object, int fd)
 moat_status moat_co_write_json(const moat_co *co, int fd)
 {
     moat_trap_info info = MOAT_TRAP_INFO_INIT;
-    moat_frame *frames;
+    struct moat_both_ends *ends;
     json_t *object;
-    size_t count;
-    moat_status status;
+    moat_status status = moat_report_begin(co, fd, &info, &ends);
 
-    if (co == NULL || fd < 0)
-        return MOAT_E_INVAL;
-    status = moat_co_trap_info(co, &info);
-    if (status == MOAT_OK)
-        status = moat_report_frames(co, &frames, &count);
     if (status != MOAT_OK)
         return status;
-    object = report(co, &info, frames, count);
-    free(frames);
-    if (object == NULL)
-        return MOAT_E_NOMEM;
-    status = write_object(object, fd);
+    object = report(co, &info, ends);
+    status = object != NULL ? write_object(object, fd) : MOAT_E_NOMEM;
     json_decref(object);
+    moat_report_end(ends);
     return status;
 }

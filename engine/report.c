@@ -17,25 +17,47 @@
 #define FIRST_FRAMES 40
 #define LAST_FRAMES  24
 
-moat_status moat_report_frames(const moat_co *co, moat_frame **out,
-                               size_t *count)
+static moat_status take_frames(const moat_co *co, struct moat_both_ends **out)
 {
-    moat_frame *frames = malloc(MOAT_REPORT_FRAMES * sizeof *frames);
+    struct moat_both_ends *ends = calloc(1, sizeof *ends);
     moat_status status;
 
-    *out = NULL;
-    *count = 0;
-    if (frames == NULL)
+    if (ends == NULL)
         return MOAT_E_NOMEM;
-    status = moat_co_backtrace(co, frames, MOAT_REPORT_FRAMES, count);
-    /* Cut off is better than none; without an unwinder the record is left. */
-    if (status == MOAT_OK || status == MOAT_E_LIMIT ||
-        status == MOAT_E_UNSUPPORTED) {
-        *out = frames;
+    status = moat_backtrace_both_ends(co, ends);
+    /* Without an unwinder, or without the stack for it where a guest asks, the
+     * record is what there is to tell. */
+    if (status == MOAT_OK || status == MOAT_E_UNSUPPORTED ||
+        status == MOAT_E_LIMIT) {
+        *out = ends;
         return MOAT_OK;
     }
-    free(frames);
+    free(ends);
     return status;
+}
+
+moat_status moat_report_begin(const moat_co *co, int fd, moat_trap_info *info,
+                              struct moat_both_ends **out)
+{
+    moat_status status;
+
+    if (co == NULL || fd < 0)
+        return MOAT_E_INVAL;
+    status = moat_co_trap_info(co, info);
+    if (status == MOAT_OK)
+        status = moat_hold_begin(MOAT_HOLD_REPORT_BYTES);
+    if (status != MOAT_OK)
+        return status;
+    status = take_frames(co, out);
+    if (status != MOAT_OK)
+        moat_hold_end();
+    return status;
+}
+
+void moat_report_end(struct moat_both_ends *ends)
+{
+    free(ends);
+    moat_hold_end();
 }
 
 moat_status moat_report_write(int fd, const char *text, size_t bytes)
@@ -160,25 +182,41 @@ static void print_frame(FILE *file, const moat_frame *frame, size_t number)
             text);
 }
 
-static void print_frames(FILE *file, const moat_frame *frames, size_t count)
+/* How many of the last frames to show: if some are missing in front of the
+ * root, none from before that gap. */
+static size_t tail_of(const struct moat_both_ends *ends)
 {
-    fprintf(file, "backtrace, innermost first:\n");
-    for (size_t i = 0; i < count; i++) {
-        if (i == FIRST_FRAMES && count > FIRST_FRAMES + LAST_FRAMES) {
-            size_t left_out = count - FIRST_FRAMES - LAST_FRAMES;
+    size_t behind_gap =
+        ends->count - (MOAT_BOTH_ENDS_FRAMES - MOAT_BOTH_ENDS_RESERVE);
 
-            fprintf(file, "  ... %zu frames left out ...\n", left_out);
-            i += left_out;
+    return ends->left_out > 0 && behind_gap < LAST_FRAMES ? behind_gap
+                                                          : LAST_FRAMES;
+}
+
+static void print_frames(FILE *file, const struct moat_both_ends *ends)
+{
+    size_t tail = tail_of(ends);
+    size_t missing = ends->left_out;
+
+    fprintf(file, "backtrace, innermost first:\n");
+    for (size_t i = 0; i < ends->count; i++) {
+        if (i == FIRST_FRAMES && ends->count > FIRST_FRAMES + tail) {
+            size_t skipped = ends->count - FIRST_FRAMES - tail;
+
+            fprintf(file, "  ... %zu frames left out ...\n", skipped + missing);
+            i += skipped;
         }
-        print_frame(file, &frames[i], i);
+        print_frame(file, &ends->frames[i], i < FIRST_FRAMES ? i : i + missing);
     }
     if (!moat_unwind_available())
         fprintf(file, "  (this build has no unwinder)\n");
+    else if (ends->count == 0)
+        fprintf(file, "  (too little stack is left to the caller for it)\n");
 }
 
 /* Composed in memory, so that one report is one piece among other output. */
 static moat_status print_all(const moat_co *co, const moat_trap_info *info,
-                             const moat_frame *frames, size_t count, int fd)
+                             const struct moat_both_ends *ends, int fd)
 {
     char *text = NULL;
     size_t bytes = 0;
@@ -189,7 +227,7 @@ static moat_status print_all(const moat_co *co, const moat_trap_info *info,
     if (file == NULL)
         return status;
     print_record(file, co, info);
-    print_frames(file, frames, count);
+    print_frames(file, ends);
     complete = ferror(file) == 0;
     if (fclose(file) == 0 && complete)
         status = moat_report_write(fd, text, bytes);
@@ -200,18 +238,12 @@ static moat_status print_all(const moat_co *co, const moat_trap_info *info,
 moat_status moat_co_print_report(const moat_co *co, int fd)
 {
     moat_trap_info info = MOAT_TRAP_INFO_INIT;
-    moat_frame *frames;
-    size_t count;
-    moat_status status;
+    struct moat_both_ends *ends;
+    moat_status status = moat_report_begin(co, fd, &info, &ends);
 
-    if (co == NULL || fd < 0)
-        return MOAT_E_INVAL;
-    status = moat_co_trap_info(co, &info);
-    if (status == MOAT_OK)
-        status = moat_report_frames(co, &frames, &count);
     if (status != MOAT_OK)
         return status;
-    status = print_all(co, &info, frames, count, fd);
-    free(frames);
+    status = print_all(co, &info, ends, fd);
+    moat_report_end(ends);
     return status;
 }

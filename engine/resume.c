@@ -49,9 +49,9 @@ MOAT_NO_SANITIZE void *moat_co_yield_slow(moat_co *self, void *value)
     if (self == NULL || moat_trap_current() != &co->activation)
         return NULL;
     if (!moat_annotate_active())
-        return moat_switch_yield(self, value, MOAT_EVENT_YIELD);
+        return moat_switch_yield(self, value);
     moat_annotate_leave(&cold_of(co)->fiber, false);
-    input = moat_switch_yield(self, value, MOAT_EVENT_YIELD);
+    input = moat_switch_yield(self, value);
     moat_annotate_entered(&cold_of(co)->fiber);
     return input;
 }
@@ -138,7 +138,7 @@ static MOAT_NO_SANITIZE void note_back(struct co *co, uint64_t kind)
 {
     if (!moat_annotate_active())
         return;
-    if (kind == MOAT_EVENT_TRAP)
+    if (kind == MOAT_EVENT_TRAP || kind == MOAT_EVENT_PANIC)
         moat_annotate_back_from_trap(&cold_of(co)->fiber);
     else
         moat_annotate_back(&cold_of(co)->fiber);
@@ -157,11 +157,7 @@ static MOAT_NO_SANITIZE struct moat_switched enter(struct co *co, void *input)
     if (moat_annotate_active())
         moat_annotate_enter(&cold_of(co)->fiber, slot->limit, slot->base);
     MOAT_TLS_WRITE_CURRENT((uintptr_t)handle | 1);
-    handle->state = MOAT_MARK_RUNNING;
     back = moat_switch_resume(handle, input);
-    handle->state = back.kind == MOAT_EVENT_YIELD
-                        ? handle->token
-                        : MOAT_MARK_OF_KIND(back.kind);
     MOAT_TLS_WRITE_CURRENT(handle->resumer);
     note_back(co, back.kind);
     return back;

@@ -42,15 +42,32 @@ static void unlink_thread(struct moat_thread *thread)
         thread->next->previous = thread->previous;
 }
 
+/* A thread that ends inside a guest (its own end, not the guest's: a
+ * cancellation that no unwinder stopped) leaves coroutines that will never go
+ * on, and must not be believed to run one. */
+static void abandon_running(void)
+{
+    struct moat_activation *activation = moat_trap_current();
+
+    while (activation != NULL) {
+        activation->co.state = MOAT_MARK_DONE;
+        activation =
+            (struct moat_activation *)(activation->co.resumer & ~(uintptr_t)1);
+    }
+    MOAT_TLS_WRITE_CURRENT(0);
+}
+
 /* Takes this thread's resources down. Its struct stays on the list as long as
  * coroutines refer to it. */
 static void leave_engine(void)
 {
     struct moat_thread *thread = self;
 
+    abandon_running();
     moat_pool_drain(&thread->pool);
     moat_deadline_detach();
     moat_altstack_detach();
+    moat_trap_block(&thread->were_blocked);
     moat_tls.token = 0;
     self = NULL;
     moat_engine_lock();
@@ -93,7 +110,7 @@ static moat_status join_engine(void)
         status = MOAT_E_NOMEM;
         goto detach_altstack;
     }
-    thread->tls = &moat_tls;
+    moat_trap_unblock(&thread->were_blocked);
     atomic_init(&thread->alive, true);
     moat_engine_lock();
     thread->token = last_token += MOAT_TOKEN_STEP;
@@ -111,6 +128,11 @@ free_thread:
 }
 
 moat_status moat_thread_attach(void)
+{
+    return self != NULL ? moat_altstack_repair() : moat_thread_ready();
+}
+
+moat_status moat_thread_ready(void)
 {
     moat_status status;
 
@@ -136,7 +158,7 @@ size_t moat_thread_live_total(void)
     size_t total = 0;
 
     for (struct moat_thread *each = threads; each != NULL; each = each->next)
-        total += atomic_load(&each->live);
+        total += each->lost ? 0 : atomic_load(&each->live);
     return total;
 }
 
@@ -167,8 +189,10 @@ void moat_thread_release(struct moat_thread *thread)
 void moat_thread_after_fork(void)
 {
     for (struct moat_thread *each = threads; each != NULL; each = each->next) {
-        if (each != self)
+        if (each != self) {
             atomic_store(&each->alive, false);
+            each->lost = true;
+        }
     }
 }
 

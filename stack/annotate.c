@@ -59,9 +59,27 @@ void moat_annotate_begin(struct moat_fiber *fiber)
         fiber->tsan = __tsan_create_fiber(0);
 }
 
+/* A suspended coroutine's fake stack is freed by the one way there is: as if
+ * the thread had gone back to it and left for good. */
+static MOAT_NO_SANITIZE void free_fake_stack(struct moat_fiber *fiber,
+                                             uintptr_t limit, uintptr_t base)
+{
+    void *ours = NULL;
+    const void *bottom;
+    size_t bytes;
+
+    __sanitizer_start_switch_fiber(&ours, (const void *)limit, base - limit);
+    __sanitizer_finish_switch_fiber(fiber->fake_stack, &bottom, &bytes);
+    __sanitizer_start_switch_fiber(NULL, bottom, bytes);
+    __sanitizer_finish_switch_fiber(ours, NULL, NULL);
+    fiber->fake_stack = NULL;
+}
+
 void moat_annotate_end(struct moat_fiber *fiber, uintptr_t limit,
                        uintptr_t base)
 {
+    if (has_asan() && fiber->fake_stack != NULL)
+        free_fake_stack(fiber, limit, base);
     if (has_tsan() && fiber->tsan != NULL)
         __tsan_destroy_fiber(fiber->tsan);
     fiber->tsan = NULL;

@@ -252,8 +252,6 @@ static moat_status commit(struct moat_arena *arena, size_t index)
     if (count > arena->capacity - arena->committed)
         count = arena->capacity - arena->committed;
     status = moat_guard_mprotect_open(high - count * stride, count * stride);
-    if (status == MOAT_E_GUARD_LIMIT)
-        status = MOAT_E_NOMEM; /* no guard was asked for here */
     if (status == MOAT_OK)
         arena->committed += count;
     return status;

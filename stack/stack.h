@@ -10,13 +10,13 @@
  *                       guard | usable pages | colour
  *                       ^guard ^limit         ^base
  *
- * Slots are taken from the top downwards and become accessible as they are
- * taken, so that below the newest one there is nothing a large frame could land
- * in. The stride is an odd number of pages: a power of two put the tops of all
- * stacks into the same cache sets, and a round robin over 100,000 took twice as
- * long. Base is coloured (moved down by a multiple of 64 bytes) for the same
- * reason. The last page is never accessible: a guest that writes past base ends
- * there or in the guard of the slot above.
+ * Slots are taken from the top downwards and become accessible about as they
+ * are taken: as many again as there are already, 64 MiB at most at a time. The
+ * stride is an odd number of pages: a power of two put the tops of all stacks
+ * into the same cache sets, and a round robin over 100,000 took twice as long.
+ * Base is coloured (moved down by a multiple of 64 bytes) for the same reason.
+ * The last page is never accessible: a guest that writes past base ends there
+ * or in the guard of the slot above.
  *
  * Each slot has two sidecars, off the stack: an entry, dense, for what each
  * resume touches, and a cold part that costs no memory until it is written.

@@ -29,6 +29,7 @@ void moat_trap_now(struct moat_activation *activation, moat_trap_kind kind,
     moat_arch_capture(&record->regs);
     record->kind = kind;
     record->user_code = user_code;
+    activation->co.state = MOAT_MARK_TRAPPED;
     moat_arch_leave(&activation->co, NULL, MOAT_EVENT_TRAP);
 }
 

@@ -22,17 +22,25 @@
 #    define SS_AUTODISARM (1U << 31)
 #endif
 
-/* Room for our handler and for a previous one that is called on top of it; the
- * signal frame itself is as large as the CPU's registers (AT_MINSIGSTKSZ). */
-#define HANDLER_BYTES ((size_t)64 << 10)
+/* Room for our handler and for a previous one that is called on top of it,
+ * which may have been written for a thread's stack. Memory is taken as it is
+ * touched. */
+#define HANDLER_BYTES ((size_t)256 << 10)
+
+/* The signal frame itself is as large as the CPU's registers. */
+static size_t bytes_for(size_t handler_bytes)
+{
+    size_t bytes = handler_bytes;
+
+    if (bytes < HANDLER_BYTES)
+        bytes = HANDLER_BYTES;
+    (void)moat_size_to_pages(bytes + 2 * getauxval(AT_MINSIGSTKSZ), &bytes);
+    return bytes;
+}
 
 size_t moat_altstack_bytes(void)
 {
-    size_t bytes = HANDLER_BYTES;
-
-    (void)moat_size_to_pages(HANDLER_BYTES + 2 * getauxval(AT_MINSIGSTKSZ),
-                             &bytes);
-    return bytes;
+    return bytes_for(0);
 }
 
 static void *map_guarded(size_t bytes)
@@ -54,10 +62,20 @@ static void unmap_guarded(const stack_t *stack)
                  stack->ss_size + MOAT_PAGE_BYTES);
 }
 
+/* A previous handler that had a large stack keeps a large one. */
+static size_t former_bytes(void)
+{
+    stack_t former;
+
+    if (sigaltstack(NULL, &former) != 0 || (former.ss_flags & SS_DISABLE) != 0)
+        return 0;
+    return former.ss_size;
+}
+
 moat_status moat_altstack_attach(void)
 {
     struct moat_trap_thread *thread = &moat_trap_thread;
-    size_t bytes = moat_altstack_bytes();
+    size_t bytes = bytes_for(former_bytes());
     char *mapping;
 
     if (thread->attached)
@@ -77,6 +95,35 @@ moat_status moat_altstack_attach(void)
     return MOAT_OK;
 }
 
+moat_status moat_altstack_check(void)
+{
+    stack_t now;
+
+    if (!moat_trap_thread.attached)
+        return MOAT_OK;
+    if (sigaltstack(NULL, &now) != 0)
+        return MOAT_E_SYSTEM;
+    return now.ss_sp == moat_trap_thread.alternate.ss_sp ? MOAT_OK
+                                                         : MOAT_E_HANDLER_LOST;
+}
+
+moat_status moat_altstack_repair(void)
+{
+    struct moat_trap_thread *thread = &moat_trap_thread;
+    stack_t replaced;
+
+    if (!thread->attached || moat_altstack_check() == MOAT_OK)
+        return MOAT_OK;
+    if (sigaltstack(&thread->alternate, &replaced) != 0)
+        return MOAT_E_SYSTEM;
+    /* Somebody's own stack comes back at detach; a stack that a handler left
+     * disarmed by siglongjmp was ours. */
+    if ((replaced.ss_flags & SS_DISABLE) == 0)
+        thread->former = replaced;
+    thread->softened = false;
+    return MOAT_OK;
+}
+
 void moat_altstack_detach(void)
 {
     struct moat_trap_thread *thread = &moat_trap_thread;
@@ -92,20 +139,24 @@ void moat_altstack_detach(void)
     unmap_guarded(&thread->alternate);
 }
 
+/*
+ * A handler runs on our stack if the interrupted stack pointer lies there and
+ * the stack was disarmed, as SS_AUTODISARM does for a handler, or armed without
+ * that flag, as moat_altstack_rearm does for a chained one. A guest that points
+ * its stack pointer there leaves the stack armed. (A guest that disables the
+ * stack by sigaltstack is not on it, and the landing arms it again.)
+ */
 bool moat_altstack_in_use(const void *ucontext)
 {
     const stack_t *was = &((const ucontext_t *)ucontext)->uc_stack;
+    const stack_t *ours = &moat_trap_thread.alternate;
     moat_regs regs;
 
-    if (!moat_trap_thread.attached)
+    if (!moat_trap_thread.attached ||
+        (was->ss_size != 0 && ((unsigned)was->ss_flags & SS_AUTODISARM) != 0))
         return false;
-    if (was->ss_size == 0)
-        return true;
-    if ((unsigned)was->ss_flags & SS_AUTODISARM)
-        return false;
-    /* Armed by moat_altstack_rearm: the interrupted code decides. */
     moat_arch_regs_from_context(ucontext, &regs);
-    return regs.sp - (uintptr_t)was->ss_sp < was->ss_size;
+    return regs.sp - (uintptr_t)ours->ss_sp < ours->ss_size;
 }
 
 void moat_altstack_rearm_context(void *ucontext)

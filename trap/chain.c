@@ -20,7 +20,8 @@
 /* SA_NODEFER: a fault in a chained handler must reach that handler's own rules,
  * not a blocked signal, which is certain death. SA_ONSTACK: the guest's stack
  * may be what overflowed. SA_RESTART is added as the caller says: a signal of
- * moat's own must not make anybody's system call fail. */
+ * moat's own must not make more system calls fail than it has to (signal(7)
+ * lists those that are never restarted). */
 #define FLAGS (SA_SIGINFO | SA_ONSTACK | SA_NODEFER)
 
 struct disposition {
@@ -37,6 +38,11 @@ moat_status moat_chain_install(int signo,
     struct disposition *disposition = &dispositions[signo];
     struct sigaction action;
 
+    /* Left in place at a shutdown because somebody had put a handler over it:
+     * that one still leads here, and to read it as the previous one now would
+     * close a circle. */
+    if (disposition->handler != NULL)
+        return MOAT_OK;
     /* Asked first: a signal may come between installing and learning. */
     if (sigaction(signo, NULL, &disposition->previous) != 0)
         return MOAT_E_SYSTEM;
@@ -98,10 +104,8 @@ static void block_as_asked(int signo, const struct sigaction *previous)
 static void call_previous(int signo, siginfo_t *info, void *ucontext,
                           struct sigaction previous)
 {
-    if (previous.sa_flags & (int)SA_RESETHAND) {
+    if (previous.sa_flags & (int)SA_RESETHAND)
         dispositions[signo].previous.sa_handler = SIG_DFL;
-        dispositions[signo].previous.sa_flags = 0;
-    }
     block_as_asked(signo, &previous);
     /* It may leave by siglongjmp and never come back here. */
     moat_altstack_rearm();

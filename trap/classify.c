@@ -31,6 +31,14 @@ static bool jumped_guard(uintptr_t address, const moat_regs *regs,
            address < slot->limit && address >= regs->sp - BELOW_SP_BYTES;
 }
 
+/* A signal frame is some KiB large, as wide as the CPU's registers. */
+#define FRAME_BYTES ((uintptr_t)64 << 10)
+
+static bool near_limit(uintptr_t sp, const struct moat_slot *slot)
+{
+    return sp >= slot->guard && sp < slot->limit + FRAME_BYTES;
+}
+
 static moat_trap_kind classify_page_fault(int signo,
                                           const struct moat_arch_fault *fault,
                                           moat_region region,
@@ -78,6 +86,9 @@ moat_trap_kind moat_trap_classify(int signo,
     switch (fault->exception) {
     case MOAT_EXCEPTION_PAGE:
         return classify_page_fault(signo, fault, region, regs, slot);
+    case MOAT_EXCEPTION_SIGNAL_FRAME:
+        return near_limit(regs->sp, slot) ? MOAT_TRAP_STACK_OVERFLOW
+                                          : MOAT_TRAP_MEMORY;
     case MOAT_EXCEPTION_PROTECTION:
         return MOAT_TRAP_MEMORY;
     case MOAT_EXCEPTION_FETCH:

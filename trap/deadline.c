@@ -28,8 +28,10 @@
 #define NEVER    UINT64_MAX
 #define NS_PER_S UINT64_C(1000000000)
 
-/* How soon to look again when the guest could not be cut. */
-#define RETRY_NS 50000u
+/* How soon to look again: in the few instructions of a switch, or a handler of
+ * the host's; in a section, whose end asks by itself but may never come. */
+#define RETRY_NS         50000u
+#define SECTION_RETRY_NS 1000000u
 
 /* A CPU-time sample may be older than the limit by this part of it. */
 #define SAMPLE_PART 8
@@ -37,8 +39,8 @@
 struct deadline {
     bool has_timer;
     timer_t timer;
-    uint64_t sampled_at;        /* monotonic time of the last CPU sample     */
-    uint64_t sampled_cpu;       /* the thread's CPU time then                */
+    volatile uint64_t sampled_at;  /* monotonic time of the last CPU sample  */
+    volatile uint64_t sampled_cpu; /* the thread's CPU time then             */
     volatile uint64_t wall_at;  /* monotonic time at which it is over        */
     volatile uint64_t cpu_at;   /* thread CPU time at which it is over       */
     volatile uint64_t due_at;   /* monotonic time at which to look           */
@@ -71,8 +73,9 @@ static uint64_t later_by(uint64_t at, uint64_t ns)
     return ns > NEVER - at ? NEVER : at + ns;
 }
 
-/* Signal-safe: timer_settime is (POSIX.1-2017, 2.4.3). */
-static void arm(uint64_t at)
+/* Signal-safe: timer_settime is (POSIX.1-2017, 2.4.3). False: the timer is
+ * gone, as in a child of a raw fork system call. */
+static bool arm(uint64_t at)
 {
     struct itimerspec when;
 
@@ -80,7 +83,7 @@ static void arm(uint64_t at)
     when.it_value.tv_sec = (time_t)(at / NS_PER_S);
     when.it_value.tv_nsec = (long)(at % NS_PER_S);
     deadline.armed_at = at;
-    (void)timer_settime(deadline.timer, TIMER_ABSTIME, &when, NULL);
+    return timer_settime(deadline.timer, TIMER_ABSTIME, &when, NULL) == 0;
 }
 
 /* --- the signal --------------------------------------------------------------
@@ -112,14 +115,6 @@ static bool is_over(uint64_t now, uint64_t *look_at)
     return false;
 }
 
-static bool on_its_stack(const struct moat_activation *activation,
-                         const moat_regs *regs)
-{
-    const struct moat_slot *slot = &activation->slot;
-
-    return regs->sp - slot->limit < slot->base - slot->limit;
-}
-
 static void cut(struct moat_activation *activation, const siginfo_t *info,
                 void *ucontext, const moat_regs *regs)
 {
@@ -131,28 +126,28 @@ static void cut(struct moat_activation *activation, const siginfo_t *info,
     record->kind = MOAT_TRAP_DEADLINE;
     record->signo = deadline_signo;
     record->code = info->si_code;
-    moat_arch_redirect_context(ucontext, &activation->co, MOAT_EVENT_TRAP);
-    moat_altstack_rearm_context(ucontext);
+    moat_trap_land(activation, ucontext);
 }
 
-/* The time is over: cut the guest, or note that it must be cut, or look again.
- */
+/* The time is over: cut the guest, or note that it must be cut; and look again,
+ * for where it could not be cut, or for a resumer whose time is over too. */
 static void expire(uint64_t now, const siginfo_t *info, void *ucontext)
 {
     struct moat_activation *activation = moat_trap_current();
+    uint64_t again = RETRY_NS;
     moat_regs regs;
 
-    moat_arch_regs_from_context(ucontext, &regs);
-    if (activation == NULL || !on_its_stack(activation, &regs) ||
-        moat_altstack_in_use(ucontext))
-        arm(now + RETRY_NS);
-    else if (activation->notrap != 0 || activation->hold != 0)
-        moat_tls.poll = 1;
-    else {
-        cut(activation, info, ucontext, &regs);
-        /* It may be a resumer's time that is over: look again for that one. */
-        arm(now + RETRY_NS);
+    if (activation != NULL && activation->co.state == MOAT_MARK_RUNNING &&
+        !moat_altstack_in_use(ucontext)) {
+        if (activation->notrap != 0 || activation->hold != 0) {
+            moat_tls.poll = 1;
+            again = SECTION_RETRY_NS;
+        } else {
+            moat_arch_regs_from_context(ucontext, &regs);
+            cut(activation, info, ucontext, &regs);
+        }
     }
+    (void)arm(now + again);
 }
 
 static void on_timer(const siginfo_t *info, void *ucontext)
@@ -166,7 +161,7 @@ static void on_timer(const siginfo_t *info, void *ucontext)
     if (is_over(now, &look_at))
         expire(now, info, ucontext);
     else
-        arm(look_at);
+        (void)arm(look_at);
 }
 
 static void on_signal(int signo, siginfo_t *info, void *ucontext)
@@ -209,6 +204,16 @@ moat_status moat_deadline_remove(void)
     return signo != 0 ? moat_chain_remove(signo) : MOAT_OK;
 }
 
+/* A thread that blocks all signals would never be told. */
+static void unblock(void)
+{
+    sigset_t set;
+
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, deadline_signo);
+    (void)pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
 static moat_status make_timer(void)
 {
     struct sigevent event;
@@ -223,6 +228,7 @@ static moat_status make_timer(void)
     if (timer_create(CLOCK_MONOTONIC, &event, &deadline.timer) != 0)
         return MOAT_E_SYSTEM;
     deadline.has_timer = true;
+    unblock();
     return MOAT_OK;
 }
 
@@ -233,12 +239,38 @@ static moat_status make_timer(void)
  */
 static uint64_t cpu_at_most(uint64_t now, uint64_t limit_ns)
 {
-    if (deadline.sampled_at == 0 ||
-        now - deadline.sampled_at > limit_ns / SAMPLE_PART) {
-        deadline.sampled_cpu = now_ns(CLOCK_THREAD_CPUTIME_ID);
-        deadline.sampled_at = now;
+    uint64_t at, cpu;
+
+    /* The handler may take a new sample between the two reads. */
+    do {
+        at = deadline.sampled_at;
+        cpu = deadline.sampled_cpu;
+    } while (at != deadline.sampled_at);
+    if (at == 0 || at > now || now - at > limit_ns / SAMPLE_PART) {
+        cpu = now_ns(CLOCK_THREAD_CPUTIME_ID);
+        at = now;
+        deadline.sampled_cpu = cpu;
+        deadline.sampled_at = at;
     }
-    return deadline.sampled_cpu + (now - deadline.sampled_at);
+    return cpu + (now - at);
+}
+
+/* Sets the timer, unless it is set early enough. A resumer whose CPU time was
+ * left over when it was looked at last need not be looked at now. */
+static moat_status arm_for_due(uint64_t now)
+{
+    uint64_t look_at;
+
+    if (deadline.due_at >= deadline.armed_at)
+        return MOAT_OK;
+    if (deadline.due_at <= now && !is_over(now, &look_at))
+        deadline.due_at = look_at;
+    if (arm(deadline.due_at))
+        return MOAT_OK;
+    deadline.has_timer = false;
+    if (make_timer() != MOAT_OK || !arm(deadline.due_at))
+        return MOAT_E_SYSTEM;
+    return MOAT_OK;
 }
 
 moat_status moat_deadline_push(struct moat_deadline_scope *scope,
@@ -263,9 +295,7 @@ moat_status moat_deadline_push(struct moat_deadline_scope *scope,
     deadline.wall_at = earlier(deadline.wall_at, wall_at);
     deadline.cpu_at = earlier(deadline.cpu_at, cpu_at);
     deadline.due_at = earlier(deadline.due_at, due_at);
-    if (deadline.due_at < deadline.armed_at)
-        arm(deadline.due_at);
-    return MOAT_OK;
+    return arm_for_due(now);
 }
 
 void moat_deadline_pop(const struct moat_deadline_scope *scope)
@@ -274,28 +304,19 @@ void moat_deadline_pop(const struct moat_deadline_scope *scope)
     deadline.cpu_at = scope->cpu_at;
     deadline.due_at = scope->due_at;
     moat_tls.poll = 0;
-    /* The timer may have been used up for the inner coroutine; one that is set
-     * for a moment in the past fires at once. */
+    /* The timer may have been used up for the inner coroutine. */
     if (deadline.due_at < deadline.armed_at)
-        arm(deadline.due_at);
+        (void)arm_for_due(now_ns(CLOCK_MONOTONIC));
 }
 
 bool moat_deadline_pending(void)
 {
-    uint64_t now, look_at;
-    bool over;
+    uint64_t look_at;
 
     if (moat_tls.poll == 0)
         return false;
     moat_tls.poll = 0;
-    now = now_ns(CLOCK_MONOTONIC);
-    over = is_over(now, &look_at);
-    /* The signal that was noted used the timer up; resumers may need it too. */
-    if (over)
-        look_at = now + RETRY_NS;
-    if (look_at < deadline.armed_at)
-        arm(look_at);
-    return over;
+    return is_over(now_ns(CLOCK_MONOTONIC), &look_at);
 }
 
 static void forget(void)
@@ -316,5 +337,5 @@ void moat_deadline_after_fork(void)
 {
     forget();
     if (deadline.due_at != NEVER && make_timer() == MOAT_OK)
-        arm(deadline.due_at);
+        (void)arm(deadline.due_at);
 }

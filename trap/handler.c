@@ -33,6 +33,16 @@ static bool sent_by_guest(int signo, const siginfo_t *info,
                                          (pid_t)syscall(SYS_gettid));
 }
 
+/* The kernel could not push the frame of another signal onto the guest's stack:
+ * it then sends SIGSEGV with a code of its own, and the context still has the
+ * last exception's number (a page fault has another code). */
+static bool no_room_for_frame(int signo, const siginfo_t *info,
+                              const struct moat_arch_fault *fault)
+{
+    return signo == SIGSEGV && info->si_code == SI_KERNEL &&
+           fault->exception == MOAT_EXCEPTION_PAGE;
+}
+
 static void describe(int signo, const siginfo_t *info, const void *ucontext,
                      const struct moat_activation *activation,
                      struct moat_trap_record *record)
@@ -44,13 +54,19 @@ static void describe(int signo, const siginfo_t *info, const void *ucontext,
     if (!was_sent(info))
         moat_arch_fault_from_context(ucontext, (uintptr_t)info->si_addr,
                                      &fault);
+    if (no_room_for_frame(signo, info, &fault)) {
+        fault.exception = MOAT_EXCEPTION_SIGNAL_FRAME;
+        fault.access = MOAT_ACCESS_WRITE;
+        fault.address = record->regs.sp;
+    }
     record->signo = signo;
     record->code = info->si_code;
     record->access = fault.access;
     record->address = fault.address;
     record->region = MOAT_REGION_UNKNOWN;
     record->user_code = 0;
-    if (fault.exception == MOAT_EXCEPTION_PAGE)
+    if (fault.exception == MOAT_EXCEPTION_PAGE ||
+        fault.exception == MOAT_EXCEPTION_SIGNAL_FRAME)
         record->region = moat_arena_region(fault.address, &activation->slot);
     record->kind = moat_trap_classify(signo, &fault, record->region,
                                       &record->regs, &activation->slot);
@@ -69,23 +85,40 @@ static bool land_in_probe(const siginfo_t *info, void *ucontext)
     return true;
 }
 
+void moat_trap_land(struct moat_activation *activation, void *ucontext)
+{
+    activation->co.state = MOAT_MARK_TRAPPED;
+    moat_arch_redirect_context(ucontext, &activation->co, MOAT_EVENT_TRAP);
+    moat_altstack_rearm_context(ucontext);
+}
+
+/*
+ * May the running coroutine be trapped? Not in a no-trap section; not where the
+ * fault is that of a host's handler on the alternate stack; and not between the
+ * two stores by which a resume or a yield names it and makes it run: its words
+ * would lead nowhere.
+ */
+static bool may_trap(const struct moat_activation *activation,
+                     const void *ucontext)
+{
+    return activation != NULL && activation->notrap == 0 &&
+           activation->co.state == MOAT_MARK_RUNNING &&
+           !moat_altstack_in_use(ucontext);
+}
+
 bool moat_trap_deliver(int signo, siginfo_t *info, void *ucontext)
 {
     struct moat_activation *activation = moat_trap_current();
 
     if (land_in_probe(info, ucontext))
         return true;
-    /* No guest runs, or it runs something that must not be cut, or the fault is
-     * that of a handler of the host's on the alternate stack. */
-    if (activation == NULL || activation->notrap != 0 ||
-        moat_altstack_in_use(ucontext))
+    if (!may_trap(activation, ucontext))
         return false;
     if (was_sent(info) && !sent_by_guest(signo, info, ucontext))
         return false;
     describe(signo, info, ucontext, activation,
              moat_trap_record_of(activation));
-    moat_arch_redirect_context(ucontext, &activation->co, MOAT_EVENT_TRAP);
-    moat_altstack_rearm_context(ucontext);
+    moat_trap_land(activation, ucontext);
     return true;
 }
 

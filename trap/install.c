@@ -29,6 +29,29 @@ moat_status moat_trap_remove(void)
     return source != NULL ? source->remove() : MOAT_OK;
 }
 
+static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT};
+#define FAULTS (sizeof faults / sizeof faults[0])
+
+void moat_trap_unblock(sigset_t *were_blocked)
+{
+    sigset_t all, mask;
+
+    (void)sigemptyset(&all);
+    for (size_t i = 0; i < FAULTS; i++)
+        (void)sigaddset(&all, faults[i]);
+    (void)pthread_sigmask(SIG_UNBLOCK, &all, &mask);
+    (void)sigemptyset(were_blocked);
+    for (size_t i = 0; i < FAULTS; i++) {
+        if (sigismember(&mask, faults[i]) == 1)
+            (void)sigaddset(were_blocked, faults[i]);
+    }
+}
+
+void moat_trap_block(const sigset_t *signals)
+{
+    (void)pthread_sigmask(SIG_BLOCK, signals, NULL);
+}
+
 const char *moat_trap_source_name(const moat_source *source)
 {
     return source->name;

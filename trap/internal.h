@@ -35,6 +35,10 @@ void moat_trap_on_signal(int signo, siginfo_t *info, void *ucontext);
  * resumer. False: not a guest's. Signal-safe: yes. */
 bool moat_trap_deliver(int signo, siginfo_t *info, void *ucontext);
 
+/* Stops the activation and redirects the context to its resumer; the record is
+ * filled in. Signal-safe: yes. */
+void moat_trap_land(struct moat_activation *activation, void *ucontext);
+
 /* Pure: what kind of trap is it? Signal-safe: yes. */
 moat_trap_kind moat_trap_classify(int signo,
                                   const struct moat_arch_fault *fault,

@@ -78,6 +78,11 @@ moat_status moat_trap_check(void); /* Signal-safe: yes. */
 moat_status moat_trap_remove(void);
 const char *moat_trap_source_name(const moat_source *source);
 
+/* A thread that blocks the signals of a fault is killed by one. Unblocks them,
+ * and tells which it had to; blocks those again. */
+void moat_trap_unblock(sigset_t *were_blocked);
+void moat_trap_block(const sigset_t *signals);
+
 /* --- altstack.c ------------------------------------------------------------
  */
 
@@ -86,6 +91,11 @@ size_t moat_altstack_bytes(void);
 /* This thread's alternate stack, guarded; restores the former one. */
 moat_status moat_altstack_attach(void);
 void moat_altstack_detach(void);
+
+/* Is it still ours? MOAT_E_HANDLER_LOST: somebody put another in its place, or
+ * a handler was left by siglongjmp. Puts it back. */
+moat_status moat_altstack_check(void); /* Signal-safe: yes. */
+moat_status moat_altstack_repair(void);
 
 /* Puts SS_AUTODISARM back after a host's handler has run. */
 void moat_altstack_harden(void);

@@ -34,6 +34,16 @@ bool moat_lines_available(void)
     return true;
 }
 
+void moat_lines_lock(void)
+{
+    (void)pthread_mutex_lock(&lock);
+}
+
+void moat_lines_unlock(void)
+{
+    (void)pthread_mutex_unlock(&lock);
+}
+
 static Dwfl *open_session(void)
 {
     Dwfl *dwfl = dwfl_begin(&callbacks);
@@ -130,12 +140,12 @@ void moat_lines_find(uintptr_t pc, struct moat_symbol *symbol)
 {
     Dwfl_Module *module;
 
-    (void)pthread_mutex_lock(&lock);
+    moat_lines_lock();
     /* An address that no file is mapped at would open a session each time. */
     module = symbol->module[0] != '\0' ? find_module(pc) : NULL;
     if (module != NULL) {
         find_function(module, pc, symbol);
         find_line(module, pc, symbol);
     }
-    (void)pthread_mutex_unlock(&lock);
+    moat_lines_unlock();
 }

@@ -10,6 +10,14 @@ bool moat_lines_available(void)
     return false;
 }
 
+void moat_lines_lock(void)
+{
+}
+
+void moat_lines_unlock(void)
+{
+}
+
 void moat_lines_find(uintptr_t pc, struct moat_symbol *symbol)
 {
     (void)pc;

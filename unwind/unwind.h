@@ -70,6 +70,10 @@ void moat_symbolise(uintptr_t pc, struct moat_symbol *out);
 
 bool moat_lines_available(void);
 
+/* Around fork, so that the child finds no question half answered. */
+void moat_lines_lock(void);
+void moat_lines_unlock(void);
+
 /* Fills in file and line, and function where it is still unknown. Any thread.
  */
 void moat_lines_find(uintptr_t pc, struct moat_symbol *symbol);

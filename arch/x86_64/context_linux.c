@@ -153,7 +153,8 @@ static bool is_privileged(uintptr_t pc)
     const unsigned char *code = (const unsigned char *)pc;
     int prefixes = 0;
 
-    while (prefixes < 14 && is_prefix(*code)) {
+    /* An instruction has at most 15 bytes (SDM vol. 2, 2.3.11). */
+    while (prefixes < 13 && is_prefix(*code)) {
         code++;
         prefixes++;
     }

@@ -44,9 +44,12 @@ CHECK(struct moat_regs, fcw, REGS_FCW);
 CHECK(struct moat_regs, fsw, REGS_FSW);
 _Static_assert(MOAT_TLS_CURRENT == TLS_CURRENT && MOAT_TLS_TOKEN == TLS_TOKEN,
                "the public header and layout.h disagree");
-_Static_assert(MOAT_MARK_RUNNING == MARK_RUNNING, "state marks disagree");
+_Static_assert(MOAT_MARK_RUNNING == MARK_RUNNING && MOAT_MARK_DONE == MARK_DONE,
+               "state marks disagree");
 _Static_assert(MOAT_EVENT_YIELD == KIND_YIELD &&
-                   MOAT_EVENT_RETURN == KIND_RETURN,
+                   MOAT_EVENT_YIELD == MOAT_SWITCH_YIELD &&
+                   MOAT_EVENT_RETURN == KIND_RETURN &&
+                   MOAT_EVENT_PANIC == KIND_PANIC,
                "event numbers disagree");
 
 /* The two words at the top, which the root frame's unwind rules read. */

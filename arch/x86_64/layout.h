@@ -31,6 +31,8 @@
 #define MARK_RUNNING 2
 #define KIND_YIELD   1
 #define KIND_RETURN  2
+#define KIND_PANIC   5
+#define MARK_DONE    3
 
 /* struct moat_regs */
 #define REGS_PC    0

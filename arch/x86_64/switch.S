@@ -72,6 +72,8 @@ FUNCTION(moat_switch_body)
     movq    %rax, CO_RESUMER_PC(%rdi)
     movq    %rsp, CO_RESUMER_SP(%rdi)
     movq    %rbx, CO_RESUMER_BX(%rdi)
+    /* The way back is known: a trap may use it. */
+    movq    $MARK_RUNNING, CO_STATE(%rdi)
     /* From here the record says all, and rax is free for the value. */
     WINDOW
     movq    %rsi, %rax
@@ -95,6 +97,8 @@ END(moat_switch_body)
  */
 FUNCTION(moat_root)
     .cfi_startproc
+    /* 0x1b: a 4-byte offset from where it stands. */
+    .cfi_personality 0x1b, moat_root_personality
     .cfi_signal_frame
     /* CFA = *(*(rsp) + 16): breg7 0, deref, plus 16, deref: resumer_sp. */
     .cfi_escape 0x0f, 0x06, 0x77, 0x00, 0x06, 0x23, 0x10, 0x06
@@ -126,17 +130,26 @@ moat_root_start:
     .hidden moat_root_return
 moat_root_return:
     nop
+    movl    $KIND_RETURN, %edx
+    jmp     2f
+    /* An exception came as far as here: personality.c sends it on, in rax. */
+    .globl  moat_root_catch
+    .hidden moat_root_catch
+moat_root_catch:
+    LANDING
+    movl    $KIND_PANIC, %edx
+2:
     /*
-     * The entry function returned, with its result in rax. What the guest left in
-     * rbx, rbp and its own stack is not to be trusted; the thread's word is.
+     * The guest is done, with its result in rax. What it left in rbx, rbp and on
+     * its own stack is not to be trusted; the thread's word is.
      */
     movq    %rax, %rsi
-    movl    $KIND_RETURN, %edx
     movq    moat_tls@gottpoff(%rip), %rdi
     movq    %fs:TLS_CURRENT(%rdi), %rdi
     andq    $-2, %rdi
     /* psABI 3.2.1: the direction flag is clear at a return. */
     cld
+    movq    $MARK_DONE, CO_STATE(%rdi)
     WINDOW
     movq    %rsi, %rax
     movq    CO_RESUMER_FP(%rdi), %rbp
@@ -254,8 +267,7 @@ FUNCTION(moat_co_resume)
     pushq   %rdi                    /* co */
     movq    %fs:TLS_CURRENT(%rcx), %rax
     movq    %rax, CO_RESUMER(%rdi)
-    movq    %rdi, %fs:TLS_CURRENT(%rcx) /* first; co.h says why */
-    movq    $MARK_RUNNING, CO_STATE(%rdi)
+    movq    %rdi, %fs:TLS_CURRENT(%rcx)
     leaq    1f(%rip), %rax
     /* By the local name: the global one would go through the PLT, whose unwind
      * rows take the word at rsp for a return address. */
@@ -267,12 +279,9 @@ FUNCTION(moat_co_resume)
     popq    %rcx
     movq    moat_tls@gottpoff(%rip), %r10
     movq    CO_RESUMER(%rdi), %r9
+    movq    %r9, %fs:TLS_CURRENT(%r10)
     cmpl    $KIND_YIELD, %edx
     jne     .Lresume_settle
-    /* Order as in co.h: the guest's state, the thread's word, the caller's. */
-    movq    CO_TOKEN(%rdi), %r8
-    movq    %r8, CO_STATE(%rdi)
-    movq    %r9, %fs:TLS_CURRENT(%r10)
     movl    $KIND_YIELD, EVENT_KIND(%rcx)
     movq    %rax, EVENT_VALUE(%rcx)
     xorl    %eax, %eax
@@ -281,9 +290,6 @@ FUNCTION(moat_co_resume)
     RETURN_BY_JMP
     .cfi_restore_state
 .Lresume_settle:
-    leaq    1(%rdx), %r8            /* MOAT_MARK_OF_KIND */
-    movq    %r8, CO_STATE(%rdi)
-    movq    %r9, %fs:TLS_CURRENT(%r10)
     movq    %rax, %rsi
     POP_CALLEE_SAVED
     jmp     moat_co_settle@PLT
@@ -307,6 +313,8 @@ FUNCTION(moat_co_yield)
     movq    %rax, CO_PC(%rdi)
     movq    %rsp, CO_SP(%rdi)
     movq    %rbx, CO_BX(%rdi)
+    movq    CO_TOKEN(%rdi), %rcx
+    movq    %rcx, CO_STATE(%rdi)
     movq    %rsi, %rax
     movl    $KIND_YIELD, %edx
     .cfi_remember_state

@@ -42,8 +42,9 @@ MOAT_BEGIN_DECLS
  *
  * @return MOAT_OK, or
  *         MOAT_E_INVAL        frames or count is NULL
- *         MOAT_E_LIMIT        more frames than capacity; the innermost were
- *                             written and count says how many
+ *         MOAT_E_LIMIT        more frames than capacity: the innermost were
+ *                             written and count says how many; or too little
+ *                             stack is left to a guest for it: count is 0
  *         MOAT_E_UNSUPPORTED  this build has no unwinder
  *
  * Thread-safety: any. Signal-safety: no.

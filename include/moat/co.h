@@ -35,7 +35,9 @@ typedef enum moat_event_kind {
     MOAT_EVENT_RETURN = 2,  /* value: the entry function's result; now DONE   */
     MOAT_EVENT_TRAP = 3,    /* moat_co_trap_info tells what; now TRAPPED      */
     MOAT_EVENT_PREEMPT = 4, /* reserved: its time slice ended                 */
-    MOAT_EVENT_PANIC = 5    /* reserved: an exception reached the root frame  */
+    MOAT_EVENT_PANIC = 5    /* value: the exception that reached the root frame,
+                               a struct _Unwind_Exception * that is now the
+                               host's (_Unwind_DeleteException); now DONE     */
 } moat_event_kind;
 
 typedef struct moat_event {
@@ -125,7 +127,8 @@ MOAT_API MOAT_NODISCARD moat_status
 moat_co_create(moat_co **out, moat_entry entry, const moat_co_options *options);
 
 /**
- * Destroys a coroutine and gives its stack back to the pool.
+ * Destroys a coroutine and gives its stack back to the pool. A guest that calls
+ * it with less than 8 KiB of stack left traps: stack overflow.
  *
  * Functions left by moat_co_defer run first, last registered first. Frames of a
  * suspended guest are dropped: their cleanup code does not run. A coroutine
@@ -151,7 +154,8 @@ MOAT_API void moat_co_destroy(moat_co *co);
  *         MOAT_E_INVAL   co is NULL
  *         MOAT_E_STATE   it is running or resuming
  *         MOAT_E_THREAD  it belongs to another thread
- *         MOAT_E_SYSTEM  scrubbing failed; its state is unchanged
+ *         MOAT_E_SYSTEM  scrubbing failed; it is as it was, but for the
+ *                        functions of moat_co_defer, which have run
  *
  * Thread-safety: the owner's thread
  * Signal-safety: no
@@ -171,7 +175,7 @@ MOAT_API moat_co *moat_co_current(void);
  * Tells the state of a coroutine; MOAT_CO_INVALID for NULL.
  *
  * Thread-safety: any thread; another thread's coroutine may have moved on when
- * the answer is read. Signal-safety: yes.
+ * the answer is read, and RESUMING is told as RUNNING. Signal-safety: yes.
  */
 MOAT_API moat_co_state moat_co_get_state(const moat_co *co);
 
@@ -255,21 +259,13 @@ moat_co_resume(moat_co *co, void *input, moat_event *out)
         return moat_co_resume_slow(co, input, out);
 
     co->resumer = (uintptr_t)MOAT_TLS_READ(MOAT_TLS_CURRENT);
-    /* The thread's word first: from here to its restoration the caller, if it
-     * is itself a guest, is not cut by a deadline, as the thread is not on the
-     * stack of the coroutine that the word names. */
+    /* While the thread's word names a coroutine whose state is not RUNNING, a
+     * deadline waits: it would find neither that one nor the caller whole. */
     MOAT_TLS_WRITE_CURRENT(co);
-    co->state = MOAT_MARK_RUNNING;
     back = moat_switch_resume(co, input);
-    /* And last: what comes after may fault (the caller's stack may end here),
-     * which must find `co` stopped and the caller running. */
-    if (MOAT_UNLIKELY(back.kind != MOAT_EVENT_YIELD)) {
-        co->state = MOAT_MARK_OF_KIND(back.kind);
-        MOAT_TLS_WRITE_CURRENT(co->resumer);
-        return moat_co_settle(co, back.value, back.kind, out);
-    }
-    co->state = co->token;
     MOAT_TLS_WRITE_CURRENT(co->resumer);
+    if (MOAT_UNLIKELY(back.kind != MOAT_EVENT_YIELD))
+        return moat_co_settle(co, back.value, back.kind, out);
     out->kind = MOAT_EVENT_YIELD;
     out->value = back.value;
     return MOAT_OK;
@@ -292,7 +288,7 @@ static inline __attribute__((always_inline)) void *moat_co_yield(moat_co *self,
     if (MOAT_UNLIKELY(self == NULL ||
                       (uintptr_t)self != MOAT_TLS_READ(MOAT_TLS_CURRENT)))
         return moat_co_yield_slow(self, value);
-    return moat_switch_yield(self, value, MOAT_EVENT_YIELD);
+    return moat_switch_yield(self, value);
 }
 
 #endif

@@ -5,7 +5,8 @@
  * SIGABRT, and of one real-time signal for deadlines once a coroutine has a
  * time limit. Per thread: the alternate signal stack, the pool of stacks, the
  * deadline timer. Handlers that were there before are kept and called, as they
- * asked to be, for whatever is not a guest's trap.
+ * asked to be, for whatever is not a guest's trap; but on moat's alternate
+ * stack, also where they did not ask for one.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -105,8 +106,11 @@ moat_engine_init(const moat_engine_options *options);
  *
  * @return MOAT_OK, or
  *         MOAT_E_STATE         the engine is not initialised
- *         MOAT_E_HANDLER_LOST  somebody replaced one; guests' faults of that
- *                              signal no longer reach moat
+ *         MOAT_E_HANDLER_LOST  somebody replaced one, and guests' faults of
+ *                              that signal no longer reach moat; or this thread
+ *                              lost its alternate stack (a handler of the host
+ *                              left by siglongjmp): moat_thread_attach repairs
+ *                              that
  *
  * Thread-safety: any. Signal-safety: yes.
  */
@@ -138,8 +142,10 @@ MOAT_API moat_status moat_engine_shutdown(void);
 MOAT_API MOAT_NODISCARD moat_status moat_engine_get_info(moat_engine_info *out);
 
 /**
- * Prepares this thread: alternate signal stack, pool. Implicit at its first
- * moat_co_create. Idempotent. Undone when the thread ends.
+ * Prepares this thread: alternate signal stack, pool, and the signals of a
+ * fault unblocked (a thread that blocks them is killed by a fault). Implicit at
+ * its first moat_co_create. Called again it puts a lost alternate stack back.
+ * Undone when the thread ends.
  *
  * @return MOAT_OK, or MOAT_E_NOMEM, or MOAT_E_SYSTEM
  *

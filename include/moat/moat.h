@@ -14,6 +14,14 @@
  *   status.h     results of calls
  *   version.h    which moat this is
  *
+ * On a guest's stack any function that returns a status may return
+ * MOAT_E_LIMIT: too little stack is left for it, and nothing has happened. Most
+ * need 8 KiB, backtraces 48 KiB, names of frames 192 KiB.
+ *
+ * A guest's frames end at its root: longjmp across the border is a bug of the
+ * host's; a C++ exception becomes MOAT_EVENT_PANIC; pthread_exit and
+ * cancellation abort, which is a trap.
+ *
  * A coroutine is used by the thread that made it. A function that takes a
  * `const moat_co *` may be called while others read the same coroutine. No
  * function allocates while a guest is being resumed, yields or traps. fork: the

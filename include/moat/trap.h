@@ -65,9 +65,9 @@ typedef enum moat_region {
  * `address` is 0, `access` MOAT_ACCESS_NONE, and `regs` and `bytes` are the
  * evidence; but of a jump or call to such an address the target is known.
  *
- * After a jump to memory that cannot be executed `pc` is the target of the jump;
- * after one to an address that is not canonical it is the jump or the target, as
- * the CPU has it.
+ * After a jump to memory that cannot be executed `pc` is the target of the
+ * jump; after one to an address that is not canonical it is the jump or the
+ * target, as the CPU has it.
  */
 typedef struct moat_trap_info {
     size_t

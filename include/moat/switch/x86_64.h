@@ -69,7 +69,9 @@ struct moat_co {
     /* 48 */ uintptr_t sp;
     /* 56 */ uintptr_t bx;
     /* 64 */ uint64_t state;    /* == token: may be resumed; else one
-                                   of MOAT_MARK_...                  */
+                                   of MOAT_MARK_...: RUNNING from when
+                                   the resumer's words are written to
+                                   when the coroutine's are           */
     /* 72 */ uint64_t token;    /* of the thread that owns it        */
     /* 80 */ uintptr_t resumer; /* moat_tls.current at the resume    */
     /* 88 */ moat_entry entry;  /* called by the root frame          */
@@ -84,9 +86,7 @@ struct moat_co {
 #define MOAT_MARK_DONE    3
 #define MOAT_MARK_TRAPPED 4
 #define MOAT_MARK_FREE    5
-/* MOAT_EVENT_RETURN gives DONE, MOAT_EVENT_TRAP gives TRAPPED. */
-#define MOAT_MARK_OF_KIND(kind) ((kind) + 1)
-#define MOAT_TOKEN_STEP         16
+#define MOAT_TOKEN_STEP   16
 
 /*
  * The thread's share of the switch. `current` is the running coroutine's
@@ -227,19 +227,26 @@ moat_switch_resume(moat_co *co, void *input)
     return back;
 }
 
+/* MOAT_EVENT_YIELD, as the resumer finds it in rdx. */
+#define MOAT_SWITCH_YIELD 1
+
 /*
- * Leaves `co` for its resumer with a value and an event; comes back with the
- * next input. rdi: record, rsi: value, rdx: event.
+ * Leaves `co` for its resumer with a value; comes back with the next input.
+ * rdi: record, rsi: value, rdx: event. The state is written once the words are:
+ * from then on it may be resumed.
  */
 static inline __attribute__((always_inline)) void *
-moat_switch_yield(moat_co *co, void *value, uint64_t kind)
+moat_switch_yield(moat_co *co, void *value)
 {
+    uint64_t kind = MOAT_SWITCH_YIELD;
     void *input;
     __asm__ volatile("leaq 1f(%%rip), %%rax\n\t"
                      "movq %%rbp, 32(%%rdi)\n\t"
                      "movq %%rax, 40(%%rdi)\n\t"
                      "movq %%rsp, 48(%%rdi)\n\t"
                      "movq %%rbx, 56(%%rdi)\n\t"
+                     "movq 72(%%rdi), %%rcx\n\t"
+                     "movq %%rcx, 64(%%rdi)\n\t"
                      "movq %%rsi, %%rax\n\t" MOAT_WINDOW_OPEN
                      "movq 0(%%rdi), %%rbp\n\t"
                      "movq 24(%%rdi), %%rbx\n\t"
