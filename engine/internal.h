@@ -156,7 +156,6 @@ void moat_hold_enter(void);
 /* Stack that the engine's entry points need at most; reading symbol tables and
  * line tables is libdw's work and takes most by far (measured: 150 KiB). */
 #define MOAT_HOLD_BYTES        ((size_t)8 << 10)
-#define MOAT_HOLD_REPORT_BYTES ((size_t)16 << 10)
 #define MOAT_HOLD_UNWIND_BYTES ((size_t)48 << 10)
 #define MOAT_HOLD_SYMBOL_BYTES ((size_t)192 << 10)
 

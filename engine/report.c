@@ -25,10 +25,8 @@ static moat_status take_frames(const moat_co *co, struct moat_both_ends **out)
     if (ends == NULL)
         return MOAT_E_NOMEM;
     status = moat_backtrace_both_ends(co, ends);
-    /* Without an unwinder, or without the stack for it where a guest asks, the
-     * record is what there is to tell. */
-    if (status == MOAT_OK || status == MOAT_E_UNSUPPORTED ||
-        status == MOAT_E_LIMIT) {
+    /* Without an unwinder the record is what there is to tell. */
+    if (status == MOAT_OK || status == MOAT_E_UNSUPPORTED) {
         *out = ends;
         return MOAT_OK;
     }
@@ -45,7 +43,7 @@ moat_status moat_report_begin(const moat_co *co, int fd, moat_trap_info *info,
         return MOAT_E_INVAL;
     status = moat_co_trap_info(co, info);
     if (status == MOAT_OK)
-        status = moat_hold_begin(MOAT_HOLD_REPORT_BYTES);
+        status = moat_hold_begin(MOAT_HOLD_UNWIND_BYTES);
     if (status != MOAT_OK)
         return status;
     status = take_frames(co, out);
@@ -210,8 +208,6 @@ static void print_frames(FILE *file, const struct moat_both_ends *ends)
     }
     if (!moat_unwind_available())
         fprintf(file, "  (this build has no unwinder)\n");
-    else if (ends->count == 0)
-        fprintf(file, "  (too little stack is left to the caller for it)\n");
 }
 
 /* Composed in memory, so that one report is one piece among other output. */
