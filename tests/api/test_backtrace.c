@@ -1,0 +1,354 @@
+/*
+ * test_backtrace.c: backtraces as arrays, frames as text, reports that cannot
+ * be written. That the frames are the right ones is tests/unwind's.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <moat/moat.h>
+
+#include "support/fixture.h"
+
+#define FRAMES ((size_t)64)
+
+static moat_frame frames[FRAMES];
+
+static bool has_unwinder(void)
+{
+    size_t count;
+
+    return moat_backtrace(frames, FRAMES, &count) != MOAT_E_UNSUPPORTED;
+}
+
+static void *echo(moat_co *self, void *input)
+{
+    for (;;)
+        input = moat_co_yield(self, input);
+    return NULL;
+}
+
+static void *raise_1(moat_co *self, void *input)
+{
+    (void)self;
+    (void)input;
+    moat_trap_raise(1);
+}
+
+static void *walk(moat_co *self, void *input)
+{
+    (void)self;
+    EXPECT_EQ(moat_backtrace(frames, FRAMES, input), MOAT_OK);
+    return NULL;
+}
+
+static moat_co *create(moat_entry entry)
+{
+    moat_co_options options = MOAT_CO_OPTIONS_INIT;
+    moat_co *co = NULL;
+
+    options.name = "somebody";
+    REQUIRE(moat_co_create(&co, entry, &options) == MOAT_OK);
+    return co;
+}
+
+static moat_co *stop(moat_entry entry, void *input)
+{
+    moat_co *co = create(entry);
+    moat_event event;
+
+    REQUIRE(moat_co_resume(co, input, &event) == MOAT_OK);
+    return co;
+}
+
+/* ---- Arrays ---- */
+
+static void a_short_array_gets_the_innermost(const void *arg)
+{
+    moat_frame few[3];
+    size_t all = 0, count = 77;
+
+    (void)arg;
+    if (!has_unwinder())
+        return;
+    EXPECT_EQ(moat_backtrace(frames, FRAMES, &all), MOAT_OK);
+    EXPECT(all > 3 && all < FRAMES);
+    EXPECT_EQ(moat_backtrace(few, 3, &count), MOAT_E_LIMIT);
+    EXPECT_EQ(count, 3);
+    EXPECT_EQ(few[1].pc, frames[1].pc);
+    EXPECT_EQ(moat_backtrace(few, 0, &count), MOAT_E_LIMIT);
+    EXPECT_EQ(count, 0);
+    EXPECT_EQ(moat_backtrace(frames, all, &count), MOAT_OK);
+    EXPECT_EQ(count, all);
+}
+
+static void frames_name_their_coroutine(const void *arg)
+{
+    size_t count = 0, root = 0;
+    moat_co *co;
+
+    (void)arg;
+    if (!has_unwinder())
+        return;
+    co = stop(walk, &count);
+    while (root < count && !(frames[root].flags & MOAT_FRAME_ROOT))
+        EXPECT(frames[root++].co == co);
+    REQUIRE(root < count);
+    EXPECT(root >= 1);
+    EXPECT(frames[root].co == co);
+    for (size_t i = root + 1; i < count; i++) {
+        EXPECT(frames[i].co == NULL);
+        EXPECT_EQ(frames[i].flags, 0);
+    }
+    moat_co_destroy(co);
+}
+
+static void stopped_coroutines_have_the_frames_of_their_state(const void *arg)
+{
+    moat_co *fresh, *suspended, *trapped;
+    size_t count = 77;
+
+    (void)arg;
+    if (!has_unwinder())
+        return;
+    fresh = create(echo);
+    suspended = stop(echo, NULL);
+    trapped = stop(raise_1, NULL);
+    EXPECT_EQ(moat_co_backtrace(fresh, frames, FRAMES, &count), MOAT_OK);
+    EXPECT_EQ(count, 0);
+    EXPECT_EQ(moat_co_backtrace(suspended, frames, FRAMES, &count), MOAT_OK);
+    EXPECT(count >= 2);
+    EXPECT_EQ(frames[0].flags, 0);
+    EXPECT_EQ(frames[count - 1].flags, MOAT_FRAME_ROOT);
+    EXPECT_EQ(frames[count - 1].co, suspended);
+    EXPECT_EQ(moat_co_backtrace(trapped, frames, FRAMES, &count), MOAT_OK);
+    EXPECT(count >= 3);
+    EXPECT_EQ(frames[0].flags, MOAT_FRAME_TRAP);
+    EXPECT_EQ(moat_co_backtrace(trapped, frames, 2, &count), MOAT_E_LIMIT);
+    EXPECT_EQ(count, 2);
+    moat_co_destroy(trapped);
+    moat_co_destroy(suspended);
+    moat_co_destroy(fresh);
+}
+
+/* ---- Text ---- */
+
+static void a_frame_is_described(const void *arg)
+{
+    moat_co *co = create(echo);
+    const moat_frame here = {(uintptr_t)&a_frame_is_described + 1, 0, NULL, 0};
+    const moat_frame root = {1, 0, co, MOAT_FRAME_ROOT};
+    const moat_frame nowhere = {0x10, 0, NULL, MOAT_FRAME_TRAP};
+    char text[512];
+
+    (void)arg;
+    EXPECT_EQ(moat_frame_describe(&here, text, sizeof text), MOAT_OK);
+    EXPECT(strstr(text, "api_backtrace") != NULL);
+    EXPECT_EQ(moat_frame_describe(&root, text, sizeof text), MOAT_OK);
+    EXPECT_STR(text, "[coroutine 'somebody']");
+    EXPECT_EQ(moat_frame_describe(&nowhere, text, sizeof text), MOAT_OK);
+    EXPECT_STR(text, "0x10");
+    moat_co_destroy(co);
+}
+
+static void a_short_buffer_is_terminated(const void *arg)
+{
+    const moat_frame here = {(uintptr_t)&a_short_buffer_is_terminated + 1, 0,
+                             NULL, 0};
+    char whole[512], text[512];
+
+    (void)arg;
+    EXPECT_EQ(moat_frame_describe(&here, whole, sizeof whole), MOAT_OK);
+    for (size_t size = 1; size <= strlen(whole) + 1; size++) {
+        memset(text, '#', sizeof text);
+        EXPECT_EQ(moat_frame_describe(&here, text, size), MOAT_OK);
+        EXPECT_EQ(strlen(text), size - 1);
+        EXPECT(memcmp(text, whole, size - 1) == 0);
+        EXPECT_EQ(text[size], '#');
+    }
+}
+
+/* ---- Reports ---- */
+
+static void a_report_that_cannot_be_written_says_so(const void *arg)
+{
+    moat_co *co = stop(raise_1, NULL);
+    int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+
+    (void)arg;
+    REQUIRE(full >= 0);
+    errno = 0;
+    EXPECT_EQ(moat_co_print_report(co, full), MOAT_E_SYSTEM);
+    EXPECT_EQ(errno, ENOSPC);
+    errno = 0;
+    EXPECT_EQ(moat_co_write_json(co, full), MOAT_E_SYSTEM);
+    EXPECT_EQ(errno, ENOSPC);
+    EXPECT_EQ(moat_co_print_report(co, 9999), MOAT_E_SYSTEM);
+    EXPECT_EQ(errno, EBADF);
+    EXPECT_EQ(moat_co_print_report(co, -1), MOAT_E_INVAL);
+    EXPECT_EQ(moat_co_write_json(co, -1), MOAT_E_INVAL);
+    EXPECT_EQ(moat_co_get_state(co), MOAT_CO_TRAPPED);
+    moat_co_destroy(co);
+}
+
+/* Text that a report writes, in static storage. */
+static const char *written(moat_status (*write_it)(const moat_co *, int),
+                           const moat_co *co)
+{
+    static char text[65536];
+    FILE *file = tmpfile();
+    ssize_t length;
+
+    REQUIRE(file != NULL);
+    EXPECT_EQ(write_it(co, fileno(file)), MOAT_OK);
+    length = pread(fileno(file), text, sizeof text - 1, 0);
+    REQUIRE(length > 0);
+    text[length] = '\0';
+    (void)fclose(file);
+    return text;
+}
+
+static void a_report_can_be_written_twice(const void *arg)
+{
+    moat_co *co = stop(raise_1, NULL);
+    char *first = strdup(written(moat_co_print_report, co));
+
+    (void)arg;
+    REQUIRE(first != NULL);
+    EXPECT(strncmp(first, "coroutine 'somebody' trapped: raised on purpose\n",
+                   48) == 0);
+    EXPECT(strstr(first, "\n  code     1\n") != NULL);
+    /* But for the caller's own frame, which has moved on. */
+    EXPECT(strncmp(written(moat_co_print_report, co), first,
+                   (size_t)(strstr(first, "  #2 ") - first)) == 0);
+    free(first);
+    moat_co_destroy(co);
+}
+
+static void a_json_report_is_one_line(const void *arg)
+{
+    moat_co *co = stop(raise_1, NULL);
+    const char *text = written(moat_co_write_json, co);
+
+    (void)arg;
+    EXPECT(strchr(text, '\n') == text + strlen(text) - 1);
+    EXPECT(strstr(text, "\"kind\":\"MOAT_TRAP_RAISED\"") != NULL);
+    EXPECT(strstr(text, "\"user_code\":1") != NULL);
+    moat_co_destroy(co);
+}
+
+static void a_name_that_is_not_utf8_is_replaced_in_json(const void *arg)
+{
+    moat_co_options options = MOAT_CO_OPTIONS_INIT;
+    moat_event event;
+    moat_co *co = NULL;
+
+    (void)arg;
+    options.name = "a\xff\"b";
+    REQUIRE(moat_co_create(&co, raise_1, &options) == MOAT_OK);
+    REQUIRE(moat_co_resume(co, NULL, &event) == MOAT_OK);
+    EXPECT(strstr(written(moat_co_write_json, co),
+                  "\"coroutine\":\"a?\\\"b\"") != NULL);
+    moat_co_destroy(co);
+}
+
+/* ---- On a small stack ---- */
+
+static void *walk_where_there_is_no_room(moat_co *self, void *input)
+{
+    size_t count = 77;
+
+    (void)self;
+    (void)input;
+    EXPECT_EQ(moat_backtrace(frames, FRAMES, &count), MOAT_E_LIMIT);
+    EXPECT_EQ(count, 0);
+    return NULL;
+}
+
+static void a_guest_with_little_stack_gets_no_backtrace(const void *arg)
+{
+    moat_co_options options = MOAT_CO_OPTIONS_INIT;
+    moat_event event;
+    moat_co *co = NULL;
+
+    (void)arg;
+    if (!has_unwinder())
+        return;
+    options.stack_bytes = (size_t)16 << 10;
+    REQUIRE(moat_co_create(&co, walk_where_there_is_no_room, &options) ==
+            MOAT_OK);
+    EXPECT_EQ(moat_co_resume(co, NULL, &event), MOAT_OK);
+    EXPECT_EQ(event.kind, MOAT_EVENT_RETURN);
+    moat_co_destroy(co);
+}
+
+/* Reports on another guest: the names of frames need most of the stack. */
+static void *report_with_some_room(moat_co *self, void *input)
+{
+    const char *text;
+
+    (void)self;
+    EXPECT(strstr(written(moat_co_print_report, input), "[coroutine '"));
+    text = written(moat_co_write_json, input);
+    EXPECT(strstr(text, "\"root\":true") != NULL);
+    EXPECT(strstr(text, "\"function\"") == NULL);
+    return NULL;
+}
+
+static void *report_with_little_room(moat_co *self, void *input)
+{
+    int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+    (void)self;
+    EXPECT_EQ(moat_co_print_report(input, fd), MOAT_E_LIMIT);
+    EXPECT_EQ(moat_co_write_json(input, fd), MOAT_E_LIMIT);
+    return NULL;
+}
+
+static void report_from(moat_entry entry, size_t stack_bytes)
+{
+    moat_co_options options = MOAT_CO_OPTIONS_INIT;
+    moat_co *co = NULL, *trapped = stop(raise_1, NULL);
+    moat_event event;
+
+    options.stack_bytes = stack_bytes;
+    REQUIRE(moat_co_create(&co, entry, &options) == MOAT_OK);
+    EXPECT_EQ(moat_co_resume(co, trapped, &event), MOAT_OK);
+    EXPECT_EQ(event.kind, MOAT_EVENT_RETURN);
+    moat_co_destroy(co);
+    moat_co_destroy(trapped);
+}
+
+static void a_guest_with_little_stack_reports_what_it_can(const void *arg)
+{
+    (void)arg;
+    if (!has_unwinder())
+        return;
+    report_from(report_with_some_room, (size_t)160 << 10);
+    report_from(report_with_little_room, (size_t)40 << 10);
+}
+
+int main(void)
+{
+    const struct child_case cases[] = {
+        CHILD_CASE(a_short_array_gets_the_innermost),
+        CHILD_CASE(frames_name_their_coroutine),
+        CHILD_CASE(stopped_coroutines_have_the_frames_of_their_state),
+        CHILD_CASE(a_frame_is_described),
+        CHILD_CASE(a_short_buffer_is_terminated),
+        CHILD_CASE(a_report_that_cannot_be_written_says_so),
+        CHILD_CASE(a_report_can_be_written_twice),
+        CHILD_CASE(a_json_report_is_one_line),
+        CHILD_CASE(a_name_that_is_not_utf8_is_replaced_in_json),
+        CHILD_CASE(a_guest_with_little_stack_gets_no_backtrace),
+        CHILD_CASE(a_guest_with_little_stack_reports_what_it_can),
+    };
+
+    return child_cases_run("backtrace", cases, sizeof cases / sizeof cases[0],
+                           NULL);
+}

@@ -1,0 +1,86 @@
+/*
+ * members.c: prints the members of a real JSON report and their types, one per
+ * line, for comparison with docs/report.md; with "text", the report for people.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <jansson.h>
+#include <moat/moat.h>
+
+static void *write_to_null(moat_co *self, void *input)
+{
+    (void)self;
+    __asm__ volatile("movl $1, (%0)" : : "r"((uintptr_t)0) : "memory");
+    return input;
+}
+
+static const char *type_name(const json_t *value)
+{
+    static const char *const names[] = {
+        [JSON_OBJECT] = "object", [JSON_ARRAY] = "array",
+        [JSON_STRING] = "string", [JSON_INTEGER] = "number",
+        [JSON_REAL] = "number",   [JSON_TRUE] = "boolean",
+        [JSON_FALSE] = "boolean", [JSON_NULL] = "null"};
+
+    return names[json_typeof(value)];
+}
+
+static void print_members(const char *prefix, json_t *object)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach(object, key, value)
+        printf("%s%s %s\n", prefix, key, type_name(value));
+}
+
+static json_t *report_of(const moat_co *co)
+{
+    FILE *file = tmpfile();
+    json_t *object;
+
+    if (file == NULL || moat_co_write_json(co, fileno(file)) != MOAT_OK)
+        exit(1);
+    rewind(file);
+    object = json_loadf(file, 0, NULL);
+    (void)fclose(file);
+    if (object == NULL)
+        exit(1);
+    return object;
+}
+
+static void print_report(const moat_co *co)
+{
+    json_t *report = report_of(co), *frame;
+    size_t i;
+
+    print_members("", report);
+    print_members("registers.", json_object_get(report, "registers"));
+    json_array_foreach(json_object_get(report, "frames"), i, frame)
+        print_members("frames[].", frame);
+    json_decref(report);
+}
+
+int main(int argc, char **argv)
+{
+    moat_co_options options = MOAT_CO_OPTIONS_INIT;
+    moat_status status = MOAT_OK;
+    moat_event event;
+    moat_co *co = NULL;
+
+    options.name = "writer";
+    if (moat_co_create(&co, write_to_null, &options) != MOAT_OK ||
+        moat_co_resume(co, NULL, &event) != MOAT_OK)
+        return 1;
+    if (argc > 1 && strcmp(argv[1], "text") == 0)
+        status = moat_co_print_report(co, STDOUT_FILENO);
+    else
+        print_report(co);
+    moat_co_destroy(co);
+    return status != MOAT_OK;
+}

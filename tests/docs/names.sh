@@ -1,0 +1,31 @@
+#!/bin/sh
+#
+# names.sh: do the tests that the documents name exist?
+#
+#   names.sh ROOT CTEST BUILD
+#
+# SPDX-License-Identifier: MIT
+set -eu
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+"$2" -N --test-dir "$3" | sed -n 's/^ *Test *#[0-9]*: //p' >"$work/tests"
+cd "$1"
+kinds='api|checks|demo|docs|example|fault|host|stress|unit|unwind'
+grep -ohE "\`($kinds)\.[a-z_]+(\.[a-z_]+)*(\.?\*)?\`" README.md docs/*.md |
+    tr -d '\`' | sort -u >"$work/named"
+[ "$(wc -l <"$work/named")" -ge 10 ]
+
+status=0
+while read -r name; do
+    # 'fault.traps.*' stands for every test that begins so.
+    begin=${name%"*"}
+    awk -v name="$name" -v begin="$begin" '
+        $0 == name || (begin != name && index($0, begin) == 1) { found = 1 }
+        END { exit !found }' "$work/tests" || {
+        echo "no test is called '$name'"
+        status=1
+    }
+done <"$work/named"
+exit "$status"

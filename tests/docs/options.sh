@@ -1,0 +1,18 @@
+#!/bin/sh
+#
+# options.sh: has every option of `moat run` its place in moat(1), and the page
+# none that is gone?
+#
+#   options.sh MOAT PAGE
+#
+# SPDX-License-Identifier: MIT
+set -eu
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+"$1" run --help | grep -oE '^  --[a-z-]+' | tr -d ' ' | sort >"$work/real"
+sed 's/\\-/-/g' "$2" | sed -n '/^.SS "Limits/,/^.SH "EXIT/p' |
+    grep -oE '^\.BI? --[a-z-]+' | sed 's/.* //' | sort >"$work/page"
+[ -s "$work/real" ]
+diff -u "$work/real" "$work/page"

@@ -1,0 +1,29 @@
+#!/bin/sh
+#
+# size.sh: documents that must stay short are, and their links lead somewhere.
+#
+#   size.sh ROOT
+#
+# SPDX-License-Identifier: MIT
+set -eu
+cd "$1"
+
+status=0
+for document in README.md docs/architecture.md; do
+    lines=$(wc -l <"$document")
+    if [ "$lines" -gt 250 ]; then
+        echo "$document has $lines lines; 250 is the limit"
+        status=1
+    fi
+done
+for document in ./*.md docs/*.md; do
+    folder=$(dirname "$document")
+    for target in $(grep -oE '\]\([^)#:]+\)' "$document" | tr -d '](' | tr -d ')')
+    do
+        if [ ! -e "$folder/$target" ]; then
+            echo "$document: nothing at '$target'"
+            status=1
+        fi
+    done
+done
+exit "$status"

@@ -1,0 +1,21 @@
+#!/bin/sh
+#
+# states.sh: is the table of docs/states.md what the library does?
+#
+#   states.sh PROGRAM DOCUMENT
+#
+# SPDX-License-Identifier: MIT
+set -eu
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+"$1" >"$work/tried"
+sed -n '/^<!-- table: states -->$/,/^$/p' "$2" | sed 1d | sed '/^$/d' \
+    >"$work/shown"
+# In a build without an unwinder there are no backtraces.
+if grep -q E_UNSUPPORTED "$work/tried"; then
+    echo "skipped: this build has no unwinder"
+    exit 77
+fi
+diff -u "$work/shown" "$work/tried"
