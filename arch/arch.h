@@ -80,6 +80,12 @@ bool moat_arch_undo_call(moat_regs *regs, uintptr_t limit, uintptr_t base);
 /* The registers of the caller of this function, as they are when it returns. */
 void moat_arch_capture(moat_regs *out);
 
+/* Calls fn(arg) on the stack below the place where `co` was resumed. The call
+ * returns to moat_arch_call_on_return. */
+void *moat_arch_call_on_resumer(const moat_co *co, void *(*fn)(void *),
+                                void *arg);
+extern const char moat_arch_call_on_return[];
+
 /* Leaves `co` for its resumer, for good. The guest's stack is not touched. */
 MOAT_NORETURN void moat_arch_leave(moat_co *co, void *value, uint64_t kind);
 

@@ -76,6 +76,7 @@ struct live_walk {
     bool held_same, found;
     moat_regs root; /* where a walk is taken up again                  */
     bool at_root;   /* the next frame is that root, already taken      */
+    const struct moat_visit *visit; /* the next call on a resumer's stack */
 };
 
 /* A frame of the live chain goes out; behind a root comes the resumer. */
@@ -99,6 +100,12 @@ static bool visit_live(const struct moat_unwind_frame *frame, void *arg)
     if (walk->at_root) {
         walk->at_root = false;
         return true;
+    }
+    /* Behind a call on the resumer's stack comes the guest that made it. */
+    if (frame->pc == (uintptr_t)moat_arch_call_on_return &&
+        walk->visit != NULL) {
+        walk->trace.co = walk->visit->co;
+        walk->visit = walk->visit->outer;
     }
     return walk->take(walk, frame);
 }
@@ -142,6 +149,7 @@ static void take_up_at_root(struct live_walk *walk)
 
 static void walk_live(struct live_walk *walk)
 {
+    walk->visit = moat_call_visits();
     (void)moat_trap_try(walk_from_here, walk);
     while (walk->trace.co != NULL && !walk->trace.full)
         take_up_at_root(walk);

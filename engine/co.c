@@ -384,6 +384,9 @@ moat_status moat_co_stack_info(const moat_co *handle, moat_stack_info *out)
 
     if (co == NULL || out == NULL)
         return MOAT_E_INVAL;
+    status = moat_co_check_owner(co);
+    if (status != MOAT_OK)
+        return status;
     if (!is_stopped(co))
         return MOAT_E_STATE;
     status = moat_hold_begin(MOAT_HOLD_BYTES);

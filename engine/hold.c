@@ -76,3 +76,11 @@ void moat_notrap_leave(void)
     activation->notrap--;
     catch_up(activation);
 }
+
+void moat_notrap_enter_undo(void)
+{
+    struct moat_activation *activation = moat_trap_current();
+
+    if (activation != NULL)
+        activation->notrap--;
+}

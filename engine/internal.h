@@ -153,11 +153,28 @@ void moat_hold_end(void);
 /* The same without a check, for what must not fail. */
 void moat_hold_enter(void);
 
+/* Closes a no-trap section of the running coroutine without asking whether a
+ * deadline passed: it is not the one that must be cut. */
+void moat_notrap_enter_undo(void);
+
 /* Stack that the engine's entry points need at most; reading symbol tables and
  * line tables is libdw's work and takes most by far (measured: 150 KiB). */
 #define MOAT_HOLD_BYTES        ((size_t)8 << 10)
 #define MOAT_HOLD_UNWIND_BYTES ((size_t)48 << 10)
 #define MOAT_HOLD_SYMBOL_BYTES ((size_t)192 << 10)
+
+/* --- call.c --------------------------------------------------------------- */
+
+/* A call on the resumer's stack that is going on; lies on the guest's. */
+struct moat_visit {
+    struct moat_visit *outer; /* begun before this one, on this thread */
+    moat_co *co;              /* the guest                             */
+    void *(*fn)(void *);
+    void *arg;
+};
+
+/* This thread's, innermost first. */
+const struct moat_visit *moat_call_visits(void);
 
 /* --- resume.c ----------------------------------------------------------------
  */

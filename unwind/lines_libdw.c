@@ -93,6 +93,27 @@ static void set_line(struct moat_symbol *symbol, const char *file, int line)
     symbol->line = line;
 }
 
+static void read_number(Dwarf_Die *die, unsigned name, Dwarf_Word *out)
+{
+    Dwarf_Attribute attribute;
+
+    (void)dwarf_formudata(dwarf_attr(die, name, &attribute), out);
+}
+
+/* The scopes around pc as they are nested in the code. (dwarf_getscopes leaves
+ * the code at the first inlined function, for the place of its definition.) */
+static int innermost_scopes(Dwarf_Die *unit, Dwarf_Addr pc, Dwarf_Die **out)
+{
+    Dwarf_Die *lexical = NULL;
+    int count = unit != NULL ? dwarf_getscopes(unit, pc, &lexical) : 0;
+
+    *out = NULL;
+    if (count > 0)
+        count = dwarf_getscopes_die(&lexical[0], out);
+    free(lexical);
+    return count;
+}
+
 /*
  * The function is named by its symbol, so the line must be that function's too:
  * where pc is in code inlined into it, the line of the outermost such call.
@@ -102,19 +123,16 @@ static bool find_inlining_call(Dwfl_Module *module, uintptr_t pc,
 {
     Dwarf_Addr bias;
     Dwarf_Die *unit = dwfl_module_addrdie(module, pc, &bias);
-    Dwarf_Die *scopes = NULL;
-    int count = unit != NULL ? dwarf_getscopes(unit, pc - bias, &scopes) : 0;
+    Dwarf_Die *scopes;
+    int count = innermost_scopes(unit, pc - bias, &scopes);
     Dwarf_Word file = 0, line = 0;
-    Dwarf_Attribute attribute;
     Dwarf_Files *files;
 
     for (int i = 0; i < count; i++) { /* innermost first */
-        if (dwarf_tag(&scopes[i]) != DW_TAG_inlined_subroutine)
-            continue;
-        (void)dwarf_formudata(
-            dwarf_attr(&scopes[i], DW_AT_call_file, &attribute), &file);
-        (void)dwarf_formudata(
-            dwarf_attr(&scopes[i], DW_AT_call_line, &attribute), &line);
+        if (dwarf_tag(&scopes[i]) == DW_TAG_inlined_subroutine) {
+            read_number(&scopes[i], DW_AT_call_file, &file);
+            read_number(&scopes[i], DW_AT_call_line, &line);
+        }
     }
     free(scopes);
     if (line == 0 || dwarf_getsrcfiles(unit, &files, NULL) != 0)

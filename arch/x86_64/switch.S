@@ -408,6 +408,42 @@ FUNCTION(moat_arch_capture)
 END(moat_arch_capture)
 
 /* ---------------------------------------------------------------------------
+ * moat_arch_call_on_resumer(co, fn, arg): calls fn(arg) on the stack of whoever
+ * resumed `co`, below the place where it did, and gives back its result.
+ *
+ * The rows start from rbp, which fn preserves; they are good while rsp is on
+ * either stack. A signal frame for the reason that the root is one: the frames
+ * above may lie at lower addresses.
+ */
+    .hidden moat_arch_call_on_resumer
+FUNCTION(moat_arch_call_on_resumer)
+    .cfi_startproc
+    .cfi_signal_frame
+    LANDING
+    pushq   %rbp
+    .cfi_def_cfa_offset 16
+    .cfi_offset rbp, -16
+    movq    %rsp, %rbp
+    .cfi_def_cfa_register rbp
+    /* The resumer may be a leaf function, since the switch is inline: its red zone
+     * (psABI 3.2.2) is stepped over. */
+    movq    CO_RESUMER_SP(%rdi), %rsp
+    subq    $128, %rsp
+    andq    $-16, %rsp
+    movq    %rdx, %rdi
+    call    *%rsi
+    .globl  moat_arch_call_on_return
+    .hidden moat_arch_call_on_return
+moat_arch_call_on_return:
+    movq    %rbp, %rsp
+    popq    %rbp
+    .cfi_def_cfa rsp, 8
+    .cfi_same_value rbp
+    ret
+    .cfi_endproc
+END(moat_arch_call_on_resumer)
+
+/* ---------------------------------------------------------------------------
  * moat_arch_clear_alignment_check(void): a guest may set EFLAGS.AC. The kernel
  * clears DF, TF and RF when it enters a handler but not AC, so the handler's first
  * misaligned access would fault, and its handler's again. NT goes with it: the

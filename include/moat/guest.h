@@ -27,6 +27,26 @@ typedef struct moat_stack_info {
 MOAT_BEGIN_DECLS
 
 /**
+ * Runs fn(arg) on the stack of whoever resumed the calling guest, and gives
+ * back its result: for services of the host that need more stack than a guest
+ * has, or that must not be cut (an allocator, stdio, anything with a lock).
+ *
+ * During the call the guest does not run: moat_co_current names its resumer, a
+ * yield has no effect, a deadline waits until the call is over, and a fault is
+ * the host's: fatal. fn may create and resume other coroutines.
+ *
+ * @param self  the running coroutine
+ * @param fn    must return: no longjmp and no exception out of it
+ * @return fn's result; NULL, at once and without effect, if fn is NULL or
+ * `self` is not the running coroutine
+ *
+ * Thread-safety: the coroutine's thread. Signal-safety: no.
+ * Legal in:      RUNNING
+ */
+MOAT_API void *moat_call_on_parent(moat_co *self, void *(*fn)(void *),
+                                   void *arg);
+
+/**
  * Opens a section in which the calling guest must not be cut: until the
  * matching moat_notrap_leave a deadline waits, and a fault is fatal to the
  * process, as a fault of the host would be. Sections nest. No effect on the
@@ -76,6 +96,7 @@ MOAT_API MOAT_NODISCARD moat_status moat_stack_bounds(moat_stack_info *out);
  * @return MOAT_OK, or
  *         MOAT_E_INVAL   co or out is NULL
  *         MOAT_E_STATE   it is running or resuming
+ *         MOAT_E_THREAD  it belongs to another thread
  *         MOAT_E_SYSTEM  the pages could not be asked for; errno says why
  *
  * Thread-safety: the owner's thread. Signal-safety: no.
