@@ -13,6 +13,7 @@
 /* The code at pc may be gone or never have been: the kernel reads it for us
  * (process_vm_readv(2)), up to the end of the page that the second half may lie
  * behind. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): the kernel writes to it */
 static unsigned read_code(uintptr_t pc, unsigned char *out, size_t size)
 {
     size_t on_page = MOAT_PAGE_BYTES - pc % MOAT_PAGE_BYTES;

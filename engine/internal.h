@@ -202,7 +202,7 @@ struct moat_both_ends {
                         belong behind frame FRAMES - RESERVE - 1          */
 };
 
-moat_status moat_backtrace_both_ends(const moat_co *co,
+moat_status moat_backtrace_both_ends(const moat_co *handle,
                                      struct moat_both_ends *out);
 
 struct moat_symbol;

@@ -32,7 +32,7 @@ static json_t *text(const char *bytes)
     if (string != NULL)
         return string;
     for (i = 0; bytes[i] != '\0' && i + 1 < sizeof clean; i++)
-        clean[i] = (unsigned char)bytes[i] < 0x80 ? bytes[i] : '?';
+        clean[i] = (char)((unsigned char)bytes[i] < 0x80 ? bytes[i] : '?');
     clean[i] = '\0';
     return json_string(clean);
 }
@@ -128,6 +128,8 @@ static json_t *all_frames(const struct moat_both_ends *ends)
 static json_t *report(const moat_co *co, const moat_trap_info *info,
                       const struct moat_both_ends *ends)
 {
+    json_int_t total = (json_int_t)ends->count + (json_int_t)ends->left_out;
+
     return json_pack(
         "{s:o,s:s,s:s,s:i,s:i,s:s,s:o,s:i,s:I,s:o,s:o,s:I,s:o}", "coroutine",
         text(moat_co_name(co)), "kind", moat_trap_kind_name(info->kind), "text",
@@ -135,8 +137,8 @@ static json_t *report(const moat_co *co, const moat_trap_info *info,
         info->code, "access", access_name(info->access), "address",
         address(info->address), "user_code", info->user_code, "stack_used",
         (json_int_t)info->stack_used, "bytes", code(info), "registers",
-        registers(info->regs), "frame_count",
-        (json_int_t)(ends->count + ends->left_out), "frames", all_frames(ends));
+        registers(info->regs), "frame_count", total, "frames",
+        all_frames(ends));
 }
 
 static moat_status write_object(json_t *object, int fd)

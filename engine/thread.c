@@ -198,10 +198,13 @@ void moat_thread_after_fork(void)
 
 void moat_thread_forget_all(void)
 {
-    while (threads != NULL) {
-        struct moat_thread *thread = threads;
+    struct moat_thread *thread = threads;
 
-        unlink_thread(thread);
+    threads = NULL;
+    while (thread != NULL) {
+        struct moat_thread *next = thread->next;
+
         free(thread);
+        thread = next;
     }
 }

@@ -59,7 +59,7 @@ struct moat_arena_layout {
 };
 
 /* Once, before any other call; while arenas exist it must not change. */
-void moat_arena_configure(const struct moat_arena_layout *layout);
+void moat_arena_configure(const struct moat_arena_layout *asked);
 
 /* Finds or makes the class of stacks with so many usable and guard bytes (both
  * whole pages). Any thread. */

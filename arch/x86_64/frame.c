@@ -46,11 +46,12 @@ _Static_assert(MOAT_TLS_CURRENT == TLS_CURRENT && MOAT_TLS_TOKEN == TLS_TOKEN,
                "the public header and layout.h disagree");
 _Static_assert(MOAT_MARK_RUNNING == MARK_RUNNING && MOAT_MARK_DONE == MARK_DONE,
                "state marks disagree");
-_Static_assert(MOAT_EVENT_YIELD == KIND_YIELD &&
-                   MOAT_EVENT_YIELD == MOAT_SWITCH_YIELD &&
-                   MOAT_EVENT_RETURN == KIND_RETURN &&
-                   MOAT_EVENT_PANIC == KIND_PANIC,
+_Static_assert((int)MOAT_EVENT_YIELD == KIND_YIELD &&
+                   (int)MOAT_EVENT_RETURN == KIND_RETURN &&
+                   (int)MOAT_EVENT_PANIC == KIND_PANIC,
                "event numbers disagree");
+_Static_assert(MOAT_SWITCH_YIELD == KIND_YIELD,
+               "the public header and layout.h disagree");
 
 /* The two words at the top, which the root frame's unwind rules read. */
 struct first_frame {

@@ -14,6 +14,8 @@ build=$2
 cmake=$3
 libdir=$6
 export CC=$4 CXX=$5
+# The one that is certainly there: it has built what is tested here.
+export CMAKE_GENERATOR=Ninja
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 

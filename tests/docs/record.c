@@ -75,7 +75,8 @@ static void *guest(moat_co *self, void *input)
     }
     expect(borders() == 1, "a backtrace from the guest through to main");
     expect(moat_co_current() == self, "the guest to be the current one");
-    *(volatile int *)input = 1;
+    /* In assembly, so that no sanitizer stops it first. */
+    __asm__ volatile("movl $1, (%0)" : : "r"(input) : "memory");
     return NULL;
 }
 
