@@ -161,9 +161,6 @@ static bool take_all(struct live_walk *walk,
     return emit_live(walk, frame->pc, frame->sp);
 }
 
-/* The stack pointer of the caller of the function that this is used in. */
-#define CALLER_SP ((uintptr_t)__builtin_frame_address(0) + 2 * sizeof(void *))
-
 static moat_status check_request(const moat_frame *frames, size_t *count)
 {
     if (frames == NULL || count == NULL)
@@ -181,7 +178,7 @@ moat_backtrace(moat_frame *frames, size_t capacity, size_t *count)
         .trace = {.frames = frames,
                   .capacity = capacity,
                   .co = moat_co_current()},
-        .from_sp = CALLER_SP,
+        .from_sp = MOAT_CALLER_SP,
         .take = take_all,
     };
     moat_status status = check_request(frames, count);
@@ -391,7 +388,7 @@ __attribute__((noinline)) moat_status moat_co_backtrace(const moat_co *handle,
                                                         size_t *count)
 {
     struct dead_walk walk;
-    uintptr_t from_sp = CALLER_SP;
+    uintptr_t from_sp = MOAT_CALLER_SP;
     moat_status status = check_stopped(handle);
 
     if (status == MOAT_OK)
@@ -405,11 +402,10 @@ __attribute__((noinline)) moat_status moat_co_backtrace(const moat_co *handle,
     return status;
 }
 
-__attribute__((noinline)) moat_status
-moat_backtrace_both_ends(const moat_co *handle, struct moat_both_ends *out)
+moat_status moat_backtrace_both_ends(const moat_co *handle, uintptr_t from_sp,
+                                     struct moat_both_ends *out)
 {
     struct dead_walk walk;
-    uintptr_t from_sp = CALLER_SP;
     moat_status status = check_stopped(handle);
 
     if (status == MOAT_OK)

@@ -202,7 +202,12 @@ struct moat_both_ends {
                         belong behind frame FRAMES - RESERVE - 1          */
 };
 
-moat_status moat_backtrace_both_ends(const moat_co *handle,
+/* The stack pointer of the caller of the function that this is used in: the
+ * frames before that one are the library's, and are not shown. */
+#define MOAT_CALLER_SP \
+    ((uintptr_t)__builtin_frame_address(0) + 2 * sizeof(void *))
+
+moat_status moat_backtrace_both_ends(const moat_co *handle, uintptr_t from_sp,
                                      struct moat_both_ends *out);
 
 struct moat_symbol;
@@ -213,7 +218,8 @@ moat_status moat_frame_symbolise(const moat_frame *frame,
 
 /* The trap record, and all frames of a trapped coroutine, malloc'd. Holds off
  * deadlines until moat_report_end. */
-moat_status moat_report_begin(const moat_co *co, int fd, moat_trap_info *info,
+moat_status moat_report_begin(const moat_co *co, int fd, uintptr_t from_sp,
+                              moat_trap_info *info,
                               struct moat_both_ends **out);
 void moat_report_end(struct moat_both_ends *ends);
 moat_status moat_report_write(int fd, const char *text, size_t bytes);

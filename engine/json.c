@@ -156,12 +156,14 @@ static moat_status write_object(json_t *object, int fd)
     return status;
 }
 
-moat_status moat_co_write_json(const moat_co *co, int fd)
+__attribute__((noinline)) moat_status moat_co_write_json(const moat_co *co,
+                                                         int fd)
 {
     moat_trap_info info = MOAT_TRAP_INFO_INIT;
     struct moat_both_ends *ends;
     json_t *object;
-    moat_status status = moat_report_begin(co, fd, &info, &ends);
+    moat_status status =
+        moat_report_begin(co, fd, MOAT_CALLER_SP, &info, &ends);
 
     if (status != MOAT_OK)
         return status;

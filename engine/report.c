@@ -17,14 +17,15 @@
 #define FIRST_FRAMES 40
 #define LAST_FRAMES  24
 
-static moat_status take_frames(const moat_co *co, struct moat_both_ends **out)
+static moat_status take_frames(const moat_co *co, uintptr_t from_sp,
+                               struct moat_both_ends **out)
 {
     struct moat_both_ends *ends = calloc(1, sizeof *ends);
     moat_status status;
 
     if (ends == NULL)
         return MOAT_E_NOMEM;
-    status = moat_backtrace_both_ends(co, ends);
+    status = moat_backtrace_both_ends(co, from_sp, ends);
     /* Without an unwinder the record is what there is to tell. */
     if (status == MOAT_OK || status == MOAT_E_UNSUPPORTED) {
         *out = ends;
@@ -34,8 +35,8 @@ static moat_status take_frames(const moat_co *co, struct moat_both_ends **out)
     return status;
 }
 
-moat_status moat_report_begin(const moat_co *co, int fd, moat_trap_info *info,
-                              struct moat_both_ends **out)
+moat_status moat_report_begin(const moat_co *co, int fd, uintptr_t from_sp,
+                              moat_trap_info *info, struct moat_both_ends **out)
 {
     moat_status status;
 
@@ -46,7 +47,7 @@ moat_status moat_report_begin(const moat_co *co, int fd, moat_trap_info *info,
         status = moat_hold_begin(MOAT_HOLD_UNWIND_BYTES);
     if (status != MOAT_OK)
         return status;
-    status = take_frames(co, out);
+    status = take_frames(co, from_sp, out);
     if (status != MOAT_OK)
         moat_hold_end();
     return status;
@@ -231,11 +232,13 @@ static moat_status print_all(const moat_co *co, const moat_trap_info *info,
     return status;
 }
 
-moat_status moat_co_print_report(const moat_co *co, int fd)
+__attribute__((noinline)) moat_status moat_co_print_report(const moat_co *co,
+                                                           int fd)
 {
     moat_trap_info info = MOAT_TRAP_INFO_INIT;
     struct moat_both_ends *ends;
-    moat_status status = moat_report_begin(co, fd, &info, &ends);
+    moat_status status =
+        moat_report_begin(co, fd, MOAT_CALLER_SP, &info, &ends);
 
     if (status != MOAT_OK)
         return status;

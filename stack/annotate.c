@@ -127,6 +127,9 @@ MOAT_NO_SANITIZE void moat_annotate_leave(struct moat_fiber *fiber,
         __sanitizer_start_switch_fiber(for_good ? NULL : &fiber->fake_stack,
                                        fiber->resumer_bottom,
                                        fiber->resumer_bytes);
+    /* What the last yield saved has been freed with the rest. */
+    if (for_good)
+        fiber->fake_stack = NULL;
     if (has_tsan())
         __tsan_switch_to_fiber(fiber->resumer_tsan, 0);
 }

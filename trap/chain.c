@@ -141,9 +141,9 @@ static void die(int signo, siginfo_t *info, void *ucontext)
 void moat_chain_call(int signo, siginfo_t *info, void *ucontext)
 {
     struct sigaction previous = dispositions[signo].previous;
+    /* Beside SA_SIGINFO too: the kernel does not look at the flag. */
     bool handled =
-        (previous.sa_flags & SA_SIGINFO) != 0 ||
-        (previous.sa_handler != SIG_DFL && previous.sa_handler != SIG_IGN);
+        previous.sa_handler != SIG_DFL && previous.sa_handler != SIG_IGN;
 
     if (handled)
         call_previous(signo, info, ucontext, previous);

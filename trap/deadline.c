@@ -19,10 +19,12 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "stack/size.h"
 #include "trap/internal.h"
 
 #define NEVER    UINT64_MAX
@@ -39,6 +41,7 @@
 
 struct deadline {
     bool has_timer;
+    bool was_blocked; /* the signal, by the host, before the timer was made */
     timer_t timer;
     volatile uint64_t sampled_at;  /* monotonic time of the last CPU sample  */
     volatile uint64_t sampled_cpu; /* the thread's CPU time then             */
@@ -54,6 +57,11 @@ static __thread struct deadline deadline
 
 static int
     deadline_signo; /* 0: not installed; written under the engine's lock */
+
+/* A word that a child finds to be zero however it was forked (madvise(2),
+ * MADV_WIPEONFORK): its timers are gone, whatever is stored about them. NULL:
+ * this kernel does not offer that, and only fork(3) is noticed. */
+static volatile uint32_t *not_forked; /* written under the engine's lock */
 
 static uint64_t now_ns(clockid_t clock)
 {
@@ -179,6 +187,28 @@ static void on_signal(int signo, siginfo_t *info, void *ucontext)
 
 /* --- ordinary context ---------------------------------------------------- */
 
+static void watch_forks(void)
+{
+    void *page = mmap(NULL, MOAT_PAGE_BYTES, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (page == MAP_FAILED)
+        return;
+    if (madvise(page, MOAT_PAGE_BYTES, MADV_WIPEONFORK) != 0) {
+        (void)munmap(page, MOAT_PAGE_BYTES);
+        return;
+    }
+    not_forked = page;
+    *not_forked = 1;
+}
+
+static void stop_watching_forks(void)
+{
+    if (not_forked != NULL)
+        (void)munmap((void *)(uintptr_t)not_forked, MOAT_PAGE_BYTES);
+    not_forked = NULL;
+}
+
 moat_status moat_deadline_install(int signo)
 {
     moat_status status;
@@ -186,9 +216,11 @@ moat_status moat_deadline_install(int signo)
     if (deadline_signo != 0)
         return MOAT_OK;
     status = moat_chain_install(signo, on_signal, true);
-    if (status == MOAT_OK)
-        deadline_signo = signo;
-    return status;
+    if (status != MOAT_OK)
+        return status;
+    deadline_signo = signo;
+    watch_forks();
+    return MOAT_OK;
 }
 
 moat_status moat_deadline_check(void)
@@ -200,24 +232,50 @@ moat_status moat_deadline_remove(void)
 {
     int signo = deadline_signo;
 
+    stop_watching_forks();
     deadline_signo = 0;
     return signo != 0 ? moat_chain_remove(signo) : MOAT_OK;
 }
 
-/* A thread that blocks all signals would never be told. */
-static void unblock(void)
+static void change_mask(int how, sigset_t *before)
 {
     sigset_t set;
 
     (void)sigemptyset(&set);
     (void)sigaddset(&set, deadline_signo);
-    (void)pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+    (void)pthread_sigmask(how, &set, before);
+}
+
+/* A thread that blocks all signals would never be told. */
+static void unblock(void)
+{
+    sigset_t before;
+
+    change_mask(SIG_UNBLOCK, &before);
+    if (sigismember(&before, deadline_signo) == 1)
+        deadline.was_blocked = true;
+}
+
+static void forget(void)
+{
+    deadline.has_timer = false;
+    deadline.armed_at = NEVER;
+    deadline.sampled_at = 0;
+}
+
+static void forget_if_forked(void)
+{
+    if (not_forked == NULL || *not_forked != 0)
+        return;
+    forget();
+    *not_forked = 1;
 }
 
 static moat_status make_timer(void)
 {
     struct sigevent event;
 
+    forget_if_forked();
     if (deadline.has_timer)
         return MOAT_OK;
     memset(&event, 0, sizeof event);
@@ -319,23 +377,21 @@ bool moat_deadline_pending(void)
     return is_over(now_ns(CLOCK_MONOTONIC), &look_at);
 }
 
-static void forget(void)
-{
-    deadline.has_timer = false;
-    deadline.armed_at = NEVER;
-    deadline.sampled_at = 0;
-}
-
 void moat_deadline_detach(void)
 {
     if (deadline.has_timer)
         (void)timer_delete(deadline.timer);
+    /* The timer's last signal has been delivered by now, so none is left. */
+    if (deadline.was_blocked)
+        change_mask(SIG_BLOCK, NULL);
+    deadline.was_blocked = false;
     forget();
 }
 
 void moat_deadline_after_fork(void)
 {
     forget();
+    forget_if_forked();
     if (deadline.due_at != NEVER && make_timer() == MOAT_OK)
         (void)arm(deadline.due_at);
 }

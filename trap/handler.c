@@ -34,13 +34,23 @@ static bool sent_by_guest(int signo, const siginfo_t *info,
 }
 
 /* The kernel could not push the frame of another signal onto the guest's stack:
- * it then sends SIGSEGV with a code of its own, and the context still has the
- * last exception's number (a page fault has another code). */
+ * it then sends SIGSEGV with the code of a protection fault, and the context
+ * still has the number of the thread's last exception, 0 (a division) if there
+ * was none. After a protection fault the two cannot be told apart. */
 static bool no_room_for_frame(int signo, const siginfo_t *info,
                               const struct moat_arch_fault *fault)
 {
-    return signo == SIGSEGV && info->si_code == SI_KERNEL &&
-           fault->exception == MOAT_EXCEPTION_PAGE;
+    if (signo != SIGSEGV || info->si_code != SI_KERNEL)
+        return false;
+    switch (fault->exception) {
+    case MOAT_EXCEPTION_PROTECTION:
+    case MOAT_EXCEPTION_PRIVILEGED:
+    case MOAT_EXCEPTION_FETCH:
+    case MOAT_EXCEPTION_OTHER:
+        return false;
+    default:
+        return true;
+    }
 }
 
 static void describe(int signo, const siginfo_t *info, const void *ucontext,

@@ -154,13 +154,13 @@ static bool is_privileged(uintptr_t pc)
     int prefixes = 0;
 
     /* An instruction has at most 15 bytes (SDM vol. 2, 2.3.11). */
-    while (prefixes < 13 && is_prefix(*code)) {
+    while (prefixes < 14 && is_prefix(*code)) {
         code++;
         prefixes++;
     }
     switch (*code) {
     case 0x0f:
-        return is_privileged_0f(code[1]);
+        return prefixes < 14 && is_privileged_0f(code[1]);
     case 0xcd: /* int n */
     case 0xf4: /* hlt */
     case 0xfa: /* cli */

@@ -1,0 +1,112 @@
+/*
+ * guests.c: making, running and judging the guests of a test.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "guests.h"
+
+#include <sys/wait.h>
+
+#include "../support/fixture.h"
+
+static moat_co *create(moat_entry entry, const moat_co_options *options)
+{
+    moat_co *co = NULL;
+
+    REQUIRE(moat_co_create(&co, entry, options) == MOAT_OK);
+    return co;
+}
+
+moat_co *guest_create(moat_entry entry)
+{
+    return create(entry, NULL);
+}
+
+moat_co *guest_create_on(moat_entry entry, size_t stack_bytes)
+{
+    moat_co_options options = MOAT_CO_OPTIONS_INIT;
+
+    options.stack_bytes = stack_bytes;
+    return create(entry, &options);
+}
+
+moat_co *guest_create_limited(moat_entry entry, uint64_t cpu_ns,
+                              uint64_t wall_ns)
+{
+    moat_co_options options = MOAT_CO_OPTIONS_INIT;
+    moat_limits limits = MOAT_LIMITS_INIT;
+
+    limits.resume_cpu_ns = cpu_ns;
+    limits.wall_ns = wall_ns;
+    options.limits = &limits;
+    return create(entry, &options);
+}
+
+moat_event guest_resume(moat_co *co, void *input)
+{
+    moat_event event = {MOAT_EVENT_PREEMPT, NULL};
+
+    EXPECT_EQ(moat_co_resume(co, input, &event), MOAT_OK);
+    return event;
+}
+
+void guest_expect_trap(moat_co *co, void *input, moat_trap_kind kind)
+{
+    moat_trap_info info = MOAT_TRAP_INFO_INIT;
+
+    EXPECT_EQ(guest_resume(co, input).kind, MOAT_EVENT_TRAP);
+    REQUIRE(moat_co_get_state(co) == MOAT_CO_TRAPPED);
+    EXPECT_EQ(moat_co_trap_info(co, &info), MOAT_OK);
+    EXPECT_STR(moat_trap_kind_name(info.kind), moat_trap_kind_name(kind));
+}
+
+void write_null(void)
+{
+    __asm__ volatile("movl $1, (%0)" : : "r"((uintptr_t)0) : "memory");
+}
+
+void *guest_write_null(moat_co *self, void *input)
+{
+    (void)self;
+    write_null();
+    return input;
+}
+
+void *guest_loop(moat_co *self, void *input)
+{
+    (void)self;
+    (void)input;
+    for (;;)
+        __asm__ volatile("pause");
+    return NULL;
+}
+
+void *guest_echo(moat_co *self, void *input)
+{
+    for (;;)
+        input = moat_co_yield(self, input);
+    return NULL;
+}
+
+uint64_t clock_ns(clockid_t clock)
+{
+    struct timespec now;
+
+    (void)clock_gettime(clock, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+void spin_until(uint64_t monotonic_ns)
+{
+    while (clock_ns(CLOCK_MONOTONIC) < monotonic_ns)
+        ;
+}
+
+int exit_status_of(int child)
+{
+    int status;
+
+    REQUIRE(child > 0);
+    REQUIRE(waitpid(child, &status, 0) == child);
+    return WIFSIGNALED(status) ? 256 + WTERMSIG(status) : WEXITSTATUS(status);
+}

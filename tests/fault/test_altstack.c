@@ -1,0 +1,155 @@
+/*
+ * test_altstack.c: the alternate signal stack: lost by a jump, disabled by a
+ * guest, needed by a handler that was there before moat.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <setjmp.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <moat/moat.h>
+
+#include "../support/fixture.h"
+#include "../support/surroundings.h"
+#include "guests.h"
+
+#define HANDLER_EXIT 42
+
+static sigjmp_buf way_out;
+
+static void install(int signo, int flags, void (*handler)(int))
+{
+    struct sigaction action;
+
+    memset(&action, 0, sizeof(action));
+    action.sa_handler = handler;
+    action.sa_flags = flags;
+    REQUIRE(sigaction(signo, &action, NULL) == 0);
+}
+
+/* ---- Lost ---- */
+
+static void leave_by_jump(int signo)
+{
+    siglongjmp(way_out, signo);
+}
+
+static void a_stack_lost_by_a_jump_is_told_and_repaired(const void *arg)
+{
+    moat_co *co = guest_create(guest_write_null);
+    struct thread_signals armed;
+
+    (void)arg;
+    thread_signals_note(&armed);
+    install(SIGUSR1, SA_ONSTACK, leave_by_jump);
+    for (int i = 0; i < 3; i++) {
+        EXPECT_EQ(moat_engine_check(), MOAT_OK);
+        if (sigsetjmp(way_out, 1) == 0)
+            (void)raise(SIGUSR1);
+        EXPECT_EQ(moat_engine_check(), MOAT_E_HANDLER_LOST);
+        EXPECT_EQ(moat_thread_attach(), MOAT_OK);
+        EXPECT_EQ(moat_engine_check(), MOAT_OK);
+        thread_signals_expect_kept(&armed);
+        guest_expect_trap(co, NULL, MOAT_TRAP_NULL);
+        EXPECT_EQ(moat_co_reset(co), MOAT_OK);
+    }
+    moat_co_destroy(co);
+}
+
+static void *disable_then_write_null(moat_co *self, void *input)
+{
+    stack_t none;
+
+    memset(&none, 0, sizeof(none));
+    none.ss_flags = SS_DISABLE;
+    EXPECT_EQ(sigaltstack(&none, NULL), 0);
+    return guest_write_null(self, input);
+}
+
+static void
+a_stack_that_a_guest_disabled_is_armed_after_its_trap(const void *arg)
+{
+    moat_co *co = guest_create(disable_then_write_null);
+    struct thread_signals armed;
+
+    (void)arg;
+    thread_signals_note(&armed);
+    for (int i = 0; i < 3; i++) {
+        guest_expect_trap(co, NULL, MOAT_TRAP_NULL);
+        thread_signals_expect_kept(&armed);
+        EXPECT_EQ(moat_engine_check(), MOAT_OK);
+        EXPECT_EQ(moat_co_reset(co), MOAT_OK);
+    }
+    moat_co_destroy(co);
+}
+
+/* ---- Large enough for those who were first ---- */
+
+static __attribute__((noinline)) void use_stack(size_t pages)
+{
+    volatile char page[4096];
+
+    page[0] = 1;
+    if (pages > 1)
+        use_stack(pages - 1);
+    page[sizeof(page) - 1] = page[0];
+}
+
+static void use_400_kib(int signo)
+{
+    use_stack(100);
+    _exit(signo == SIGSEGV ? HANDLER_EXIT : 1);
+}
+
+static void use_100_kib(int signo)
+{
+    use_stack(25);
+    _exit(signo == SIGSEGV ? HANDLER_EXIT : 1);
+}
+
+static void a_former_handler_with_a_large_stack_still_has_one(const void *arg)
+{
+    stack_t large;
+
+    (void)arg;
+    memset(&large, 0, sizeof(large));
+    large.ss_size = (size_t)1 << 20;
+    large.ss_sp = mmap(NULL, large.ss_size, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    REQUIRE(large.ss_sp != MAP_FAILED);
+    REQUIRE(sigaltstack(&large, NULL) == 0);
+    install(SIGSEGV, SA_ONSTACK, use_400_kib);
+    EXPECT_EQ(moat_thread_attach(), MOAT_OK);
+    write_null();
+}
+
+static void
+a_former_handler_without_a_stack_of_its_own_has_room(const void *arg)
+{
+    (void)arg;
+    install(SIGSEGV, 0, use_100_kib);
+    EXPECT_EQ(moat_thread_attach(), MOAT_OK);
+    write_null();
+}
+
+#define EXITS_IN_HANDLER(function)                       \
+    {                                                    \
+#        function, function, NULL, NULL, 0, HANDLER_EXIT \
+    }
+
+static const struct child_case cases[] = {
+    CHILD_CASE(a_stack_lost_by_a_jump_is_told_and_repaired),
+    CHILD_CASE(a_stack_that_a_guest_disabled_is_armed_after_its_trap),
+    EXITS_IN_HANDLER(a_former_handler_with_a_large_stack_still_has_one),
+    EXITS_IN_HANDLER(a_former_handler_without_a_stack_of_its_own_has_room),
+};
+
+int main(int argc, char **argv)
+{
+    return child_cases_run("the alternate stack is there when it is needed",
+                           cases, sizeof(cases) / sizeof(cases[0]),
+                           argc > 1 ? argv[1] : NULL);
+}

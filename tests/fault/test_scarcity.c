@@ -1,0 +1,227 @@
+/*
+ * test_scarcity.c: too little stack for a call, too little memory for a stack:
+ * a status that says which, and nothing half done.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <moat/moat.h>
+
+#include "../support/fixture.h"
+#include "guests.h"
+
+/* ---- Stack ---- */
+
+static int null_device;
+
+static moat_status describe(const moat_co *subject)
+{
+    moat_frame frame = {(uintptr_t)describe + 1, 0, NULL, 0};
+    char text[256];
+
+    (void)subject;
+    return moat_frame_describe(&frame, text, sizeof(text));
+}
+
+static moat_status print_report(const moat_co *subject)
+{
+    return moat_co_print_report(subject, null_device);
+}
+
+static moat_status write_json(const moat_co *subject)
+{
+    moat_status status = moat_co_write_json(subject, null_device);
+
+    return status == MOAT_E_UNSUPPORTED ? MOAT_OK : status;
+}
+
+static moat_status trace(const moat_co *subject)
+{
+    moat_frame frames[4];
+    size_t count;
+
+    return moat_co_backtrace(subject, frames, 4, &count);
+}
+
+struct errand {
+    moat_status (*call)(const moat_co *);
+    const moat_co *subject;
+    moat_status status;
+};
+
+static void *run_errand(moat_co *self, void *input)
+{
+    struct errand *errand = input;
+
+    errand->status = errand->call(errand->subject);
+    return self;
+}
+
+/* On every stack up to `most_kib` the call is done or refused, never a trap;
+ * and the host can do the same afterwards, as no lock was left. The first to do
+ * it is a guest, which finds no table read yet and needs the most stack. */
+static void expect_done_or_refused(moat_status (*call)(const moat_co *),
+                                   size_t most_kib)
+{
+    moat_co *subject = guest_create(guest_write_null);
+    struct errand errand = {call, subject, MOAT_OK};
+
+    null_device = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    guest_expect_trap(subject, NULL, MOAT_TRAP_NULL);
+    for (size_t kib = 4; kib <= most_kib; kib += 4) {
+        moat_co *co = guest_create_on(run_errand, kib << 10);
+
+        expect_context("a stack of %zu KiB", kib);
+        errand.status = MOAT_E_SYSTEM;
+        EXPECT_EQ(guest_resume(co, &errand).kind, MOAT_EVENT_RETURN);
+        if (kib <= 8 || errand.status != MOAT_OK)
+            EXPECT_EQ(errand.status, MOAT_E_LIMIT);
+        moat_co_destroy(co);
+        REQUIRE(expect_failures() == 0);
+    }
+    EXPECT_EQ(errand.status, MOAT_OK);
+    EXPECT_EQ(call(subject), MOAT_OK);
+    moat_co_destroy(subject);
+}
+
+static void a_frame_is_not_described_on_a_small_stack(const void *arg)
+{
+    moat_co *co = guest_create_on(run_errand, (size_t)48 << 10);
+    struct errand errand = {describe, NULL, MOAT_OK};
+
+    (void)arg;
+    EXPECT_EQ(guest_resume(co, &errand).kind, MOAT_EVENT_RETURN);
+    EXPECT_EQ(errand.status, MOAT_E_LIMIT);
+    EXPECT_EQ(describe(NULL), MOAT_OK);
+    moat_co_destroy(co);
+}
+
+static void describing_a_frame_never_overflows_the_guests_stack(const void *arg)
+{
+    (void)arg;
+    expect_done_or_refused(describe, 320);
+}
+
+static void a_report_never_overflows_the_guests_stack(const void *arg)
+{
+    (void)arg;
+    expect_done_or_refused(print_report, 320);
+}
+
+static void json_never_overflows_the_guests_stack(const void *arg)
+{
+    (void)arg;
+    expect_done_or_refused(write_json, 320);
+}
+
+static void a_backtrace_never_overflows_the_guests_stack(const void *arg)
+{
+    (void)arg;
+    expect_done_or_refused(trace, 128);
+}
+
+static unsigned defers_run;
+
+static void count_defer(void *arg)
+{
+    (void)arg;
+    defers_run++;
+}
+
+static void *reset_input(moat_co *self, void *input)
+{
+    (void)self;
+    EXPECT_EQ(moat_co_reset(input), MOAT_E_LIMIT);
+    EXPECT_EQ(defers_run, 0);
+    return input;
+}
+
+static void a_reset_with_too_little_stack_has_run_no_defers(const void *arg)
+{
+    moat_co *subject = guest_create(guest_echo);
+    moat_co *co = guest_create_on(reset_input, 4096);
+
+    (void)arg;
+    EXPECT_EQ(guest_resume(subject, NULL).kind, MOAT_EVENT_YIELD);
+    EXPECT_EQ(moat_co_defer(subject, count_defer, NULL), MOAT_OK);
+    EXPECT_EQ(moat_co_defer(subject, count_defer, NULL), MOAT_OK);
+    EXPECT_EQ(guest_resume(co, subject).kind, MOAT_EVENT_RETURN);
+    EXPECT_EQ(moat_co_get_state(subject), MOAT_CO_SUSPENDED);
+    EXPECT_EQ(moat_co_reset(subject), MOAT_OK);
+    EXPECT_EQ(defers_run, 2);
+    moat_co_destroy(co);
+    moat_co_destroy(subject);
+}
+
+/* ---- Memory ---- */
+
+/* The process' private writable memory: the sixth number of statm. */
+static size_t data_bytes(void)
+{
+    FILE *file = fopen("/proc/self/statm", "r");
+    size_t pages = 0;
+
+    REQUIRE(file != NULL);
+    REQUIRE(fscanf(file, "%*u %*u %*u %*u %*u %zu", &pages) == 1);
+    (void)fclose(file);
+    return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static moat_status create_until_refused(void)
+{
+    moat_co_options options = MOAT_CO_OPTIONS_INIT;
+    moat_status status = MOAT_OK;
+
+    options.stack_bytes = (size_t)1 << 20;
+    for (int i = 0; i < 1000 && status == MOAT_OK; i++) {
+        moat_co *co;
+
+        status = moat_co_create(&co, guest_echo, &options);
+    }
+    return status;
+}
+
+static void a_limit_on_data_is_told_as_memory_not_as_guards(const void *guard)
+{
+    struct rlimit limit;
+
+    if (guard != NULL)
+        REQUIRE(setenv("MOAT_GUARD", guard, 1) == 0);
+    REQUIRE(moat_thread_attach() == MOAT_OK);
+    limit.rlim_cur = limit.rlim_max = data_bytes() + ((size_t)8 << 20);
+    REQUIRE(setrlimit(RLIMIT_DATA, &limit) == 0);
+    EXPECT_STR(moat_status_name(create_until_refused()), "MOAT_E_NOMEM");
+}
+
+#if UNDER_ASAN
+#    define NEEDS_FREE_MEMORY "the sanitizer maps data of its own"
+#else
+#    define NEEDS_FREE_MEMORY NULL
+#endif
+
+static const struct child_case cases[] = {
+    CHILD_CASE(a_frame_is_not_described_on_a_small_stack),
+    CHILD_CASE(describing_a_frame_never_overflows_the_guests_stack),
+    CHILD_CASE(a_report_never_overflows_the_guests_stack),
+    CHILD_CASE(json_never_overflows_the_guests_stack),
+    CHILD_CASE(a_backtrace_never_overflows_the_guests_stack),
+    CHILD_CASE(a_reset_with_too_little_stack_has_run_no_defers),
+    {"a_limit_on_data_is_told_as_memory_not_as_guards",
+     a_limit_on_data_is_told_as_memory_not_as_guards, NULL, NEEDS_FREE_MEMORY,
+     0, 0},
+    {"a_limit_on_data_with_protected_guards_is_told_as_memory",
+     a_limit_on_data_is_told_as_memory_not_as_guards, "mprotect",
+     NEEDS_FREE_MEMORY, 0, 0},
+};
+
+int main(int argc, char **argv)
+{
+    return child_cases_run("what is scarce is told, and nothing is half done",
+                           cases, sizeof(cases) / sizeof(cases[0]),
+                           argc > 1 ? argv[1] : NULL);
+}

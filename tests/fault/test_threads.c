@@ -1,0 +1,255 @@
+/*
+ * test_threads.c: threads with a past: all signals blocked, forked while others
+ * worked, made by a raw system call.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <moat/moat.h>
+
+#include "../support/fixture.h"
+#include "../support/surroundings.h"
+#include "guests.h"
+
+/* A child process of a child that hangs shall not outlive the test. */
+#define GRANDCHILD_SECONDS 60
+
+/* ---- All signals blocked ---- */
+
+static void block_all_signals(void)
+{
+    sigset_t all;
+
+    (void)sigfillset(&all);
+    REQUIRE(pthread_sigmask(SIG_SETMASK, &all, NULL) == 0);
+}
+
+/* A life of the thread's share of the engine, from attach to detach. */
+static void expect_traps_behind_the_mask(moat_entry entry, uint64_t wall_ns,
+                                         moat_trap_kind kind)
+{
+    struct thread_signals before;
+    moat_co *co;
+
+    thread_signals_note(&before);
+    co = guest_create_limited(entry, 0, wall_ns);
+    for (int i = 0; i < 3; i++) {
+        guest_expect_trap(co, NULL, kind);
+        EXPECT_EQ(moat_co_reset(co), MOAT_OK);
+    }
+    moat_co_destroy(co);
+    EXPECT_EQ(moat_thread_detach(), MOAT_OK);
+    thread_signals_expect_kept(&before);
+}
+
+static void *masked_thread(void *arg)
+{
+    block_all_signals();
+    expect_traps_behind_the_mask(guest_write_null, 0, MOAT_TRAP_NULL);
+    expect_traps_behind_the_mask(guest_loop, 5 * MS, MOAT_TRAP_DEADLINE);
+    expect_traps_behind_the_mask(guest_write_null, 0, MOAT_TRAP_NULL);
+    return arg;
+}
+
+static void a_null_write_traps_where_all_signals_were_blocked(const void *arg)
+{
+    (void)arg;
+    block_all_signals();
+    expect_traps_behind_the_mask(guest_write_null, 0, MOAT_TRAP_NULL);
+}
+
+static void a_deadline_cuts_where_all_signals_were_blocked(const void *arg)
+{
+    (void)arg;
+    block_all_signals();
+    expect_traps_behind_the_mask(guest_loop, 5 * MS, MOAT_TRAP_DEADLINE);
+}
+
+static void
+every_thread_gets_its_own_mask_back_when_it_detaches(const void *arg)
+{
+    pthread_t threads[3];
+
+    (void)arg;
+    for (size_t i = 0; i < 3; i++)
+        REQUIRE(pthread_create(&threads[i], NULL, masked_thread, NULL) == 0);
+    for (size_t i = 0; i < 3; i++)
+        EXPECT_EQ(pthread_join(threads[i], NULL), 0);
+}
+
+/* ---- fork ---- */
+
+static _Noreturn void end_grandchild(void)
+{
+    _exit(expect_failures() == 0 ? 0 : CHILD_FAILED);
+}
+
+static atomic_bool describing;
+
+static bool describe_caller(void)
+{
+    moat_frame frame;
+    size_t count = 0;
+    char text[512];
+
+    (void)moat_backtrace(&frame, 1, &count);
+    return count == 1 &&
+           moat_frame_describe(&frame, text, sizeof(text)) == MOAT_OK;
+}
+
+static void *describe_for_ever(void *arg)
+{
+    while (describe_caller())
+        atomic_store(&describing, true);
+    return arg;
+}
+
+static void a_child_forked_while_another_thread_describes_frames_can_describe(
+    const void *arg)
+{
+    pthread_t thread;
+
+    (void)arg;
+    EXPECT_EQ(moat_engine_init(NULL), MOAT_OK);
+    REQUIRE(pthread_create(&thread, NULL, describe_for_ever, NULL) == 0);
+    while (!atomic_load(&describing))
+        (void)sched_yield();
+    for (int i = 0; i < 50; i++) {
+        pid_t child = fork();
+
+        if (child == 0) {
+            (void)alarm(GRANDCHILD_SECONDS);
+            EXPECT(describe_caller());
+            end_grandchild();
+        }
+        REQUIRE(EXPECT_EQ(exit_status_of(child), 0));
+    }
+}
+
+static atomic_bool created;
+
+static void *create_and_wait(void *arg)
+{
+    moat_co *suspended = guest_create(guest_echo);
+    moat_co *trapped = guest_create(guest_write_null);
+
+    EXPECT_EQ(guest_resume(suspended, NULL).kind, MOAT_EVENT_YIELD);
+    guest_expect_trap(trapped, NULL, MOAT_TRAP_NULL);
+    atomic_store(&created, true);
+    for (;;)
+        (void)pause();
+    return arg;
+}
+
+static void
+a_forked_child_shuts_down_despite_the_other_threads_coroutines(const void *arg)
+{
+    moat_engine_info info = MOAT_ENGINE_INFO_INIT;
+    pthread_t thread;
+    pid_t child;
+
+    (void)arg;
+    REQUIRE(pthread_create(&thread, NULL, create_and_wait, NULL) == 0);
+    while (!atomic_load(&created))
+        (void)sched_yield();
+    EXPECT_EQ(moat_engine_get_info(&info), MOAT_OK);
+    EXPECT_EQ(info.live, 2);
+    EXPECT_EQ(moat_engine_shutdown(), MOAT_E_STATE);
+    child = fork();
+    if (child == 0) {
+        EXPECT_EQ(moat_engine_get_info(&info), MOAT_OK);
+        EXPECT_EQ(info.live, 0);
+        EXPECT_EQ(moat_engine_shutdown(), MOAT_OK);
+        EXPECT_EQ(moat_engine_init(NULL), MOAT_OK);
+        guest_expect_trap(guest_create(guest_write_null), NULL, MOAT_TRAP_NULL);
+        end_grandchild();
+    }
+    EXPECT_EQ(exit_status_of(child), 0);
+}
+
+/* Neither runs the C library's fork handlers, so nobody tells the engine. */
+static pid_t raw_fork(void)
+{
+    return (pid_t)syscall(SYS_fork);
+}
+
+static pid_t raw_clone(void)
+{
+    return (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+}
+
+static void expect_cut_in_the_child_of(pid_t (*make_child)(void))
+{
+    moat_co *before = guest_create_limited(guest_loop, 0, 5 * MS);
+    pid_t child;
+
+    guest_expect_trap(before, NULL, MOAT_TRAP_DEADLINE);
+    EXPECT_EQ(moat_co_reset(before), MOAT_OK);
+    child = make_child();
+    if (child == 0) {
+        (void)alarm(GRANDCHILD_SECONDS);
+        guest_expect_trap(before, NULL, MOAT_TRAP_DEADLINE);
+        guest_expect_trap(guest_create_limited(guest_loop, 5 * MS, 0), NULL,
+                          MOAT_TRAP_DEADLINE);
+        end_grandchild();
+    }
+    EXPECT_EQ(exit_status_of(child), 0);
+    guest_expect_trap(before, NULL, MOAT_TRAP_DEADLINE);
+}
+
+static void a_limited_guest_is_cut_in_the_child_of_a_raw_fork(const void *arg)
+{
+    (void)arg;
+    expect_cut_in_the_child_of(raw_fork);
+}
+
+static void a_limited_guest_is_cut_in_the_child_of_a_raw_clone(const void *arg)
+{
+    (void)arg;
+    expect_cut_in_the_child_of(raw_clone);
+}
+
+/* The child must not rely on the timer that its parent has set. */
+static void a_limited_guest_is_cut_in_a_raw_child_made_while_the_timer_is_set(
+    const void *arg)
+{
+    moat_co *sooner = guest_create_limited(guest_echo, 0, 50 * MS);
+    moat_co *later = guest_create_limited(guest_loop, 0, 100 * MS);
+    pid_t child;
+
+    (void)arg;
+    EXPECT_EQ(guest_resume(sooner, NULL).kind, MOAT_EVENT_YIELD);
+    child = raw_fork();
+    if (child == 0) {
+        (void)alarm(GRANDCHILD_SECONDS);
+        guest_expect_trap(later, NULL, MOAT_TRAP_DEADLINE);
+        end_grandchild();
+    }
+    EXPECT_EQ(exit_status_of(child), 0);
+}
+
+static const struct child_case cases[] = {
+    CHILD_CASE(a_null_write_traps_where_all_signals_were_blocked),
+    CHILD_CASE(a_deadline_cuts_where_all_signals_were_blocked),
+    CHILD_CASE(every_thread_gets_its_own_mask_back_when_it_detaches),
+    CHILD_CASE(
+        a_child_forked_while_another_thread_describes_frames_can_describe),
+    CHILD_CASE(a_forked_child_shuts_down_despite_the_other_threads_coroutines),
+    CHILD_CASE(a_limited_guest_is_cut_in_the_child_of_a_raw_fork),
+    CHILD_CASE(a_limited_guest_is_cut_in_the_child_of_a_raw_clone),
+    CHILD_CASE(
+        a_limited_guest_is_cut_in_a_raw_child_made_while_the_timer_is_set),
+};
+
+int main(int argc, char **argv)
+{
+    return child_cases_run("threads and processes keep their signals", cases,
+                           sizeof(cases) / sizeof(cases[0]),
+                           argc > 1 ? argv[1] : NULL);
+}
