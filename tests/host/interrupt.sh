@@ -16,6 +16,7 @@ interrupt() {
     wanted=$2
     what="interrupted by $signal"
     : >"$work/err"
+    : >"$work/out"
     env --default-signal "$MOAT" run --cpu 0 --wall 0 "$scripts/fine.lua" \
         "$work/script.lua" "$scripts/fine.lua" >"$work/out" 2>"$work/err" &
     process=$!
