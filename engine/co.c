@@ -168,8 +168,11 @@ moat_status moat_co_create(moat_co **out, moat_entry entry,
 
 static bool is_stopped(const struct co *co)
 {
+    const struct moat_thread *thread = moat_thread_self();
     uint64_t state = co->activation.co.state;
 
+    if (thread != NULL && thread->ending == co)
+        return false;
     return state == co->activation.co.token || state == MOAT_MARK_DONE ||
            state == MOAT_MARK_TRAPPED;
 }

@@ -81,7 +81,8 @@ struct moat_thread {
     atomic_size_t live; /* coroutines                                 */
     bool lost; /* it was another one's when the process forked        */
     sigset_t were_blocked; /* of the signals of a fault, before the attach   */
-    struct moat_pool pool; /* used by the thread itself                  */
+    const struct co *ending; /* its moat_co_defer functions are running     */
+    struct moat_pool pool;   /* used by the thread itself                  */
     size_t usable_bytes, guard_bytes;     /* what `stack_class` was got for   */
     struct moat_stack_class *stack_class; /* the last one used                */
 };
@@ -182,7 +183,8 @@ const struct moat_visit *moat_call_visits(void);
 /* Makes a coroutine ready to be entered. */
 void moat_resume_prepare(struct co *co, moat_entry entry);
 
-/* Runs the defer list, last registered first. */
+/* Runs the defer list, last registered first. The coroutine is DONE or TRAPPED
+ * from here on; meanwhile it can be neither reset nor destroyed. */
 void moat_defers_run(struct co *co);
 
 /* MOAT_OK if this thread owns the coroutine; else MOAT_E_THREAD. */

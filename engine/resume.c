@@ -62,6 +62,16 @@ MOAT_NO_SANITIZE void *moat_co_yield_slow(moat_co *self, void *value)
  * cut in the middle, the rest runs when the coroutine is reset or destroyed. */
 void moat_defers_run(struct co *co)
 {
+    struct moat_thread *thread = moat_thread_self();
+    const struct co *outer = thread != NULL ? thread->ending : NULL;
+
+    if (co->defers == NULL)
+        return;
+    /* None of them can resume it: its end has begun. */
+    if (co->activation.co.state == co->activation.co.token)
+        co->activation.co.state = MOAT_MARK_DONE;
+    if (thread != NULL)
+        thread->ending = co;
     while (co->defers != NULL) {
         struct moat_defer *defer = co->defers;
         void (*fn)(void *) = defer->fn;
@@ -71,13 +81,18 @@ void moat_defers_run(struct co *co)
         free(defer);
         fn(arg);
     }
+    if (thread != NULL)
+        thread->ending = outer;
 }
 
 static moat_status settle(struct co *co, void *value, uint64_t kind,
                           moat_event *out)
 {
-    if (kind == MOAT_EVENT_TRAP)
+    if (kind == MOAT_EVENT_TRAP) {
         moat_altstack_harden();
+        /* The trapped guest may have been in the middle of running some. */
+        co->owner->ending = NULL;
+    }
     if (kind != MOAT_EVENT_YIELD)
         moat_defers_run(co);
     out->kind = (moat_event_kind)kind;

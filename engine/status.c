@@ -48,6 +48,8 @@ const char *moat_trap_kind_str(moat_trap_kind kind)
 {
     switch (kind) {
         MOAT_TRAP_MAP(CASE_TEXT)
+    case MOAT_TRAP_NONE:
+        return "none";
     default:
         return "unknown trap";
     }

@@ -58,6 +58,10 @@ MOAT_API moat_status moat_backtrace(moat_frame *frames, size_t capacity,
  * chain to the thread's first function, as long as the function that resumed it
  * has not returned; later only its own. FRESH and DONE: no frame.
  *
+ * An overflow has thousands of frames: moat_co_print_report and
+ * moat_co_write_json keep both ends of such a backtrace. The first frames after
+ * moat_trap_raise are moat's own.
+ *
  * Where the guest left nothing to walk (pc = 0, smashed registers, code without
  * unwind information) the walk is repaired; frames found so are marked
  * MOAT_FRAME_GUESSED, and the resumer's part is complete.

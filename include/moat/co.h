@@ -113,7 +113,9 @@ MOAT_BEGIN_DECLS
  *
  * @return MOAT_OK, or
  *         MOAT_E_INVAL        out or entry is NULL; a size is out of range; an
- *                             unknown flag; a struct_size that no version had
+ *                             unknown flag; a struct_size, here or in the
+ *                             limits, smaller than any version's; the
+ *                             environment's MOAT_GUARD is no kind of guard
  *         MOAT_E_NOMEM        no memory or address space
  *         MOAT_E_GUARD_LIMIT  no mapping is left for a guard
  *         MOAT_E_UNSUPPORTED  a limit or option that this build lacks
@@ -154,8 +156,8 @@ MOAT_API void moat_co_destroy(moat_co *co);
  *         MOAT_E_INVAL   co is NULL
  *         MOAT_E_STATE   it is running or resuming
  *         MOAT_E_THREAD  it belongs to another thread
- *         MOAT_E_SYSTEM  scrubbing failed; it is as it was, but for the
- *                        functions of moat_co_defer, which have run
+ *         MOAT_E_SYSTEM  scrubbing failed; the functions of moat_co_defer have
+ *                        run; it can be reset again or destroyed
  *
  * Thread-safety: the owner's thread
  * Signal-safety: no

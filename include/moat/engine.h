@@ -134,7 +134,8 @@ MOAT_API moat_status moat_engine_shutdown(void);
  * Tells what the engine uses and what this machine offers. Initialises nothing:
  * before moat_engine_init it says what would be chosen.
  *
- * @param[out] out  written only on MOAT_OK, as far as its struct_size says
+ * @param[out] out  written only on MOAT_OK, as far as its struct_size says; a
+ *                  struct_size of 0 stands for this version's
  * @return MOAT_OK, or MOAT_E_INVAL: out is NULL
  *
  * Thread-safety: any. Signal-safety: no.
@@ -147,7 +148,8 @@ MOAT_API MOAT_NODISCARD moat_status moat_engine_get_info(moat_engine_info *out);
  * its first moat_co_create. Called again it puts a lost alternate stack back.
  * Undone when the thread ends.
  *
- * @return MOAT_OK, or MOAT_E_NOMEM, or MOAT_E_SYSTEM
+ * @return MOAT_OK, or MOAT_E_NOMEM, or MOAT_E_SYSTEM, or what moat_engine_init
+ *         returns if it has to be called
  *
  * Thread-safety: any. Signal-safety: no.
  */

@@ -110,7 +110,9 @@ MOAT_API MOAT_NODISCARD moat_status moat_co_stack_info(const moat_co *co,
  * reset or destroy. They run last registered first, on the stack of whoever
  * resumed, reset or destroyed it, before that call returns; not on the guest's.
  *
- * @param fn  must not resume, reset or destroy the coroutine
+ * @param fn  the coroutine is DONE, or TRAPPED and can be asked for its record;
+ *            a resume, reset or destroy of it is refused: MOAT_E_STATE. A fault
+ *            in it is that of whoever's stack it runs on
  *
  * @return MOAT_OK, or
  *         MOAT_E_INVAL   co or fn is NULL

@@ -33,7 +33,7 @@
 /* clang-format on */
 
 typedef enum moat_trap_kind {
-    MOAT_TRAP_NONE = 0,
+    MOAT_TRAP_NONE = 0, /* no trap: "none" */
 #define MOAT_TRAP_ENUM(name, number, text) name = number,
     MOAT_TRAP_MAP(MOAT_TRAP_ENUM)
 #undef MOAT_TRAP_ENUM
@@ -115,7 +115,8 @@ MOAT_API const char *moat_trap_kind_name(moat_trap_kind kind);
  * Tells what stopped a trapped coroutine.
  *
  * @param co        a coroutine in the state TRAPPED
- * @param[out] out  written only on MOAT_OK, as far as its struct_size says
+ * @param[out] out  written only on MOAT_OK, as far as its struct_size says; a
+ *                  struct_size of 0 stands for this version's
  *
  * @return MOAT_OK, or
  *         MOAT_E_INVAL  co or out is NULL

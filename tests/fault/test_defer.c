@@ -136,6 +136,33 @@ static void deferred_functions_run_at_reset(const void *arg)
     EXPECT_STR(trace, "cbacd");
 }
 
+/* One of the functions tries to bring its own coroutine back. */
+static void revive(void *arg)
+{
+    moat_event event = {MOAT_EVENT_PANIC, NULL};
+
+    EXPECT_EQ(moat_co_resume(arg, NULL, &event), MOAT_E_STATE);
+    EXPECT_EQ(moat_co_reset(arg), MOAT_E_STATE);
+    EXPECT_EQ(moat_co_defer(arg, revive, arg), MOAT_E_STATE);
+    EXPECT_EQ(event.kind, MOAT_EVENT_PANIC);
+    append((void *)(uintptr_t) "r");
+}
+
+static void a_deferred_function_cannot_revive_its_coroutine(const void *arg)
+{
+    moat_co *co = create(yield_for_ever);
+
+    (void)arg;
+    EXPECT_EQ(moat_co_defer(co, revive, co), MOAT_OK);
+    EXPECT_EQ(resume(co), MOAT_EVENT_YIELD);
+    EXPECT_EQ(moat_co_reset(co), MOAT_OK);
+    EXPECT_STR(trace, "crba");
+    EXPECT_EQ(moat_co_get_state(co), MOAT_CO_FRESH);
+    EXPECT_EQ(moat_co_defer(co, revive, co), MOAT_OK);
+    moat_co_destroy(co);
+    EXPECT_STR(trace, "crbar");
+}
+
 /* A limited coroutine is resumed by the library's own code, not by the inline
  * function: a yield must not pass for an end there either. */
 static void
@@ -231,6 +258,7 @@ static const struct child_case cases[] = {
     CHILD_CASE(deferred_functions_run_after_an_overflow),
     CHILD_CASE(deferred_functions_run_after_a_raise),
     CHILD_CASE(deferred_functions_run_at_reset),
+    CHILD_CASE(a_deferred_function_cannot_revive_its_coroutine),
     CHILD_CASE(deferred_functions_wait_while_a_limited_guest_yields),
     CHILD_CASE(deferred_functions_run_at_destroy),
     CHILD_CASE(deferred_functions_of_a_fresh_coroutine_run),
