@@ -24,4 +24,10 @@ int command_help(int argc, char **argv);
 /* The help texts: of moat as a whole (NULL), of one command. */
 void usage_write(FILE *out, const char *command);
 
+/* Wrong usage of a command (NULL: of moat as a whole): says where to read on,
+ * and returns the exit status. The other one first says of an argument that the
+ * command takes none. */
+int usage_refuse(const char *command);
+int usage_refuse_argument(const char *command, const char *argument);
+
 #endif

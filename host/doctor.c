@@ -18,6 +18,7 @@
 #include "machine.h"
 #include "quantity.h"
 #include "self_test.h"
+#include "start.h"
 
 /* All that is told, gathered before anything is written. */
 struct findings {
@@ -170,17 +171,16 @@ static int write_json(const struct findings *findings)
 static int examine(bool json)
 {
     struct findings findings = {.engine = MOAT_ENGINE_INFO_INIT};
-    moat_status status = moat_engine_init(NULL);
     int exit_status;
 
-    if (status == MOAT_OK)
-        status = moat_engine_get_info(&findings.engine);
+    if (!engine_start("doctor"))
+        return EXIT_BAD_INPUT;
     findings.tests = calloc(self_test_count, sizeof(*findings.tests));
-    if (status != MOAT_OK || findings.tests == NULL) {
-        fprintf(stderr, "moat: doctor: the engine: %s\n",
-                moat_status_str(status));
+    if (findings.tests == NULL ||
+        moat_engine_get_info(&findings.engine) != MOAT_OK) {
+        fprintf(stderr, "moat: doctor: out of memory\n");
         free(findings.tests);
-        return EXIT_BAD_SCRIPT;
+        return EXIT_BAD_INPUT;
     }
     machine_read(&findings.machine);
     findings.bound_count =
@@ -205,12 +205,10 @@ int command_doctor(int argc, char **argv)
             return EXIT_FINE;
         }
         if (key != 'j')
-            return EXIT_BAD_INPUT;
+            return usage_refuse("doctor");
         json = true;
     }
-    if (optind < argc) {
-        fprintf(stderr, "moat: doctor: '%s' is not an option\n", argv[optind]);
-        return EXIT_BAD_INPUT;
-    }
+    if (optind < argc)
+        return usage_refuse_argument("doctor", argv[optind]);
     return examine(json);
 }

@@ -30,7 +30,7 @@ static const struct command *find(const char *name)
 
 int main(int argc, char **argv)
 {
-    static char run_name[] = "moat"; /* getopt_long's messages begin with it */
+    static char prefix[32]; /* getopt_long's messages begin with it */
     const struct command *command;
 
     tzset(); /* reads the time zone now, not on a script's small stack */
@@ -40,10 +40,10 @@ int main(int argc, char **argv)
     }
     command = find(argv[1]);
     if (command == NULL) {
-        fprintf(stderr, "moat: there is no command '%s'\n\n", argv[1]);
-        usage_write(stderr, NULL);
-        return EXIT_BAD_INPUT;
+        fprintf(stderr, "moat: there is no command '%s'\n", argv[1]);
+        return usage_refuse(NULL);
     }
-    argv[1] = run_name;
+    snprintf(prefix, sizeof(prefix), "moat: %s", command->name);
+    argv[1] = prefix;
     return command->run(argc - 1, argv + 1);
 }

@@ -18,8 +18,8 @@
 
 static bool complain(const struct module *module, const char *why)
 {
-    fprintf(stderr, "moat: --module: %s=%s: %s\n", module->name, module->path,
-            why);
+    fprintf(stderr, "moat: run: --module: %s=%s: %s\n", module->name,
+            module->path, why);
     return false;
 }
 

@@ -80,18 +80,18 @@ static bool add_module(struct run_options *options, char *text)
     char *equals = strchr(text, '=');
 
     if (equals == NULL || equals == text || equals[1] == '\0') {
-        fprintf(stderr, "moat: --module: '%s' is not NAME=PATH\n", text);
+        fprintf(stderr, "moat: run: --module: '%s' is not NAME=PATH\n", text);
         return false;
     }
     if (options->module_count == MODULES_MAX) {
-        fprintf(stderr, "moat: --module: '%s' is too many: at most %d\n", text,
-                MODULES_MAX);
+        fprintf(stderr, "moat: run: --module: '%s' is too many: at most %d\n",
+                text, MODULES_MAX);
         return false;
     }
     *equals = '\0';
     if (!is_module_name(text)) {
         fprintf(stderr,
-                "moat: --module: '%s' is not a module name: letters, "
+                "moat: run: --module: '%s' is not a module name: letters, "
                 "digits, '_' and '.'\n",
                 text);
         return false;
@@ -177,6 +177,9 @@ static bool check_file(const char *path)
 {
     struct stat status;
 
+    if (strcmp(path, "-") == 0)
+        return complain(path, "scripts are files: standard input is not read "
+                              "(./- is the file of that name)");
     if (stat(path, &status) != 0 || access(path, R_OK) != 0)
         return complain(path, strerror(errno));
     if (S_ISDIR(status.st_mode))

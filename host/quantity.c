@@ -69,7 +69,8 @@ static enum reading read_number(const char *text, const struct unit *units,
 static bool complain(const struct quantity *kind, const char *text,
                      const char *what, const char *limit)
 {
-    fprintf(stderr, "moat: %s: '%s' is %s%s", kind->option, text, what, limit);
+    fprintf(stderr, "moat: run: %s: '%s' is %s%s", kind->option, text, what,
+            limit);
     if (kind->zero != NULL)
         fprintf(stderr, " (0: %s)", kind->zero);
     fputc('\n', stderr);

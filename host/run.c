@@ -8,11 +8,11 @@
 #include <unistd.h>
 
 #include <jansson.h>
-#include <moat/engine.h>
 
 #include "commands.h"
 #include "jobs.h"
 #include "output.h"
+#include "start.h"
 
 #define MANY_FILES 4
 
@@ -102,25 +102,20 @@ static int run(const struct run_options *options)
 int command_run(int argc, char **argv)
 {
     static struct run_options options; /* the size of its module table */
-    moat_status status;
 
     switch (options_parse(&options, argc, argv)) {
     case OPTIONS_HELP:
         usage_write(stdout, "run");
         return EXIT_FINE;
     case OPTIONS_BAD:
-        fprintf(stderr, "Try 'moat run --help'.\n");
-        return EXIT_BAD_INPUT;
+        return usage_refuse("run");
     default:
         break;
     }
     if (!options_open(&options))
         return EXIT_BAD_INPUT;
-    status = moat_engine_init(NULL);
-    if (status != MOAT_OK) {
-        fprintf(stderr, "moat: run: the engine: %s\n", moat_status_str(status));
+    if (!engine_start("run"))
         return EXIT_BAD_INPUT;
-    }
     json_object_seed(0); /* now, not by several threads at once */
     return run(&options);
 }

@@ -36,14 +36,11 @@ static void refuse(struct result *result, enum verdict verdict,
 
 static void take_message(struct result *result, const struct guest *guest)
 {
-    const char *text = guest->message != NULL ? guest->message : "";
-    size_t bytes = guest->message != NULL ? guest->message_bytes : 0;
-
-    result->message = malloc(bytes + 1);
+    result->message = malloc(guest->message_bytes + 1);
     if (result->message == NULL)
         return;
-    memcpy(result->message, text, bytes);
-    result->message[bytes] = '\0';
+    memcpy(result->message, guest->message, guest->message_bytes);
+    result->message[guest->message_bytes] = '\0';
 }
 
 static void judge_return(struct result *result, const struct guest *guest)
@@ -56,8 +53,7 @@ static void judge_return(struct result *result, const struct guest *guest)
         result->verdict = VERDICT_LOAD_ERROR;
     else
         result->verdict = VERDICT_ERROR;
-    if (result->verdict == VERDICT_ERROR ||
-        result->verdict == VERDICT_LOAD_ERROR)
+    if (guest->message != NULL)
         take_message(result, guest);
 }
 

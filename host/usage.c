@@ -54,23 +54,30 @@ static const char run[] =
     "that\n"
     "                      of the files\n"
     "  --json              one JSON object per script on one line\n"
-    "  --quiet             verdicts only: no script output, no progress\n"
+    "  --quiet             no script output, no progress line; verdicts, "
+    "messages\n"
+    "                      and reports of traps stay, and so does all of "
+    "--json\n"
     "  --no-progress       no progress line on the terminal\n"
     "  --help              this text\n"
     "\n"
-    "Exit status: 0 all scripts ended well, 1 one did not, 2 wrong usage or\n"
-    "unreadable input, 130 after Ctrl-C.\n";
+    "Exit status: 0 all scripts ended well, 1 one did not, 2 nothing ran: "
+    "wrong\n"
+    "usage, unreadable input or no engine, 130 after Ctrl-C, 143 after "
+    "SIGTERM.\n";
 
 static const char doctor[] =
     "usage: moat doctor [--json]\n"
     "\n"
     "Tells what moat gets from this machine: how stacks are guarded, how many\n"
-    "fit and what bounds them, the kernel's services. Then overflows a stack "
-    "and\n"
-    "writes to address 0 in two guests, and tells whether that was contained.\n"
+    "fit and what bounds them, the kernel's services. Then three guests "
+    "overflow\n"
+    "a stack, write to address 0 and loop for ever, and it tells whether that "
+    "was\n"
+    "contained.\n"
     "\n"
     "Exit status: 0 all is well, 1 a fault was not contained as it should be,\n"
-    "2 wrong usage.\n";
+    "2 wrong usage, or the engine does not start.\n";
 
 static const char version[] =
     "usage: moat version\n"
@@ -101,20 +108,34 @@ void usage_write(FILE *out, const char *command)
     fputs(command == NULL ? general : text_of(command), out);
 }
 
+int usage_refuse(const char *command)
+{
+    if (command == NULL)
+        fputs("Try 'moat help'.\n", stderr);
+    else
+        fprintf(stderr, "Try 'moat %s --help'.\n", command);
+    return EXIT_BAD_INPUT;
+}
+
+int usage_refuse_argument(const char *command, const char *argument)
+{
+    fprintf(stderr, "moat: %s: '%s': takes no argument\n", command, argument);
+    return usage_refuse(command);
+}
+
 int command_help(int argc, char **argv)
 {
     const char *command = argc > 1 ? argv[1] : NULL;
 
     if (argc > 2) {
         fprintf(stderr, "moat: help: '%s' is one argument too many\n", argv[2]);
-        return EXIT_BAD_INPUT;
+        return usage_refuse(NULL);
     }
     if (command != NULL && strcmp(command, "--help") == 0)
         command = "help";
     if (command != NULL && text_of(command) == NULL) {
-        fprintf(stderr, "moat: there is no command '%s'\n\n", command);
-        usage_write(stderr, NULL);
-        return EXIT_BAD_INPUT;
+        fprintf(stderr, "moat: help: there is no command '%s'\n", command);
+        return usage_refuse(NULL);
     }
     usage_write(stdout, command);
     return EXIT_FINE;
@@ -126,10 +147,8 @@ int command_version(int argc, char **argv)
         usage_write(stdout, "version");
         return EXIT_FINE;
     }
-    if (argc > 1) {
-        fprintf(stderr, "moat: version: '%s' is not an option\n", argv[1]);
-        return EXIT_BAD_INPUT;
-    }
+    if (argc > 1)
+        return usage_refuse_argument("version", argv[1]);
     printf("moat %s (headers %s)\n%s\njansson %s\n", moat_version(),
            MOAT_VERSION_STRING, LUA_RELEASE, JANSSON_VERSION);
 #ifdef __clang__

@@ -28,6 +28,11 @@ has '"verdict":"load error"'
 has '"verdict":"stack overflow"'
 has '"verdict":"time limit"'
 has '"lua_frames":\[{"source":"[^"]*trap_in_coroutine.lua","line":5'
+script 'local s = "x" while true do s = s .. s end'
+expect 1 run --json "$work/script.lua" "$scripts/fine.lua"
+has '"message":"not enough memory'
+hasnt '"trap"' # nor any of its companions
+hasnt '"lua_frames'
 expect 0 doctor --json
 check
 has '"ok":true'

@@ -8,10 +8,18 @@
 
 fine=$scripts/fine.lua
 
+# A wrong word costs two lines, not the whole help.
+brief() {
+    cases=$((cases + 1))
+    [ "$(wc -l <"$work/err")" = 2 ] || fail "moat $what: more than two lines"
+}
+
 expect 2
 says '^usage: moat COMMAND'
 expect 2 dance
-says "no command 'dance'"
+says "^moat: there is no command 'dance'$"
+says "^Try 'moat help'\.$"
+brief
 expect 0 help
 has '^usage: moat COMMAND'
 expect 0 --help
@@ -23,31 +31,37 @@ for command in run doctor version help; do
     has "^usage: moat $command"
 done
 expect 2 help dance
-says "no command 'dance'"
+says "^moat: help: there is no command 'dance'$"
+says "^Try 'moat help'\.$"
+brief
 expect 2 help run version
 says "'version' is one argument too many"
 expect 0 version
 has '^moat [0-9]'
 has '^Lua 5\.4'
 expect 2 version now
-says "'now' is not an option"
+says "^moat: version: 'now': takes no argument$"
+says "^Try 'moat version --help'\.$"
 expect 2 doctor --loud
-says 'unrecognized option'
+says "^moat: doctor: unrecognized option '--loud'$"
+says "^Try 'moat doctor --help'\.$"
 expect 2 doctor please
-says "'please' is not an option"
+says "^moat: doctor: 'please': takes no argument$"
+says "^Try 'moat doctor --help'\.$"
 
 expect 2 run
-says 'no FILE'
+says '^moat: run: no FILE'
+says "^Try 'moat run --help'\.$"
 expect 2 run --loud "$fine"
-says 'unrecognized option'
+says "^moat: run: unrecognized option '--loud'$"
 expect 2 run --json=yes "$fine"
-says "doesn't allow an argument"
+says "^moat: run: .*doesn't allow an argument"
 expect 2 run --stack
-says 'requires an argument'
+says '^moat: run: .*requires an argument'
 
 # Each message names the option, the value and the limit.
 expect 2 run --stack 4K "$fine"
-says "--stack: '4K' is too small: at least 16K"
+says "^moat: run: --stack: '4K' is too small: at least 16K"
 expect 2 run --stack 2G "$fine"
 says "--stack: '2G' is too large: at most 1G"
 expect 2 run --stack 0 "$fine"
@@ -85,16 +99,35 @@ says 'nowhere.lua: No such file'
 hasnt 'fine'
 expect 2 run "$work"
 says 'is a folder'
+expect 2 run -
+says '^moat: run: -: .*standard input is not read'
+cp "$fine" "$work/-"
+cases=$((cases + 1))
+(cd "$work" && "$MOAT" run ./- >out 2>err </dev/null) || fail 'a file named -'
+has '^\./-: ok ('
 expect 2 run --read "$work/nowhere" "$fine"
 says 'nowhere: No such file'
 expect 2 run --module "$fine" "$fine"
-says 'is not NAME=PATH'
+says '^moat: run: --module: .* is not NAME=PATH'
 expect 2 run --module "a/b=$fine" "$fine"
 says "'a/b' is not a module name"
 expect 2 run --module "a=$fine" "$fine"
-says '--module: a='
+says '^moat: run: --module: a='
 expect 2 run --module "other=$BUGGY" "$fine"
 says 'no luaopen function'
+
+# The environment asks for guards that there are not.
+export MOAT_GUARD=foo
+for command in 'doctor' "run $fine"; do
+    # shellcheck disable=SC2086 # a command and its file
+    expect 2 $command
+    says "^moat: ${command%% *}: MOAT_GUARD: 'foo' is none of madvise, mprotect, auto$"
+done
+for guard in '' auto mprotect; do
+    export MOAT_GUARD="$guard"
+    expect 0 run "$fine"
+done
+unset MOAT_GUARD
 
 # Values at the limits are taken.
 expect 0 run --stack 64K --memory 64G --output 4K --cpu 86400s --wall 0 \
@@ -105,4 +138,14 @@ expect 0 run -- "$fine"
 expect 0 run --quiet --no-progress "$fine"
 hasnt '^fine$'
 has 'fine.lua: ok (time .*, memory .*, stack .*)'
+
+# Quiet is without output and progress; what was said of a script stays.
+script 'print("chatter") error("no luck")'
+expect 1 run --quiet "$work/script.lua"
+hasnt 'chatter'
+has 'script.lua:1: no luck'
+expect 1 run --quiet "$scripts/overflow.lua"
+has 'backtrace, innermost first'
+expect 1 run --quiet --json "$work/script.lua"
+has '"output":"chatter'
 finish

@@ -32,6 +32,7 @@ hasnt 'stack traceback'
 script 'local s = "x" while true do s = s .. s end'
 run 1
 has 'script.lua: memory limit ('
+has '^    not enough memory'
 script 'coroutine.wrap(function() local s = "x" while true do s = s .. s end end)()'
 run 1
 has 'script.lua: memory limit ('

@@ -1,0 +1,15 @@
+/*
+ * start.h: the engine's start.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef HOST_START_H
+#define HOST_START_H
+
+#include <stdbool.h>
+
+/* Initialises the engine. False: it does not start, and standard error says why
+ * in the name of `command`. */
+bool engine_start(const char *command);
+
+#endif
