@@ -1,5 +1,5 @@
 # install.cmake: what goes where. The installed tree may be moved: neither the
-# pkg-config file nor the CMake package knows its prefix.
+# pkg-config files nor the CMake package knows its prefix.
 #
 # Components: lib (the shared library), dev (headers, static library, files for
 # build systems), doc (manual pages, licence), bin (the command; host/).
@@ -44,9 +44,11 @@ if(moat_fixed_includedir)
 else()
     set(moat_pc_includedir "\${prefix}/${CMAKE_INSTALL_INCLUDEDIR}")
 endif()
-configure_file(cmake/moat.pc.in moat.pc @ONLY)
-install(FILES ${CMAKE_CURRENT_BINARY_DIR}/moat.pc COMPONENT dev
-    DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+foreach(name IN ITEMS moat moat-static)
+    configure_file(cmake/${name}.pc.in ${name}.pc @ONLY)
+    install(FILES ${CMAKE_CURRENT_BINARY_DIR}/${name}.pc COMPONENT dev
+        DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+endforeach()
 
 install(FILES LICENSE COMPONENT doc DESTINATION ${CMAKE_INSTALL_DOCDIR})
 foreach(section IN ITEMS 1 3 7)

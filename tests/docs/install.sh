@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 #
-# install.sh: the three ways to use moat that the README shows, as they stand
-# there, with the README's program.
+# install.sh: the ways to build, install and use moat that the README shows, as
+# they stand there, with the README's program.
 #
 #   install.sh SOURCE BUILD CMAKE CC CXX LIBDIR
 #
@@ -38,6 +38,17 @@ check() {
     "$here/match.sh" "$source/README.md" "output of hello" "$scratch/output"
 }
 
+# Is libmoat.so among the libraries that the program wants?
+needs_moat() {
+    readelf -d "$1" >"$scratch/dynamic"
+    kind=static
+    ! grep -q 'NEEDED.*libmoat' "$scratch/dynamic" || kind=shared
+    [ "$kind" = "$2" ] || {
+        echo "$1 has moat from the $kind library"
+        exit 1
+    }
+}
+
 prefix=$scratch/prefix
 quietly "$cmake" --install "$build" --prefix "$prefix"
 for way in find_package pkg-config add_subdirectory; do
@@ -50,6 +61,17 @@ shown find_package >CMakeLists.txt
 quietly "$cmake" -S . -B build -D CMAKE_PREFIX_PATH="$prefix"
 quietly "$cmake" --build build
 check find_package build/hello
+for kind in shared static; do
+    sed "s/moat::moat/&_$kind/" ../find_package/CMakeLists.txt >"$scratch/list"
+    mkdir "$scratch/$kind"
+    cp "$scratch/list" "$scratch/$kind/CMakeLists.txt"
+    cp hello.c "$scratch/$kind"
+    quietly "$cmake" -S "$scratch/$kind" -B "$scratch/$kind/build" \
+        -D CMAKE_PREFIX_PATH="$prefix"
+    quietly "$cmake" --build "$scratch/$kind/build"
+    check "find_package, moat_$kind" "$scratch/$kind/build/hello"
+    needs_moat "$scratch/$kind/build/hello" "$kind"
+done
 
 cd "$scratch/pkg-config"
 mkdir bin
@@ -57,6 +79,29 @@ ln -s "$(command -v "$CC")" bin/cc
 PATH=$PWD/bin:$PATH PKG_CONFIG_PATH=$prefix/$libdir/pkgconfig \
     quietly sh -euc "$(shown pkg-config)"
 LD_LIBRARY_PATH=$prefix/$libdir check pkg-config ./hello
+needs_moat hello shared
+check 'pkg-config, libmoat.a' ./hello_a
+needs_moat hello_a static
+check 'pkg-config, wholly static' ./hello_static
+! readelf -l hello_static | grep -q INTERP || {
+    echo 'hello_static is not static'
+    exit 1
+}
+
+# The source tree without what was built in it; a home of its own.
+mkdir -p "$scratch/library/tree"
+cd "$scratch/library/tree"
+find "$source" -mindepth 1 -maxdepth 1 ! -name build ! -name '.*' \
+    -exec ln -s '{}' . ';'
+ln -s "$cmake" "$scratch/pkg-config/bin/cmake"
+HOME=$scratch/library PATH=$scratch/pkg-config/bin:$PATH \
+    quietly sh -euc "$(shown 'library only')"
+cd "$scratch/pkg-config"
+rm hello hello_a hello_static
+home=$scratch/library/moat
+PATH=$PWD/bin:$PATH PKG_CONFIG_PATH=$home/lib/pkgconfig \
+    quietly sh -euc "$(shown pkg-config)"
+LD_LIBRARY_PATH=$home/lib check 'library only' ./hello
 
 cd "$scratch/add_subdirectory"
 ln -s "$source" moat

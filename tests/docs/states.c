@@ -258,6 +258,24 @@ static void in_another_thread(void)
     call(subject, cell, sizeof cell);
 }
 
+static void *trap_it(void *arg)
+{
+    subject = create(raise_1);
+    resume(subject);
+    return arg;
+}
+
+static void in_ended_thread(void)
+{
+    pthread_t thread;
+
+    if (pthread_create(&thread, NULL, trap_it, NULL) != 0 ||
+        pthread_join(thread, NULL) != 0)
+        abort();
+    (void)create(yield_once);
+    call(subject, cell, sizeof cell);
+}
+
 static void on_null(void)
 {
     call(NULL, cell, sizeof cell);
@@ -274,6 +292,7 @@ static const struct {
     {"DONE", in_done},
     {"TRAPPED", in_trapped},
     {"another thread's", in_another_thread},
+    {"an ended thread's", in_ended_thread},
     {"NULL", on_null},
 };
 
