@@ -89,6 +89,10 @@ extern const char moat_arch_call_on_return[];
 /* Leaves `co` for its resumer, for good. The guest's stack is not touched. */
 MOAT_NORETURN void moat_arch_leave(moat_co *co, void *value, uint64_t kind);
 
+/* Resumes `co`, which is suspended, with MOAT_COMMAND_UNWIND: its yield does
+ * not return but calls moat_co_unwind. Comes back as a resume does. */
+struct moat_switched moat_arch_resume_unwinding(moat_co *co, void *input);
+
 /*
  * Calls fn(arg) such that a fault inside can be redirected to `landing`.
  * Returns 0 if fn returned, else the `kind` that moat_arch_redirect_context was

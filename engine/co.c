@@ -285,6 +285,7 @@ void moat_co_destroy(moat_co *handle)
         return;
     }
     check_room();
+    moat_cancel_for_destroy(co);
     moat_defers_run(co);
     moat_hold_enter();
     destroy(co);

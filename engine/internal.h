@@ -12,6 +12,7 @@
 #define MOAT_ENGINE_INTERNAL_H
 
 #include <stdatomic.h>
+#include <unwind.h>
 
 #include <moat/moat.h>
 
@@ -40,6 +41,14 @@ struct co {
     uint64_t flags;
 };
 
+/* The exception of an unwinding; must not lie on the stack that is unwound.
+ * libstdc++ looks for its own header in front of whatever std::terminate ends
+ * (__cxa_current_exception_type) and must find zeros: no type. */
+struct moat_unwinding {
+    unsigned char no_header[128];
+    struct _Unwind_Exception exception;
+};
+
 /* The cold part of the slot: no page of it is touched before it is needed. */
 struct co_cold {
     struct moat_trap_record trap; /* first; written by the trap layer    */
@@ -49,6 +58,7 @@ struct co_cold {
     moat_limits limits;      /* flags & CO_LIMITED                        */
     moat_entry entry;        /* the guest's, where a sanitizer is at work */
     struct moat_fiber fiber; /* the sanitizer's                           */
+    struct moat_unwinding unwinding; /* of moat_co_unwind             */
 };
 
 #define CO_ENTRY_BYTES ((sizeof(struct co) + 63) / 64 * 64)
@@ -183,12 +193,52 @@ const struct moat_visit *moat_call_visits(void);
 /* Makes a coroutine ready to be entered. */
 void moat_resume_prepare(struct co *co, moat_entry entry);
 
+/* May it be resumed, or cancelled, by this thread? */
+moat_status moat_resume_check(const struct co *co, const moat_event *out);
+
+/* Everything of a resume that is checked, up to its way back. On MOAT_OK
+ * deadlines are held off; note the resumer of a trap, then moat_hold_end, then
+ * settle. */
+moat_status moat_resume_run(struct co *co, void *input, uint64_t command,
+                            struct moat_switched *back);
+
+/* What a yield, a return or a trap needs; fills in the event. */
+moat_status moat_resume_settle(struct co *co, void *value, uint64_t kind,
+                               moat_event *out);
+
+/* Where to find the frame of the function that resumed: the caller of the one
+ * in which this stands, for what follows returns into it. Its stack pointer is
+ * the one before the call. */
+#define MOAT_NOTE_RESUMER(co)                                             \
+    do {                                                                  \
+        cold_of(co)->resumer_pc = (uintptr_t)__builtin_return_address(0); \
+        cold_of(co)->resumer_sp =                                         \
+            (uintptr_t)__builtin_frame_address(0) + 2 * sizeof(void *);   \
+    } while (0)
+
 /* Runs the defer list, last registered first. The coroutine is DONE or TRAPPED
  * from here on; meanwhile it can be neither reset nor destroyed. */
 void moat_defers_run(struct co *co);
 
 /* MOAT_OK if this thread owns the coroutine; else MOAT_E_THREAD. */
 moat_status moat_co_check_owner(const struct co *co);
+
+/* --- exceptions.c ------------------------------------------------------------
+ */
+
+/* The exceptions that C++ takes to be in flight on this thread. */
+unsigned moat_exceptions_uncaught(void);
+void moat_exceptions_set_uncaught(unsigned count);
+
+/* One has ended at a root frame. */
+void moat_exceptions_landed(const struct _Unwind_Exception *exception);
+
+/* --- cancel.c ----------------------------------------------------------------
+ */
+
+/* Unwinds a suspended coroutine that is about to be destroyed, as far as its
+ * own code lets it. */
+void moat_cancel_for_destroy(struct co *co);
 
 /* --- backtrace.c --------------------------------------------------------- */
 

@@ -44,16 +44,18 @@ void moat_resume_prepare(struct co *co, moat_entry entry)
 MOAT_NO_SANITIZE void *moat_co_yield_slow(moat_co *self, void *value)
 {
     struct co *co = co_of(self);
-    void *input;
+    struct moat_resumed back;
 
     if (self == NULL || moat_trap_current() != &co->activation)
         return NULL;
-    if (!moat_annotate_active())
-        return moat_switch_yield(self, value);
-    moat_annotate_leave(&cold_of(co)->fiber, false);
-    input = moat_switch_yield(self, value);
-    moat_annotate_entered(&cold_of(co)->fiber);
-    return input;
+    if (moat_annotate_active())
+        moat_annotate_leave(&cold_of(co)->fiber, false);
+    back = moat_switch_yield(self, value);
+    if (moat_annotate_active())
+        moat_annotate_entered(&cold_of(co)->fiber);
+    if (back.command != MOAT_COMMAND_NONE)
+        moat_co_unwind(self);
+    return back.input;
 }
 
 /* --- the end of a guest -------------------------------------------------- */
@@ -85,14 +87,16 @@ void moat_defers_run(struct co *co)
         thread->ending = outer;
 }
 
-static moat_status settle(struct co *co, void *value, uint64_t kind,
-                          moat_event *out)
+moat_status moat_resume_settle(struct co *co, void *value, uint64_t kind,
+                               moat_event *out)
 {
     if (kind == MOAT_EVENT_TRAP) {
         moat_altstack_harden();
         /* The trapped guest may have been in the middle of running some. */
         co->owner->ending = NULL;
     }
+    if (kind == MOAT_EVENT_PANIC)
+        moat_exceptions_landed(value);
     if (kind != MOAT_EVENT_YIELD)
         moat_defers_run(co);
     out->kind = (moat_event_kind)kind;
@@ -100,28 +104,19 @@ static moat_status settle(struct co *co, void *value, uint64_t kind,
     return MOAT_OK;
 }
 
-/* Where to find the frame of the function that resumed: what follows returns
- * into it. Its stack pointer is the one before the call. */
-#define NOTE_RESUMER(co)                                                  \
-    do {                                                                  \
-        cold_of(co)->resumer_pc = (uintptr_t)__builtin_return_address(0); \
-        cold_of(co)->resumer_sp =                                         \
-            (uintptr_t)__builtin_frame_address(0) + 2 * sizeof(void *);   \
-    } while (0)
-
 moat_status moat_co_settle(moat_co *handle, void *value, uint64_t kind,
                            moat_event *out)
 {
     struct co *co = co_of(handle);
 
     if (kind == MOAT_EVENT_TRAP)
-        NOTE_RESUMER(co);
-    return settle(co, value, kind, out);
+        MOAT_NOTE_RESUMER(co);
+    return moat_resume_settle(co, value, kind, out);
 }
 
 /* --- the resumer's side -------------------------------------------------- */
 
-static moat_status check_resume(const struct co *co, const moat_event *out)
+moat_status moat_resume_check(const struct co *co, const moat_event *out)
 {
     moat_status status;
 
@@ -161,7 +156,8 @@ static MOAT_NO_SANITIZE void note_back(struct co *co, uint64_t kind)
 
 /* As the inline function, with bit 0 of the thread's word set so that the
  * guest's yields are slow too. */
-static MOAT_NO_SANITIZE struct moat_switched enter(struct co *co, void *input)
+static MOAT_NO_SANITIZE struct moat_switched enter(struct co *co, void *input,
+                                                   uint64_t command)
 {
     moat_co *handle = handle_of(co);
     const struct moat_slot *slot = &co->activation.slot;
@@ -172,22 +168,21 @@ static MOAT_NO_SANITIZE struct moat_switched enter(struct co *co, void *input)
     if (moat_annotate_active())
         moat_annotate_enter(&cold_of(co)->fiber, slot->limit, slot->base);
     MOAT_TLS_WRITE_CURRENT((uintptr_t)handle | 1);
-    back = moat_switch_resume(handle, input);
+    back = command == MOAT_COMMAND_NONE
+               ? moat_switch_resume(handle, input)
+               : moat_arch_resume_unwinding(handle, input);
     MOAT_TLS_WRITE_CURRENT(handle->resumer);
     note_back(co, back.kind);
     return back;
 }
 
-MOAT_NO_SANITIZE moat_status moat_co_resume_slow(moat_co *handle, void *input,
-                                                 moat_event *out)
+MOAT_NO_SANITIZE moat_status moat_resume_run(struct co *co, void *input,
+                                             uint64_t command,
+                                             struct moat_switched *back)
 {
-    struct co *co = co_of(handle);
     struct moat_deadline_scope scope = {0, 0, 0};
-    struct moat_switched back;
-    moat_status status = check_resume(co, out);
+    moat_status status = moat_hold_begin(MOAT_HOLD_BYTES);
 
-    if (status == MOAT_OK)
-        status = moat_hold_begin(MOAT_HOLD_BYTES);
     if (status != MOAT_OK)
         return status;
     status = push_limits(co, &scope);
@@ -195,10 +190,24 @@ MOAT_NO_SANITIZE moat_status moat_co_resume_slow(moat_co *handle, void *input,
         moat_hold_end();
         return status;
     }
-    back = enter(co, input);
+    *back = enter(co, input, command);
     pop_limits(co, &scope);
+    return MOAT_OK;
+}
+
+MOAT_NO_SANITIZE moat_status moat_co_resume_slow(moat_co *handle, void *input,
+                                                 moat_event *out)
+{
+    struct co *co = co_of(handle);
+    struct moat_switched back;
+    moat_status status = moat_resume_check(co, out);
+
+    if (status == MOAT_OK)
+        status = moat_resume_run(co, input, MOAT_COMMAND_NONE, &back);
+    if (status != MOAT_OK)
+        return status;
     if (back.kind == MOAT_EVENT_TRAP)
-        NOTE_RESUMER(co);
+        MOAT_NOTE_RESUMER(co);
     moat_hold_end();
-    return settle(co, back.value, back.kind, out);
+    return moat_resume_settle(co, back.value, back.kind, out);
 }

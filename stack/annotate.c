@@ -21,6 +21,7 @@ WEAK void __sanitizer_finish_switch_fiber(void *fake_stack_save,
                                           const void **bottom_old,
                                           size_t *size_old);
 WEAK void __asan_unpoison_memory_region(void const volatile *addr, size_t size);
+WEAK void __asan_handle_no_return(void);
 WEAK void *__tsan_get_current_fiber(void);
 WEAK void *__tsan_create_fiber(unsigned flags);
 WEAK void __tsan_destroy_fiber(void *fiber);
@@ -111,6 +112,14 @@ MOAT_NO_SANITIZE void moat_annotate_back_from_trap(struct moat_fiber *fiber)
     /* What the guest would have said on its way out. */
     moat_annotate_leave(fiber, true);
     moat_annotate_back(fiber);
+}
+
+/* The frames that go leave their redzones behind, where cleanup code will run.
+ */
+void moat_annotate_unwind(void)
+{
+    if (__asan_handle_no_return != NULL)
+        __asan_handle_no_return();
 }
 
 MOAT_NO_SANITIZE void moat_annotate_entered(struct moat_fiber *fiber)

@@ -51,6 +51,9 @@ void moat_annotate_enter(struct moat_fiber *fiber, uintptr_t limit,
                          uintptr_t base);
 void moat_annotate_back(struct moat_fiber *fiber);
 
+/* The guest's side: before frames are left by unwinding. */
+void moat_annotate_unwind(void);
+
 /* The resumer's side when it is back but the guest did not say so (a trap). */
 void moat_annotate_back_from_trap(struct moat_fiber *fiber);
 

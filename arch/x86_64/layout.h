@@ -34,6 +34,9 @@
 #define KIND_PANIC   5
 #define MARK_DONE    3
 
+#define COMMAND_NONE   0
+#define COMMAND_UNWIND 1
+
 /* struct moat_regs */
 #define REGS_PC    0
 #define REGS_SP    8

@@ -57,7 +57,7 @@
  *
  * in:  rdi record, rsi value for the guest, rax where to come back to,
  *      rsp and rbp as in the resuming function (nothing was pushed)
- * out: at the guest's pc: rax value, rdi record
+ * out: at the guest's pc: rax value, rdi record, rdx command
  *
  * On entry nothing is on the stack for this code: the CFA is rsp itself and the
  * return address is in rax.
@@ -68,6 +68,8 @@ FUNCTION(moat_switch_body)
     .cfi_register rip, rax
 .Lswitch_body:
     LANDING
+    xorl    %edx, %edx              /* COMMAND_NONE */
+.Lswitch_command:
     movq    %rbp, CO_RESUMER_FP(%rdi)
     movq    %rax, CO_RESUMER_PC(%rdi)
     movq    %rsp, CO_RESUMER_SP(%rdi)
@@ -327,10 +329,16 @@ FUNCTION(moat_co_yield)
     nop
 1:
     LANDING
+    testl   %edx, %edx
+    jne     .Lyield_unwind
     .cfi_remember_state
     POP_CALLEE_SAVED
     RETURN_BY_JMP
     .cfi_restore_state
+.Lyield_unwind:
+    subq    $8, %rsp                /* 16-byte alignment at the call */
+    call    moat_co_unwind@PLT      /* does not return */
+    nop
     .cfi_endproc
 
     .cfi_startproc
@@ -338,6 +346,28 @@ FUNCTION(moat_co_yield)
     jmp     moat_co_yield_slow@PLT
     .cfi_endproc
 END(moat_co_yield)
+
+/* ---------------------------------------------------------------------------
+ * moat_arch_resume_unwinding(co, input): moat_switch_resume with a command. The
+ * struct comes back in rax and rdx, which is where the other side leaves them.
+ */
+    .hidden moat_arch_resume_unwinding
+FUNCTION(moat_arch_resume_unwinding)
+    .cfi_startproc
+    LANDING
+    PUSH_CALLEE_SAVED
+    leaq    1f(%rip), %rax
+    movl    $COMMAND_UNWIND, %edx
+    jmp     .Lswitch_command
+    nop
+1:
+    LANDING
+    .cfi_remember_state
+    POP_CALLEE_SAVED
+    RETURN_BY_JMP
+    .cfi_restore_state
+    .cfi_endproc
+END(moat_arch_resume_unwinding)
 
 /* ---------------------------------------------------------------------------
  * moat_arch_try(landing, fn, arg): a call that a fault can be redirected out of.

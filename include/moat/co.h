@@ -7,7 +7,7 @@
  *                |             |  |  v                         | resume
  *                |             |  | RESUMING                   v
  *                |             |  +---<---------------------- RUNNING
- *                |             |
+ *                |             |                             (so does cancel)
  *                |             +--return--> DONE
  *                |             +--trap----> TRAPPED
  *                +--reset-- SUSPENDED, DONE, TRAPPED, FRESH
@@ -132,8 +132,13 @@ moat_co_create(moat_co **out, moat_entry entry, const moat_co_options *options);
  * Destroys a coroutine and gives its stack back to the pool. A guest that calls
  * it with less than 8 KiB of stack left traps: stack overflow.
  *
- * Functions left by moat_co_defer run first, last registered first. Frames of a
- * suspended guest are dropped: their cleanup code does not run. A coroutine
+ * A suspended one is cancelled first, and gone whatever came of that: if its
+ * cleanup code yields or traps, or it catches the unwinding and yields again,
+ * the frames left are dropped; an exception that comes out is deleted. To drop
+ * all frames without running any code of the guest, reset it first. The frames
+ * of a coroutine whose thread has ended are dropped, too.
+ *
+ * Functions left by moat_co_defer run next, last registered first. A coroutine
  * that is RUNNING or RESUMING, or that belongs to another living thread, is
  * left as it is (debug builds assert).
  *
@@ -150,7 +155,8 @@ MOAT_API void moat_co_destroy(moat_co *co);
  * again, on the same stack with the same options.
  *
  * The evidence of a trap (registers, stack contents) is lost: take the report
- * first. Functions left by moat_co_defer run first.
+ * first. Frames of a suspended guest are dropped: their cleanup code does not
+ * run; cancel it before if it shall. Functions left by moat_co_defer run first.
  *
  * @return MOAT_OK, or
  *         MOAT_E_INVAL   co is NULL
@@ -165,6 +171,55 @@ MOAT_API void moat_co_destroy(moat_co *co);
  * Cost:          no system call unless scrubbing was asked for
  */
 MOAT_API MOAT_NODISCARD moat_status moat_co_reset(moat_co *co);
+
+/**
+ * Ends a suspended coroutine by unwinding its frames: cleanup attributes of C
+ * compiled with -fexceptions, and C++ destructors, run on the guest's stack,
+ * innermost first, as at a pthread_exit. A fresh one has nothing to unwind and
+ * is DONE at once.
+ *
+ * What can come of it is in `out`:
+ *
+ *   RETURN  all frames are gone; the value is NULL; now DONE. Frames compiled
+ *           without -fexceptions are passed over; frames without any unwind
+ *           information end the unwinding early, and those above are dropped
+ *   YIELD   cleanup code has yielded; now SUSPENDED. After a resume it goes on,
+ *           and the unwinding with it. A second cancel instead unwinds from
+ *           within the cleanup code, and that takes C compiled by gcc: clang
+ *           makes it abort, and C++ calls std::terminate
+ *   PANIC   a catch (...), or cleanup code in C compiled by gcc, has thrown;
+ *           now DONE
+ *   TRAP    cleanup code has trapped; so it does by std::terminate, which C++
+ *           calls where an unwinding meets a noexcept function (destructors
+ *           are), where a destructor throws, and at a catch (...) inside the
+ *           handler of another exception; now TRAPPED
+ *
+ * or, if the guest has caught the unwinding by a catch (...) without rethrowing
+ * it, what it did next. std::uncaught_exceptions() does not count the
+ * unwinding, and abi::__forced_unwind catches it by name. It takes about 6 KiB
+ * of the guest's stack. The coroutine's limits hold as in a resume.
+ *
+ * C++ keeps one list per thread of the exceptions that are being handled. A
+ * guest that yields inside a catch clause shares it with its host, which then
+ * must not leave catch clauses in another order; moat/moat.hpp keeps the lists
+ * apart.
+ *
+ * @param co        FRESH or SUSPENDED, created by this thread
+ * @param[out] out  what happened; not NULL
+ *
+ * @return MOAT_OK, or
+ *         MOAT_E_INVAL   co or out is NULL
+ *         MOAT_E_STATE   it is running, resuming, done or trapped
+ *         MOAT_E_THREAD  it belongs to another thread
+ *         MOAT_E_SYSTEM  the deadline timer could not be made
+ *
+ * Thread-safety: the owner's thread
+ * Signal-safety: no
+ * Legal in:      FRESH, SUSPENDED
+ * Cost:          some microseconds per frame
+ */
+MOAT_API MOAT_NODISCARD moat_status moat_co_cancel(moat_co *co,
+                                                   moat_event *out);
 
 /**
  * Tells the running coroutine of this thread; NULL on the host's stack.
@@ -199,7 +254,7 @@ MOAT_API void *moat_co_user(const moat_co *co);
 MOAT_API const char *moat_co_name(const moat_co *co);
 
 /*
- * The two below are what the inline functions fall back to. Call the public
+ * The four below are what the inline functions fall back to. Call the public
  * names; these are listed because inline code in your objects refers to them.
  */
 MOAT_API moat_status moat_co_resume_slow(moat_co *co, void *input,
@@ -207,6 +262,7 @@ MOAT_API moat_status moat_co_resume_slow(moat_co *co, void *input,
 MOAT_API moat_status moat_co_settle(moat_co *co, void *value, uint64_t kind,
                                     moat_event *out);
 MOAT_API void *moat_co_yield_slow(moat_co *self, void *value);
+MOAT_API MOAT_NORETURN MOAT_COLD void moat_co_unwind(moat_co *self);
 
 #ifdef MOAT_NO_INLINE
 
@@ -279,7 +335,8 @@ moat_co_resume(moat_co *co, void *input, moat_event *out)
  * @param self   the running coroutine
  * @param value  the event's value
  * @return the input of the next resume; NULL, at once and without effect,
- * outside a coroutine or when `self` is not the running one
+ * outside a coroutine or when `self` is not the running one. Does not return,
+ * but unwinds the caller, when the coroutine is cancelled
  *
  * Thread-safety: the coroutine's thread. Signal-safety: no.
  * Legal in:      RUNNING
@@ -287,10 +344,17 @@ moat_co_resume(moat_co *co, void *input, moat_event *out)
 static inline __attribute__((always_inline)) void *moat_co_yield(moat_co *self,
                                                                  void *value)
 {
+    struct moat_resumed back;
+
     if (MOAT_UNLIKELY(self == NULL ||
                       (uintptr_t)self != MOAT_TLS_READ(MOAT_TLS_CURRENT)))
         return moat_co_yield_slow(self, value);
-    return moat_switch_yield(self, value);
+    back = moat_switch_yield(self, value);
+    /* An ordinary call that may throw, behind the switch: no compiler gives an
+     * asm statement a place in the tables that name cleanup code. */
+    if (MOAT_UNLIKELY(back.command != MOAT_COMMAND_NONE))
+        moat_co_unwind(back.self);
+    return back.input;
 }
 
 #endif

@@ -11,6 +11,7 @@
 #define MOAT_API       __attribute__((visibility("default")))
 #define MOAT_NODISCARD __attribute__((warn_unused_result))
 #define MOAT_NORETURN  __attribute__((noreturn))
+#define MOAT_COLD      __attribute__((cold))
 
 #define MOAT_LIKELY(x)   __builtin_expect(!!(x), 1)
 #define MOAT_UNLIKELY(x) __builtin_expect(!!(x), 0)

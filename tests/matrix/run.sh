@@ -89,7 +89,7 @@ whole_library() {
         object=$folder/$(echo "$source" | tr '/' '_').o
         # shellcheck disable=SC2086
         "$compiler" $flags -std=gnu11 -fPIC -fvisibility=hidden \
-            -fasynchronous-unwind-tables $DEFINES -I"$SOURCE" $include \
+            -fasynchronous-unwind-tables -fexceptions $DEFINES -I"$SOURCE" $include \
             -c "$SOURCE/$source" -o "$object" || return 1
         echo "$object"
     done

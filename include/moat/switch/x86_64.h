@@ -230,33 +230,47 @@ moat_switch_resume(moat_co *co, void *input)
 /* MOAT_EVENT_YIELD, as the resumer finds it in rdx. */
 #define MOAT_SWITCH_YIELD 1
 
+/* What a yield finds when it comes back: the record again, the resumer's value,
+ * and in rdx a command. */
+struct moat_resumed {
+    moat_co *self;
+    void *input;
+    uint64_t command;
+};
+
+/* Commands. Code that emits the switch itself calls moat_co_unwind(self) for
+ * any but the first, as an ordinary call: the frame's cleanup code hangs on it.
+ */
+#define MOAT_COMMAND_NONE   0 /* go on                                  */
+#define MOAT_COMMAND_UNWIND 1 /* moat_co_cancel: unwind down to the root */
+
 /*
  * Leaves `co` for its resumer with a value; comes back with the next input.
  * rdi: record, rsi: value, rdx: event. The state is written once the words are:
- * from then on it may be resumed.
+ * from then on it may be resumed. Back come rdi: record, rax: input, rdx:
+ * command; taking the record from rdi spares the caller a saved register.
  */
-static inline __attribute__((always_inline)) void *
+static inline __attribute__((always_inline)) struct moat_resumed
 moat_switch_yield(moat_co *co, void *value)
 {
-    uint64_t kind = MOAT_SWITCH_YIELD;
-    void *input;
-    __asm__ volatile("leaq 1f(%%rip), %%rax\n\t"
-                     "movq %%rbp, 32(%%rdi)\n\t"
-                     "movq %%rax, 40(%%rdi)\n\t"
-                     "movq %%rsp, 48(%%rdi)\n\t"
-                     "movq %%rbx, 56(%%rdi)\n\t"
-                     "movq 72(%%rdi), %%rcx\n\t"
-                     "movq %%rcx, 64(%%rdi)\n\t"
-                     "movq %%rsi, %%rax\n\t" MOAT_WINDOW_OPEN
-                     "movq 0(%%rdi), %%rbp\n\t"
-                     "movq 24(%%rdi), %%rbx\n\t"
-                     "movq 16(%%rdi), %%rsp\n\t"
-                     "jmp *8(%%rdi)\n\t" MOAT_WINDOW_CLOSE "nop\n"
-                     "1:\n\t" MOAT_LANDING
-                     : "=&a"(input), "+D"(co), "+S"(value), "+d"(kind)
-                     :
-                     : MOAT_CLOBBERS);
-    return input;
+    struct moat_resumed back = {co, NULL, MOAT_SWITCH_YIELD};
+    __asm__ volatile(
+        "leaq 1f(%%rip), %%rax\n\t"
+        "movq %%rbp, 32(%%rdi)\n\t"
+        "movq %%rax, 40(%%rdi)\n\t"
+        "movq %%rsp, 48(%%rdi)\n\t"
+        "movq %%rbx, 56(%%rdi)\n\t"
+        "movq 72(%%rdi), %%rcx\n\t"
+        "movq %%rcx, 64(%%rdi)\n\t"
+        "movq %%rsi, %%rax\n\t" MOAT_WINDOW_OPEN "movq 0(%%rdi), %%rbp\n\t"
+        "movq 24(%%rdi), %%rbx\n\t"
+        "movq 16(%%rdi), %%rsp\n\t"
+        "jmp *8(%%rdi)\n\t" MOAT_WINDOW_CLOSE "nop\n"
+        "1:\n\t" MOAT_LANDING
+        : "=&a"(back.input), "+D"(back.self), "+S"(value), "+d"(back.command)
+        :
+        : MOAT_CLOBBERS);
+    return back;
 }
 
 #endif

@@ -1,0 +1,45 @@
+/*
+ * exceptions.c: what the C++ runtime counts per thread, put right where a guest
+ * leaves without having settled it.
+ *
+ * The runtime is found at run time (a weak symbol): a program in C has none.
+ *
+ * Source: the C++ ABI for Itanium, Exception Handling, 2.2.2 (caught exception
+ * stack), whose layout is fixed.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "engine/internal.h"
+
+struct __cxa_eh_globals {
+    void *caught;
+    unsigned uncaught;
+};
+
+__attribute__((weak)) struct __cxa_eh_globals *__cxa_get_globals(void);
+
+/* The last byte of a C++ class tells only how the object was made. */
+#define CLASS_MASK (~UINT64_C(0xff))
+#define CLASS_GNU  UINT64_C(0x474e5543432b2b00) /* "GNUCC++" */
+#define CLASS_LLVM UINT64_C(0x434c4e47432b2b00) /* "CLNGC++" */
+
+unsigned moat_exceptions_uncaught(void)
+{
+    return __cxa_get_globals != NULL ? __cxa_get_globals()->uncaught : 0;
+}
+
+void moat_exceptions_set_uncaught(unsigned count)
+{
+    if (__cxa_get_globals != NULL)
+        __cxa_get_globals()->uncaught = count;
+}
+
+/* It is a value now, and in flight no longer. */
+void moat_exceptions_landed(const struct _Unwind_Exception *exception)
+{
+    uint64_t language = exception->exception_class & CLASS_MASK;
+    unsigned count = moat_exceptions_uncaught();
+
+    if (count > 0 && (language == CLASS_GNU || language == CLASS_LLVM))
+        moat_exceptions_set_uncaught(count - 1);
+}
