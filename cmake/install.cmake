@@ -12,7 +12,8 @@ set(moat_cmake_dir ${CMAKE_INSTALL_LIBDIR}/cmake/moat)
 install(TARGETS moat_static moat_shared moat_system EXPORT moatTargets
     ARCHIVE COMPONENT dev
     LIBRARY COMPONENT lib NAMELINK_COMPONENT dev
-    FILE_SET HEADERS COMPONENT dev)
+    FILE_SET HEADERS COMPONENT dev
+    FILE_SET cxx_headers COMPONENT dev)
 install(EXPORT moatTargets NAMESPACE moat:: COMPONENT dev
     DESTINATION ${moat_cmake_dir})
 

@@ -8,5 +8,5 @@
 set -euo pipefail
 cd "$1"
 find . \( -path ./build -o -path ./.git \) -prune \
-    -o \( -name '*.[ch]' -o -name '*.cc' \) -print0 |
+    -o \( -name '*.[ch]' -o -name '*.cc' -o -name '*.hpp' \) -print0 |
     LC_ALL=C sort -z | xargs -0 -r "$2" --dry-run -Werror --style=file --

@@ -28,7 +28,7 @@ set(seen 0)
 # The #include lines of a module's files; calls judge(file header quoted).
 function(each_include module)
     set(globs "")
-    foreach(suffix IN ITEMS c h S cc in)
+    foreach(suffix IN ITEMS c h S cc hpp in)
         list(APPEND globs ${ROOT}/${module}/*.${suffix})
     endforeach()
     file(GLOB_RECURSE files RELATIVE ${ROOT} ${globs})

@@ -26,7 +26,7 @@ files() {
 }
 
 sources() {
-    files \( -name '*.[chS]' -o -name '*.cc' -o -name '*.h.in' \)
+    files \( -name '*.[chS]' -o -name '*.cc' -o -name '*.hpp' -o -name '*.h.in' \)
 }
 
 [ "$(sources | tr -dc '\0' | wc -c)" -gt 0 ] ||

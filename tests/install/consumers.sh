@@ -47,7 +47,7 @@ if grep -rIl -e "$scratch/first" -e "$build" "$prefix"; then
 fi
 for file in "$libdir/libmoat.a" "$libdir/libmoat.so" "$libdir/libmoat.so.0.1" \
     "$libdir/pkgconfig/moat.pc" "$libdir/cmake/moat/moatConfig.cmake" \
-    include/moat/moat.h include/moat/version.h include/moat/cpu.h \
+    include/moat/moat.h include/moat/moat.hpp include/moat/version.h include/moat/cpu.h \
     include/moat/switch/x86_64.h; do
     [ -e "$prefix/$file" ] || { echo "not installed: $file"; exit 1; }
 done

@@ -39,6 +39,7 @@
 void scene_switch(moat_co *co);
 void scene_nested(moat_co *co);
 void scene_trap(moat_co *co);
+void scene_cancel(moat_co *co);
 void scene_begin(void);
 void scene_end(void);
 void *echo_entry(moat_co *self, void *input);
@@ -133,6 +134,20 @@ FRAME void scene_trap(moat_co *co)
     KEEP_FRAME();
 }
 
+/* The command, the unwinder on the guest's stack, the leave from its middle. */
+FRAME void scene_cancel(moat_co *co)
+{
+    moat_event event;
+
+    scene_begin();
+    resume(co, MOAT_EVENT_YIELD);
+    if (moat_co_cancel(co, &event) != MOAT_OK ||
+        event.kind != MOAT_EVENT_RETURN)
+        _exit(1);
+    scene_end();
+    KEEP_FRAME();
+}
+
 static const struct scene {
     const char *name;
     void (*run)(moat_co *co);
@@ -142,6 +157,8 @@ static const struct scene {
     {"outline", outline_switch, outline_entry},
     {"nested", scene_nested, nested_entry},
     {"trap", scene_trap, fault_entry},
+    {"cancel", scene_cancel, echo_entry},
+    {"cancel_outline", scene_cancel, outline_entry},
 };
 
 static int run_scene(const struct scene *scene)

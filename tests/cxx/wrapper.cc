@@ -1,0 +1,512 @@
+/*
+ * wrapper.cc: moat/moat.hpp: ownership, typed values, traps and exceptions.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <moat/moat.hpp>
+
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+static int failures;
+
+static void check(bool holds, const char *what, int line)
+{
+    if (holds)
+        return;
+    std::printf("wrapper.cc:%d: does not hold: %s\n", line, what);
+    ++failures;
+}
+
+#define CHECK(condition) check((condition), #condition, __LINE__)
+
+namespace
+{
+
+using std::get_if;
+using std::holds_alternative;
+
+/* Counts those that live. */
+struct counted {
+    static int alive;
+    counted()
+    {
+        ++alive;
+    }
+    counted(const counted &)
+    {
+        ++alive;
+    }
+    counted &operator=(const counted &) = default;
+    ~counted()
+    {
+        --alive;
+    }
+};
+int counted::alive;
+
+struct counted_error : std::runtime_error {
+    counted here;
+    counted_error() : std::runtime_error("counted")
+    {
+    }
+};
+
+/* --- values ------------------------------------------------------------------
+ */
+
+void values_of_any_type_pass()
+{
+    moat::coroutine<std::string, std::unique_ptr<int>, std::vector<int>> co(
+        [](auto &self, std::unique_ptr<int> first) {
+            std::vector<int> all = {*first};
+            for (int i = 0; i < 3; ++i)
+                all.push_back(
+                    *self.yield("a string too long for the object itself " +
+                                std::to_string(i)));
+            return all;
+        });
+
+    for (int i = 0; i < 3; ++i) {
+        auto event = co.resume(std::make_unique<int>(i));
+        auto *yield = get_if<moat::yielded<std::string>>(&event);
+        CHECK(yield != nullptr && yield->value.back() == '0' + i);
+        CHECK(co.state() == MOAT_CO_SUSPENDED);
+    }
+    auto event = co.resume(std::make_unique<int>(3));
+    auto *end = get_if<moat::returned<std::vector<int>>>(&event);
+    CHECK(end != nullptr && end->value == std::vector<int>({0, 1, 2, 3}));
+    CHECK(co.state() == MOAT_CO_DONE);
+}
+
+void void_passes()
+{
+    int rounds = 0;
+    moat::coroutine<void> co([&rounds](moat::guest<void> &self) {
+        while (rounds < 2) {
+            ++rounds;
+            self.yield();
+        }
+    });
+
+    CHECK(holds_alternative<moat::yielded<void>>(co.resume()));
+    CHECK(holds_alternative<moat::yielded<void>>(co.resume()));
+    CHECK(holds_alternative<moat::returned<void>>(co.resume()));
+    co.reset();
+    rounds = 1;
+    CHECK(holds_alternative<moat::yielded<void>>(co.resume()));
+    CHECK(holds_alternative<moat::returned<void>>(co.resume()));
+}
+
+/* What is converted must be so before it is handed over. */
+void values_are_converted()
+{
+    moat::coroutine<std::string, double, std::string> co(
+        [](auto &self, double first) {
+            return first + self.yield("literal") == 3.0 ? "sum" : "no sum";
+        });
+
+    auto event = co.resume(1);
+    auto *yield = get_if<moat::yielded<std::string>>(&event);
+    CHECK(yield != nullptr && yield->value == "literal");
+    event = co.resume(2);
+    auto *end = get_if<moat::returned<std::string>>(&event);
+    CHECK(end != nullptr && end->value == "sum");
+}
+
+/* --- ownership ---------------------------------------------------------------
+ */
+
+moat::coroutine<int> forever()
+{
+    return moat::coroutine<int>([](auto &self) {
+        counted here;
+        for (int i = 0;; ++i)
+            self.yield(i);
+    });
+}
+
+int next(moat::coroutine<int> &co)
+{
+    auto event = co.resume();
+    auto *yield = get_if<moat::yielded<int>>(&event);
+    return yield != nullptr ? yield->value : -1;
+}
+
+template <class Call> moat_status status_of(Call call)
+{
+    try {
+        call();
+    } catch (const moat::error &error) {
+        CHECK(error.what() == std::string(moat_status_str(error.status())));
+        return error.status();
+    }
+    return MOAT_OK;
+}
+
+void it_moves_and_cleans_up()
+{
+    {
+        moat::coroutine<int> first = forever();
+        CHECK(next(first) == 0 && counted::alive == 1);
+        moat::coroutine<int> second = std::move(first);
+        CHECK(!first && first.state() == MOAT_CO_INVALID && second);
+        CHECK(next(second) == 1);
+        CHECK(status_of([&] { (void)first.resume(); }) == MOAT_E_INVAL);
+        CHECK(status_of([&] { (void)first.cancel(); }) == MOAT_E_INVAL);
+        CHECK(status_of([&] { first.reset(); }) == MOAT_E_INVAL);
+        moat::coroutine<int> third = forever();
+        CHECK(next(third) == 0 && counted::alive == 2);
+        third = std::move(second);
+        CHECK(counted::alive == 1 && next(third) == 2);
+    }
+    CHECK(counted::alive == 0);
+}
+
+void a_cancel_runs_destructors()
+{
+    moat::coroutine<int> co = forever();
+
+    CHECK(next(co) == 0 && counted::alive == 1);
+    CHECK(holds_alternative<moat::cancelled>(co.cancel()));
+    CHECK(counted::alive == 0 && co.state() == MOAT_CO_DONE);
+    CHECK(status_of([&] { (void)co.resume(); }) == MOAT_E_STATE);
+    CHECK(status_of([&] { (void)co.cancel(); }) == MOAT_E_STATE);
+    co.reset();
+    CHECK(holds_alternative<moat::cancelled>(co.cancel()));
+}
+
+void a_cancel_may_be_caught()
+{
+    moat::coroutine<int, void, int> co([](auto &self) {
+        try {
+            self.yield(1);
+        } catch (...) {
+            self.yield(2);
+        }
+        return 3;
+    });
+
+    CHECK(holds_alternative<moat::yielded<int>>(co.resume()));
+    CHECK(holds_alternative<moat::yielded<int>>(co.cancel()));
+    auto event = co.resume();
+    CHECK(holds_alternative<moat::returned<int>>(event));
+}
+
+/* --- options
+ * ------------------------------------------------------------------- */
+
+void options_are_the_users()
+{
+    moat_co_options options = moat::default_options();
+    moat_stack_info stack = {};
+    int mine = 0;
+
+    options.stack_bytes = 65536;
+    options.name = "worker";
+    options.user = &mine;
+    moat::coroutine<int> co([](auto &self) { self.yield(1); }, options);
+    CHECK(std::string(moat_co_name(co.native_handle())) == "worker");
+    CHECK(moat_co_user(co.native_handle()) == &mine);
+    CHECK(moat_co_stack_info(co.native_handle(), &stack) == MOAT_OK &&
+          stack.base - stack.limit >= 65536 &&
+          stack.base - stack.limit < 131072);
+    options.stack_bytes = 1;
+    CHECK(status_of([&] {
+              moat::coroutine<int> bad([](auto &self) { self.yield(1); },
+                                       options);
+          }) == MOAT_E_INVAL);
+}
+
+/* --- traps
+ * ---------------------------------------------------------------------- */
+
+int *volatile nowhere;
+
+void a_trap_is_a_value()
+{
+    moat::coroutine<int, bool> co([](auto &self, bool faulty) {
+        if (faulty)
+            *nowhere = 1;
+        self.yield(5);
+    });
+
+    auto event = co.resume(true);
+    auto *trap = get_if<moat::trapped>(&event);
+    CHECK(trap != nullptr && trap->kind() == MOAT_TRAP_NULL);
+    CHECK(trap != nullptr &&
+          trap->what() == std::string("null pointer access"));
+    CHECK(co.state() == MOAT_CO_TRAPPED);
+    co.reset();
+    CHECK(holds_alternative<moat::yielded<int>>(co.resume(false)));
+}
+
+void a_time_limit_is_a_trap()
+{
+    moat_co_options options = moat::default_options();
+    moat_limits limits = MOAT_LIMITS_INIT;
+
+    limits.wall_ns = 10000000;
+    options.limits = &limits;
+    moat::coroutine<void> co(
+        [](auto &) {
+            for (;;)
+                __asm__ volatile("");
+        },
+        options);
+    auto event = co.resume();
+    auto *trap = get_if<moat::trapped>(&event);
+    CHECK(trap != nullptr && trap->kind() == MOAT_TRAP_DEADLINE);
+}
+
+/* --- exceptions
+ * ------------------------------------------------------------------- */
+
+/* Tells what the runtime counts where it is destroyed. */
+struct witness {
+    int *count;
+    ~witness()
+    {
+        *count = std::uncaught_exceptions();
+    }
+};
+
+void no_exception_is_left()
+{
+    CHECK(std::uncaught_exceptions() == 0);
+    CHECK(std::current_exception() == nullptr);
+    CHECK(counted::alive == 0);
+}
+
+void an_exception_passes()
+{
+    const void *thrown = nullptr;
+    int in_flight = -1;
+    moat::coroutine<int> co([&thrown](auto &self) {
+        try {
+            self.yield(1);
+            throw counted_error();
+        } catch (counted_error &error) {
+            thrown = &error;
+            throw;
+        }
+    });
+
+    CHECK(next(co) == 1);
+    try {
+        witness here = {&in_flight};
+        (void)co.resume();
+        CHECK(false);
+    } catch (const counted_error &error) {
+        CHECK(&error == thrown);
+        CHECK(counted::alive == 1);
+        CHECK(std::uncaught_exceptions() == 0);
+        CHECK(std::current_exception() != nullptr);
+    }
+    CHECK(in_flight == 1);
+    CHECK(co.state() == MOAT_CO_DONE);
+    no_exception_is_left();
+}
+
+void an_exception_passes_two_borders()
+{
+    moat::coroutine<int> outer([](auto &) {
+        moat::coroutine<int> inner([](auto &) { throw counted_error(); });
+        counted here;
+        (void)inner.resume();
+    });
+
+    try {
+        (void)outer.resume();
+        CHECK(false);
+    } catch (const std::runtime_error &error) {
+        CHECK(error.what() == std::string("counted"));
+        CHECK(counted::alive == 1);
+    }
+    no_exception_is_left();
+}
+
+/* Exceptions of C carry no type. */
+struct panic {
+    _Unwind_Exception exception;
+    bool is_deleted;
+};
+
+void delete_panic(_Unwind_Reason_Code, _Unwind_Exception *exception)
+{
+    reinterpret_cast<panic *>(exception)->is_deleted = true;
+}
+
+void a_panic_passes()
+{
+    alignas(16) panic what = {};
+    bool caught = false;
+    moat::coroutine<int> co([&what](auto &) {
+        what.exception.exception_cleanup = delete_panic;
+        (void)_Unwind_RaiseException(&what.exception);
+    });
+
+    try {
+        (void)co.resume();
+    } catch (...) {
+        caught = true;
+        CHECK(!what.is_deleted);
+    }
+    CHECK(caught && what.is_deleted);
+    no_exception_is_left();
+}
+
+/* A guest that is suspended inside a catch clause, and its host. */
+void lists_are_apart()
+{
+    const auto body = [](auto &self) {
+        try {
+            throw std::runtime_error("guest");
+        } catch (const std::exception &) {
+            CHECK(std::current_exception() != nullptr);
+            self.yield(1);
+            try {
+                throw;
+            } catch (const std::exception &again) {
+                CHECK(again.what() == std::string("guest"));
+            }
+        }
+        CHECK(std::current_exception() == nullptr);
+        self.yield(2);
+    };
+    moat::coroutine<int> first(body), second(body);
+
+    CHECK(next(first) == 1);
+    no_exception_is_left();
+    try {
+        throw std::logic_error("host");
+    } catch (const std::exception &) {
+        CHECK(next(second) == 1);
+        /* In the order in which they came, not in the reverse. */
+        CHECK(next(first) == 2);
+        CHECK(next(second) == 2);
+        try {
+            throw;
+        } catch (const std::exception &again) {
+            CHECK(again.what() == std::string("host"));
+        }
+    }
+    no_exception_is_left();
+}
+
+struct resumes {
+    moat::coroutine<int> *co;
+    ~resumes()
+    {
+        CHECK(std::uncaught_exceptions() == 1);
+        CHECK(next(*co) == 0);
+        CHECK(std::uncaught_exceptions() == 1);
+    }
+};
+
+void a_resume_while_unwinding_is_apart()
+{
+    moat::coroutine<int> co(
+        [](auto &self) { self.yield(std::uncaught_exceptions()); });
+
+    try {
+        resumes here = {&co};
+        throw 1;
+    } catch (int) {
+    }
+    no_exception_is_left();
+}
+
+/* What a guest leaves when it traps or is dropped is its own. */
+void a_lost_guest_takes_its_list_along()
+{
+    {
+        moat::coroutine<int> trapped([](auto &) {
+            try {
+                throw 1;
+            } catch (int) {
+                *nowhere = 1;
+            }
+        });
+        CHECK(holds_alternative<moat::trapped>(trapped.resume()));
+        no_exception_is_left();
+        moat::coroutine<int> catches([](auto &self) {
+            try {
+                self.yield(1);
+            } catch (...) {
+                throw;
+            }
+        });
+        CHECK(next(catches) == 1);
+        CHECK(holds_alternative<moat::cancelled>(catches.cancel()));
+        no_exception_is_left();
+        moat::coroutine<int> yields([](auto &self) {
+            try {
+                self.yield(1);
+            } catch (...) {
+                self.yield(2);
+                throw;
+            }
+        });
+        CHECK(next(yields) == 1);
+    }
+    no_exception_is_left();
+}
+
+void a_cancel_may_throw()
+{
+    moat::coroutine<int> co([](auto &self) {
+        try {
+            self.yield(1);
+        } catch (...) {
+            throw counted_error();
+        }
+    });
+
+    CHECK(next(co) == 1);
+    try {
+        (void)co.cancel();
+        CHECK(false);
+    } catch (const counted_error &) {
+    }
+    CHECK(co.state() == MOAT_CO_DONE);
+    no_exception_is_left();
+    /* A destructor drops it. */
+    {
+        co.reset();
+        CHECK(next(co) == 1);
+        moat::coroutine<int> gone = std::move(co);
+    }
+    no_exception_is_left();
+}
+
+} // namespace
+
+int main(int argc, char **)
+{
+    values_of_any_type_pass();
+    values_are_converted();
+    void_passes();
+    it_moves_and_cleans_up();
+    a_cancel_runs_destructors();
+    a_cancel_may_be_caught();
+    options_are_the_users();
+    a_time_limit_is_a_trap();
+    an_exception_passes();
+    an_exception_passes_two_borders();
+    a_panic_passes();
+    lists_are_apart();
+    a_resume_while_unwinding_is_apart();
+    a_cancel_may_throw();
+    /* What a guest that traps has allocated is lost: not under a leak check. */
+    if (argc == 1) {
+        a_trap_is_a_value();
+        a_lost_guest_takes_its_list_along();
+    }
+    std::printf("%d failed\n", failures);
+    return failures != 0;
+}
