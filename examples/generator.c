@@ -3,8 +3,8 @@
  *
  * Shows: a yield from the depth of a recursion. The walk is written as if it
  * printed the keys itself, yet the host takes them one at a time.
- * Try this: stop after three keys; moat_co_destroy drops the rest of the walk.
- * Expected output: expected/generator.txt.
+ * Try this: stop after three keys; moat_co_destroy gives up the rest of the
+ * walk. Expected output: expected/generator.txt.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -118,6 +118,11 @@ static const struct shape shapes[] = {
 
     /* A coroutine that owns another, suspended one, and destroys it. */
     {SHAPE(c_owner), {{RETURNS("12(123459)9")}}, "12(123459)9"},
+    {SHAPE(c_visits_host), {{RETURNS("1h9")}}, "1h9"},
+    {SHAPE(c_cancelled_from_service),
+     {{RESUME, MOAT_EVENT_YIELD, "s123459", MOAT_TRAP_NONE},
+      {RETURNS("18")}},
+     "8"},
     {SHAPE(c_with_handlers), {{RETURNS("1ba")}}, "1ba"},
     {SHAPE(c_ends_itself),
      {{RESUME, MOAT_EVENT_RETURN, "9", MOAT_TRAP_NONE}}, "9"},

@@ -240,6 +240,60 @@ void *c_with_handlers(moat_co *self, void *input)
     return input;
 }
 
+/* --- on the resumer's stack -------------------------------------------------
+ */
+
+static void *note_host(void *unused)
+{
+    note(moat_co_current() == NULL ? 'h' : '?');
+    return unused;
+}
+
+static void visit_host(moat_co **self)
+{
+    (void)moat_call_on_parent(*self, note_host, NULL);
+}
+
+/* Its cleanup code calls the host. */
+void *c_visits_host(moat_co *self, void *input)
+{
+    CLEANUP(note_digit) int mine = 9;
+    CLEANUP(visit_host) moat_co *co = self;
+
+    c_descend(self, 1);
+    (void)mine;
+    (void)co;
+    return input;
+}
+
+/* The guest stands in the middle of its call: it is running. The others are
+ * free to be cancelled. */
+static void *cancel_both(void *self)
+{
+    moat_co *other = NULL;
+    moat_event event;
+
+    note(moat_co_cancel(self, &event) == MOAT_E_STATE ? 's' : '?');
+    if (moat_co_create(&other, c_nested, NULL) != MOAT_OK ||
+        moat_co_resume(other, NULL, &event) != MOAT_OK ||
+        moat_co_cancel(other, &event) != MOAT_OK ||
+        event.kind != MOAT_EVENT_RETURN)
+        note('?');
+    moat_co_destroy(other);
+    return NULL;
+}
+
+void *c_cancelled_from_service(moat_co *self, void *input)
+{
+    CLEANUP(note_digit) int mine = 8;
+
+    (void)moat_co_yield(self, NULL);
+    (void)moat_call_on_parent(self, cancel_both, self);
+    c_descend(self, 1);
+    (void)mine;
+    return input;
+}
+
 /* Yields again and again from its cleanup code. */
 static void yield_twice(moat_co **self)
 {

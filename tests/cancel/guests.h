@@ -32,6 +32,8 @@ void *c_owner(moat_co *self, void *input);
 void *c_canceller(moat_co *self, void *input);
 void *c_ends_itself(moat_co *self, void *input);
 void *c_restless(moat_co *self, void *input);
+void *c_visits_host(moat_co *self, void *input);
+void *c_cancelled_from_service(moat_co *self, void *input);
 void *c_with_handlers(moat_co *self, void *input);
 
 /* Calls down to `depth` frames, each with a cleanup, and yields in the

@@ -43,7 +43,7 @@ cat "$1"/moat/*.h "$1"/moat/*.h.in | awk '
         if (code ~ /extern/) return
         gsub(/__attribute__ ?\(\(always_inline\)\)/, "", code)
         gsub(/MOAT_BEGIN_DECLS|MOAT_END_DECLS/, "", code)
-        gsub(/MOAT_API|MOAT_NODISCARD|MOAT_NORETURN|static inline/, "", code)
+        gsub(/MOAT_API|MOAT_NODISCARD|MOAT_NORETURN|MOAT_COLD|static inline/, "", code)
         gsub(/ +/, " ", code)
         sub(/^ /, "", code)
         sub(/ $/, "", code)

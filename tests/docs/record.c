@@ -6,6 +6,7 @@
  */
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <moat/moat.h>
 
@@ -96,6 +97,40 @@ static void run(moat_co *co)
     expect(moat_co_current() == NULL, "the host to run after the trap");
 }
 
+/* A guest whose yield the compiler has made. */
+static void *c_guest(moat_co *self, void *input)
+{
+    for (int i = 0; i < 3; i++)
+        input = moat_co_yield(self, input);
+    return input;
+}
+
+static void run_c_guest(void)
+{
+    void *value = NULL;
+    moat_co *co = NULL;
+
+    if (moat_co_create(&co, c_guest, NULL) != MOAT_OK)
+        exit(1);
+    for (int i = 0; i < 3; i++)
+        expect(jit_resume(co, &value, &value) == MOAT_EVENT_YIELD &&
+                   value == &value,
+               "a yield of C");
+    expect(jit_resume(co, NULL, &value) == MOAT_EVENT_RETURN, "a return");
+    moat_co_destroy(co);
+}
+
+static void cancel(moat_co *co)
+{
+    moat_event event = {MOAT_EVENT_YIELD, NULL};
+    void *value = NULL;
+
+    expect(jit_resume(co, &value, &value) == MOAT_EVENT_YIELD, "a yield");
+    expect(moat_co_cancel(co, &event) == MOAT_OK, "a cancel");
+    expect(event.kind == MOAT_EVENT_RETURN, "the unwinding to reach its end");
+    expect(moat_co_get_state(co) == MOAT_CO_DONE, "DONE");
+}
+
 int main(int argc, char **argv)
 {
     moat_event event;
@@ -115,6 +150,9 @@ int main(int argc, char **argv)
     expect(event.value == (void *)5, "the first sum");
     expect(moat_co_reset(co) == MOAT_OK, "another reset");
     run(co);
+    expect(moat_co_reset(co) == MOAT_OK, "a third reset");
+    run_c_guest();
+    cancel(co);
     moat_co_destroy(co);
     return failures != 0;
 }

@@ -50,6 +50,13 @@ static void try_reset(moat_co *co, char *text, size_t size)
     say_status(moat_co_reset(co), text, size);
 }
 
+static void try_cancel(moat_co *co, char *text, size_t size)
+{
+    moat_event event;
+
+    say_status(moat_co_cancel(co, &event), text, size);
+}
+
 static void try_destroy(moat_co *co, char *text, size_t size)
 {
     (void)snprintf(text, size, "refused"); /* debug builds end here */
@@ -125,6 +132,7 @@ static const struct {
     {"moat_co_resume", try_resume},
     {"moat_co_yield", try_yield},
     {"moat_co_reset", try_reset},
+    {"moat_co_cancel", try_cancel},
     {"moat_co_destroy", try_destroy},
     {"moat_co_get_state", try_get_state},
     {"moat_co_name", try_name},
