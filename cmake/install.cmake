@@ -13,6 +13,12 @@ install(TARGETS moat_static moat_shared moat_system EXPORT moatTargets
     ARCHIVE COMPONENT dev
     LIBRARY COMPONENT lib NAMELINK_COMPONENT dev
     FILE_SET HEADERS COMPONENT dev)
+if(MOAT_HAVE_SIGSEGV)
+    install(TARGETS moat_sigsegv_static moat_sigsegv_shared EXPORT moatTargets
+        ARCHIVE COMPONENT dev
+        LIBRARY COMPONENT lib NAMELINK_COMPONENT dev
+        FILE_SET HEADERS COMPONENT dev)
+endif()
 install(EXPORT moatTargets NAMESPACE moat:: COMPONENT dev
     DESTINATION ${moat_cmake_dir})
 
@@ -47,6 +53,12 @@ endif()
 configure_file(cmake/moat.pc.in moat.pc @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/moat.pc COMPONENT dev
     DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+if(MOAT_HAVE_SIGSEGV)
+    configure_file(sigsegv/moat-sigsegv.pc.in moat-sigsegv.pc @ONLY)
+    install(FILES ${CMAKE_CURRENT_BINARY_DIR}/moat-sigsegv.pc COMPONENT dev
+        DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+endif()
 
 install(FILES LICENSE COMPONENT doc DESTINATION ${CMAKE_INSTALL_DOCDIR})
 foreach(section IN ITEMS 1 3 7)

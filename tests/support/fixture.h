@@ -46,6 +46,9 @@ struct child_case {
 #        function, function, NULL, NULL, 0, 0 \
     }
 
+/* Called in each child before its body; NULL: nothing is. See manual.c. */
+extern void (*child_prepare)(void);
+
 /* Runs all cases under cmocka; the result is main's. `filter` is a cmocka name
  * pattern, NULL for all. */
 int child_cases_run(const char *group, const struct child_case *cases,
