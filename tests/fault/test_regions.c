@@ -637,10 +637,11 @@ static moat_fault_verdict serve(void *address, moat_access access, void *user)
                : MOAT_FAULT_DECLINED;
 }
 
+/* Atomic, because threads meet on the same page. */
 static void *touch(moat_co *self, void *input)
 {
     (void)self;
-    *(volatile char *)input = 1;
+    atomic_store_explicit((_Atomic char *)input, 1, memory_order_relaxed);
     return input;
 }
 
@@ -762,9 +763,12 @@ int main(int argc, char **argv)
     const char *source = getenv("MOAT_TRAP_SOURCE");
 
     for (size_t i = 0; i < CASES; i++) {
-        if (source != NULL && strcmp(source, "manual") == 0 &&
-            cases[i].body == a_jump_out_of_a_fix_does_no_harm)
+        if (cases[i].body != a_jump_out_of_a_fix_does_no_harm)
+            continue;
+        if (source != NULL && strcmp(source, "manual") == 0)
             cases[i].skip = "the host's handler is its own";
+        if (UNDER_TSAN)
+            cases[i].skip = "ThreadSanitizer cannot follow the jump";
     }
     return child_cases_run("fault regions", cases, CASES,
                            argc > 1 ? argv[1] : NULL);
