@@ -45,6 +45,22 @@ moat_find_package(LIBDW libdw ${MOAT_WITH_LIBDW} libdw-dev)
 moat_find_package(JANSSON jansson ON libjansson-dev)
 moat_find_package(VALGRIND valgrind ${MOAT_WITH_VALGRIND} valgrind)
 
+# libsigsegv has no pkg-config file. It is the library moat-sigsegv's only: never
+# a part of moat_system.
+set(MOAT_HAVE_SIGSEGV OFF)
+if(NOT MOAT_WITH_SIGSEGV STREQUAL "OFF")
+    find_path(MOAT_SIGSEGV_INCLUDE_DIR sigsegv.h)
+    find_library(MOAT_SIGSEGV_LIBRARY sigsegv)
+    mark_as_advanced(MOAT_SIGSEGV_INCLUDE_DIR MOAT_SIGSEGV_LIBRARY)
+    if(MOAT_SIGSEGV_INCLUDE_DIR AND MOAT_SIGSEGV_LIBRARY)
+        set(MOAT_HAVE_SIGSEGV ON)
+    elseif(NOT MOAT_WITH_SIGSEGV STREQUAL "AUTO")
+        message(FATAL_ERROR "moat-sigsegv needs libsigsegv. "
+            "On Debian: apt-get install libsigsegv-dev. "
+            "Or run tools/setup, which installs all packages.")
+    endif()
+endif()
+
 add_library(moat_system INTERFACE)
 set(moat_pc_requires "")
 set(moat_unwinder_first

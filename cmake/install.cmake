@@ -14,6 +14,12 @@ install(TARGETS moat_static moat_shared moat_system EXPORT moatTargets
     LIBRARY COMPONENT lib NAMELINK_COMPONENT dev
     FILE_SET HEADERS COMPONENT dev
     FILE_SET cxx_headers COMPONENT dev)
+if(MOAT_HAVE_SIGSEGV)
+    install(TARGETS moat_sigsegv_static moat_sigsegv_shared EXPORT moatTargets
+        ARCHIVE COMPONENT dev
+        LIBRARY COMPONENT lib NAMELINK_COMPONENT dev
+        FILE_SET HEADERS COMPONENT dev)
+endif()
 install(EXPORT moatTargets NAMESPACE moat:: COMPONENT dev
     DESTINATION ${moat_cmake_dir})
 
@@ -50,6 +56,12 @@ foreach(name IN ITEMS moat moat-static)
     install(FILES ${CMAKE_CURRENT_BINARY_DIR}/${name}.pc COMPONENT dev
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 endforeach()
+
+if(MOAT_HAVE_SIGSEGV)
+    configure_file(sigsegv/moat-sigsegv.pc.in moat-sigsegv.pc @ONLY)
+    install(FILES ${CMAKE_CURRENT_BINARY_DIR}/moat-sigsegv.pc COMPONENT dev
+        DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+endif()
 
 install(FILES LICENSE COMPONENT doc DESTINATION ${CMAKE_INSTALL_DOCDIR})
 foreach(section IN ITEMS 1 3 7)

@@ -41,12 +41,14 @@ static void before_fork(void)
 {
     moat_engine_lock();
     moat_arena_lock();
+    moat_regions_lock();
     moat_lines_lock();
 }
 
 static void after_fork_in_parent(void)
 {
     moat_lines_unlock();
+    moat_regions_unlock();
     moat_arena_unlock();
     moat_engine_unlock();
 }
@@ -55,7 +57,9 @@ static void after_fork_in_child(void)
 {
     moat_thread_after_fork();
     moat_deadline_after_fork();
+    moat_grace_after_fork();
     moat_lines_unlock();
+    moat_regions_unlock();
     moat_arena_unlock();
     moat_engine_unlock();
 }
@@ -86,12 +90,13 @@ static moat_status resolve(const moat_engine_options *asked,
         return status;
     if (out->flags != 0)
         return MOAT_E_INVAL;
-    if (out->source == NULL)
-        out->source = MOAT_SOURCE_SIGACTION;
     if (out->deadline_signal == 0)
         out->deadline_signal = SIGRTMAX - 3;
     if (out->deadline_signal < SIGRTMIN || out->deadline_signal > SIGRTMAX)
         return MOAT_E_INVAL;
+    status = moat_trap_source_choose(out->source, &out->source);
+    if (status != MOAT_OK)
+        return status;
     return moat_guard_choose(out->guard, &out->guard);
 }
 
@@ -114,6 +119,7 @@ static moat_status set_up(const moat_engine_options *options)
         .slot_offset = offsetof(struct moat_activation, slot),
         .cold_bytes = CO_COLD_BYTES,
         .guard = options->guard,
+        .made = moat_trap_watch_arena,
     };
     moat_status status = handle_fork();
 
@@ -189,7 +195,8 @@ moat_status moat_engine_check(void)
 
 static moat_status may_shut_down(void)
 {
-    if (moat_thread_live_total() != 0 || moat_thread_others())
+    if (moat_thread_live_total() != 0 || moat_thread_others() ||
+        moat_regions_any())
         return MOAT_E_STATE;
     return MOAT_OK;
 }

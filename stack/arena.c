@@ -207,6 +207,8 @@ static moat_status make_arena(struct moat_stack_class *stack_class)
     if (status != MOAT_OK)
         goto free_arena;
     status = open_sidecars(arena);
+    if (status == MOAT_OK && layout.made != NULL)
+        status = layout.made(arena->begin, arena->end - arena->begin);
     if (status != MOAT_OK)
         goto unmap;
     stack_class->newest = arena;
@@ -380,6 +382,16 @@ moat_region moat_arena_region(uintptr_t address, const struct moat_slot *own)
         return MOAT_REGION_OWN_STACK;
     arena = find_arena(address);
     return arena != NULL ? region_in(arena, address) : MOAT_REGION_UNKNOWN;
+}
+
+bool moat_arena_overlaps(uintptr_t begin, uintptr_t end)
+{
+    const struct moat_arena *arena =
+        atomic_load_explicit(&arenas, memory_order_acquire);
+
+    while (arena != NULL && (arena->end <= begin || arena->begin >= end))
+        arena = arena->next;
+    return arena != NULL;
 }
 
 void moat_arena_release_all(void)

@@ -56,6 +56,9 @@ struct moat_arena_layout {
     size_t slot_offset; /* of struct moat_slot in the entry        */
     size_t cold_bytes;  /* a multiple of 64                        */
     moat_guard_kind guard;
+    /* Told of each arena before a slot of it is taken; what it returns is the
+     * call's result. NULL: nobody. */
+    moat_status (*made)(uintptr_t begin, size_t bytes);
 };
 
 /* Once, before any other call; while arenas exist it must not change. */
@@ -84,6 +87,9 @@ void *moat_slot_cold(const struct moat_slot *slot);
 /* Tells what an address is to the stack `own` (NULL: none). Signal-safe: yes.
  */
 moat_region moat_arena_region(uintptr_t address, const struct moat_slot *own);
+
+/* Does an arena lie in [begin, end), or a part of one? Signal-safe: yes. */
+bool moat_arena_overlaps(uintptr_t begin, uintptr_t end);
 
 /* Unmaps all arenas. No slot may be in use, no other thread may be at work. */
 void moat_arena_release_all(void);

@@ -135,6 +135,7 @@ static void cut(struct moat_activation *activation, const siginfo_t *info,
     record->kind = MOAT_TRAP_DEADLINE;
     record->signo = deadline_signo;
     record->code = info->si_code;
+    moat_grace_leave();
     moat_trap_land(activation, ucontext);
 }
 

@@ -132,13 +132,51 @@ bool moat_trap_deliver(int signo, siginfo_t *info, void *ucontext)
     return true;
 }
 
+bool moat_source_deliver(void *siginfo, void *ucontext)
+{
+    return moat_trap_deliver(SIGSEGV, siginfo, ucontext);
+}
+
+static bool claim_page_fault(siginfo_t *info, void *ucontext)
+{
+    bool (*fault)(void *, void *) = moat_trap_source_fault();
+
+    if (fault != NULL)
+        return fault(info, ucontext);
+    return moat_regions_fix(info, ucontext) ||
+           moat_trap_deliver(SIGSEGV, info, ucontext);
+}
+
+/*
+ * Whose is it? Where nobody but moat itself has a say, moat_trap_deliver alone
+ * decides. So it does for a fault in a region's `fix`: that one is the host's.
+ */
+static bool claim(int signo, siginfo_t *info, void *ucontext)
+{
+    bool claimed;
+
+    if (signo != SIGSEGV || was_sent(info) ||
+        (!moat_regions_any() && moat_trap_source_fault() == NULL))
+        return moat_trap_deliver(signo, info, ucontext);
+    if (moat_grace_enter()) {
+        claimed = claim_page_fault(info, ucontext);
+        moat_grace_leave();
+        return claimed;
+    }
+    /* Neither a landing nor a former handler that leaves by siglongjmp comes
+     * back to the `fix`. */
+    claimed = moat_trap_deliver(signo, info, ucontext);
+    moat_grace_leave();
+    return claimed;
+}
+
 void moat_trap_on_signal(int signo, siginfo_t *info, void *ucontext)
 {
     int saved_errno;
 
     moat_arch_clear_alignment_check();
     saved_errno = errno;
-    if (!moat_trap_deliver(signo, info, ucontext))
+    if (!claim(signo, info, ucontext))
         moat_chain_call(signo, info, ucontext);
     errno = saved_errno;
 }
@@ -152,7 +190,7 @@ bool moat_trap_handle(int signo, siginfo_t *info, void *ucontext)
     if (info == NULL || ucontext == NULL)
         return false;
     saved_errno = errno;
-    claimed = moat_trap_deliver(signo, info, ucontext);
+    claimed = claim(signo, info, ucontext);
     /* The embedder may leave its handler by siglongjmp. */
     if (!claimed)
         moat_altstack_rearm();

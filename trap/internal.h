@@ -6,16 +6,9 @@
 #ifndef MOAT_TRAP_INTERNAL_H
 #define MOAT_TRAP_INTERNAL_H
 
-#include "trap/trap.h"
+#include <moat/source.h>
 
-/* What a source does. A source brings page faults and the other synchronous
- * signals to moat_trap_deliver. */
-struct moat_source {
-    const char *name;
-    moat_status (*install)(void);
-    moat_status (*check)(void);
-    moat_status (*remove)(void);
-};
+#include "trap/trap.h"
 
 /* Thread-local; the handler of the same thread is the only other reader. */
 struct moat_trap_thread {
@@ -24,6 +17,7 @@ struct moat_trap_thread {
     stack_t alternate; /* ours, as given to sigaltstack             */
     stack_t former;    /* what was there before                     */
     moat_co *probe;    /* landing of the innermost moat_trap_try    */
+    unsigned visiting; /* grace.c: 1 + the counter that has us in   */
 };
 extern __thread struct moat_trap_thread moat_trap_thread
     __attribute__((tls_model("initial-exec"), visibility("hidden")));
@@ -54,6 +48,25 @@ moat_status moat_chain_check(int signo); /* Signal-safe: yes. */
 moat_status moat_chain_remove(int signo);
 void moat_chain_call(int signo, siginfo_t *info,
                      void *ucontext); /* Signal-safe: yes. */
+
+/* grace.c: the handler as a visitor of shared data. Enter: false if the thread
+ * is one already. Leave: no effect if it is none. Signal-safe: all but the
+ * last. */
+bool moat_grace_enter(void);
+void moat_grace_leave(void);
+bool moat_grace_visiting(void);
+void moat_grace_wait(void);
+
+/* install.c: the installed source's `fault`; NULL: it has none. Signal-safe:
+ * yes. */
+bool (*moat_trap_source_fault(void))(void *, void *);
+
+/* Tells the installed source of a range; serialised by the caller. */
+moat_status moat_trap_watch(const moat_source_range *range);
+void moat_trap_unwatch(const moat_source_range *range);
+
+/* regions.c: does one repair the fault? Signal-safe: yes. */
+bool moat_regions_fix(const siginfo_t *info, const void *ucontext);
 
 /* Is the thread inside a handler that runs on the alternate stack? While one
  * does, the kernel has disarmed that stack (SS_AUTODISARM). Signal-safe: yes.

@@ -12,4 +12,10 @@ static moat_status nothing(void)
     return MOAT_OK;
 }
 
-const moat_source moat_source_manual = {"manual", nothing, nothing, nothing};
+const moat_source moat_source_manual = {
+    .version = MOAT_SOURCE_VERSION,
+    .name = "manual",
+    .install = nothing,
+    .check = nothing,
+    .remove = nothing,
+};

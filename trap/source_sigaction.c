@@ -54,5 +54,10 @@ static moat_status remove_all(void)
     return remove_first(SIGNALS);
 }
 
-const moat_source moat_source_sigaction = {"sigaction", install, check,
-                                           remove_all};
+const moat_source moat_source_sigaction = {
+    .version = MOAT_SOURCE_VERSION,
+    .name = "sigaction",
+    .install = install,
+    .check = check,
+    .remove = remove_all,
+};

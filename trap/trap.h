@@ -20,6 +20,7 @@
 #include <moat/co.h>
 #include <moat/engine.h>
 #include <moat/limits.h>
+#include <moat/region.h>
 #include <moat/trap.h>
 
 #include "arch/arch.h"
@@ -72,16 +73,40 @@ bool moat_trap_try(void (*fn)(void *), void *arg);
 /* --- install.c -------------------------------------------------------------
  */
 
+/* Resolves NULL by the environment, and looks whether it is a source of ours.
+ */
+moat_status moat_trap_source_choose(const moat_source *asked,
+                                    const moat_source **out);
+
 /* Signal dispositions are process-wide: the engine serialises these. */
 moat_status moat_trap_install(const moat_source *source);
 moat_status moat_trap_check(void); /* Signal-safe: yes. */
 moat_status moat_trap_remove(void);
 const char *moat_trap_source_name(const moat_source *source);
 
+/* A new arena of stacks, for moat_arena_layout. */
+moat_status moat_trap_watch_arena(uintptr_t begin, size_t bytes);
+
 /* A thread that blocks the signals of a fault is killed by one. Unblocks them,
  * and tells which it had to; blocks those again. */
 void moat_trap_unblock(sigset_t *were_blocked);
 void moat_trap_block(const sigset_t *signals);
+
+/* --- regions.c -------------------------------------------------------------
+ */
+
+/* As moat_fault_region_register and _unregister; the engine is ready. */
+moat_status moat_regions_add(const moat_fault_region_options *options,
+                             moat_fault_region *out);
+moat_status moat_regions_remove(moat_fault_region id);
+
+/* Is there any? Signal-safe: yes. */
+bool moat_regions_any(void);
+
+/* Around fork. No thread of the child is in a handler. */
+void moat_regions_lock(void);
+void moat_regions_unlock(void);
+void moat_grace_after_fork(void);
 
 /* --- altstack.c ------------------------------------------------------------
  */

@@ -32,7 +32,9 @@ MOAT_END_DECLS
 /* moat installs its own handlers: the default. */
 #define MOAT_SOURCE_SIGACTION (&moat_source_sigaction)
 /* The embedder owns the signals and asks moat_trap_handle; its handlers must be
- * installed with SA_SIGINFO, SA_ONSTACK and SA_NODEFER. */
+ * installed with SA_SIGINFO, SA_ONSTACK and SA_NODEFER. The environment may ask
+ * for it too: that is for hosts whose handlers do so already, such as tests. A
+ * host without them dies of a guest's fault as it would without moat. */
 #define MOAT_SOURCE_MANUAL (&moat_source_manual)
 
 /* How guards are made. */
@@ -47,7 +49,9 @@ typedef enum moat_guard_kind {
 
 typedef struct moat_engine_options {
     size_t struct_size; /* sizeof; MOAT_ENGINE_OPTIONS_INIT sets it     */
-    const moat_source *source; /* NULL: MOAT_SOURCE_SIGACTION */
+    const moat_source *source; /* NULL: the environment's MOAT_TRAP_SOURCE
+                                  ("sigaction", "sigsegv" or "manual"), else
+                                  MOAT_SOURCE_SIGACTION                  */
     moat_guard_kind guard; /* 0: MOAT_GUARD_AUTO                           */
     int deadline_signal;   /* 0: SIGRTMAX - 3                              */
     uint64_t flags;        /* 0                                            */
@@ -84,16 +88,21 @@ MOAT_BEGIN_DECLS
  * Installs the trap layer and probes the kernel. Idempotent: later calls return
  * MOAT_OK and change nothing, unless they ask for other options.
  *
- * moat_co_create does it with all defaults if nobody did.
+ * moat_co_create does it with all defaults if nobody did. A child that is
+ * forked by one thread while another is inside the first init must not use
+ * moat: a program that forks and has threads calls it before it starts them.
  *
  * @param options  NULL for all defaults
  *
  * @return MOAT_OK, or
  *         MOAT_E_INVAL        options that contradict themselves or have a
- *                             struct_size or signal number out of range
+ *                             struct_size or signal number out of range; a
+ *                             name in the environment that there is not
  *         MOAT_E_STATE        already initialised with other options
  *         MOAT_E_UNSUPPORTED  a guard kind that the kernel lacks; a field that
- *                             this version does not know
+ *                             this version does not know; a source of another
+ *                             version, or one that the environment names and
+ *                             whose library the program does not link
  *         MOAT_E_NOMEM, MOAT_E_SYSTEM  nothing is left half-installed
  *
  * Thread-safety: any. Signal-safety: no.
@@ -121,8 +130,9 @@ MOAT_API MOAT_NODISCARD moat_status moat_engine_check(void);
  * A signal whose handler is no longer ours is left as it is.
  *
  * @return MOAT_OK (also when it was never initialised), or
- *         MOAT_E_STATE         coroutines live, or another thread is attached;
- *                              nothing has changed
+ *         MOAT_E_STATE         coroutines live, another thread is attached, or
+ *                              fault regions are registered; nothing has
+ *                              changed
  *         MOAT_E_HANDLER_LOST  done, but a handler that somebody put over ours
  *                              was left in place
  *
@@ -173,8 +183,9 @@ MOAT_API moat_status moat_thread_detach(void);
  * Offers a signal to moat (manual source): call it first thing in your handler,
  * with your handler's arguments.
  *
- * @return true: it was a guest's trap; the context now leads to the resumer, so
- *         return from the handler at once. false: not moat's; nothing changed.
+ * @return true: it was a guest's trap, and the context now leads to the
+ *         resumer; or a fault region repaired it. Return from the handler at
+ *         once. false: not moat's; nothing changed.
  *
  * Thread-safety: any. Signal-safety: yes; legal nowhere else.
  */

@@ -10,6 +10,7 @@
  *   limits.h     what a guest may use up
  *   backtrace.h  linked backtraces and reports
  *   guest.h      services for code on a guest's stack
+ *   region.h     ranges of memory whose faults are repaired
  *   engine.h     the process and its threads
  *   status.h     results of calls
  *   version.h    which moat this is
@@ -39,6 +40,7 @@
 #include <moat/export.h>
 #include <moat/guest.h>
 #include <moat/limits.h>
+#include <moat/region.h>
 #include <moat/status.h>
 #include <moat/trap.h>
 #include <moat/version.h>

@@ -3,7 +3,7 @@
 # exports.sh: are these three lists the same: what carries MOAT_API in the
 # headers, what engine/moat.map names, what libmoat.so exports? And is the
 # library fit to be loaded anywhere: no text relocations, no executable stack,
-# a soname?
+# a soname, no library under the GPL?
 #
 #   exports.sh LIBRARY MAP NM READELF COMPILER INCLUDE_DIR...
 #
@@ -21,7 +21,7 @@ includes=("${@:6}")
 # Declarations end in a semicolon; the name is the last word before the first
 # parenthesis or bracket, once the attributes are gone.
 in_headers() {
-    echo '#include <moat/moat.h>' |
+    printf '#include <moat/%s.h>\n' moat source |
         "$compiler" -E -P -DMOAT_NO_INLINE "${includes[@]/#/-I}" -x c - |
         tr '\n' ' ' | tr ';' '\n' | grep -F 'visibility("default")' |
         sed -E -e 's/.*visibility\("default"\)\)\)//' \
@@ -60,6 +60,10 @@ if grep -q TEXTREL <<<"$dynamic"; then
 fi
 if ! grep -Eq 'SONAME.*libmoat\.so\.[0-9]' <<<"$dynamic"; then
     echo "$library has no soname"
+    status=1
+fi
+if grep -iq 'NEEDED.*sigsegv' <<<"$dynamic"; then
+    echo "$library needs libsigsegv, which is under the GPL"
     status=1
 fi
 if ! "$readelf" -lW "$library" | grep GNU_STACK | grep -q ' RW  '; then

@@ -5,7 +5,7 @@
 #
 #   objects.sh LAYERS NM READELF OBJECT...    each .../moat_objects.dir/MODULE/...
 #
-# - A moat_ symbol that an object needs is defined in a module that layers.txt
+# - A moat_ symbol that an object needs (a weak one it only asks for) is defined in a module that layers.txt
 #   allows to the object's module.
 # - Every global name begins with moat_.
 # - Nothing runs before main: no constructors.
@@ -28,7 +28,7 @@ symbols() {
         module=${module#./}
         module=${module%%/*}
         "$nm" -g "$object" | awk -v module="$module" -v object="$object" '
-            NF == 2 { print module, "U", $2, object }
+            NF == 2 && $1 == "U" { print module, "U", $2, object }
             NF == 3 { print module, "D", $3, object }'
     done
 }

@@ -168,6 +168,10 @@ shared "$api" 'moat_a;' 'int moat_c;'
 red 'moat.map .* differ' "${exports[@]}"
 shared "$api ${api/moat_a/moat_d}" 'moat_a;' "$body"
 red 'headers .* differ' "${exports[@]}"
+"$compiler" -shared -fPIC -x c -o "$scratch/libsigsegv.so" \
+    -Wl,-soname,libsigsegv.so.2 - <<<'int sigsegv_a;'
+shared "$api" 'moat_a;' "$body" -Wl,--no-as-needed "$scratch/libsigsegv.so"
+red 'under the GPL' "${exports[@]}"
 shared "$api" 'moat_a;' "$body" -Wl,-z,execstack
 red 'executable stack' "${exports[@]}"
 

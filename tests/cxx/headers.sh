@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 #
-# headers.sh: compiles the umbrella header with one compiler, in every language
-# that it promises, alone, inline and out of line.
+# headers.sh: compiles the umbrella header, and the one that it leaves out, with
+# one compiler, in every language that they promise, inline and out of line.
 #
 #   headers.sh COMPILER INCLUDE_DIR...
 #
@@ -20,7 +20,7 @@ for variant in -DMOAT_INLINE_AS_USUAL -DMOAT_NO_INLINE; do
             language=c++
         fi
         echo "$compiler -std=$standard $variant"
-        echo '#include <moat/moat.h>' |
+        printf '#include <moat/%s.h>\n' moat source |
             "$compiler" -x "$language" -std="$standard" "$variant" \
                 "${flags[@]}" "${includes[@]/#/-I}" -
     done

@@ -45,6 +45,7 @@ cat "$1"/moat/*.h "$1"/moat/*.h.in | awk '
         gsub(/MOAT_BEGIN_DECLS|MOAT_END_DECLS/, "", code)
         gsub(/MOAT_API|MOAT_NODISCARD|MOAT_NORETURN|MOAT_COLD|static inline/, "", code)
         gsub(/ +/, " ", code)
+        gsub(/\( /, "(", code)
         sub(/^ /, "", code)
         sub(/ $/, "", code)
         name = code

@@ -31,7 +31,8 @@ build() {
 }
 
 mkdir "$scratch/copy"
-for part in CMakeLists.txt LICENSE arch cmake engine include stack trap unwind; do
+for part in CMakeLists.txt LICENSE arch cmake engine include sigsegv stack trap \
+    unwind; do
     cp -r "$source/$part" "$scratch/copy/"
 done
 

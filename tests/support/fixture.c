@@ -26,6 +26,8 @@
 
 #define CHILD_SECONDS 120
 
+void (*child_prepare)(void);
+
 static atomic_int failures;
 static _Thread_local char context[160];
 
@@ -118,6 +120,8 @@ static _Noreturn void run_body(const struct child_case *test, int transcript)
     (void)dup2(transcript, STDERR_FILENO);
     (void)close(transcript);
     default_dispositions();
+    if (child_prepare != NULL)
+        child_prepare();
     test->body(test->arg);
     child_exit();
 }

@@ -26,6 +26,17 @@
 #    define UNDER_ASAN 0
 #endif
 
+#if defined(__SANITIZE_THREAD__)
+#    define UNDER_TSAN 1
+#elif defined(__has_feature)
+#    if __has_feature(thread_sanitizer)
+#        define UNDER_TSAN 1
+#    endif
+#endif
+#ifndef UNDER_TSAN
+#    define UNDER_TSAN 0
+#endif
+
 /* One test. The child must end as the last two fields say: killed by `signo`,
  * or, if that is 0, by exit with `exit_status`; a failed expectation exits with
  * CHILD_FAILED. */
@@ -45,6 +56,9 @@ struct child_case {
     {                                         \
 #        function, function, NULL, NULL, 0, 0 \
     }
+
+/* Called in each child before its body; NULL: nothing is. See manual.c. */
+extern void (*child_prepare)(void);
 
 /* Runs all cases under cmocka; the result is main's. `filter` is a cmocka name
  * pattern, NULL for all. */

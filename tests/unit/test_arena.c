@@ -20,7 +20,7 @@
 static void configure(void)
 {
     struct moat_arena_layout layout = {ENTRY_BYTES, SLOT_OFFSET, COLD_BYTES,
-                                       MOAT_GUARD_AUTO};
+                                       MOAT_GUARD_AUTO, NULL};
 
     assert_int_equal(moat_guard_choose(MOAT_GUARD_AUTO, &layout.guard),
                      MOAT_OK);

@@ -13,7 +13,7 @@
 
 static void configure(void)
 {
-    struct moat_arena_layout layout = {64, 0, 64, MOAT_GUARD_AUTO};
+    struct moat_arena_layout layout = {64, 0, 64, MOAT_GUARD_AUTO, NULL};
 
     assert_int_equal(moat_guard_choose(MOAT_GUARD_AUTO, &layout.guard),
                      MOAT_OK);

@@ -1,0 +1,41 @@
+/*
+ * consumer_sigsegv.c: a program of somebody else's, under the GPL: its page
+ * faults come by way of libsigsegv, or by what the environment says.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <stdio.h>
+
+#include <moat/moat.h>
+#include <moat/sigsegv.h>
+
+static int *volatile nowhere;
+
+static void *guest(moat_co *self, void *input)
+{
+    (void)self;
+    *nowhere = 1;
+    return input;
+}
+
+int main(int argc, char **argv)
+{
+    moat_engine_options options = MOAT_ENGINE_OPTIONS_INIT;
+    moat_engine_info info = MOAT_ENGINE_INFO_INIT;
+    moat_event event;
+    moat_co *co = NULL;
+
+    (void)argv;
+    if (argc == 1)
+        options.source = moat_sigsegv_source();
+    if (moat_engine_init(&options) != MOAT_OK ||
+        moat_engine_get_info(&info) != MOAT_OK)
+        return 1;
+    if (moat_co_create(&co, guest, NULL) != MOAT_OK ||
+        moat_co_resume(co, NULL, &event) != MOAT_OK ||
+        event.kind != MOAT_EVENT_TRAP)
+        return 2;
+    printf("a trap by way of %s\n", info.source);
+    moat_co_destroy(co);
+    return moat_engine_shutdown() == MOAT_OK ? 0 : 3;
+}
