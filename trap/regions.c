@@ -30,6 +30,8 @@ struct table {
     const struct region *regions[];
 };
 
+#define POINTER_BYTES sizeof(const struct region *)
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static _Atomic(struct table *) table; /* NULL: no region */
 static moat_fault_region last_id;     /* under the lock  */
@@ -139,14 +141,13 @@ static moat_source_range range_of(const struct region *region)
 /* A copy with room for one more. */
 static struct table *copy_table(const struct table *from, size_t count)
 {
-    struct table *copy =
-        malloc(sizeof *copy + (count + 1) * sizeof copy->regions[0]);
+    struct table *copy = malloc(sizeof *copy + (count + 1) * POINTER_BYTES);
 
     if (copy == NULL)
         return NULL;
     copy->count = count;
     if (count > 0)
-        memcpy(copy->regions, from->regions, count * sizeof copy->regions[0]);
+        memcpy(copy->regions, from->regions, count * POINTER_BYTES);
     return copy;
 }
 
@@ -164,7 +165,7 @@ static moat_status insert(struct region *made)
     if (next == NULL)
         return MOAT_E_NOMEM;
     memmove(&next->regions[place + 1], &next->regions[place],
-            (count - place) * sizeof next->regions[0]);
+            (count - place) * POINTER_BYTES);
     next->regions[place] = made;
     next->count = count + 1;
     status = moat_trap_watch(&range);
@@ -233,7 +234,7 @@ static moat_status take_out(struct table *now, size_t place)
             return MOAT_E_NOMEM;
         next->count--;
         memmove(&next->regions[place], &next->regions[place + 1],
-                (next->count - place) * sizeof next->regions[0]);
+                (next->count - place) * POINTER_BYTES);
     }
     moat_trap_unwatch(&range);
     publish(next);

@@ -52,9 +52,9 @@ _Static_assert((int)MOAT_EVENT_YIELD == KIND_YIELD &&
                "event numbers disagree");
 _Static_assert(MOAT_SWITCH_YIELD == KIND_YIELD,
                "the public header and layout.h disagree");
-_Static_assert(MOAT_COMMAND_NONE == COMMAND_NONE &&
-                   MOAT_COMMAND_UNWIND == COMMAND_UNWIND && COMMAND_NONE == 0,
-               "commands disagree, or the switch must not test for zero");
+_Static_assert(MOAT_COMMAND_NONE == COMMAND_NONE, "commands disagree");
+_Static_assert(MOAT_COMMAND_UNWIND == COMMAND_UNWIND, "commands disagree");
+_Static_assert(COMMAND_NONE == 0, "the switch must not test for zero");
 
 /* The two words at the top, which the root frame's unwind rules read. */
 struct first_frame {
