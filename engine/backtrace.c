@@ -161,6 +161,22 @@ static bool take_all(struct live_walk *walk,
     return emit_live(walk, frame->pc, frame->sp);
 }
 
+/* The walk is neither cut by a deadline nor torn by a fork. */
+static moat_status begin_walk(size_t stack_bytes)
+{
+    moat_status status = moat_hold_begin(stack_bytes);
+
+    if (status == MOAT_OK)
+        moat_walk_begin();
+    return status;
+}
+
+static void end_walk(void)
+{
+    moat_walk_end();
+    moat_hold_end();
+}
+
 static moat_status check_request(const moat_frame *frames, size_t *count)
 {
     if (frames == NULL || count == NULL)
@@ -168,7 +184,7 @@ static moat_status check_request(const moat_frame *frames, size_t *count)
     *count = 0;
     if (!moat_unwind_available())
         return MOAT_E_UNSUPPORTED;
-    return moat_hold_begin(MOAT_HOLD_UNWIND_BYTES);
+    return begin_walk(MOAT_HOLD_UNWIND_BYTES);
 }
 
 __attribute__((noinline)) moat_status
@@ -187,7 +203,7 @@ moat_backtrace(moat_frame *frames, size_t capacity, size_t *count)
         return status;
     walk_live(&walk);
     status = finish(&walk.trace, count);
-    moat_hold_end();
+    end_walk();
     return status;
 }
 
@@ -398,7 +414,7 @@ __attribute__((noinline)) moat_status moat_co_backtrace(const moat_co *handle,
     begin_dead_walk(&walk, co_of(handle), frames, capacity);
     trace_stopped(handle, &walk, from_sp);
     status = finish(&walk.trace, count);
-    moat_hold_end();
+    end_walk();
     return status;
 }
 
@@ -417,7 +433,7 @@ moat_status moat_backtrace_both_ends(const moat_co *handle, uintptr_t from_sp,
     trace_stopped(handle, &walk, from_sp);
     out->count = walk.trace.count;
     out->left_out = walk.trace.left_out;
-    moat_hold_end();
+    end_walk();
     return MOAT_OK;
 }
 
@@ -428,14 +444,14 @@ moat_status moat_frame_symbolise(const moat_frame *frame,
 {
     /* A return address may be the first byte of the next line or function. */
     bool exact = (frame->flags & MOAT_FRAME_TRAP) != 0;
-    moat_status status = moat_hold_begin(MOAT_HOLD_SYMBOL_BYTES);
+    moat_status status = begin_walk(MOAT_HOLD_SYMBOL_BYTES);
 
     if (status != MOAT_OK)
         return status;
     moat_symbolise(exact ? frame->pc : frame->pc - 1, out);
     if (!exact)
         out->offset++;
-    moat_hold_end();
+    end_walk();
     return MOAT_OK;
 }
 

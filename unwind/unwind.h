@@ -54,6 +54,18 @@ bool moat_unwind_name(uintptr_t pc, char *name, size_t size, uintptr_t *offset);
 void moat_unwind_fp(uintptr_t fp, uintptr_t limit, uintptr_t base,
                     moat_unwind_visit *visit, void *arg);
 
+/* --- walks.c ----------------------------------------------------------------
+ */
+
+/* Around whatever asks libunwind; nest. The caller must not be cut between. */
+void moat_walk_begin(void);
+void moat_walk_end(void);
+
+/* Around fork, so that no walk of another thread is under way. */
+void moat_walks_stop(void);
+void moat_walks_go(void);         /* in the parent */
+void moat_walks_after_fork(void); /* in the child  */
+
 /* --- symbolise.c and lines_libdw.c, or lines_none.c -------------------------
  */
 
