@@ -110,6 +110,14 @@ static bool visit_live(const struct moat_unwind_frame *frame, void *arg)
     return walk->take(walk, frame);
 }
 
+/* The memory that is walked need not be a stack any more. */
+static void walk_protected(void (*walk)(void *), void *arg)
+{
+    moat_unwind_lock();
+    (void)moat_trap_try(walk, arg);
+    moat_unwind_unlock();
+}
+
 static void walk_from_here(void *arg)
 {
     moat_unwind_here(visit_live, arg);
@@ -144,13 +152,13 @@ static void take_up_at_root(struct live_walk *walk)
     walk->held.sp = 0;
     walk->started = true;
     walk->at_root = true;
-    (void)moat_trap_try(walk_from_root, walk);
+    walk_protected(walk_from_root, walk);
 }
 
 static void walk_live(struct live_walk *walk)
 {
     walk->visit = moat_call_visits();
-    (void)moat_trap_try(walk_from_here, walk);
+    walk_protected(walk_from_here, walk);
     while (walk->trace.co != NULL && !walk->trace.full)
         take_up_at_root(walk);
 }
@@ -284,9 +292,9 @@ static void undo_bad_jump(struct dead_walk *walk,
 
 static void walk_dead(struct dead_walk *walk)
 {
-    (void)moat_trap_try(walk_from_regs, walk);
+    walk_protected(walk_from_regs, walk);
     if (!walk->reached_root && !walk->trace.full)
-        (void)moat_trap_try(walk_frame_records, walk);
+        walk_protected(walk_frame_records, walk);
     emit_root(walk);
 }
 

@@ -5,7 +5,8 @@
  * runs on it and takes it up again when the handler returns. Without it a guest
  * that points rsp into this stack and faults makes the kernel believe that it
  * is already there: the frame then goes below the guest's rsp, or does not fit
- * and kills the process.
+ * and kills the process. Valgrind and kernels before 4.7 do not know the flag;
+ * there a guest that does so is not contained, all else is.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -72,6 +73,18 @@ static size_t former_bytes(void)
     return former.ss_size;
 }
 
+/* Arms this thread's stack, without the flag where it is not known. */
+static bool arm(struct moat_trap_thread *thread)
+{
+    thread->alternate.ss_flags = (int)SS_AUTODISARM;
+    if (sigaltstack(&thread->alternate, &thread->former) == 0)
+        return true;
+    if (errno != EINVAL)
+        return false;
+    thread->alternate.ss_flags = 0;
+    return sigaltstack(&thread->alternate, &thread->former) == 0;
+}
+
 moat_status moat_altstack_attach(void)
 {
     struct moat_trap_thread *thread = &moat_trap_thread;
@@ -85,8 +98,7 @@ moat_status moat_altstack_attach(void)
         return MOAT_E_NOMEM;
     thread->alternate.ss_sp = mapping + MOAT_PAGE_BYTES;
     thread->alternate.ss_size = bytes;
-    thread->alternate.ss_flags = (int)SS_AUTODISARM;
-    if (sigaltstack(&thread->alternate, &thread->former) != 0) {
+    if (!arm(thread)) {
         unmap_guarded(&thread->alternate);
         return MOAT_E_SYSTEM;
     }

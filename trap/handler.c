@@ -69,6 +69,10 @@ static void describe(int signo, const siginfo_t *info, const void *ucontext,
         fault.access = MOAT_ACCESS_WRITE;
         fault.address = record->regs.sp;
     }
+    /* 0, a division, is also what the context has where nothing was raised: in
+     * a thread's first signal under Valgrind, which leaves the number out. */
+    if (fault.exception == MOAT_EXCEPTION_DIVIDE && signo != SIGFPE)
+        fault.exception = MOAT_EXCEPTION_OTHER;
     record->signo = signo;
     record->code = info->si_code;
     record->access = fault.access;
