@@ -110,14 +110,6 @@ static bool visit_live(const struct moat_unwind_frame *frame, void *arg)
     return walk->take(walk, frame);
 }
 
-/* The memory that is walked need not be a stack any more. */
-static void walk_protected(void (*walk)(void *), void *arg)
-{
-    moat_unwind_lock();
-    (void)moat_trap_try(walk, arg);
-    moat_unwind_unlock();
-}
-
 static void walk_from_here(void *arg)
 {
     moat_unwind_here(visit_live, arg);
@@ -152,13 +144,13 @@ static void take_up_at_root(struct live_walk *walk)
     walk->held.sp = 0;
     walk->started = true;
     walk->at_root = true;
-    walk_protected(walk_from_root, walk);
+    (void)moat_trap_try(walk_from_root, walk);
 }
 
 static void walk_live(struct live_walk *walk)
 {
     walk->visit = moat_call_visits();
-    walk_protected(walk_from_here, walk);
+    (void)moat_trap_try(walk_from_here, walk);
     while (walk->trace.co != NULL && !walk->trace.full)
         take_up_at_root(walk);
 }
@@ -292,9 +284,9 @@ static void undo_bad_jump(struct dead_walk *walk,
 
 static void walk_dead(struct dead_walk *walk)
 {
-    walk_protected(walk_from_regs, walk);
+    (void)moat_trap_try(walk_from_regs, walk);
     if (!walk->reached_root && !walk->trace.full)
-        walk_protected(walk_frame_records, walk);
+        (void)moat_trap_try(walk_frame_records, walk);
     emit_root(walk);
 }
 

@@ -50,14 +50,12 @@ static void before_fork(void)
     moat_regions_lock();
     moat_walks_stop(); /* walks ask for lines */
     moat_lines_lock();
-    moat_unwind_lock();
 }
 
 static void after_fork_in_parent(void)
 {
     if (--forking != 0)
         return;
-    moat_unwind_unlock();
     moat_lines_unlock();
     moat_walks_go();
     moat_regions_unlock();
@@ -72,7 +70,6 @@ static void after_fork_in_child(void)
     moat_thread_after_fork();
     moat_deadline_after_fork();
     moat_grace_after_fork();
-    moat_unwind_unlock();
     moat_lines_unlock();
     moat_walks_after_fork();
     moat_regions_unlock();

@@ -31,12 +31,6 @@ typedef bool moat_unwind_visit(const struct moat_unwind_frame *frame,
 
 bool moat_unwind_available(void);
 
-/* Around walks and around fork: libunwind and the dynamic linker have locks of
- * their own, which a child would find taken for ever if it were forked while
- * another thread walks. */
-void moat_unwind_lock(void);
-void moat_unwind_unlock(void);
-
 /* From the function that calls this one; crosses coroutine borders. */
 void moat_unwind_here(moat_unwind_visit *visit, void *arg);
 
@@ -49,7 +43,7 @@ void moat_unwind_from(const moat_regs *regs, bool exact,
 bool moat_unwind_same_procedure(const struct moat_unwind_frame *frame,
                                 uintptr_t pc);
 
-/* The procedure's name and the offset of pc in it. False: not known. Locks. */
+/* The procedure's name and the offset of pc in it. False: not known. */
 bool moat_unwind_name(uintptr_t pc, char *name, size_t size, uintptr_t *offset);
 
 /* --- walk_fp.c --------------------------------------------------------------

@@ -10,7 +10,6 @@
 #define UNW_LOCAL_ONLY
 #include <libunwind.h>
 
-#include <pthread.h>
 #include <string.h>
 #include <ucontext.h>
 
@@ -19,18 +18,6 @@
 bool moat_unwind_available(void)
 {
     return true;
-}
-
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-
-void moat_unwind_lock(void)
-{
-    (void)pthread_mutex_lock(&lock);
-}
-
-void moat_unwind_unlock(void)
-{
-    (void)pthread_mutex_unlock(&lock);
 }
 
 static void walk(unw_cursor_t *cursor, moat_unwind_visit *visit, void *arg)
@@ -107,27 +94,19 @@ bool moat_unwind_same_procedure(const struct moat_unwind_frame *frame,
            pc - info.start_ip < info.end_ip - info.start_ip;
 }
 
-static bool ask_name(uintptr_t pc, char *name, size_t size, unw_word_t *offset)
+bool moat_unwind_name(uintptr_t pc, char *name, size_t size, uintptr_t *offset)
 {
     moat_regs regs;
     ucontext_t uc;
     unw_cursor_t cursor;
+    unw_word_t found;
 
     memset(&regs, 0, sizeof regs);
     regs.pc = pc;
     context_from_regs(&regs, &uc);
-    return unw_init_local2(&cursor, &uc, UNW_INIT_SIGNAL_FRAME) == 0 &&
-           unw_get_proc_name(&cursor, name, size, offset) == 0;
-}
-
-bool moat_unwind_name(uintptr_t pc, char *name, size_t size, uintptr_t *offset)
-{
-    unw_word_t found = 0;
-    bool known;
-
-    moat_unwind_lock();
-    known = ask_name(pc, name, size, &found);
-    moat_unwind_unlock();
+    if (unw_init_local2(&cursor, &uc, UNW_INIT_SIGNAL_FRAME) != 0 ||
+        unw_get_proc_name(&cursor, name, size, &found) != 0)
+        return false;
     *offset = found;
-    return known;
+    return true;
 }

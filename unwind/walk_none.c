@@ -10,14 +10,6 @@ bool moat_unwind_available(void)
     return false;
 }
 
-void moat_unwind_lock(void)
-{
-}
-
-void moat_unwind_unlock(void)
-{
-}
-
 void moat_unwind_here(moat_unwind_visit *visit, void *arg)
 {
     (void)visit;
