@@ -26,23 +26,25 @@ struct trace {
     size_t left_out;   /* frames that would have used that room      */
     bool full;         /* a frame did not fit                        */
     const moat_co *co; /* the coroutine that the next frame is in    */
+    bool (*see)(const moat_frame *, void *); /* is shown each; or NULL     */
+    void *see_arg;
 };
 
 static bool emit(struct trace *trace, uintptr_t pc, uintptr_t sp,
                  unsigned flags)
 {
-    moat_frame *frame;
+    const moat_frame frame = {pc, sp, trace->co, flags};
 
+    if (trace->see != NULL && !trace->see(&frame, trace->see_arg)) {
+        trace->full = true;
+        return false;
+    }
     if (trace->count + trace->reserve >= trace->capacity) {
         trace->left_out++;
         trace->full = trace->reserve == 0;
         return !trace->full;
     }
-    frame = &trace->frames[trace->count++];
-    frame->pc = pc;
-    frame->sp = sp;
-    frame->co = trace->co;
-    frame->flags = flags;
+    trace->frames[trace->count++] = frame;
     return true;
 }
 
@@ -400,6 +402,27 @@ __attribute__((noinline)) moat_status moat_co_backtrace(const moat_co *handle,
     status = finish(&walk.trace, count);
     moat_hold_end();
     return status;
+}
+
+moat_status moat_backtrace_guest(const struct co *co,
+                                 bool (*see)(const moat_frame *, void *),
+                                 void *arg)
+{
+    moat_frame ends[2] = {{0}};
+    struct dead_walk walk;
+    size_t count;
+    moat_status status = check_request(ends, &count);
+
+    if (status != MOAT_OK)
+        return status;
+    /* Room for the first frame and the root: a walk looks at its first. */
+    begin_dead_walk(&walk, co, ends, 2);
+    walk.trace.reserve = 1;
+    walk.trace.see = see;
+    walk.trace.see_arg = arg;
+    trace_trapped(co, &walk);
+    moat_hold_end();
+    return MOAT_OK;
 }
 
 moat_status moat_backtrace_both_ends(const moat_co *handle, uintptr_t from_sp,

@@ -55,6 +55,7 @@ struct co_cold {
     /* The resumer's frame when the trap was settled: its return address and its
      * stack pointer, to find the frame again as long as it lives. */
     uintptr_t resumer_pc, resumer_sp;
+    const char *lock; /* what moat_co_lock_function found; NULL: not asked  */
     moat_limits limits;      /* flags & CO_LIMITED                        */
     moat_entry entry;        /* the guest's, where a sanitizer is at work */
     struct moat_fiber fiber; /* the sanitizer's                           */
@@ -261,6 +262,12 @@ struct moat_both_ends {
 
 moat_status moat_backtrace_both_ends(const moat_co *handle, uintptr_t from_sp,
                                      struct moat_both_ends *out);
+
+/* Shows the frames of a trapped coroutine, innermost first, up to and with its
+ * root, to `see`, until that says false. */
+moat_status moat_backtrace_guest(const struct co *co,
+                                 bool (*see)(const moat_frame *, void *),
+                                 void *arg);
 
 struct moat_symbol;
 moat_status moat_frame_symbolise(const moat_frame *frame,

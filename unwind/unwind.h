@@ -43,6 +43,9 @@ void moat_unwind_from(const moat_regs *regs, bool exact,
 bool moat_unwind_same_procedure(const struct moat_unwind_frame *frame,
                                 uintptr_t pc);
 
+/* The code of the procedure that pc is in. False: not known. */
+bool moat_unwind_procedure(uintptr_t pc, uintptr_t *start, uintptr_t *end);
+
 /* The procedure's name and the offset of pc in it. False: not known. */
 bool moat_unwind_name(uintptr_t pc, char *name, size_t size, uintptr_t *offset);
 
@@ -53,6 +56,29 @@ bool moat_unwind_name(uintptr_t pc, char *name, size_t size, uintptr_t *offset);
  * base). Never reads outside. Async-signal-safe if visit is. */
 void moat_unwind_fp(uintptr_t fp, uintptr_t limit, uintptr_t base,
                     moat_unwind_visit *visit, void *arg);
+
+/* --- modules.c -------------------------------------------------------------
+ *
+ * Without a lock and without the heap.
+ */
+
+/* Where the file that pc belongs to is mapped; 0: in none. */
+uintptr_t moat_module_start(uintptr_t pc);
+
+/* Fills in the module, and function and offset if an exported one covers pc. */
+struct moat_symbol;
+void moat_module_describe(uintptr_t pc, struct moat_symbol *out);
+
+/* --- locks.c ---------------------------------------------------------------
+ */
+
+/* Looks the functions up. One thread at a time, before any is searched. */
+void moat_locks_prepare(void);
+
+/* The name of the function that may hold a lock of the process's while pc is in
+ * it, called from caller_pc; NULL: none known. Without a lock and without the
+ * heap. */
+const char *moat_locks_find(uintptr_t pc, uintptr_t caller_pc);
 
 /* --- symbolise.c and lines_libdw.c, or lines_none.c -------------------------
  */
