@@ -26,23 +26,25 @@ struct trace {
     size_t left_out;   /* frames that would have used that room      */
     bool full;         /* a frame did not fit                        */
     const moat_co *co; /* the coroutine that the next frame is in    */
+    bool (*see)(const moat_frame *, void *); /* is shown each; or NULL     */
+    void *see_arg;
 };
 
 static bool emit(struct trace *trace, uintptr_t pc, uintptr_t sp,
                  unsigned flags)
 {
-    moat_frame *frame;
+    const moat_frame frame = {pc, sp, trace->co, flags};
 
+    if (trace->see != NULL && !trace->see(&frame, trace->see_arg)) {
+        trace->full = true;
+        return false;
+    }
     if (trace->count + trace->reserve >= trace->capacity) {
         trace->left_out++;
         trace->full = trace->reserve == 0;
         return !trace->full;
     }
-    frame = &trace->frames[trace->count++];
-    frame->pc = pc;
-    frame->sp = sp;
-    frame->co = trace->co;
-    frame->flags = flags;
+    trace->frames[trace->count++] = frame;
     return true;
 }
 
@@ -393,6 +395,8 @@ static void trace_stopped(const moat_co *handle, struct dead_walk *walk,
     if (state == MOAT_CO_SUSPENDED) {
         trace_suspended(co, walk);
     } else if (state == MOAT_CO_TRAPPED) {
+        /* Its frames will be given names: by which means, depends on this. */
+        moat_poison_look(handle);
         trace_trapped(co, walk);
         append_resumers(co, &walk->trace, from_sp);
     }
@@ -416,6 +420,27 @@ __attribute__((noinline)) moat_status moat_co_backtrace(const moat_co *handle,
     status = finish(&walk.trace, count);
     end_walk();
     return status;
+}
+
+moat_status moat_backtrace_guest(const struct co *co,
+                                 bool (*see)(const moat_frame *, void *),
+                                 void *arg)
+{
+    moat_frame ends[2] = {{0}};
+    struct dead_walk walk;
+    size_t count;
+    moat_status status = check_request(ends, &count);
+
+    if (status != MOAT_OK)
+        return status;
+    /* Room for the first frame and the root: a walk looks at its first. */
+    begin_dead_walk(&walk, co, ends, 2);
+    walk.trace.reserve = 1;
+    walk.trace.see = see;
+    walk.trace.see_arg = arg;
+    trace_trapped(co, &walk);
+    moat_hold_end();
+    return MOAT_OK;
 }
 
 moat_status moat_backtrace_both_ends(const moat_co *handle, uintptr_t from_sp,
@@ -448,7 +473,7 @@ moat_status moat_frame_symbolise(const moat_frame *frame,
 
     if (status != MOAT_OK)
         return status;
-    moat_symbolise(exact ? frame->pc : frame->pc - 1, out);
+    moat_symbolise(exact ? frame->pc : frame->pc - 1, !moat_poison_seen(), out);
     if (!exact)
         out->offset++;
     end_walk();

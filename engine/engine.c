@@ -142,6 +142,7 @@ static moat_status set_up(const moat_engine_options *options)
     if (status != MOAT_OK)
         return status;
     moat_arena_configure(&layout);
+    moat_locks_prepare();
     engine.source = options->source;
     engine.guard = options->guard;
     engine.deadline_signal = options->deadline_signal;

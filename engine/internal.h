@@ -55,8 +55,9 @@ struct co_cold {
     /* The resumer's frame when the trap was settled: its return address and its
      * stack pointer, to find the frame again as long as it lives. */
     uintptr_t resumer_pc, resumer_sp;
-    moat_limits limits;      /* flags & CO_LIMITED                        */
-    moat_entry entry;        /* the guest's, where a sanitizer is at work */
+    const char *lock;   /* what moat_co_lock_function found; NULL: not asked  */
+    moat_limits limits; /* flags & CO_LIMITED                        */
+    moat_entry entry;   /* the guest's, where a sanitizer is at work */
     struct moat_fiber fiber; /* the sanitizer's                           */
     struct moat_unwinding unwinding; /* of moat_co_unwind             */
 };
@@ -262,18 +263,56 @@ struct moat_both_ends {
 moat_status moat_backtrace_both_ends(const moat_co *handle, uintptr_t from_sp,
                                      struct moat_both_ends *out);
 
+/* Shows the frames of a trapped coroutine, innermost first, up to and with its
+ * root, to `see`, until that says false. */
+moat_status moat_backtrace_guest(const struct co *co,
+                                 bool (*see)(const moat_frame *, void *),
+                                 void *arg);
+
 struct moat_symbol;
 moat_status moat_frame_symbolise(const moat_frame *frame,
                                  struct moat_symbol *out);
 
+/* --- poison.c ------------------------------------------------------------ */
+
+/* Has any coroutine been found poisoned so far? Then the heap, stdio and the
+ * dynamic linker are out of bounds for the engine. */
+bool moat_poison_seen(void);
+
+/* Finds out about this one, if nobody has yet. */
+void moat_poison_look(const moat_co *co);
+
+/* --- text.c -------------------------------------------------------------- */
+
+struct moat_text {
+    int fd;
+    char *buffer;
+    size_t size, used;
+    moat_status status; /* of the writes so far */
+};
+
+void moat_text_begin(struct moat_text *text, int fd, char *buffer, size_t size);
+__attribute__((format(printf, 2, 3))) void
+moat_text_put(struct moat_text *text, const char *format, ...);
+moat_status moat_text_end(struct moat_text *text);
+
 /* --- report.c, json.c ---------------------------------------------------- */
 
-/* The trap record, and all frames of a trapped coroutine, malloc'd. Holds off
- * deadlines until moat_report_end. */
+/* One that is being written; a mapping of its own, because the heap may be out
+ * of bounds. */
+struct moat_report {
+    const moat_co *co;
+    moat_trap_info info;
+    const char *lock_function; /* NULL: none, or not known */
+    struct moat_both_ends ends;
+    struct moat_text text;
+    char buffer[(size_t)1 << 20]; /* more than a report: it is one write */
+};
+
+/* The trap record, and all frames of a trapped coroutine. Holds off deadlines
+ * until moat_report_end, which writes what was put into `text`. */
 moat_status moat_report_begin(const moat_co *co, int fd, uintptr_t from_sp,
-                              moat_trap_info *info,
-                              struct moat_both_ends **out);
-void moat_report_end(struct moat_both_ends *ends);
-moat_status moat_report_write(int fd, const char *text, size_t bytes);
+                              struct moat_report **out);
+moat_status moat_report_end(struct moat_report *report);
 
 #endif

@@ -66,6 +66,35 @@ void moat_walks_stop(void);
 void moat_walks_go(void);         /* in the parent */
 void moat_walks_after_fork(void); /* in the child  */
 
+/* --- procedure.c -----------------------------------------------------------
+ */
+
+/* The code of the procedure that pc is in. False: not known. */
+bool moat_unwind_procedure(uintptr_t pc, uintptr_t *start, uintptr_t *end);
+
+/* --- modules.c -------------------------------------------------------------
+ *
+ * Without a lock and without the heap.
+ */
+
+/* Where the file that pc belongs to is mapped; 0: in none. */
+uintptr_t moat_module_start(uintptr_t pc);
+
+/* Fills in the module, and function and offset if an exported one covers pc. */
+struct moat_symbol;
+void moat_module_describe(uintptr_t pc, struct moat_symbol *out);
+
+/* --- locks.c ---------------------------------------------------------------
+ */
+
+/* Looks the functions up. One thread at a time, before any is searched. */
+void moat_locks_prepare(void);
+
+/* The name of the function that may hold a lock of the process's while pc is in
+ * it, called from caller_pc; NULL: none known. Without a lock and without the
+ * heap. */
+const char *moat_locks_find(uintptr_t pc, uintptr_t caller_pc);
+
 /* --- symbolise.c and lines_libdw.c, or lines_none.c -------------------------
  */
 
@@ -77,8 +106,9 @@ struct moat_symbol {
     int line;
 };
 
-/* What lies at pc. Any thread. */
-void moat_symbolise(uintptr_t pc, struct moat_symbol *out);
+/* What lies at pc. Any thread. Without files it takes no lock and allocates
+ * nothing: then static functions have no names and lines are not known. */
+void moat_symbolise(uintptr_t pc, bool with_files, struct moat_symbol *out);
 
 bool moat_lines_available(void);
 

@@ -116,6 +116,18 @@ bool moat_arch_undo_call(moat_regs *regs, uintptr_t limit, uintptr_t base)
     return true;
 }
 
+bool moat_arch_jump_target(uintptr_t at, uintptr_t end, uintptr_t *target)
+{
+    const unsigned char *code = (const unsigned char *)at;
+    int32_t distance;
+
+    if (end - at < 1 + sizeof distance || code[0] != 0xe9) /* jmp rel32 */
+        return false;
+    memcpy(&distance, code + 1, sizeof distance);
+    *target = at + 1 + sizeof distance + (uintptr_t)(intptr_t)distance;
+    return true;
+}
+
 void moat_arch_save_fp_control(moat_co *co)
 {
     __asm__ volatile("stmxcsr %0\n\tfnstcw %1"
