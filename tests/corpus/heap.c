@@ -172,6 +172,25 @@ void heap_give(struct heap *heap, void *block)
     heap->lists[class] = header;
 }
 
+void *heap_resize(struct heap *heap, void *block, size_t bytes)
+{
+    struct header *header = header_of(block);
+    size_t room =
+        (size_t)header->granules * GRANULE - sizeof(*header) - sizeof(uint64_t);
+    void *moved;
+
+    if (bytes <= room && bytes >= room / 2) {
+        label(header, bytes);
+        return block;
+    }
+    moved = heap_take(heap, GRANULE, bytes, false);
+    if (moved == NULL)
+        return NULL;
+    memcpy(moved, block, header->bytes < bytes ? header->bytes : bytes);
+    heap_give(heap, block);
+    return moved;
+}
+
 static struct header *following(struct header *header)
 {
     return (struct header *)(void *)((char *)header +

@@ -26,6 +26,9 @@ void *heap_take(struct heap *heap, size_t align, size_t bytes, bool zeroed);
 bool heap_owns(const struct heap *heap, const void *block);
 /* The bytes asked for; the block is one that heap_owns. */
 size_t heap_size(const void *block);
+/* The block, or where its contents have moved; it is one that heap_owns. NULL:
+ * the range is full, and the block as it was. */
+void *heap_resize(struct heap *heap, void *block, size_t bytes);
 /* The block is one that heap_owns. */
 void heap_give(struct heap *heap, void *block);
 

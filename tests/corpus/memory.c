@@ -16,7 +16,6 @@
 #include <malloc.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -166,22 +165,6 @@ static void *take(const struct request *request, bool zeroed)
                                : __libc_malloc(request->bytes);
 }
 
-static void *resize(const struct request *request, struct heap *heap)
-{
-    size_t old;
-    void *moved;
-
-    if (heap == NULL)
-        return __libc_realloc(request->block, request->bytes);
-    moved = heap_take(heap, 16, request->bytes, false);
-    if (moved == NULL)
-        return NULL;
-    old = heap_size(request->block);
-    memcpy(moved, request->block, old < request->bytes ? old : request->bytes);
-    heap_give(heap, request->block);
-    return moved;
-}
-
 static void *perform(void *arg)
 {
     const struct request *request = arg;
@@ -193,7 +176,8 @@ static void *perform(void *arg)
     case ZEROED:
         return take(request, true);
     case RESIZE:
-        return resize(request, heap);
+        return heap != NULL ? heap_resize(heap, request->block, request->bytes)
+                            : __libc_realloc(request->block, request->bytes);
     case GIVE:
         if (heap != NULL)
             heap_give(heap, request->block);

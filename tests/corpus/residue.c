@@ -209,8 +209,12 @@ int pthread_key_create(pthread_key_t *key, void (*destroy)(void *))
 }
 
 /* The name that libstdc++ calls it by. */
+int __pthread_key_create(pthread_key_t *key, void (*destroy)(void *));
+
 int __pthread_key_create(pthread_key_t *key, void (*destroy)(void *))
-    __attribute__((alias("pthread_key_create"), copy(pthread_key_create)));
+{
+    return pthread_key_create(key, destroy);
+}
 
 static void clear_keys(void)
 {

@@ -196,14 +196,16 @@ static void check_host(void)
         give_up("fails: ", failed);
 }
 
-/* Once each phase has had its turn, nothing is new any more. */
+/* Pages are touched for the first time as long as new phases and new paths turn
+ * up; of few repetitions that is long. */
 static unsigned warm_up(void)
 {
-    unsigned least = job->repetitions / 10, most = job->repetitions / 2;
+    unsigned tenth = job->repetitions / 10, half = job->repetitions / 2;
+    unsigned least = job->phases > 100 ? job->phases : 100;
 
-    if (least < job->phases)
-        least = job->phases;
-    return least < most ? least : most;
+    if (tenth > least)
+        return tenth;
+    return least < half ? least : half;
 }
 
 static void measure(void)
