@@ -25,7 +25,7 @@
 #include "objects.h"
 #include "replaced.h"
 
-#define GUEST_BYTES ((size_t)1 << 30)
+#define GUEST_BYTES ((size_t)1 << 32)
 #define LENT_BYTES  ((size_t)1 << 28)
 
 /* The C library's own names for what is replaced here. */

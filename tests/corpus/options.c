@@ -120,17 +120,32 @@ enum reading options_read(struct options *options, int argc, char **argv)
     return options->case_count == 0 ? READING_WRONG : READING_RUN;
 }
 
-bool options_read_case(const char *word, struct job *job)
+/* The colon before the class; NULL: there is none. */
+static const char *class_in(const char *word)
 {
     const char *colon = strrchr(word, ':');
+
+    if (colon != NULL && verdict_of_class(colon + 1) == VERDICTS &&
+        strchr(colon, '/') != NULL)
+        return NULL; /* a path with a colon in it */
+    return colon;
+}
+
+bool options_read_case(const char *word, struct job *job)
+{
+    const char *colon = class_in(word);
+    char path[PATH_MAX];
     size_t length = colon != NULL ? (size_t)(colon - word) : strlen(word);
 
     if (length == 0 || length >= sizeof(job->path)) {
         (void)fprintf(stderr, "corpus: no case's path: '%s'\n", word);
         return false;
     }
-    memcpy(job->path, word, length);
-    job->path[length] = '\0';
+    memcpy(path, word, length);
+    path[length] = '\0';
+    /* A name without a slash would be looked for in other places. */
+    if (realpath(path, job->path) == NULL)
+        memcpy(job->path, path, length + 1);
     job->expected = colon != NULL ? verdict_of_class(colon + 1) : VERDICTS;
     if (colon != NULL && job->expected == VERDICTS) {
         (void)fprintf(stderr, "corpus: no such class: '%s'\n", colon + 1);

@@ -22,7 +22,7 @@ int replaced_posix_memalign(void **out, size_t align, size_t bytes);
 void *replaced_valloc(size_t bytes);
 void *replaced_pvalloc(size_t bytes);
 
-/* leave.c */
+/* intrude.c */
 _Noreturn void replaced_exit(int status);
 _Noreturn void replaced_quick_exit(int status);
 

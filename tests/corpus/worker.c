@@ -17,7 +17,7 @@
 
 #include <moat/moat.h>
 
-#include "leave.h"
+#include "intrude.h"
 #include "memory.h"
 #include "objects.h"
 #include "residue.h"
@@ -245,7 +245,7 @@ static void repeat(void)
 
 static void *load(void)
 {
-    void *handle = dlopen(job->path, RTLD_NOW | RTLD_LOCAL);
+    void *handle = dlopen(job->path, RTLD_NOW | RTLD_GLOBAL);
 
     if (handle == NULL)
         give_up("does not load: ", dlerror());
@@ -283,12 +283,14 @@ void worker_run(struct job *asked, const struct case_functions *linked)
 
     job = asked;
     step("starting");
-    if (!objects_open() || !memory_open() || !soundness_open() ||
-        moat_engine_init(NULL) != MOAT_OK)
+    if (!objects_open() || !memory_open() || !soundness_open())
         give_up("the worker cannot start", "");
     check_host();
     handle = prepare(linked);
     check_host();
+    /* After the set-up: over the handlers that it may have installed. */
+    if (moat_engine_init(NULL) != MOAT_OK)
+        give_up("no engine", "");
     renew();
     residue_keep();
     if (!objects_keep(handle) || !memory_keep())

@@ -1,6 +1,7 @@
 /*
  * leaves.c: a case that leaves everything behind that a host takes back: memory
- * of every kind, variables, mappings, descriptors, keys; and breaks what it was
+ * of every kind, variables, mappings, descriptors, keys,
+ * a signal handler, a signal mask; and breaks what it was
  * set up with. It faults only where all is as it was at first.
  *
  * SPDX-License-Identifier: MIT
@@ -54,6 +55,7 @@ static void leave_the_rest(void)
     (void)sigemptyset(&usr1);
     (void)sigaddset(&usr1, SIGUSR1);
     (void)pthread_sigmask(SIG_BLOCK, &usr1, NULL);
+    (void)signal(SIGSEGV, SIG_IGN);
 }
 
 /* Positive: something of the run before is still there. */
