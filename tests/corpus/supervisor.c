@@ -19,7 +19,7 @@
 #include "job.h"
 
 /* A worker without progress for so long hangs. Longer than a guest may wait. */
-#define HANG_MS(job) (20000 + 12 * (int)(job)->deadline_ms)
+#define HANG_MS(job) (20000 + 48 * (int)(job)->deadline_ms)
 
 static bool is_shared_object(const char *path)
 {

@@ -30,8 +30,9 @@
 /* A case that never ends is cut so much earlier from its second repetition on:
  * what is to be seen, the first has shown. */
 #define SOONER 25u
-/* A guest that waits instead of working is cut after so many deadlines. */
-#define PATIENCE 10u
+/* A guest that waits instead of working is cut after so many deadlines: many,
+ * for on a busy machine all wait. */
+#define PATIENCE 40u
 
 static struct job *job;
 static struct case_functions functions;

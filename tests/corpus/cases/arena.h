@@ -9,7 +9,7 @@
 
 #include <sys/mman.h>
 
-#include "../hcase.h"
+#include "hcase.h"
 
 #define ARENA_BYTES ((size_t)64 << 20)
 

@@ -6,7 +6,7 @@
  */
 #include <cjson/cJSON.h>
 
-#include "../hcase.h"
+#include "hcase.h"
 
 const char *hcase_name = NAME;
 

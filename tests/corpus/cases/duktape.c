@@ -7,7 +7,7 @@
  */
 #include <duktape.h>
 
-#include "../hcase.h"
+#include "hcase.h"
 
 const char *hcase_name = NAME;
 static char *script;

@@ -4,7 +4,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "../hcase.h"
+#include "hcase.h"
 
 const char *hcase_name = NAME;
 static char *input __attribute__((unused)); /* but in nftw */

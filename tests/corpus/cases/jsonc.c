@@ -6,7 +6,7 @@
  */
 #include <json-c/json.h>
 
-#include "../hcase.h"
+#include "hcase.h"
 
 const char *hcase_name = NAME;
 static json_object *tree;

@@ -8,7 +8,7 @@
 #include <lua.h>
 #include <lualib.h>
 
-#include "../hcase.h"
+#include "hcase.h"
 
 const char *hcase_name = NAME;
 static char *script;

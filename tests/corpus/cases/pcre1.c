@@ -6,7 +6,7 @@
  */
 #include <pcre.h>
 
-#include "../hcase.h"
+#include "hcase.h"
 
 const char *hcase_name = NAME;
 static char *input;

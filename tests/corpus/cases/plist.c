@@ -6,7 +6,7 @@
  */
 #include <plist/plist.h>
 
-#include "../hcase.h"
+#include "hcase.h"
 
 const char *hcase_name = NAME;
 

@@ -7,7 +7,7 @@
  */
 #include <libtcc.h>
 
-#include "../hcase.h"
+#include "hcase.h"
 
 const char *hcase_name = NAME;
 static char *program;

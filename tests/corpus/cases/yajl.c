@@ -5,7 +5,7 @@
  */
 #include <yajl/yajl_tree.h>
 
-#include "../hcase.h"
+#include "hcase.h"
 
 const char *hcase_name = NAME;
 static yajl_val tree;

@@ -6,7 +6,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "../hcase.h"
+#include "hcase.h"
 
 const char *hcase_name = "dies";
 

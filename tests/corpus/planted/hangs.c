@@ -4,7 +4,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "../hcase.h"
+#include "hcase.h"
 
 const char *hcase_name = "hangs";
 

@@ -8,7 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "../hcase.h"
+#include "hcase.h"
 
 const char *hcase_name = "leaks";
 

@@ -12,7 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "../hcase.h"
+#include "hcase.h"
 
 const char *hcase_name = "leaves";
 static char *of_setup;

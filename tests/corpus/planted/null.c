@@ -3,7 +3,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "../hcase.h"
+#include "hcase.h"
 
 const char *hcase_name = "null";
 

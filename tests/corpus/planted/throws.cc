@@ -7,7 +7,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "../hcase.h"
+#include "hcase.h"
 
 const char *hcase_name = "throws";
 
