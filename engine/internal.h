@@ -169,9 +169,17 @@ void moat_hold_enter(void);
  * deadline passed: it is not the one that must be cut. */
 void moat_notrap_enter_undo(void);
 
-/* Stack that the engine's entry points need at most; reading symbol tables and
- * line tables is libdw's work and takes most by far (measured: 150 KiB). */
+/* For what has no status: a guest that has not so much stack left overflows
+ * here, before anything is lost. In a no-trap section that is fatal, like any
+ * overflow. */
+void moat_hold_require(size_t stack_bytes);
+
+/* Stack that the engine's entry points need at most: most of them; the way to a
+ * service on the resumer's stack, which an allocator may go for each block;
+ * unwinding; reading symbol tables and line tables, which is libdw's work and
+ * takes most by far (measured: 150 KiB). */
 #define MOAT_HOLD_BYTES        ((size_t)8 << 10)
+#define MOAT_HOLD_CALL_BYTES   ((size_t)1 << 10)
 #define MOAT_HOLD_UNWIND_BYTES ((size_t)48 << 10)
 #define MOAT_HOLD_SYMBOL_BYTES ((size_t)192 << 10)
 
