@@ -28,6 +28,12 @@ struct trace {
     const moat_co *co; /* the coroutine that the next frame is in    */
 };
 
+/* A return address may be the first byte of the next line or function. */
+static uintptr_t lookup_pc(uintptr_t pc, unsigned flags)
+{
+    return flags & MOAT_FRAME_TRAP ? pc : pc - 1;
+}
+
 static bool emit(struct trace *trace, uintptr_t pc, uintptr_t sp,
                  unsigned flags)
 {
@@ -43,6 +49,8 @@ static bool emit(struct trace *trace, uintptr_t pc, uintptr_t sp,
     frame->sp = sp;
     frame->co = trace->co;
     frame->flags = flags;
+    if (moat_codes_cover(lookup_pc(pc, flags)))
+        frame->flags |= MOAT_FRAME_JIT;
     return true;
 }
 
@@ -426,15 +434,15 @@ moat_status moat_backtrace_both_ends(const moat_co *handle, uintptr_t from_sp,
 moat_status moat_frame_symbolise(const moat_frame *frame,
                                  struct moat_symbol *out)
 {
-    /* A return address may be the first byte of the next line or function. */
-    bool exact = (frame->flags & MOAT_FRAME_TRAP) != 0;
+    uintptr_t pc = lookup_pc(frame->pc, frame->flags);
     moat_status status = moat_hold_begin(MOAT_HOLD_SYMBOL_BYTES);
 
     if (status != MOAT_OK)
         return status;
-    moat_symbolise(exact ? frame->pc : frame->pc - 1, out);
-    if (!exact)
-        out->offset++;
+    memset(out, 0, sizeof *out);
+    if (!moat_codes_name(pc, out->function, sizeof out->function, &out->offset))
+        moat_symbolise(pc, out);
+    out->offset += frame->pc - pc;
     moat_hold_end();
     return MOAT_OK;
 }

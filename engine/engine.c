@@ -41,14 +41,14 @@ static void before_fork(void)
 {
     moat_engine_lock();
     moat_arena_lock();
-    moat_regions_lock();
+    moat_ranges_lock();
     moat_lines_lock();
 }
 
 static void after_fork_in_parent(void)
 {
     moat_lines_unlock();
-    moat_regions_unlock();
+    moat_ranges_unlock();
     moat_arena_unlock();
     moat_engine_unlock();
 }
@@ -59,7 +59,7 @@ static void after_fork_in_child(void)
     moat_deadline_after_fork();
     moat_grace_after_fork();
     moat_lines_unlock();
-    moat_regions_unlock();
+    moat_ranges_unlock();
     moat_arena_unlock();
     moat_engine_unlock();
 }

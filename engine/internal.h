@@ -174,6 +174,12 @@ void moat_notrap_enter_undo(void);
 #define MOAT_HOLD_UNWIND_BYTES ((size_t)48 << 10)
 #define MOAT_HOLD_SYMBOL_BYTES ((size_t)192 << 10)
 
+/* --- fault.c ---------------------------------------------------------------
+ */
+
+/* The record of the last fault, decoded, as far as the struct_size says. */
+void moat_fault_describe(const struct co *co, moat_trap_info *out);
+
 /* --- call.c --------------------------------------------------------------- */
 
 /* A call on the resumer's stack that is going on; lies on the guest's. */

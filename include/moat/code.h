@@ -1,0 +1,76 @@
+/*
+ * code.h: code that no file holds: what a JIT compiler has made, or a library
+ * that the host wants told apart.
+ *
+ * Registered code has a name in backtraces and reports, and its frames are
+ * marked MOAT_FRAME_JIT. A coroutine with the policy MOAT_CO_RECOVER_CODE is
+ * trapped nowhere else.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef MOAT_CODE_H
+#define MOAT_CODE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <moat/export.h>
+#include <moat/status.h>
+
+typedef struct moat_code {
+    size_t struct_size; /* sizeof(moat_code); MOAT_CODE_INIT sets it         */
+    const void *start;  /* first byte                                        */
+    size_t size;        /* in bytes, at least one                            */
+    const char *name;   /* copied; NULL: the dynamic linker's and the debug
+                           information's names, as for code of a file        */
+} moat_code;
+
+#define MOAT_CODE_INIT                   \
+    {                                    \
+        sizeof(moat_code), NULL, 0, NULL \
+    }
+
+/* Names a registration; never used twice in a process. 0: none. */
+typedef uint64_t moat_code_id;
+
+MOAT_BEGIN_DECLS
+
+/**
+ * Registers a range of code, before it runs. Initialises the engine with all
+ * defaults if nobody did. The memory is the caller's: moat never reads it. It
+ * stays registered over a moat_engine_shutdown.
+ *
+ * @param code      copied, its name too
+ * @param[out] out  for moat_code_unregister; written only on MOAT_OK
+ *
+ * @return MOAT_OK, or
+ *         MOAT_E_INVAL    NULL arguments or start; a size of 0; a range that
+ *                         is not in one piece of addressable memory
+ *         MOAT_E_OVERLAP  a part of it is registered
+ *         MOAT_E_STATE    called from a fault region's `fix`
+ *         MOAT_E_LIMIT    too little stack left (on a guest's stack)
+ *         MOAT_E_NOMEM    and what moat_engine_init returns
+ *
+ * Thread-safety: any. Signal-safety: no.
+ * Cost:          about the same for the first and the ten thousandth; while
+ *                many threads trap, some tens of microseconds more
+ */
+MOAT_API MOAT_NODISCARD moat_status moat_code_register(const moat_code *code,
+                                                       moat_code_id *out);
+
+/**
+ * Ends a registration; then the memory may be used for something else. Frames
+ * of the code must be gone: later backtraces do not know it.
+ *
+ * @return MOAT_OK, or
+ *         MOAT_E_INVAL  no such registration
+ *         MOAT_E_STATE  called from a fault region's `fix`
+ *         MOAT_E_LIMIT  too little stack left (on a guest's stack)
+ *
+ * Thread-safety: any. Signal-safety: no.
+ */
+MOAT_API moat_status moat_code_unregister(moat_code_id id);
+
+MOAT_END_DECLS
+
+#endif
