@@ -120,14 +120,14 @@ static bool visit_live(const struct moat_unwind_frame *frame, void *arg)
 
 static void walk_from_here(void *arg)
 {
-    moat_unwind_here(visit_live, arg);
+    moat_unwind_here(moat_codes_describe, visit_live, arg);
 }
 
 static void walk_from_root(void *arg)
 {
     struct live_walk *walk = arg;
 
-    moat_unwind_from(&walk->root, true, visit_live, walk);
+    moat_unwind_from(&walk->root, true, moat_codes_describe, visit_live, walk);
 }
 
 /* Is the walk past what it looks for, so that frames go out? */
@@ -235,7 +235,8 @@ static void walk_from_regs(void *arg)
 {
     struct dead_walk *walk = arg;
 
-    moat_unwind_from(&walk->regs, walk->exact, visit_dead, walk);
+    moat_unwind_from(&walk->regs, walk->exact, moat_codes_describe, visit_dead,
+                     walk);
 }
 
 /* Frame records above what was found, for code without unwind information. */

@@ -10,8 +10,12 @@
 #include "trap/internal.h"
 #include "trap/ranges.h"
 
+#define MOST_FRAME_BYTES ((size_t)1 << 30)
+
 struct code {
     struct moat_entry entry; /* first */
+    size_t frame_bytes;
+    moat_code_unwind unwind;
     bool named;
     char name[];
 };
@@ -62,6 +66,24 @@ bool moat_codes_name(uintptr_t pc, char *name, size_t size, uintptr_t *offset)
     return named;
 }
 
+bool moat_codes_describe(uintptr_t pc, moat_code *out)
+{
+    bool entered = moat_grace_enter();
+    const struct code *code = code_at(pc);
+    bool found = code != NULL;
+
+    memset(out, 0, sizeof *out);
+    if (found) {
+        out->start = (const void *)code->entry.place.begin;
+        out->size = code->entry.place.end - code->entry.place.begin;
+        out->frame_bytes = code->frame_bytes;
+        out->unwind = code->unwind;
+    }
+    if (entered)
+        moat_grace_leave();
+    return found;
+}
+
 /* --- writers ------------------------------------------------------------- */
 
 /* Both ends addressable, and in the same half of the address space. */
@@ -74,19 +96,36 @@ static bool is_one_piece(uintptr_t begin, size_t bytes)
            moat_arch_is_canonical(end - 1);
 }
 
+static bool is_unwindable(const moat_code *asked)
+{
+    switch (asked->unwind) {
+    case MOAT_CODE_UNWIND_NONE:
+    case MOAT_CODE_UNWIND_FP:
+        return asked->frame_bytes == 0;
+    case MOAT_CODE_UNWIND_FIXED:
+        return asked->frame_bytes % sizeof(uintptr_t) == 0 &&
+               asked->frame_bytes < MOST_FRAME_BYTES;
+    default:
+        return false;
+    }
+}
+
 static moat_status code_from(const moat_code *asked, struct code **out)
 {
     uintptr_t begin = (uintptr_t)asked->start;
     size_t name_bytes = asked->name != NULL ? strlen(asked->name) + 1 : 0;
     struct code *made;
 
-    if (asked->start == NULL || !is_one_piece(begin, asked->size))
+    if (asked->start == NULL || !is_one_piece(begin, asked->size) ||
+        !is_unwindable(asked) || asked->flags != 0)
         return MOAT_E_INVAL;
     made = malloc(sizeof *made + name_bytes);
     if (made == NULL)
         return MOAT_E_NOMEM;
     made->entry.place.begin = begin;
     made->entry.place.end = begin + asked->size;
+    made->frame_bytes = asked->frame_bytes;
+    made->unwind = asked->unwind;
     made->named = asked->name != NULL;
     if (name_bytes > 0)
         memcpy(made->name, asked->name, name_bytes);

@@ -136,6 +136,9 @@ moat_status moat_codes_remove(moat_code_id id);
 /* Does the address lie in registered code? Signal-safe: yes. */
 bool moat_codes_cover(uintptr_t pc);
 
+/* The code that the address lies in, without its name. False: none. */
+bool moat_codes_describe(uintptr_t pc, moat_code *out);
+
 /* The name of the code that it lies in, cut off if the buffer is too small, and
  * its offset. False: not in registered code. */
 bool moat_codes_name(uintptr_t pc, char *name, size_t size, uintptr_t *offset);

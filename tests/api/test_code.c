@@ -73,6 +73,20 @@ static void bad_code_is_refused(const void *arg)
     expect_refused(&bad, MOAT_E_INVAL);
     bad = range(((uintptr_t)1 << 47) - 32, 64, NULL);
     expect_refused(&bad, MOAT_E_INVAL);
+    bad = good;
+    bad.flags = 1;
+    expect_refused(&bad, MOAT_E_INVAL);
+    bad = good;
+    bad.unwind = (moat_code_unwind)3;
+    expect_refused(&bad, MOAT_E_INVAL);
+    bad.unwind = MOAT_CODE_UNWIND_FP;
+    bad.frame_bytes = 8;
+    expect_refused(&bad, MOAT_E_INVAL);
+    bad.unwind = MOAT_CODE_UNWIND_FIXED;
+    bad.frame_bytes = 12;
+    expect_refused(&bad, MOAT_E_INVAL);
+    bad.frame_bytes = (size_t)1 << 30;
+    expect_refused(&bad, MOAT_E_INVAL);
     EXPECT_EQ(moat_code_unregister(0), MOAT_E_INVAL);
     EXPECT_EQ(moat_code_unregister(99), MOAT_E_INVAL);
 }

@@ -75,11 +75,19 @@ jit_function jit_end(struct jit *jit)
 
 void jit_register(struct jit *jit, const char *name)
 {
+    jit_register_unwindable(jit, name, MOAT_CODE_UNWIND_NONE, 0);
+}
+
+void jit_register_unwindable(struct jit *jit, const char *name,
+                             moat_code_unwind unwind, size_t frame_bytes)
+{
     moat_code code = MOAT_CODE_INIT;
 
     code.start = jit->code;
     code.size = jit->used;
     code.name = name;
+    code.unwind = unwind;
+    code.frame_bytes = frame_bytes;
     REQUIRE(moat_code_register(&code, &jit->id) == MOAT_OK);
 }
 

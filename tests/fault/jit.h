@@ -39,6 +39,8 @@ jit_function jit_end(struct jit *jit);
 
 /* Registers it, under a name or none; ends the child if moat refuses. */
 void jit_register(struct jit *jit, const char *name);
+void jit_register_unwindable(struct jit *jit, const char *name,
+                             moat_code_unwind unwind, size_t frame_bytes);
 void jit_free(struct jit *jit); /* and unregisters it */
 
 #endif
