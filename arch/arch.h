@@ -128,6 +128,9 @@ void moat_arch_redirect_context(void *ucontext, const moat_co *co,
 bool moat_arch_context_sent_signal(const void *ucontext, int signo, pid_t pid,
                                    pid_t tid);
 
+/* Can the address be one of memory at all? */
+bool moat_arch_is_canonical(uintptr_t address);
+
 /* Clears the alignment-check flag, which the kernel leaves set on the entry of
  * a handler: the first statement of every handler. */
 void moat_arch_clear_alignment_check(void);

@@ -30,10 +30,16 @@ struct trace {
     void *see_arg;
 };
 
+/* A return address may be the first byte of the next line or function. */
+static uintptr_t lookup_pc(uintptr_t pc, unsigned flags)
+{
+    return flags & MOAT_FRAME_TRAP ? pc : pc - 1;
+}
+
 static bool emit(struct trace *trace, uintptr_t pc, uintptr_t sp,
                  unsigned flags)
 {
-    const moat_frame frame = {pc, sp, trace->co, flags};
+    moat_frame frame = {pc, sp, trace->co, flags};
 
     if (trace->see != NULL && !trace->see(&frame, trace->see_arg)) {
         trace->full = true;
@@ -44,6 +50,8 @@ static bool emit(struct trace *trace, uintptr_t pc, uintptr_t sp,
         trace->full = trace->reserve == 0;
         return !trace->full;
     }
+    if (moat_codes_cover(lookup_pc(pc, flags)))
+        frame.flags |= MOAT_FRAME_JIT;
     trace->frames[trace->count++] = frame;
     return true;
 }
@@ -114,14 +122,14 @@ static bool visit_live(const struct moat_unwind_frame *frame, void *arg)
 
 static void walk_from_here(void *arg)
 {
-    moat_unwind_here(visit_live, arg);
+    moat_unwind_here(moat_codes_describe, visit_live, arg);
 }
 
 static void walk_from_root(void *arg)
 {
     struct live_walk *walk = arg;
 
-    moat_unwind_from(&walk->root, true, visit_live, walk);
+    moat_unwind_from(&walk->root, true, moat_codes_describe, visit_live, walk);
 }
 
 /* Is the walk past what it looks for, so that frames go out? */
@@ -245,7 +253,8 @@ static void walk_from_regs(void *arg)
 {
     struct dead_walk *walk = arg;
 
-    moat_unwind_from(&walk->regs, walk->exact, visit_dead, walk);
+    moat_unwind_from(&walk->regs, walk->exact, moat_codes_describe, visit_dead,
+                     walk);
 }
 
 /* Frame records above what was found, for code without unwind information. */
@@ -467,15 +476,15 @@ moat_status moat_backtrace_both_ends(const moat_co *handle, uintptr_t from_sp,
 moat_status moat_frame_symbolise(const moat_frame *frame,
                                  struct moat_symbol *out)
 {
-    /* A return address may be the first byte of the next line or function. */
-    bool exact = (frame->flags & MOAT_FRAME_TRAP) != 0;
+    uintptr_t pc = lookup_pc(frame->pc, frame->flags);
     moat_status status = begin_walk(MOAT_HOLD_SYMBOL_BYTES);
 
     if (status != MOAT_OK)
         return status;
-    moat_symbolise(exact ? frame->pc : frame->pc - 1, !moat_poison_seen(), out);
-    if (!exact)
-        out->offset++;
+    memset(out, 0, sizeof *out);
+    if (!moat_codes_name(pc, out->function, sizeof out->function, &out->offset))
+        moat_symbolise(pc, !moat_poison_seen(), out);
+    out->offset += frame->pc - pc;
     end_walk();
     return MOAT_OK;
 }

@@ -12,6 +12,7 @@
 #define DEFAULT_STACK_BYTES ((size_t)256 << 10)
 #define DEFAULT_GUARD_BYTES ((size_t)64 << 10)
 #define MOST_BYTES          ((size_t)64 << 30)
+#define FLAGS_KNOWN         ((uint64_t)(MOAT_CO_SCRUB_MASK | MOAT_CO_RECOVER_MASK))
 
 /* --- options ------------------------------------------------------------- */
 
@@ -33,8 +34,9 @@ static moat_status resolve(const moat_co_options *asked, moat_co_options *out)
         status = moat_options_copy(out, sizeof *out, asked, sizeof *asked);
     if (status != MOAT_OK)
         return status;
-    if ((out->flags & ~(uint64_t)MOAT_CO_SCRUB_MASK) != 0 ||
+    if ((out->flags & ~FLAGS_KNOWN) != 0 ||
         (out->flags & MOAT_CO_SCRUB_MASK) == MOAT_CO_SCRUB_MASK ||
+        (out->flags & MOAT_CO_RECOVER_MASK) == MOAT_CO_RECOVER_MASK ||
         (out->stack_bytes != 0 && out->stack_bytes < MOAT_PAGE_BYTES))
         return MOAT_E_INVAL;
     status = resolve_size(&out->stack_bytes, DEFAULT_STACK_BYTES);
@@ -91,6 +93,7 @@ static void fill_in(struct co *co, struct moat_thread *thread, moat_entry entry,
     co->owner = thread;
     co->user = options->user;
     co->flags = options->flags;
+    co->activation.policy = (uint8_t)(options->flags & MOAT_CO_RECOVER_MASK);
     co->defers = NULL;
     co->activation.co.token = thread->token;
     if (moat_annotate_active()) {

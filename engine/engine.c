@@ -47,7 +47,7 @@ static void before_fork(void)
         return;
     moat_engine_lock();
     moat_arena_lock();
-    moat_regions_lock();
+    moat_ranges_lock();
     moat_walks_stop(); /* walks ask for lines */
     moat_lines_lock();
 }
@@ -58,7 +58,7 @@ static void after_fork_in_parent(void)
         return;
     moat_lines_unlock();
     moat_walks_go();
-    moat_regions_unlock();
+    moat_ranges_unlock();
     moat_arena_unlock();
     moat_engine_unlock();
 }
@@ -72,7 +72,7 @@ static void after_fork_in_child(void)
     moat_grace_after_fork();
     moat_lines_unlock();
     moat_walks_after_fork();
-    moat_regions_unlock();
+    moat_ranges_unlock();
     moat_arena_unlock();
     moat_engine_unlock();
 }

@@ -171,7 +171,7 @@ void moat_notrap_enter_undo(void);
 
 /* For what has no status: a guest that has not so much stack left overflows
  * here, before anything is lost. In a no-trap section that is fatal, like any
- * overflow. */
+ * overflow; so it is under a policy that does not let moat's code be cut. */
 void moat_hold_require(size_t stack_bytes);
 
 /* Stack that the engine's entry points need at most: most of them; the way to a
@@ -182,6 +182,12 @@ void moat_hold_require(size_t stack_bytes);
 #define MOAT_HOLD_CALL_BYTES   ((size_t)1 << 10)
 #define MOAT_HOLD_UNWIND_BYTES ((size_t)48 << 10)
 #define MOAT_HOLD_SYMBOL_BYTES ((size_t)192 << 10)
+
+/* --- fault.c ---------------------------------------------------------------
+ */
+
+/* The record of the last fault, decoded, as far as the struct_size says. */
+void moat_fault_describe(const struct co *co, moat_trap_info *out);
 
 /* --- call.c --------------------------------------------------------------- */
 

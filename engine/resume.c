@@ -32,6 +32,7 @@ void moat_resume_prepare(struct co *co, moat_entry entry)
 
     co->activation.notrap = 0;
     co->activation.hold = 0;
+    co->activation.recovers = false;
     handle->entry = entry;
     if (moat_annotate_active()) {
         cold_of(co)->entry = entry;

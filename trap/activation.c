@@ -20,15 +20,35 @@ struct moat_activation *moat_trap_current(void)
                                       ~UINT64_C(1));
 }
 
+struct moat_recovery *
+moat_trap_recovery(const struct moat_activation *activation)
+{
+    struct moat_recovery *recovery;
+
+    if (!activation->recovers)
+        return NULL;
+    recovery = moat_trap_record_of(activation)->recovery;
+    /* A section that was opened behind it has none. */
+    return recovery->notrap == activation->notrap ? recovery : NULL;
+}
+
+bool moat_trap_possible(const struct moat_activation *activation)
+{
+    return activation->notrap == 0 || moat_trap_recovery(activation) != NULL;
+}
+
 void moat_trap_now(struct moat_activation *activation, moat_trap_kind kind,
                    int user_code)
 {
     struct moat_trap_record *record = moat_trap_record_of(activation);
+    struct moat_recovery *recovery = moat_trap_recovery(activation);
 
     memset(record, 0, sizeof *record);
     moat_arch_capture(&record->regs);
     record->kind = kind;
     record->user_code = user_code;
+    if (recovery != NULL)
+        moat_arch_leave(&recovery->landing, NULL, MOAT_EVENT_TRAP);
     activation->co.state = MOAT_MARK_TRAPPED;
     moat_arch_leave(&activation->co, NULL, MOAT_EVENT_TRAP);
 }
@@ -45,4 +65,38 @@ bool moat_trap_try(void (*fn)(void *), void *arg)
     kind = moat_arch_try(&landing, fn, arg);
     thread->probe = outer;
     return kind == 0;
+}
+
+static void open_recovery(struct moat_recovery *recovery,
+                          struct moat_activation *activation)
+{
+    struct moat_trap_record *record = moat_trap_record_of(activation);
+
+    memset(recovery, 0, sizeof *recovery);
+    recovery->activation = activation;
+    recovery->outer = activation->recovers ? record->recovery : NULL;
+    recovery->notrap = ++activation->notrap;
+    recovery->hold = activation->hold;
+    record->recovery = recovery;
+    activation->recovers = true;
+}
+
+/* Also when an exception passes. What fn left open is closed. */
+static void close_recovery(struct moat_recovery *recovery)
+{
+    struct moat_activation *activation = recovery->activation;
+
+    activation->recovers = recovery->outer != NULL;
+    moat_trap_record_of(activation)->recovery = recovery->outer;
+    activation->hold = recovery->hold;
+    activation->notrap = recovery->notrap - 1;
+}
+
+bool moat_trap_recover(struct moat_activation *activation, void (*fn)(void *),
+                       void *arg)
+{
+    __attribute__((cleanup(close_recovery))) struct moat_recovery recovery;
+
+    open_recovery(&recovery, activation);
+    return moat_arch_try(&recovery.landing, fn, arg) == 0;
 }

@@ -31,8 +31,8 @@
 #define NS_PER_S UINT64_C(1000000000)
 
 /* How soon to look again: in the few instructions of a switch, or a handler of
- * the host's; in host code or a section, whose end asks by itself but may never
- * come. */
+ * the host's; in host code, in code that the policy spares, or in a section,
+ * whose end asks by itself but may never come. */
 #define RETRY_NS         50000u
 #define SECTION_RETRY_NS 1000000u
 
@@ -147,13 +147,13 @@ static void expire(uint64_t now, const siginfo_t *info, void *ucontext)
     uint64_t again = RETRY_NS;
     moat_regs regs;
 
+    moat_arch_regs_from_context(ucontext, &regs);
     if (activation == NULL || activation->notrap != 0 ||
-        activation->hold != 0) {
+        activation->hold != 0 || !moat_policy_allows(activation, regs.pc)) {
         moat_tls.poll = 1;
         again = SECTION_RETRY_NS;
     } else if (activation->co.state == MOAT_MARK_RUNNING &&
                !moat_altstack_in_use(ucontext)) {
-        moat_arch_regs_from_context(ucontext, &regs);
         cut(activation, info, ucontext, &regs);
     }
     (void)arm(now + again);

@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <moat/code.h>
+
 #include "arch/arch.h"
 
 struct moat_unwind_frame {
@@ -26,18 +28,24 @@ struct moat_unwind_frame {
 typedef bool moat_unwind_visit(const struct moat_unwind_frame *frame,
                                void *arg);
 
+/* Tells what the host has registered of the code at pc; false: nothing. */
+typedef bool moat_unwind_lookup(uintptr_t pc, moat_code *out);
+
 /* --- walk_libunwind.c, or walk_none.c --------------------------------------
  */
 
 bool moat_unwind_available(void);
 
-/* From the function that calls this one; crosses coroutine borders. */
-void moat_unwind_here(moat_unwind_visit *visit, void *arg);
+/* From the function that calls this one; crosses coroutine borders. Code that
+ * `lookup` knows is unwound as registered. */
+void moat_unwind_here(moat_unwind_lookup *lookup, moat_unwind_visit *visit,
+                      void *arg);
 
 /* From registers; `exact`: regs->pc is the next instruction, not a return
  * address. */
 void moat_unwind_from(const moat_regs *regs, bool exact,
-                      moat_unwind_visit *visit, void *arg);
+                      moat_unwind_lookup *lookup, moat_unwind_visit *visit,
+                      void *arg);
 
 /* Does `pc` belong to the procedure that the frame is in? */
 bool moat_unwind_same_procedure(const struct moat_unwind_frame *frame,

@@ -46,7 +46,7 @@ enum outcome {
     OUTCOME_GIVEN_UP, /* `trouble` says why                                   */
 };
 
-#define WRONG_MOST 3  /* wrong verdicts after which a case is given up */
+#define WRONG_MOST 3 /* wrong verdicts after which a case is given up */
 
 /* What a process has. */
 struct footprint {

@@ -144,9 +144,53 @@ static bool all_lives(void)
     return one_life(&options);
 }
 
+static moat_fault_verdict decline(void *address, moat_access access, void *user)
+{
+    (void)address;
+    (void)access;
+    (void)user;
+    return MOAT_FAULT_DECLINED;
+}
+
+static bool one_region(void)
+{
+    moat_fault_region_options options = MOAT_FAULT_REGION_OPTIONS_INIT;
+    moat_fault_region id = 4711;
+
+    options.begin = (void *)UINT64_C(0x300000000000);
+    options.bytes = 4096;
+    options.fix = decline;
+    if (!went_well(moat_fault_region_register(&options, &id))) {
+        EXPECT_EQ(id, 4711);
+        return false;
+    }
+    EXPECT_EQ(moat_fault_region_unregister(id), MOAT_OK);
+    return true;
+}
+
+/* Enough for the map to be split; each goes without memory. */
+static bool many_codes(void)
+{
+    moat_code_id ids[100];
+    moat_code code = MOAT_CODE_INIT;
+    size_t count = 0;
+    bool ok = true;
+
+    code.size = 16;
+    code.name = "code";
+    while (ok && count < 100) {
+        code.start = (void *)(UINT64_C(0x200000000000) + 16 * count);
+        ok = went_well(moat_code_register(&code, &ids[count]));
+        count += ok;
+    }
+    while (count-- > 0)
+        EXPECT_EQ(moat_code_unregister(ids[count]), MOAT_OK);
+    return ok;
+}
+
 static bool everything(void)
 {
-    return init() && attach() && all_lives();
+    return init() && attach() && all_lives() && one_region() && many_codes();
 }
 
 static void shut_down(void)
