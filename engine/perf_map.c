@@ -19,14 +19,22 @@
 /* Under the lock of the ranges. */
 static struct {
     int file;
-    pid_t writer; /* whose file it is; 0: none was asked for yet */
+    pid_t writer; /* whose file it is; 0: none was opened yet */
 } map = {.file = -1};
+
+/* Asked for once, at the first registration. */
+static atomic_int wanted; /* 0: not asked yet; 1: yes; -1: no */
 
 static bool is_wanted(void)
 {
-    const char *asked = secure_getenv("MOAT_PERF_MAP");
+    const char *asked;
 
-    return asked != NULL && strcmp(asked, "1") == 0;
+    if (atomic_load(&wanted) == 0) {
+        asked = secure_getenv("MOAT_PERF_MAP");
+        atomic_store(&wanted,
+                     asked != NULL && strcmp(asked, "1") == 0 ? 1 : -1);
+    }
+    return atomic_load(&wanted) > 0;
 }
 
 /* A forked child has a file of its own. A link that somebody has put in its
@@ -40,9 +48,6 @@ static void open_map(void)
     if (map.file >= 0)
         (void)close(map.file);
     map.writer = getpid();
-    map.file = -1;
-    if (!is_wanted())
-        return;
     (void)snprintf(path, sizeof path, "/tmp/perf-%ld.map", (long)map.writer);
     map.file = open(
         path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -67,9 +72,11 @@ static void write_line(const moat_code *code)
 
 void moat_perf_map_add(const moat_code *code)
 {
+    if (code->name == NULL || !is_wanted())
+        return;
     moat_ranges_lock();
     open_map();
-    if (map.file >= 0 && code->name != NULL)
+    if (map.file >= 0)
         write_line(code);
     moat_ranges_unlock();
 }
