@@ -13,7 +13,11 @@ static moat_status add(const moat_code *asked, moat_code_id *out)
 
     if (status == MOAT_OK)
         status = moat_engine_ready();
-    return status == MOAT_OK ? moat_codes_add(&code, out) : status;
+    if (status == MOAT_OK)
+        status = moat_codes_add(&code, out);
+    if (status == MOAT_OK)
+        moat_perf_map_add(&code);
+    return status;
 }
 
 moat_status moat_code_register(const moat_code *code, moat_code_id *out)

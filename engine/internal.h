@@ -183,6 +183,12 @@ void moat_hold_require(size_t stack_bytes);
 #define MOAT_HOLD_UNWIND_BYTES ((size_t)48 << 10)
 #define MOAT_HOLD_SYMBOL_BYTES ((size_t)192 << 10)
 
+/* --- perf_map.c ------------------------------------------------------------
+ */
+
+/* Tells perf of code that was registered, if the environment wants it. */
+void moat_perf_map_add(const moat_code *code);
+
 /* --- fault.c ---------------------------------------------------------------
  */
 

@@ -129,6 +129,12 @@ MOAT_NO_SANITIZE void moat_annotate_back_from_trap(struct moat_fiber *fiber)
 
 /* The frames that go leave their redzones behind, where cleanup code will run.
  */
+void moat_annotate_dropped(uintptr_t low, uintptr_t high)
+{
+    if (has_asan())
+        __asan_unpoison_memory_region((const void *)low, high - low);
+}
+
 void moat_annotate_unwind(void)
 {
     if (__asan_handle_no_return != NULL)

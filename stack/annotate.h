@@ -57,6 +57,10 @@ void moat_annotate_back(struct moat_fiber *fiber);
 /* The guest's side: before frames are left by unwinding. */
 void moat_annotate_unwind(void);
 
+/* On any stack: after frames between `low` and `high` were left without a
+ * return. */
+void moat_annotate_dropped(uintptr_t low, uintptr_t high);
+
 /* The resumer's side when it is back but the guest did not say so (a trap). */
 void moat_annotate_back_from_trap(struct moat_fiber *fiber);
 

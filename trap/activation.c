@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "stack/annotate.h"
 #include "trap/internal.h"
 
 /* The thread's share of the switch; see include/moat/switch. */
@@ -53,6 +54,20 @@ void moat_trap_now(struct moat_activation *activation, moat_trap_kind kind,
     moat_arch_leave(&activation->co, NULL, MOAT_EVENT_TRAP);
 }
 
+/* How deep a walk or another call may have been that a fault has ended on the
+ * host's stack. */
+#define DROPPED_BYTES ((uintptr_t)256 << 10)
+
+/* Their redzones would trip the frames that come after them. */
+static void note_dropped_frames(void)
+{
+    const struct moat_activation *activation = moat_trap_current();
+    uintptr_t sp = (uintptr_t)__builtin_frame_address(0);
+
+    moat_annotate_dropped(
+        activation != NULL ? activation->slot.limit : sp - DROPPED_BYTES, sp);
+}
+
 bool moat_trap_try(void (*fn)(void *), void *arg)
 {
     struct moat_trap_thread *thread = &moat_trap_thread;
@@ -64,6 +79,8 @@ bool moat_trap_try(void (*fn)(void *), void *arg)
     thread->probe = &landing;
     kind = moat_arch_try(&landing, fn, arg);
     thread->probe = outer;
+    if (kind != 0)
+        note_dropped_frames();
     return kind == 0;
 }
 
@@ -98,5 +115,8 @@ bool moat_trap_recover(struct moat_activation *activation, void (*fn)(void *),
     __attribute__((cleanup(close_recovery))) struct moat_recovery recovery;
 
     open_recovery(&recovery, activation);
-    return moat_arch_try(&recovery.landing, fn, arg) == 0;
+    if (moat_arch_try(&recovery.landing, fn, arg) == 0)
+        return true;
+    note_dropped_frames();
+    return false;
 }

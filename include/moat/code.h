@@ -54,7 +54,8 @@ MOAT_BEGIN_DECLS
 /**
  * Registers a range of code, before it runs. Initialises the engine with all
  * defaults if nobody did. The memory is the caller's: moat never reads it. It
- * stays registered over a moat_engine_shutdown.
+ * stays registered over a moat_engine_shutdown. With MOAT_PERF_MAP=1 in the
+ * environment its name goes to /tmp/perf-PID.map, for the profiler perf.
  *
  * @param code      copied, its name too
  * @param[out] out  for moat_code_unregister; written only on MOAT_OK

@@ -5,7 +5,10 @@
  * SPDX-License-Identifier: MIT
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <moat/moat.h>
 
@@ -235,6 +238,74 @@ static void it_stays_over_a_shutdown(const void *arg)
     EXPECT_EQ(moat_code_unregister(id), MOAT_OK);
 }
 
+/* What is in the map of this process; "" if there is none. Removes it. */
+static void take_perf_map(char *text, size_t size)
+{
+    char path[64];
+    FILE *file;
+
+    memset(text, 0, size);
+    (void)snprintf(path, sizeof path, "/tmp/perf-%ld.map", (long)getpid());
+    file = fopen(path, "re");
+    if (file == NULL)
+        return;
+    (void)fread(text, 1, size - 1, file);
+    (void)fclose(file);
+    (void)unlink(path);
+}
+
+static void perf_is_told_if_the_environment_says_so(const void *arg)
+{
+    char text[1024];
+    int status = -1;
+    pid_t child;
+
+    (void)arg;
+    REQUIRE(setenv("MOAT_PERF_MAP", "1", 1) == 0);
+    (void)enrol(CODE, 64, "first");
+    (void)enrol(CODE + 64, 64, NULL);
+    (void)enrol(CODE + 128, 16, "two\nlines");
+    child = fork();
+    if (child == 0) {
+        (void)enrol(CODE + 256, 16, "child's");
+        take_perf_map(text, sizeof text);
+        EXPECT_STR(text, "200000000100 10 child's\n");
+        child_exit();
+    }
+    REQUIRE(waitpid(child, &status, 0) == child);
+    EXPECT_EQ(status, 0);
+    take_perf_map(text, sizeof text);
+    EXPECT_STR(text, "200000000000 40 first\n200000000080 10 two?lines\n");
+}
+
+static void perf_is_not_told_otherwise(const void *arg)
+{
+    char text[64];
+
+    (void)arg;
+    REQUIRE(setenv("MOAT_PERF_MAP", "0", 1) == 0);
+    (void)enrol(CODE, 64, "first");
+    take_perf_map(text, sizeof text);
+    EXPECT_STR(text, "");
+}
+
+/* Nobody's file is written to by way of a link. */
+static void a_link_in_the_place_of_the_map_is_not_followed(const void *arg)
+{
+    char path[64], target[64];
+
+    (void)arg;
+    REQUIRE(setenv("MOAT_PERF_MAP", "1", 1) == 0);
+    (void)snprintf(path, sizeof path, "/tmp/perf-%ld.map", (long)getpid());
+    (void)snprintf(target, sizeof target, "/tmp/moat-target-%ld",
+                   (long)getpid());
+    REQUIRE(symlink(target, path) == 0);
+    (void)enrol(CODE, 64, "first");
+    EXPECT(access(target, F_OK) != 0);
+    (void)unlink(target);
+    (void)unlink(path);
+}
+
 /* Ten thousand, in no order, each found; then gone in another. */
 static void many_are_kept_apart(const void *arg)
 {
@@ -270,6 +341,9 @@ int main(void)
         CHILD_CASE(frames_of_code_are_marked),
         CHILD_CASE(a_guest_may_register),
         CHILD_CASE(it_stays_over_a_shutdown),
+        CHILD_CASE(perf_is_told_if_the_environment_says_so),
+        CHILD_CASE(perf_is_not_told_otherwise),
+        CHILD_CASE(a_link_in_the_place_of_the_map_is_not_followed),
         CHILD_CASE(many_are_kept_apart),
     };
 

@@ -706,6 +706,7 @@ static void *yield_below_a_cleanup(moat_co *self, void *input)
 {
     __attribute__((cleanup(fault_in_cleanup))) int unused = 0;
 
+    (void)unused;
     EXPECT_EQ(attempt(yield_and_fault, self), MOAT_E_FAULT);
     return input;
 }
