@@ -46,11 +46,13 @@ enum outcome {
     OUTCOME_GIVEN_UP, /* `trouble` says why                                   */
 };
 
-#define WRONG_MOST 3  /* wrong verdicts after which a case is given up */
+#define WRONG_MOST 3 /* wrong verdicts after which a case is given up */
 
 /* What a process has. */
 struct footprint {
-    size_t resident; /* bytes, counted page by page; 0: not measured */
+    size_t resident; /* bytes, counted page by page; 0: not measured         */
+    size_t own;      /* of these, all but unmodified pages of files: code that
+                        runs for the first time is no growth                 */
     int descriptors;
 };
 

@@ -122,7 +122,7 @@ static bool wants_another(const struct job *job, unsigned done_before)
 
 void supervise(struct job *job)
 {
-    struct footprint warm = {0, 0};
+    struct footprint warm = {0, 0, 0};
     unsigned done;
 
     do {

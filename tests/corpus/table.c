@@ -96,7 +96,7 @@ static double growth_of(const struct job *job)
 {
     if (!tells_growth(job))
         return 0;
-    return ((double)job->end.resident - (double)job->warm.resident) /
+    return ((double)job->end.own - (double)job->warm.own) /
            (double)job->warm.resident;
 }
 

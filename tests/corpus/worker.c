@@ -86,6 +86,7 @@ static void renew(void)
     options.stack_bytes = job->stack_bytes;
     options.guard_bytes = job->guard_bytes;
     options.name = job->path;
+    options.flags = MOAT_CO_SCRUB_DISCARD; /* no tenant reads the last one's */
     options.limits = &limits;
     if (moat_co_create(&guest, enter, &options) != MOAT_OK)
         give_up("no coroutine", "");
