@@ -379,6 +379,8 @@ static void trace_stopped(const moat_co *handle, struct dead_walk *walk,
     if (state == MOAT_CO_SUSPENDED) {
         trace_suspended(co, walk);
     } else if (state == MOAT_CO_TRAPPED) {
+        /* Its frames will be given names: by which means, depends on this. */
+        moat_poison_look(handle);
         trace_trapped(co, walk);
         append_resumers(co, &walk->trace, from_sp);
     }
@@ -455,7 +457,7 @@ moat_status moat_frame_symbolise(const moat_frame *frame,
 
     if (status != MOAT_OK)
         return status;
-    moat_symbolise(exact ? frame->pc : frame->pc - 1, out);
+    moat_symbolise(exact ? frame->pc : frame->pc - 1, !moat_poison_seen(), out);
     if (!exact)
         out->offset++;
     moat_hold_end();

@@ -259,6 +259,20 @@ static void destroy(struct co *co)
     moat_thread_release(owner);
 }
 
+/* destroy has no status: a guest that has not the stack for it overflows,
+ * before anything is lost. In a no-trap section that is fatal, like any
+ * overflow. */
+static void check_room(void)
+{
+    struct moat_activation *activation = moat_trap_current();
+
+    if (moat_stack_reserve(MOAT_HOLD_BYTES) == MOAT_OK)
+        return;
+    if (activation->notrap != 0)
+        abort();
+    moat_trap_now(activation, MOAT_TRAP_STACK_OVERFLOW, 0);
+}
+
 void moat_co_destroy(moat_co *handle)
 {
     struct co *co = co_of(handle);
@@ -270,7 +284,7 @@ void moat_co_destroy(moat_co *handle)
 #endif
         return;
     }
-    moat_hold_require(MOAT_HOLD_BYTES);
+    check_room();
     moat_cancel_for_destroy(co);
     moat_defers_run(co);
     moat_hold_enter();

@@ -5,8 +5,6 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include <stdlib.h>
-
 #include "engine/internal.h"
 
 static uintptr_t stack_pointer(void)
@@ -41,17 +39,6 @@ moat_status moat_hold_begin(size_t stack_bytes)
     if (status == MOAT_OK)
         moat_hold_enter();
     return status;
-}
-
-void moat_hold_require(size_t stack_bytes)
-{
-    struct moat_activation *activation = moat_trap_current();
-
-    if (moat_stack_reserve(stack_bytes) == MOAT_OK)
-        return;
-    if (activation->notrap != 0)
-        abort();
-    moat_trap_now(activation, MOAT_TRAP_STACK_OVERFLOW, 0);
 }
 
 /* The deadline that came while it had to wait. */

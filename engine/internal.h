@@ -169,17 +169,9 @@ void moat_hold_enter(void);
  * deadline passed: it is not the one that must be cut. */
 void moat_notrap_enter_undo(void);
 
-/* For what has no status: a guest that has not so much stack left overflows
- * here, before anything is lost. In a no-trap section that is fatal, like any
- * overflow. */
-void moat_hold_require(size_t stack_bytes);
-
-/* Stack that the engine's entry points need at most: most of them; the way to a
- * service on the resumer's stack, which an allocator may go for each block;
- * unwinding; reading symbol tables and line tables, which is libdw's work and
- * takes most by far (measured: 150 KiB). */
+/* Stack that the engine's entry points need at most; reading symbol tables and
+ * line tables is libdw's work and takes most by far (measured: 150 KiB). */
 #define MOAT_HOLD_BYTES        ((size_t)8 << 10)
-#define MOAT_HOLD_CALL_BYTES   ((size_t)1 << 10)
 #define MOAT_HOLD_UNWIND_BYTES ((size_t)48 << 10)
 #define MOAT_HOLD_SYMBOL_BYTES ((size_t)192 << 10)
 
@@ -281,14 +273,46 @@ struct moat_symbol;
 moat_status moat_frame_symbolise(const moat_frame *frame,
                                  struct moat_symbol *out);
 
+/* --- poison.c ------------------------------------------------------------ */
+
+/* Has any coroutine been found poisoned so far? Then the heap, stdio and the
+ * dynamic linker are out of bounds for the engine. */
+bool moat_poison_seen(void);
+
+/* Finds out about this one, if nobody has yet. */
+void moat_poison_look(const moat_co *co);
+
+/* --- text.c -------------------------------------------------------------- */
+
+struct moat_text {
+    int fd;
+    char *buffer;
+    size_t size, used;
+    moat_status status; /* of the writes so far */
+};
+
+void moat_text_begin(struct moat_text *text, int fd, char *buffer, size_t size);
+__attribute__((format(printf, 2, 3))) void
+moat_text_put(struct moat_text *text, const char *format, ...);
+moat_status moat_text_end(struct moat_text *text);
+
 /* --- report.c, json.c ---------------------------------------------------- */
 
-/* The trap record, and all frames of a trapped coroutine, malloc'd. Holds off
- * deadlines until moat_report_end. */
+/* One that is being written; a mapping of its own, because the heap may be out
+ * of bounds. */
+struct moat_report {
+    const moat_co *co;
+    moat_trap_info info;
+    const char *lock_function; /* NULL: none, or not known */
+    struct moat_both_ends ends;
+    struct moat_text text;
+    char buffer[(size_t)1 << 20]; /* more than a report: it is one write */
+};
+
+/* The trap record, and all frames of a trapped coroutine. Holds off deadlines
+ * until moat_report_end, which writes what was put into `text`. */
 moat_status moat_report_begin(const moat_co *co, int fd, uintptr_t from_sp,
-                              moat_trap_info *info,
-                              struct moat_both_ends **out);
-void moat_report_end(struct moat_both_ends *ends);
-moat_status moat_report_write(int fd, const char *text, size_t bytes);
+                              struct moat_report **out);
+moat_status moat_report_end(struct moat_report *report);
 
 #endif

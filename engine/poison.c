@@ -9,6 +9,13 @@
 /* Asked, and none was found. */
 static const char none[] = "";
 
+static atomic_bool seen;
+
+bool moat_poison_seen(void)
+{
+    return atomic_load(&seen);
+}
+
 struct search {
     uintptr_t pc; /* in the frame seen before; 0: in none */
     const char *found;
@@ -32,6 +39,8 @@ static moat_status find(const struct co *co, const char **out)
     struct search search = {0, NULL};
     moat_status status = moat_backtrace_guest(co, see, &search);
 
+    if (search.found != NULL)
+        atomic_store(&seen, true);
     *out = search.found != NULL ? search.found : none;
     return status;
 }
@@ -69,4 +78,12 @@ bool moat_co_is_poisoned(const moat_co *handle)
     if (status == MOAT_OK)
         return function != NULL;
     return status != MOAT_E_INVAL && status != MOAT_E_STATE;
+}
+
+void moat_poison_look(const moat_co *handle)
+{
+    const char *function;
+    moat_status status = moat_co_lock_function(handle, &function);
+
+    (void)status; /* what cannot be found out is not seen */
 }

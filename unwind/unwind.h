@@ -43,9 +43,6 @@ void moat_unwind_from(const moat_regs *regs, bool exact,
 bool moat_unwind_same_procedure(const struct moat_unwind_frame *frame,
                                 uintptr_t pc);
 
-/* The code of the procedure that pc is in. False: not known. */
-bool moat_unwind_procedure(uintptr_t pc, uintptr_t *start, uintptr_t *end);
-
 /* The procedure's name and the offset of pc in it. False: not known. */
 bool moat_unwind_name(uintptr_t pc, char *name, size_t size, uintptr_t *offset);
 
@@ -56,6 +53,12 @@ bool moat_unwind_name(uintptr_t pc, char *name, size_t size, uintptr_t *offset);
  * base). Never reads outside. Async-signal-safe if visit is. */
 void moat_unwind_fp(uintptr_t fp, uintptr_t limit, uintptr_t base,
                     moat_unwind_visit *visit, void *arg);
+
+/* --- procedure.c -----------------------------------------------------------
+ */
+
+/* The code of the procedure that pc is in. False: not known. */
+bool moat_unwind_procedure(uintptr_t pc, uintptr_t *start, uintptr_t *end);
 
 /* --- modules.c -------------------------------------------------------------
  *
@@ -91,8 +94,9 @@ struct moat_symbol {
     int line;
 };
 
-/* What lies at pc. Any thread. */
-void moat_symbolise(uintptr_t pc, struct moat_symbol *out);
+/* What lies at pc. Any thread. Without files it takes no lock and allocates
+ * nothing: then static functions have no names and lines are not known. */
+void moat_symbolise(uintptr_t pc, bool with_files, struct moat_symbol *out);
 
 bool moat_lines_available(void);
 

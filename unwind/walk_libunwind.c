@@ -94,17 +94,6 @@ bool moat_unwind_same_procedure(const struct moat_unwind_frame *frame,
            pc - info.start_ip < info.end_ip - info.start_ip;
 }
 
-bool moat_unwind_procedure(uintptr_t pc, uintptr_t *start, uintptr_t *end)
-{
-    unw_proc_info_t info;
-
-    if (unw_get_proc_info_by_ip(unw_local_addr_space, pc, &info, NULL) != 0)
-        return false;
-    *start = info.start_ip;
-    *end = info.end_ip;
-    return true;
-}
-
 bool moat_unwind_name(uintptr_t pc, char *name, size_t size, uintptr_t *offset)
 {
     moat_regs regs;

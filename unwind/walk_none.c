@@ -33,14 +33,6 @@ bool moat_unwind_same_procedure(const struct moat_unwind_frame *frame,
     return false;
 }
 
-bool moat_unwind_procedure(uintptr_t pc, uintptr_t *start, uintptr_t *end)
-{
-    (void)pc;
-    (void)start;
-    (void)end;
-    return false;
-}
-
 bool moat_unwind_name(uintptr_t pc, char *name, size_t size, uintptr_t *offset)
 {
     (void)pc;
