@@ -56,7 +56,8 @@ static void name_of(const char *path, char *name, size_t size)
     const char *slash = strrchr(path, '/');
     char *dot;
 
-    (void)snprintf(name, size, "%s", slash != NULL ? slash + 1 : path);
+    (void)snprintf(name, size, "%.*s", (int)size - 1,
+                   slash != NULL ? slash + 1 : path);
     dot = strrchr(name, '.');
     if (dot != NULL && strcmp(dot, ".so") == 0)
         *dot = '\0';
