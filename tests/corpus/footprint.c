@@ -32,7 +32,6 @@ void footprint_measure(struct footprint *out)
     if (length < 0)
         text[0] = '\0';
     out->resident = field(text, "\nRss:");
-    out->own = out->resident - field(text, "\nShared_Clean:") -
-               field(text, "\nPrivate_Clean:");
+    out->anonymous = field(text, "\nAnonymous:");
     out->descriptors = residue_descriptors();
 }

@@ -97,7 +97,7 @@ static double growth_of(const struct job *job)
 {
     if (!tells_growth(job))
         return 0;
-    return ((double)job->end.own - (double)job->warm.own) /
+    return ((double)job->end.anonymous - (double)job->warm.anonymous) /
            (double)job->warm.resident;
 }
 
@@ -106,7 +106,7 @@ static const char *why_not(const struct job *job)
 {
     if (job->trouble[0] != '\0')
         return job->trouble;
-    if (job->wrong > 0)
+    if (job->wrong > 0 || job_is_lost(job))
         return "wrong verdict";
     if (job->done < job->repetitions)
         return "repetitions are missing";

@@ -146,7 +146,10 @@ static void note(enum verdict verdict)
     job->tally[verdict]++;
     if (is_expected(verdict))
         return;
-    job->wrong++;
+    if (verdict == VERDICT_DEADLINE)
+        job->late++;
+    else
+        job->wrong++;
     if (job->verbose && moat_co_get_state(guest) == MOAT_CO_TRAPPED)
         (void)!moat_co_print_report(guest, STDERR_FILENO);
 }
@@ -305,7 +308,7 @@ void worker_run(struct job *asked, const struct case_functions *linked)
     residue_keep();
     if (!objects_keep(handle) || !memory_keep())
         give_up("no memory to keep the guest's state in", "");
-    while (job->done < job->repetitions && job->wrong < WRONG_MOST)
+    while (job->done < job->repetitions && !job_is_lost(job))
         repeat();
     step("in its tear-down");
     if (functions.teardown != NULL)
