@@ -35,6 +35,9 @@ MOAT_BEGIN_DECLS
  * yield has no effect, a deadline waits until the call is over, and a fault is
  * the host's: fatal. fn may create and resume other coroutines.
  *
+ * The guest's own stack must have 2 KiB left: else it overflows, as a trap of
+ * the guest's, before fn is called.
+ *
  * @param self  the running coroutine
  * @param fn    must return: no longjmp and no exception out of it
  * @return fn's result; NULL, at once and without effect, if fn is NULL or
