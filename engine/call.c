@@ -52,14 +52,11 @@ static MOAT_NO_SANITIZE void *call(struct moat_visit *visit)
     return result;
 }
 
-/* What the way to the resumer's stack and back needs of the guest's. */
-#define CALL_BYTES 2048
-
 /* An overflow on that way would not be taken for the guest's: it must come
  * before. */
 static __attribute__((noinline)) void touch_stack(void)
 {
-    volatile char lowest[CALL_BYTES];
+    volatile char lowest[MOAT_HOLD_CALL_BYTES];
 
     lowest[0] = 0;
     (void)lowest[0];

@@ -172,6 +172,7 @@ void moat_notrap_enter_undo(void);
 /* Stack that the engine's entry points need at most; reading symbol tables and
  * line tables is libdw's work and takes most by far (measured: 150 KiB). */
 #define MOAT_HOLD_BYTES        ((size_t)8 << 10)
+#define MOAT_HOLD_CALL_BYTES   ((size_t)2 << 10)
 #define MOAT_HOLD_UNWIND_BYTES ((size_t)48 << 10)
 #define MOAT_HOLD_SYMBOL_BYTES ((size_t)192 << 10)
 
