@@ -77,9 +77,9 @@ void moat_arch_regs_from_root(const moat_co *co, uintptr_t base,
  * `base` bound what may be read. */
 bool moat_arch_undo_call(moat_regs *regs, uintptr_t limit, uintptr_t base);
 
-/* Where the code at `at`, which ends at `end`, jumps to if it is a jump without
- * condition out of a function. */
-bool moat_arch_jump_target(uintptr_t at, uintptr_t end, uintptr_t *target);
+/* The first place from `at` on, before `end`, where the bytes look like a jump
+ * without condition, and where it leads; 0: there is none. */
+uintptr_t moat_arch_find_jump(uintptr_t at, uintptr_t end, uintptr_t *target);
 
 /* The registers of the caller of this function, as they are when it returns. */
 void moat_arch_capture(moat_regs *out);

@@ -179,7 +179,7 @@ void moat_hold_require(size_t stack_bytes);
  * unwinding; reading symbol tables and line tables, which is libdw's work and
  * takes most by far (measured: 150 KiB). */
 #define MOAT_HOLD_BYTES        ((size_t)8 << 10)
-#define MOAT_HOLD_CALL_BYTES   ((size_t)1 << 10)
+#define MOAT_HOLD_CALL_BYTES   ((size_t)2 << 10)
 #define MOAT_HOLD_UNWIND_BYTES ((size_t)48 << 10)
 #define MOAT_HOLD_SYMBOL_BYTES ((size_t)192 << 10)
 

@@ -38,15 +38,15 @@
     X(fseek) X(fseeko) X(fseeko64) X(ftell) X(ftello) X(ftello64) X(rewind)    \
     X(fgetpos) X(fgetpos64) X(fsetpos) X(fsetpos64)                            \
     X(setvbuf) X(setbuf) X(setbuffer) X(setlinebuf)                            \
-    X(printf) X(fprintf) X(vprintf) X(vfprintf) X(__printf_chk)                \
+    X(printf) X(fprintf) X(vfprintf) X(vprintf) X(__printf_chk)                \
     X(__fprintf_chk) X(__vprintf_chk) X(__vfprintf_chk)                        \
-    X(scanf) X(fscanf) X(vscanf) X(vfscanf) X(__isoc99_scanf)                  \
+    X(scanf) X(fscanf) X(vfscanf) X(vscanf) X(__isoc99_scanf)                  \
     X(__isoc99_fscanf) X(__isoc99_vscanf) X(__isoc99_vfscanf)                  \
     X(perror) X(psignal) X(psiginfo) X(fwide)                                  \
     X(getwc) X(fgetwc) X(getwchar) X(fgetws) X(putwc) X(fputwc) X(putwchar)    \
-    X(fputws) X(ungetwc) X(wprintf) X(fwprintf) X(vwprintf) X(vfwprintf)       \
+    X(fputws) X(ungetwc) X(wprintf) X(fwprintf) X(vfwprintf) X(vwprintf)       \
     X(__wprintf_chk) X(__fwprintf_chk) X(__vwprintf_chk) X(__vfwprintf_chk)    \
-    X(wscanf) X(fwscanf) X(vwscanf) X(vfwscanf)                                \
+    X(wscanf) X(fwscanf) X(vfwscanf) X(vwscanf)                                \
     X(__isoc99_wscanf) X(__isoc99_fwscanf) X(__isoc99_vwscanf)                 \
     X(__isoc99_vfwscanf)
 
@@ -162,27 +162,24 @@ static const struct procedure *find(uintptr_t pc)
     return place < count && table[place].start <= pc ? &table[place] : NULL;
 }
 
-static void add(uintptr_t start, uintptr_t end, const char *name,
-                uintptr_t inside)
+static void add(uintptr_t start, uintptr_t end, const char *name)
 {
     size_t place = place_of(start);
 
-    if (count == MOST)
-        return;
     for (size_t i = count++; i > place; i--)
         table[i] = table[i - 1];
-    table[place] = (struct procedure){start, end, name, inside};
+    table[place] = (struct procedure){start, end, name, 0};
 }
 
-/* False: there already, or no procedure begins at that address. */
-static bool add_function(uintptr_t address, const char *name, uintptr_t inside)
+/* False: there already, or no procedure begins at that address, or no room. */
+static bool add_function(uintptr_t address, const char *name)
 {
     uintptr_t start, end;
 
-    if (address == 0 || find(address) != NULL ||
+    if (address == 0 || count == MOST || find(address) != NULL ||
         !moat_unwind_procedure(address, &start, &end) || start != address)
         return false;
-    add(start, end, name, inside);
+    add(start, end, name);
     return true;
 }
 
@@ -190,16 +187,15 @@ static bool add_function(uintptr_t address, const char *name, uintptr_t inside)
  * only look like a jump lead there once in ten thousand. */
 static void add_jumps(uintptr_t start, uintptr_t end, const char *name)
 {
-    uintptr_t target;
+    uintptr_t at = start, target;
 
-    for (uintptr_t at = start; at < end; at++) {
-        uintptr_t inside;
-
-        if (!moat_arch_jump_target(at, end, &target))
+    while ((at = moat_arch_find_jump(at, end, &target)) != 0) {
+        at++;
+        if (target - start < end - start || !add_function(target, name))
             continue;
-        inside = moat_module_start(target);
-        if (add_function(target, name, inside == library ? inside : 0))
-            add_jumps(target, find(target)->end, name);
+        if (moat_module_start(target) == library)
+            table[place_of(target)].inside = library;
+        add_jumps(target, find(target)->end, name);
     }
 }
 
@@ -236,13 +232,12 @@ void moat_locks_prepare(void)
     count = 0;
     find_librarys_own(own);
     for (size_t i = 0; i < FUNCTIONS; i++) {
-        (void)add_function((uintptr_t)functions[i].address, functions[i].name,
-                           0);
-        (void)add_function(own[i], functions[i].name, 0);
+        (void)add_function((uintptr_t)functions[i].address, functions[i].name);
+        (void)add_function(own[i], functions[i].name);
     }
     for (size_t i = 0; i < sizeof holding_nothing / sizeof holding_nothing[0];
          i++)
-        (void)add_function((uintptr_t)holding_nothing[i].address, NULL, 0);
+        (void)add_function((uintptr_t)holding_nothing[i].address, NULL);
     for (size_t i = 0; i < FUNCTIONS; i++) {
         add_jumps_of((uintptr_t)functions[i].address, functions[i].name);
         add_jumps_of(own[i], functions[i].name);

@@ -116,16 +116,20 @@ bool moat_arch_undo_call(moat_regs *regs, uintptr_t limit, uintptr_t base)
     return true;
 }
 
-bool moat_arch_jump_target(uintptr_t at, uintptr_t end, uintptr_t *target)
+uintptr_t moat_arch_find_jump(uintptr_t at, uintptr_t end, uintptr_t *target)
 {
-    const unsigned char *code = (const unsigned char *)at;
+    const unsigned char *code;
     int32_t distance;
+    size_t bytes = 1 + sizeof distance; /* jmp rel32 */
 
-    if (end - at < 1 + sizeof distance || code[0] != 0xe9) /* jmp rel32 */
-        return false;
+    if (end - at < bytes)
+        return 0;
+    code = memchr((const void *)at, 0xe9, end - at - sizeof distance);
+    if (code == NULL)
+        return 0;
     memcpy(&distance, code + 1, sizeof distance);
-    *target = at + 1 + sizeof distance + (uintptr_t)(intptr_t)distance;
-    return true;
+    *target = (uintptr_t)code + bytes + (uintptr_t)(intptr_t)distance;
+    return (uintptr_t)code;
 }
 
 void moat_arch_save_fp_control(moat_co *co)

@@ -34,9 +34,10 @@ MOAT_BEGIN_DECLS
  *
  * During the call the guest does not run: moat_co_current names its resumer, a
  * yield has no effect, a deadline waits until the call is over, and a fault is
- * the host's: fatal. fn may create and resume other coroutines. A guest that
- * calls it with less than 1 KiB of stack left (8 KiB under a sanitizer) traps:
- * stack overflow.
+ * the host's: fatal. fn may create and resume other coroutines.
+ *
+ * The guest's own stack must have 2 KiB left: else it overflows, as a trap of
+ * the guest's, before fn is called.
  *
  * @param self  the running coroutine
  * @param fn    must return: no longjmp and no exception out of it

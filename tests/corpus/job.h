@@ -50,7 +50,9 @@ enum outcome {
 
 /* What a process has. */
 struct footprint {
-    size_t resident; /* bytes, counted page by page; 0: not measured */
+    size_t resident;  /* bytes, counted page by page; 0: not measured         */
+    size_t anonymous; /* of these, what no file backs: heaps, stacks, variables
+                         that were written to                                */
     int descriptors;
 };
 
@@ -68,7 +70,8 @@ struct job {
     /* Told; each repetition goes on from what the ones before have told. */
     unsigned done; /* repetitions                                   */
     unsigned tally[VERDICTS];
-    unsigned wrong;        /* verdicts other than expected                  */
+    unsigned late;  /* verdicts that are a deadline though none was expected */
+    unsigned wrong; /* verdicts other than expected                  */
     unsigned limit_ms;     /* deadline from the second repetition on        */
     enum outcome outcome;  /* of the present worker                         */
     unsigned beat;         /* changes while there is progress               */
@@ -93,6 +96,11 @@ struct case_functions {
 /* The whole life of a worker process; does not return. `linked` is NULL or what
  * job->path, the program itself, has in it. */
 _Noreturn void worker_run(struct job *job, const struct case_functions *linked);
+
+/* Whatever is still to come, the case does not hold. What runs on garbage, or
+ * on a machine that is too busy, passes its deadline now and then instead of
+ * faulting: twice, or once in a hundred repetitions. */
+bool job_is_lost(const struct job *job);
 
 /* Has job->path run by as many workers as it takes. Where it took more than
  * one, `warm` and `end` are this process': it is the one that must not grow. */

@@ -29,6 +29,10 @@ expect 0 '^null .* wild/null +wild/null +20 .* holds$' \
     --repetitions 20 --phases 4 "$planted/null.so:wild/null"
 expect 0 '^null .* any +wild/null ' --repetitions 2 "$planted/null.so"
 expect 1 'wild/null +3 .*FAILS: wrong verdict' "$planted/null.so:abort"
+expect 1 'deadline +3 .*FAILS: wrong verdict' \
+    --deadline 20 --repetitions 20 "$planted/loops.so:abort"
+expect 0 'deadline +20 +2 +1 .*holds$' \
+    --deadline 50 --repetitions 20 "$planted/loops.so:deadline"
 expect 0 '^throws .* exception +exception +64 .* holds$' \
     --repetitions 64 --phases 8 "$planted/throws.so:exception"
 expect 0 '^leaves .* wild/null +400 .* 1 +[0-9.-]+%  holds$' \

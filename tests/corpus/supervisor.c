@@ -117,12 +117,20 @@ static bool wants_another(const struct job *job, unsigned done_before)
 {
     return job->outcome == OUTCOME_REPLACE && job->trouble[0] == '\0' &&
            job->done > done_before && job->done < job->repetitions &&
-           job->wrong < WRONG_MOST;
+           !job_is_lost(job);
+}
+
+bool job_is_lost(const struct job *job)
+{
+    unsigned most_late = job->repetitions / 100;
+
+    return job->wrong >= WRONG_MOST ||
+           job->late > (most_late > 2 ? most_late : 2);
 }
 
 void supervise(struct job *job)
 {
-    struct footprint warm = {0, 0};
+    struct footprint warm = {0, 0, 0};
     unsigned done;
 
     do {

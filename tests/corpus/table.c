@@ -56,7 +56,8 @@ static void name_of(const char *path, char *name, size_t size)
     const char *slash = strrchr(path, '/');
     char *dot;
 
-    (void)snprintf(name, size, "%s", slash != NULL ? slash + 1 : path);
+    (void)snprintf(name, size, "%.*s", (int)size - 1,
+                   slash != NULL ? slash + 1 : path);
     dot = strrchr(name, '.');
     if (dot != NULL && strcmp(dot, ".so") == 0)
         *dot = '\0';
@@ -96,7 +97,7 @@ static double growth_of(const struct job *job)
 {
     if (!tells_growth(job))
         return 0;
-    return ((double)job->end.resident - (double)job->warm.resident) /
+    return ((double)job->end.anonymous - (double)job->warm.anonymous) /
            (double)job->warm.resident;
 }
 
@@ -105,7 +106,7 @@ static const char *why_not(const struct job *job)
 {
     if (job->trouble[0] != '\0')
         return job->trouble;
-    if (job->wrong > 0)
+    if (job->wrong > 0 || job_is_lost(job))
         return "wrong verdict";
     if (job->done < job->repetitions)
         return "repetitions are missing";

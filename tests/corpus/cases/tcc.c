@@ -15,7 +15,8 @@ static char *program;
 #define NEST(head, open, times, middle, close, tail) \
     nest(head, tail, hc_nest(open, times, middle, close, times))
 
-static inline char *nest(const char *head, const char *tail, char *middle)
+__attribute__((unused)) static char *nest(const char *head, const char *tail,
+                                          char *middle)
 {
     size_t room = strlen(head) + strlen(middle) + strlen(tail) + 1;
     char *text = malloc(room);
