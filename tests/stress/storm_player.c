@@ -327,12 +327,13 @@ static void cut_a_loop(struct tally *tally)
 
 void player_open(struct player *player)
 {
-    static struct tally nobodys;
+    struct tally nobodys = {0};
     const struct order order = {ACT_FAULT, 0, &faults[3], &nobodys};
 
     create(player, 0);
     expect_trap(player->co, (void *)(uintptr_t)&order,
                 MOAT_TRAP_STACK_OVERFLOW);
+    walk(player, &nobodys);
     EXPECT_EQ(moat_co_reset(player->co), MOAT_OK);
     expect_ended(player, false);
 }

@@ -28,7 +28,8 @@ void tally_add(struct tally *to, const struct tally *from);
 /* xorshift64* (Marsaglia; Vigna 2016): enough to choose. */
 uint64_t storm_random(uint64_t *state);
 
-/* Makes the coroutine, and touches its whole stack. */
+/* Makes the coroutine, touches its whole stack and walks it: what libunwind
+ * opens and allocates is there from then on. */
 void player_open(struct player *player);
 
 /* One random thing is done with it, and comes out as planned. */
