@@ -136,19 +136,23 @@ moat_status moat_altstack_repair(void)
     return MOAT_OK;
 }
 
-void moat_altstack_detach(void)
+moat_status moat_altstack_detach(void)
 {
     struct moat_trap_thread *thread = &moat_trap_thread;
     stack_t now;
 
     if (!thread->attached)
-        return;
+        return MOAT_OK;
+    if (sigaltstack(NULL, &now) != 0)
+        return MOAT_E_SYSTEM;
+    /* Somebody who has put another stack in place keeps it. */
+    if (now.ss_sp == thread->alternate.ss_sp &&
+        sigaltstack(&thread->former, NULL) != 0)
+        return MOAT_E_SYSTEM;
     thread->attached = false;
     thread->softened = false;
-    /* Somebody who has put another stack in place keeps it. */
-    if (sigaltstack(NULL, &now) == 0 && now.ss_sp == thread->alternate.ss_sp)
-        (void)sigaltstack(&thread->former, NULL);
     unmap_guarded(&thread->alternate);
+    return MOAT_OK;
 }
 
 /*

@@ -152,14 +152,16 @@ bool moat_source_deliver(void *siginfo, void *ucontext)
     return moat_trap_deliver(SIGSEGV, siginfo, ucontext);
 }
 
-static bool claim_page_fault(siginfo_t *info, void *ucontext)
+/* A source's `fault` is for SIGSEGV; SIGBUS is a page that its file does not
+ * have. */
+static bool claim_page_fault(int signo, siginfo_t *info, void *ucontext)
 {
     bool (*fault)(void *, void *) = moat_trap_source_fault();
 
-    if (fault != NULL)
+    if (signo == SIGSEGV && fault != NULL)
         return fault(info, ucontext);
     return moat_regions_fix(info, ucontext) ||
-           moat_trap_deliver(SIGSEGV, info, ucontext);
+           moat_trap_deliver(signo, info, ucontext);
 }
 
 /*
@@ -170,11 +172,11 @@ static bool claim(int signo, siginfo_t *info, void *ucontext)
 {
     bool claimed;
 
-    if (signo != SIGSEGV || was_sent(info) ||
+    if ((signo != SIGSEGV && signo != SIGBUS) || was_sent(info) ||
         (!moat_regions_any() && moat_trap_source_fault() == NULL))
         return moat_trap_deliver(signo, info, ucontext);
     if (moat_grace_enter()) {
-        claimed = claim_page_fault(info, ucontext);
+        claimed = claim_page_fault(signo, info, ucontext);
         moat_grace_leave();
         return claimed;
     }

@@ -163,9 +163,10 @@ void moat_grace_after_fork(void);
 
 size_t moat_altstack_bytes(void);
 
-/* This thread's alternate stack, guarded; restores the former one. */
+/* This thread's alternate stack, guarded; restores the former one, or else
+ * stays as it is. */
 moat_status moat_altstack_attach(void);
-void moat_altstack_detach(void);
+moat_status moat_altstack_detach(void);
 
 /* Is it still ours? MOAT_E_HANDLER_LOST: somebody put another in its place, or
  * a handler was left by siglongjmp. Puts it back. */

@@ -170,8 +170,10 @@ MOAT_API MOAT_NODISCARD moat_status moat_thread_attach(void);
  * again, its pooled stacks are free for others.
  *
  * @return MOAT_OK (also when it was not attached), or
- *         MOAT_E_STATE  called on a coroutine's stack, or coroutines of this
- *                       thread live
+ *         MOAT_E_STATE   called on a coroutine's stack, or coroutines of this
+ *                        thread live
+ *         MOAT_E_SYSTEM  the former stack cannot be put back (a filter of
+ *                        system calls may forbid it); the thread stays attached
  *
  * Thread-safety: any. Signal-safety: no.
  */

@@ -124,13 +124,14 @@ static void *work(void *arg)
 {
     struct worker *self = arg;
     struct thread_signals before;
-    double start = now();
+    double start;
 
     expect_context("thread %u", self->number);
     REQUIRE(moat_thread_attach() == MOAT_OK);
     thread_signals_note(&before);
     for (size_t i = 0; i < self->count; i++)
-        player_open(&self->players[i]);
+        player_open(&self->players[i], i == 0);
+    start = now();
     storm_until(self, start + (double)seconds / 5);
     (void)pthread_barrier_wait(&warm);
     (void)pthread_barrier_wait(&looked);

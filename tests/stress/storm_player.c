@@ -325,14 +325,16 @@ static void cut_a_loop(struct tally *tally)
     tally->deadlines++;
 }
 
-void player_open(struct player *player)
+void player_open(struct player *player, bool is_first)
 {
-    static struct tally nobodys;
+    struct tally nobodys = {0};
     const struct order order = {ACT_FAULT, 0, &faults[3], &nobodys};
 
     create(player, 0);
     expect_trap(player->co, (void *)(uintptr_t)&order,
                 MOAT_TRAP_STACK_OVERFLOW);
+    if (is_first)
+        walk(player, &nobodys);
     EXPECT_EQ(moat_co_reset(player->co), MOAT_OK);
     expect_ended(player, false);
 }

@@ -6,6 +6,7 @@
 #ifndef TESTS_STRESS_STORM_PLAYER_H
 #define TESTS_STRESS_STORM_PLAYER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <moat/moat.h>
@@ -28,8 +29,9 @@ void tally_add(struct tally *to, const struct tally *from);
 /* xorshift64* (Marsaglia; Vigna 2016): enough to choose. */
 uint64_t storm_random(uint64_t *state);
 
-/* Makes the coroutine, and touches its whole stack. */
-void player_open(struct player *player);
+/* Makes the coroutine and touches its whole stack. The first one's is walked:
+ * what libunwind opens and allocates is there from then on. */
+void player_open(struct player *player, bool is_first);
 
 /* One random thing is done with it, and comes out as planned. */
 void player_step(struct player *player, uint64_t *state, struct tally *tally);
