@@ -98,7 +98,9 @@ int main(int argc, char **argv)
         status = moat_co_print_report(co, STDOUT_FILENO);
     } else {
         print_report(co);
-        print_report(trap(flush_nothing));
+        moat_co_destroy(co);
+        co = trap(flush_nothing);
+        print_report(co);
     }
     moat_co_destroy(co);
     return status != MOAT_OK;

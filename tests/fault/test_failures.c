@@ -244,8 +244,8 @@ static bool shut_down(void)
 
 static bool everything(void)
 {
-    return init() && attach() && add_regions() && all_lives() &&
-           many_codes() && remove_regions() && shut_down();
+    return init() && attach() && add_regions() && all_lives() && many_codes() &&
+           remove_regions() && shut_down();
 }
 
 /* In a child of its own: fails the n-th call, then tries again. */
