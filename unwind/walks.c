@@ -50,6 +50,7 @@ void moat_walks_after_fork(void)
     static const pthread_rwlock_t fresh =
         PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
 
+    (void)pthread_rwlock_unlock(&lock);
     /* It still counts threads that wait for it in the parent only. */
     lock = fresh;
     if (under_way > 0)
