@@ -448,7 +448,7 @@ moat_status moat_backtrace_guest(const struct co *co,
     walk.trace.see = see;
     walk.trace.see_arg = arg;
     trace_trapped(co, &walk);
-    moat_hold_end();
+    end_walk();
     return MOAT_OK;
 }
 

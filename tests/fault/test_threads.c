@@ -4,6 +4,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -192,6 +193,49 @@ a_child_forked_while_other_threads_walk_stacks_can_walk_its_own(const void *arg)
         EXPECT_EQ(pthread_join(threads[i], NULL), 0);
 }
 
+/* Each way to look at a stack, one after another. */
+static void look_at_stacks(moat_co *trapped)
+{
+    int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    moat_frame frames[2 * DEEP];
+    size_t count;
+
+    REQUIRE(null >= 0);
+    EXPECT(describe_caller());
+    EXPECT_EQ(moat_co_backtrace(trapped, frames, 2 * DEEP, &count), MOAT_OK);
+    EXPECT(!moat_co_is_poisoned(trapped));
+    EXPECT_EQ(moat_co_print_report(trapped, null), MOAT_OK);
+    EXPECT_EQ(moat_co_write_json(trapped, null), MOAT_OK);
+    (void)close(null);
+}
+
+static void *fork_and_describe(void *arg)
+{
+    pid_t child = fork();
+
+    if (child == 0) {
+        EXPECT(describe_caller());
+        end_grandchild();
+    }
+    EXPECT_EQ(exit_status_of(child), 0);
+    return arg;
+}
+
+/* A walk that never ended would be waited for for ever. */
+static void a_fork_waits_for_no_walk_that_has_ended(const void *arg)
+{
+    moat_co *trapped = guest_create(guest_write_null);
+    pthread_t thread;
+
+    (void)arg;
+    guest_expect_trap(trapped, NULL, MOAT_TRAP_NULL);
+    look_at_stacks(trapped);
+    (void)alarm(GRANDCHILD_SECONDS);
+    REQUIRE(pthread_create(&thread, NULL, fork_and_describe, NULL) == 0);
+    EXPECT_EQ(pthread_join(thread, NULL), 0);
+    moat_co_destroy(trapped);
+}
+
 /* The first init, made long by a source that takes its time. */
 static atomic_bool installing;
 
@@ -361,6 +405,7 @@ static const struct child_case cases[] = {
     CHILD_CASE(
         a_child_forked_while_another_thread_describes_frames_can_describe),
     CHILD_CASE(a_child_forked_while_other_threads_walk_stacks_can_walk_its_own),
+    CHILD_CASE(a_fork_waits_for_no_walk_that_has_ended),
     CHILD_CASE(
         a_child_forked_while_another_thread_inits_for_the_first_time_is_whole),
     CHILD_CASE(a_forked_child_shuts_down_despite_the_other_threads_coroutines),

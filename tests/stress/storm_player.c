@@ -163,7 +163,7 @@ static void nest(const struct order *order)
 static void *obey(moat_co *self, struct player *player, void *input,
                   unsigned calls)
 {
-    struct player *frame __attribute__((cleanup(close_frame))) = player;
+    struct player *frame __attribute__((cleanup(close_frame), unused)) = player;
     const struct order *order = input;
     void *volatile next;
 
