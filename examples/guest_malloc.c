@@ -47,12 +47,16 @@ static void drop_nodes(void)
     }
 }
 
-/* A parser of nested lists, as deep as its input is: it overflows. */
+/* A parser of nested lists, as deep as its input is: it overflows. (Volatile,
+ * or the compiler makes a loop of it.) */
 __attribute__((noinline)) static int parse(moat_co *self, int depth)
 {
+    volatile int below;
+
     if (moat_call_on_parent(self, make_node, NULL) == NULL)
         return depth;
-    return depth < 1000000 ? parse(self, depth + 1) + 1 : 0;
+    below = depth < 1000000 ? parse(self, depth + 1) : 0;
+    return below + 1;
 }
 
 /* Every guest overflows at another place: its stack begins `*input` lower. */

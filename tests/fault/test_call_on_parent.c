@@ -281,11 +281,15 @@ static void *ignore_all(void *arg)
     return arg;
 }
 
+/* Volatile, or the compiler makes a loop of it. */
 static __attribute__((noinline)) size_t call_ever_deeper(moat_co *self,
                                                          size_t depth)
 {
+    volatile size_t below;
+
     (void)moat_call_on_parent(self, ignore_all, NULL);
-    return depth == (size_t)-1 ? 0 : call_ever_deeper(self, depth + 1) + 1;
+    below = depth == (size_t)-1 ? 0 : call_ever_deeper(self, depth + 1);
+    return below + 1;
 }
 
 static void *overflow_by_calls(moat_co *self, void *input)
