@@ -18,7 +18,7 @@ SPDX-License-Identifier: MIT
 
 import contextlib
 import os
-import signal
+import re
 import sys
 from typing import Dict, Iterator, List, Optional, Tuple
 
@@ -29,6 +29,12 @@ from gdb.FrameDecorator import FrameDecorator
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import moat_table  # noqa: E402
 from moat_table import Coroutine, Coroutines  # noqa: E402
+
+# What would let the program run on, or pop frames, from a place that no thread
+# stands at.
+RESUMING = re.compile(
+    r"(c|con\w*|fg|s|si|ste\w*|n|ni|nex\w*|fin\w*|u|unt\w*|adv\w*|j|jum\w*"
+    r"|r|run|ret\w*|rev\w*|sta\w*|sig\w*|call)\b")
 
 # A border may lie above or below: an address that gdb takes for deeper than all.
 LOWEST_SP = 1
@@ -436,7 +442,7 @@ class Printers:
 def plain_errors() -> Iterator[None]:
     try:
         yield
-    except moat_table.Error as error:
+    except (gdb.error, moat_table.Error) as error:
         raise gdb.GdbError(str(error))
 
 
@@ -506,6 +512,8 @@ coroutine. The next command in it begins at the frame where this one ended."""
             self.run(co, words[1], tty)
 
     def run(self, co: Coroutine, command: str, tty: bool) -> None:
+        if RESUMING.match(command):
+            raise moat_table.Error("'%s' is not a frame command" % command)
         with kept_selection(), frames_of(co) as (_, first):
             select_level(self.levels.get(co.record, first))
             gdb.execute(command, tty)

@@ -72,6 +72,18 @@ static size_t former_bytes(void)
     return former.ss_size;
 }
 
+/* Valgrind's sigaltstack knows no SS_AUTODISARM (Linux does since 4.7): there a
+ * guest that moves rsp into this stack and faults is fatal. */
+static bool arm(struct moat_trap_thread *thread)
+{
+    thread->alternate.ss_flags = (int)SS_AUTODISARM;
+    if (sigaltstack(&thread->alternate, &thread->former) == 0)
+        return true;
+    thread->alternate.ss_flags = 0;
+    return errno == EINVAL &&
+           sigaltstack(&thread->alternate, &thread->former) == 0;
+}
+
 moat_status moat_altstack_attach(void)
 {
     struct moat_trap_thread *thread = &moat_trap_thread;
@@ -85,8 +97,7 @@ moat_status moat_altstack_attach(void)
         return MOAT_E_NOMEM;
     thread->alternate.ss_sp = mapping + MOAT_PAGE_BYTES;
     thread->alternate.ss_size = bytes;
-    thread->alternate.ss_flags = (int)SS_AUTODISARM;
-    if (sigaltstack(&thread->alternate, &thread->former) != 0) {
+    if (!arm(thread)) {
         unmap_guarded(&thread->alternate);
         return MOAT_E_SYSTEM;
     }
