@@ -16,7 +16,7 @@ s/(scenes\.c:[0-9]+):[0-9]+/\1/
 # The C library, with and without its debug information; its start of a program.
 s/(0xN in )?(__GI_)?syscall \(\).*/syscall ()/
 s/(0xN in )?(libc.so.6`)?(__GI_)?syscall at .*/syscall/
-/__libc_start|_start( |$)|No such file or directory|^\[Thread debugging/d
+/__libc_start|_start( |$)|No such file or directory|This version of LLDB|^\[Thread debugging/d
 /^Using host libthread_db/d
 
 # Trailing blanks, and gdb's hint that a limit cut the backtrace.

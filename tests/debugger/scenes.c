@@ -141,7 +141,17 @@ static void scene_states(void)
 
 static void scene_trapped(void)
 {
-    (void)resume(make("broken", breaker, NULL), NULL);
+    moat_co *co = make("broken", breaker, NULL);
+    moat_trap_info info = MOAT_TRAP_INFO_INIT;
+    moat_frame frames[8];
+    moat_event event;
+    size_t count;
+
+    if (moat_co_resume(co, NULL, &event) != MOAT_OK ||
+        moat_co_trap_info(co, &info) != MOAT_OK)
+        exit(4);
+    memset(frames, 0, sizeof frames);
+    (void)moat_co_backtrace(co, frames, 8, &count);
     stop();
 }
 

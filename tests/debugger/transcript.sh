@@ -25,7 +25,9 @@ for found in /usr/lib/llvm-*/lib/python3*/dist-packages/lldb/__init__.py; do
     [ -e "$found" ] && PYTHONPATH=${found%/lldb/*}
 done
 export PYTHONPATH=${PYTHONPATH:-}
-export TERM=dumb LC_ALL=C
+# It takes the standard modules of the python3 that it finds first.
+export PATH=/usr/bin:$PATH
+export TERM=dumb LC_ALL=C.UTF-8
 
 skip() {
     echo "skipped: $1"
@@ -38,7 +40,7 @@ needs() {
     gdb) gdb -nx -batch -ex 'python print("there")' ;;
     lldb) lldb --no-lldbinit --batch -o 'script print("there")' ;;
     *) echo there ;;
-    esac 2>/dev/null | grep -q '^there' || skip "$1 cannot run Python"
+    esac </dev/null 2>/dev/null | grep '^there' >/dev/null || skip "$1 cannot run Python"
 }
 
 # gdb WORD... with the commands of the session.
@@ -49,19 +51,21 @@ run_gdb() {
     done
     timeout 240 gdb -nx -batch -ex 'set debuginfod enabled off' \
         -ex 'set width 0' -ex 'set auto-load safe-path /' \
-        "${options[@]}" "$@" 2>&1
+        "${options[@]}" "$@" 2>&1 </dev/null
 }
 
-# In its batch mode lldb takes a signal for a crash, and then goes on with other
-# commands.
+# In its batch mode lldb takes a signal for a crash, and goes on with the
+# commands for that: those behind the last that lets the program run.
 run_lldb() {
-    local options=() flag=-o command
-    for command in "${commands[@]}"; do
-        options+=("$flag" "$command")
-        case $command in run | continue | 'process launch'*) flag=-k ;; esac
+    local options=() flag=-k i
+    for ((i = ${#commands[@]} - 1; i >= 0; i--)); do
+        case ${commands[i]} in run | continue) flag=-o ;; esac
+        options=("$flag" "${commands[i]}" "${options[@]}")
     done
+    # A core file is there from the start.
+    case " $* " in *' -c '*) options=("${options[@]/#-k/-o}") ;; esac
     timeout 240 lldb --no-lldbinit --no-use-colors --batch "${options[@]}" "$@" \
-        2>/dev/null || true
+        </dev/null 2>/dev/null || true
 }
 
 # Runs what was collected, and forgets it.
@@ -97,7 +101,7 @@ session() {
         '$ '*)
             finish
             echo "$line"
-            bash -c "${line#'$ '}" 2>/dev/null || true
+            bash -c "${line#'$ '}" </dev/null 2>/dev/null || true
             case $line in *'ulimit -c'*) find_core >&2 ;; esac
             ;;
         '(gdb) '* | '(lldb) '*) commands+=("${line#*) }") ;;
