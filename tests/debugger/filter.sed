@@ -6,7 +6,7 @@
 # Addresses and process numbers.
 s/0x[0-9a-f]+/0xN/g
 s/\b[0-9a-f]{16}\b/N/g
-s/\b(LWP|Process|tid =) [0-9]+/\1 N/g
+s/\b(LWP|Process|tid =|PID|TID) [0-9]+/\1 N/g
 s/^[0-9]+:/N:/
 
 # Lines of files that are not the scene's own.
@@ -19,5 +19,8 @@ s/(0xN in )?(libc.so.6`)?(__GI_)?syscall at .*/syscall/
 /__libc_start|_start( |$)|No such file or directory|This version of LLDB|^\[Thread debugging/d
 /^Using host libthread_db/d
 
-# Trailing blanks, and gdb's hint that a limit cut the backtrace.
+# Trailing blanks.
 s/ +$//
+
+# A profile's figures.
+s/^ +[0-9.]+%/ N%/

@@ -37,6 +37,12 @@ skip() {
 needs() {
     command -v "$1" >/dev/null || skip "$1 is not installed"
     case $1 in
+    perf)
+        perf record -q -e cpu-clock -o /dev/null true >/dev/null 2>&1 ||
+            skip "perf may not record here (perf_event_paranoid is $(cat \
+                /proc/sys/kernel/perf_event_paranoid))"
+        return
+        ;;
     gdb) gdb -nx -batch -ex 'python print("there")' ;;
     lldb) lldb --no-lldbinit --batch -o 'script print("there")' ;;
     *) echo there ;;
@@ -100,6 +106,10 @@ session() {
             ;;
         '$ '*)
             finish
+            line_of_tool=${line#'$ '}
+            case $line in
+            '$ perf '* | '$ eu-stack '*) needs "${line_of_tool%% *}" >&2 ;;
+            esac
             echo "$line"
             bash -c "${line#'$ '}" </dev/null 2>/dev/null || true
             case $line in *'ulimit -c'*) find_core >&2 ;; esac
