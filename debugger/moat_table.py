@@ -20,9 +20,6 @@ Registers = Dict[str, int]
 REGISTERS = ("rip", "rsp", "rbp", "rax", "rbx", "rcx", "rdx", "rsi", "rdi",
              "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "eflags")
 
-# The root frame's two words below the stack's base.
-ROOT_BYTES = 16
-
 # Numbers are pinned: moat_access and moat_region of moat/trap.h.
 ACCESSES = {1: "read of", 2: "write to", 3: "jump to"}
 EXEC = 3
@@ -124,7 +121,7 @@ class Coroutine:
 
     @property
     def root_sp(self) -> int:
-        return self.base - ROOT_BYTES
+        return self.base - self.world.table["root.bytes"]
 
     @property
     def state(self) -> str:

@@ -59,6 +59,7 @@ const struct moat_debug_entry moat_debug[] = {
     ARENA(taken),
     NUMBER("entry.bytes", CO_ENTRY_BYTES),
     NUMBER("cold.bytes", CO_COLD_BYTES),
+    NUMBER("root.bytes", MOAT_ARCH_FIRST_FRAME_BYTES),
 
     RECORD(resumer_fp),
     RECORD(resumer_pc),
