@@ -13,11 +13,12 @@
 #include "engine/internal.h"
 #include "stack/arena.h"
 
+/* clang-format off */
 #define NUMBER(label, what)  {label, {.number = (what)}}
 #define ADDRESS(label, what) {label, {.address = (what)}}
+/* clang-format on */
 
-#define ARENA(field) \
-    NUMBER("arena." #field, offsetof(struct moat_arena, field))
+#define ARENA(field)  NUMBER("arena." #field, offsetof(struct moat_arena, field))
 #define RECORD(field) NUMBER("co." #field, offsetof(struct moat_co, field))
 #define SLOT(field) \
     NUMBER("co." #field, offsetof(struct co, activation.slot.field))
@@ -31,8 +32,8 @@ static const char *const trap_texts[] = {MOAT_TRAP_MAP(TEXT)};
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* What debuggers read as words of eight bytes and of four. */
-#define WIDTH(type, field, bytes)                             \
-    _Static_assert(sizeof(((type *)0)->field) == (bytes),     \
+#define WIDTH(type, field, bytes)                         \
+    _Static_assert(sizeof(((type *)0)->field) == (bytes), \
                    #field ": debuggers read another width");
 WIDTH(struct moat_arena, taken, 8)
 WIDTH(struct moat_co, state, 8)

@@ -68,7 +68,7 @@ FRAME static moat_event_kind resume(moat_co *co, void *input)
     return event.kind;
 }
 
-/* --- guests --------------------------------------------------------------- */
+/* --- guests -------------------------------------------------------------- */
 
 FRAME static void wait_for(moat_co *self, int order)
 {
@@ -104,7 +104,7 @@ static void *breaker(moat_co *self, void *input)
     return input;
 }
 
-/* --- three deep ------------------------------------------------------------ */
+/* --- three deep ---------------------------------------------------------- */
 
 static void *inner(moat_co *self, void *input)
 {
@@ -168,7 +168,7 @@ static void scene_many(void)
     stop();
 }
 
-/* --- six deep --------------------------------------------------------------- */
+/* --- six deep ------------------------------------------------------------ */
 
 /* Seconds enough for a profiler, and an end if it is forgotten. */
 FRAME static void spin(void)
@@ -207,7 +207,7 @@ static void scene_deep(void)
     (void)resume(make("level1", level, NULL), &depth);
 }
 
-/* --- on the host's stack ---------------------------------------------------- */
+/* --- on the host's stack ------------------------------------------------- */
 
 static void *service(void *argument)
 {
