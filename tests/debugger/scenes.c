@@ -4,6 +4,7 @@
  *   scenes states   a coroutine in each state; the innermost of three that are
  *                   nested stops the program
  *   scenes trapped  a trapped one; the host stops
+ *   scenes lost     one that overflowed and one that jumped to nowhere
  *   scenes many     10,000 suspended ones; the host stops
  *   scenes deep     six nested; the innermost stops
  *   scenes call     a guest's service on the host's stack stops
@@ -29,9 +30,11 @@
 
 /* A frame of its own whatever the optimiser thinks. */
 #if defined(__GNUC__) && !defined(__clang__)
-#    define FRAME __attribute__((noipa))
+#    define FRAME     __attribute__((noipa))
+#    define OPTIMISED __attribute__((optimize("O2", "omit-frame-pointer")))
 #else
-#    define FRAME __attribute__((noinline))
+#    define FRAME     __attribute__((noinline))
+#    define OPTIMISED
 #endif
 
 /* Stands after a call that must not become a tail call. */
@@ -104,6 +107,31 @@ static void *breaker(moat_co *self, void *input)
     return input;
 }
 
+/* Without a frame pointer the call is what overflows, at odds with the rows of
+ * the instruction before it. */
+__attribute__((noinline)) OPTIMISED static int descend(int depth)
+{
+    volatile char room[64];
+
+    room[depth % 64] = 1;
+    return depth == 0 ? 0 : descend(depth + 1) + room[depth % 64];
+}
+
+static void *descender(moat_co *self, void *input)
+{
+    (void)self;
+    return descend(1) == 0 ? NULL : input;
+}
+
+static void *jumper(moat_co *self, void *input)
+{
+    void (*volatile nothing)(void) = NULL;
+
+    (void)self;
+    nothing();
+    return input;
+}
+
 /* --- three deep ---------------------------------------------------------- */
 
 static void *inner(moat_co *self, void *input)
@@ -152,6 +180,13 @@ static void scene_trapped(void)
         exit(4);
     memset(frames, 0, sizeof frames);
     (void)moat_co_backtrace(co, frames, 8, &count);
+    stop();
+}
+
+static void scene_lost(void)
+{
+    (void)resume(make("descender", descender, NULL), NULL);
+    (void)resume(make("jumper", jumper, NULL), NULL);
     stop();
 }
 
@@ -233,6 +268,8 @@ int main(int argc, char **argv)
         scene_states();
     } else if (strcmp(scene, "trapped") == 0) {
         scene_trapped();
+    } else if (strcmp(scene, "lost") == 0) {
+        scene_lost();
     } else if (strcmp(scene, "many") == 0) {
         scene_many();
     } else if (strcmp(scene, "deep") == 0) {
