@@ -4,7 +4,7 @@
 # SPDX-License-Identifier: MIT
 
 # Addresses and process numbers.
-s/0x[0-9a-f]+/0xN/g
+s/0x[0-9a-fA-F]+/0xN/g
 s/\b[0-9a-f]{16}\b/N/g
 s/\b(LWP|Process|tid =|PID|TID) [0-9]+/\1 N/g
 s/^[0-9]+:/N:/

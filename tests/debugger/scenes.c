@@ -33,7 +33,7 @@
 #    define FRAME     __attribute__((noipa))
 #    define OPTIMISED __attribute__((optimize("O2", "omit-frame-pointer")))
 #else
-#    define FRAME     __attribute__((noinline))
+#    define FRAME __attribute__((noinline))
 #    define OPTIMISED
 #endif
 
