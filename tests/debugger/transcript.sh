@@ -67,7 +67,9 @@ run_lldb() {
     # A core file is there from the start.
     case " $* " in *' -c '*) options=("${options[@]/#-k/-o}") ;; esac
     timeout 240 lldb --no-lldbinit --no-use-colors --batch "${options[@]}" "$@" \
-        </dev/null 2>/dev/null || true
+        </dev/null 2>errors || true
+    # It ends at the first; its other messages come at any time.
+    grep -o 'error: .*' errors || true
 }
 
 # Runs what was collected, and forgets it.
