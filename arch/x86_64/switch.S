@@ -6,7 +6,8 @@
  *
  *     resumer's stack            control record            guest's stack
  *                                (off both stacks)                      base
- *    | ...           |          +------------------+      +------------------+
+ *                                                         | first_frame's    |
+ *    | ...           |          +------------------+      | other words  +16 |
  *    | frame that    |<---------| resumer_sp   +16 |      | 0             +8 |
  *    | resumed       |   ,------| resumer_pc    +8 |<-----| record        +0 |<- rsp of
  *    +---------------+   |  ,---| resumer_fp    +0 |<--.  +------------------+   the root
