@@ -77,6 +77,10 @@ void moat_arch_regs_from_root(const moat_co *co, uintptr_t base,
  * `base` bound what may be read. */
 bool moat_arch_undo_call(moat_regs *regs, uintptr_t limit, uintptr_t base);
 
+/* The first place from `at` on, before `end`, where the bytes look like a jump
+ * without condition, and where it leads; 0: there is none. */
+uintptr_t moat_arch_find_jump(uintptr_t at, uintptr_t end, uintptr_t *target);
+
 /* The registers of the caller of this function, as they are when it returns. */
 void moat_arch_capture(moat_regs *out);
 
@@ -123,6 +127,9 @@ void moat_arch_redirect_context(void *ucontext, const moat_co *co,
  * thread itself? */
 bool moat_arch_context_sent_signal(const void *ucontext, int signo, pid_t pid,
                                    pid_t tid);
+
+/* Can the address be one of memory at all? */
+bool moat_arch_is_canonical(uintptr_t address);
 
 /* Clears the alignment-check flag, which the kernel leaves set on the entry of
  * a handler: the first statement of every handler. */

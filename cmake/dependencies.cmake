@@ -42,7 +42,6 @@ endfunction()
 
 moat_find_package(LIBUNWIND libunwind ${MOAT_WITH_LIBUNWIND} libunwind-dev)
 moat_find_package(LIBDW libdw ${MOAT_WITH_LIBDW} libdw-dev)
-moat_find_package(JANSSON jansson ON libjansson-dev)
 moat_find_package(VALGRIND valgrind ${MOAT_WITH_VALGRIND} valgrind)
 
 # libsigsegv has no pkg-config file. It is the library moat-sigsegv's only: never
@@ -71,7 +70,7 @@ target_link_libraries(moat_system INTERFACE
     "$<${moat_fully_static}:-lgcc_eh>"
     "$<$<NOT:${moat_fully_static}>:${moat_unwinder_first}>")
 
-foreach(pair IN ITEMS LIBUNWIND=libunwind LIBDW=libdw JANSSON=jansson)
+foreach(pair IN ITEMS LIBUNWIND=libunwind LIBDW=libdw)
     string(REPLACE "=" ";" pair ${pair})
     list(GET pair 0 prefix)
     list(GET pair 1 module)

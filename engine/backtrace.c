@@ -26,23 +26,33 @@ struct trace {
     size_t left_out;   /* frames that would have used that room      */
     bool full;         /* a frame did not fit                        */
     const moat_co *co; /* the coroutine that the next frame is in    */
+    bool (*see)(const moat_frame *, void *); /* is shown each; or NULL     */
+    void *see_arg;
 };
+
+/* A return address may be the first byte of the next line or function. */
+static uintptr_t lookup_pc(uintptr_t pc, unsigned flags)
+{
+    return flags & MOAT_FRAME_TRAP ? pc : pc - 1;
+}
 
 static bool emit(struct trace *trace, uintptr_t pc, uintptr_t sp,
                  unsigned flags)
 {
-    moat_frame *frame;
+    moat_frame frame = {pc, sp, trace->co, flags};
 
+    if (trace->see != NULL && !trace->see(&frame, trace->see_arg)) {
+        trace->full = true;
+        return false;
+    }
     if (trace->count + trace->reserve >= trace->capacity) {
         trace->left_out++;
         trace->full = trace->reserve == 0;
         return !trace->full;
     }
-    frame = &trace->frames[trace->count++];
-    frame->pc = pc;
-    frame->sp = sp;
-    frame->co = trace->co;
-    frame->flags = flags;
+    if (moat_codes_cover(lookup_pc(pc, flags)))
+        frame.flags |= MOAT_FRAME_JIT;
+    trace->frames[trace->count++] = frame;
     return true;
 }
 
@@ -112,14 +122,14 @@ static bool visit_live(const struct moat_unwind_frame *frame, void *arg)
 
 static void walk_from_here(void *arg)
 {
-    moat_unwind_here(visit_live, arg);
+    moat_unwind_here(moat_codes_describe, visit_live, arg);
 }
 
 static void walk_from_root(void *arg)
 {
     struct live_walk *walk = arg;
 
-    moat_unwind_from(&walk->root, true, visit_live, walk);
+    moat_unwind_from(&walk->root, true, moat_codes_describe, visit_live, walk);
 }
 
 /* Is the walk past what it looks for, so that frames go out? */
@@ -161,6 +171,22 @@ static bool take_all(struct live_walk *walk,
     return emit_live(walk, frame->pc, frame->sp);
 }
 
+/* The walk is neither cut by a deadline nor torn by a fork. */
+static moat_status begin_walk(size_t stack_bytes)
+{
+    moat_status status = moat_hold_begin(stack_bytes);
+
+    if (status == MOAT_OK)
+        moat_walk_begin();
+    return status;
+}
+
+static void end_walk(void)
+{
+    moat_walk_end();
+    moat_hold_end();
+}
+
 static moat_status check_request(const moat_frame *frames, size_t *count)
 {
     if (frames == NULL || count == NULL)
@@ -168,7 +194,7 @@ static moat_status check_request(const moat_frame *frames, size_t *count)
     *count = 0;
     if (!moat_unwind_available())
         return MOAT_E_UNSUPPORTED;
-    return moat_hold_begin(MOAT_HOLD_UNWIND_BYTES);
+    return begin_walk(MOAT_HOLD_UNWIND_BYTES);
 }
 
 __attribute__((noinline)) moat_status
@@ -187,7 +213,7 @@ moat_backtrace(moat_frame *frames, size_t capacity, size_t *count)
         return status;
     walk_live(&walk);
     status = finish(&walk.trace, count);
-    moat_hold_end();
+    end_walk();
     return status;
 }
 
@@ -227,7 +253,8 @@ static void walk_from_regs(void *arg)
 {
     struct dead_walk *walk = arg;
 
-    moat_unwind_from(&walk->regs, walk->exact, visit_dead, walk);
+    moat_unwind_from(&walk->regs, walk->exact, moat_codes_describe, visit_dead,
+                     walk);
 }
 
 /* Frame records above what was found, for code without unwind information. */
@@ -377,6 +404,8 @@ static void trace_stopped(const moat_co *handle, struct dead_walk *walk,
     if (state == MOAT_CO_SUSPENDED) {
         trace_suspended(co, walk);
     } else if (state == MOAT_CO_TRAPPED) {
+        /* Its frames will be given names: by which means, depends on this. */
+        moat_poison_look(handle);
         trace_trapped(co, walk);
         append_resumers(co, &walk->trace, from_sp);
     }
@@ -398,8 +427,29 @@ __attribute__((noinline)) moat_status moat_co_backtrace(const moat_co *handle,
     begin_dead_walk(&walk, co_of(handle), frames, capacity);
     trace_stopped(handle, &walk, from_sp);
     status = finish(&walk.trace, count);
-    moat_hold_end();
+    end_walk();
     return status;
+}
+
+moat_status moat_backtrace_guest(const struct co *co,
+                                 bool (*see)(const moat_frame *, void *),
+                                 void *arg)
+{
+    moat_frame ends[2] = {{0}};
+    struct dead_walk walk;
+    size_t count;
+    moat_status status = check_request(ends, &count);
+
+    if (status != MOAT_OK)
+        return status;
+    /* Room for the first frame and the root: a walk looks at its first. */
+    begin_dead_walk(&walk, co, ends, 2);
+    walk.trace.reserve = 1;
+    walk.trace.see = see;
+    walk.trace.see_arg = arg;
+    trace_trapped(co, &walk);
+    end_walk();
+    return MOAT_OK;
 }
 
 moat_status moat_backtrace_both_ends(const moat_co *handle, uintptr_t from_sp,
@@ -417,7 +467,7 @@ moat_status moat_backtrace_both_ends(const moat_co *handle, uintptr_t from_sp,
     trace_stopped(handle, &walk, from_sp);
     out->count = walk.trace.count;
     out->left_out = walk.trace.left_out;
-    moat_hold_end();
+    end_walk();
     return MOAT_OK;
 }
 
@@ -426,16 +476,16 @@ moat_status moat_backtrace_both_ends(const moat_co *handle, uintptr_t from_sp,
 moat_status moat_frame_symbolise(const moat_frame *frame,
                                  struct moat_symbol *out)
 {
-    /* A return address may be the first byte of the next line or function. */
-    bool exact = (frame->flags & MOAT_FRAME_TRAP) != 0;
-    moat_status status = moat_hold_begin(MOAT_HOLD_SYMBOL_BYTES);
+    uintptr_t pc = lookup_pc(frame->pc, frame->flags);
+    moat_status status = begin_walk(MOAT_HOLD_SYMBOL_BYTES);
 
     if (status != MOAT_OK)
         return status;
-    moat_symbolise(exact ? frame->pc : frame->pc - 1, out);
-    if (!exact)
-        out->offset++;
-    moat_hold_end();
+    memset(out, 0, sizeof *out);
+    if (!moat_codes_name(pc, out->function, sizeof out->function, &out->offset))
+        moat_symbolise(pc, !moat_poison_seen(), out);
+    out->offset += frame->pc - pc;
+    end_walk();
     return MOAT_OK;
 }
 

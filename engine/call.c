@@ -59,6 +59,10 @@ void *moat_call_on_parent(moat_co *self, void *(*fn)(void *), void *arg)
 
     if (self == NULL || fn == NULL || self != moat_co_current())
         return NULL;
+    /* From the moment that the resumer is the current one, an overflow of this
+     * stack would be the host's. Sanitizers take more of it. */
+    moat_hold_require(moat_annotate_active() ? MOAT_HOLD_BYTES
+                                             : MOAT_HOLD_CALL_BYTES);
     moat_hold_enter();
     visits = &visit;
     result = call(&visit);

@@ -12,6 +12,7 @@
 #define DEFAULT_STACK_BYTES ((size_t)256 << 10)
 #define DEFAULT_GUARD_BYTES ((size_t)64 << 10)
 #define MOST_BYTES          ((size_t)64 << 30)
+#define FLAGS_KNOWN         ((uint64_t)(MOAT_CO_SCRUB_MASK | MOAT_CO_RECOVER_MASK))
 
 /* --- options ------------------------------------------------------------- */
 
@@ -33,8 +34,9 @@ static moat_status resolve(const moat_co_options *asked, moat_co_options *out)
         status = moat_options_copy(out, sizeof *out, asked, sizeof *asked);
     if (status != MOAT_OK)
         return status;
-    if ((out->flags & ~(uint64_t)MOAT_CO_SCRUB_MASK) != 0 ||
+    if ((out->flags & ~FLAGS_KNOWN) != 0 ||
         (out->flags & MOAT_CO_SCRUB_MASK) == MOAT_CO_SCRUB_MASK ||
+        (out->flags & MOAT_CO_RECOVER_MASK) == MOAT_CO_RECOVER_MASK ||
         (out->stack_bytes != 0 && out->stack_bytes < MOAT_PAGE_BYTES))
         return MOAT_E_INVAL;
     status = resolve_size(&out->stack_bytes, DEFAULT_STACK_BYTES);
@@ -91,6 +93,7 @@ static void fill_in(struct co *co, struct moat_thread *thread, moat_entry entry,
     co->owner = thread;
     co->user = options->user;
     co->flags = options->flags;
+    co->activation.policy = (uint8_t)(options->flags & MOAT_CO_RECOVER_MASK);
     co->defers = NULL;
     co->activation.co.token = thread->token;
     if (moat_annotate_active()) {
@@ -259,20 +262,6 @@ static void destroy(struct co *co)
     moat_thread_release(owner);
 }
 
-/* destroy has no status: a guest that has not the stack for it overflows,
- * before anything is lost. In a no-trap section that is fatal, like any
- * overflow. */
-static void check_room(void)
-{
-    struct moat_activation *activation = moat_trap_current();
-
-    if (moat_stack_reserve(MOAT_HOLD_BYTES) == MOAT_OK)
-        return;
-    if (activation->notrap != 0)
-        abort();
-    moat_trap_now(activation, MOAT_TRAP_STACK_OVERFLOW, 0);
-}
-
 void moat_co_destroy(moat_co *handle)
 {
     struct co *co = co_of(handle);
@@ -284,7 +273,7 @@ void moat_co_destroy(moat_co *handle)
 #endif
         return;
     }
-    check_room();
+    moat_hold_require(MOAT_HOLD_BYTES);
     moat_cancel_for_destroy(co);
     moat_defers_run(co);
     moat_hold_enter();

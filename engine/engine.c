@@ -16,7 +16,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
  * when all else is in place. */
 static struct {
     atomic_bool ready;
-    bool fork_handled;
+    atomic_bool fork_handled;
     const moat_source *source;
     moat_guard_kind guard;
     int deadline_signal;
@@ -37,42 +37,56 @@ void moat_engine_unlock(void)
 
 /* --- fork ---------------------------------------------------------------- */
 
+/* Two first inits at once may register the handlers twice: only the outermost
+ * ones act. */
+static __thread unsigned forking __attribute__((tls_model("initial-exec")));
+
 static void before_fork(void)
 {
+    if (forking++ != 0)
+        return;
     moat_engine_lock();
     moat_arena_lock();
-    moat_regions_lock();
+    moat_ranges_lock();
+    moat_walks_stop(); /* walks ask for lines */
     moat_lines_lock();
 }
 
 static void after_fork_in_parent(void)
 {
+    if (--forking != 0)
+        return;
     moat_lines_unlock();
-    moat_regions_unlock();
+    moat_walks_go();
+    moat_ranges_unlock();
     moat_arena_unlock();
     moat_engine_unlock();
 }
 
 static void after_fork_in_child(void)
 {
+    if (--forking != 0)
+        return;
     moat_thread_after_fork();
     moat_deadline_after_fork();
     moat_grace_after_fork();
     moat_lines_unlock();
-    moat_regions_unlock();
+    moat_walks_after_fork();
+    moat_ranges_unlock();
     moat_arena_unlock();
     moat_engine_unlock();
 }
 
-/* Handlers of pthread_atfork cannot be taken back: register them once. */
+/* Handlers of pthread_atfork cannot be taken back. They must be there before
+ * the lock is taken for the first time, or a fork would not wait for it. */
 static moat_status handle_fork(void)
 {
-    if (engine.fork_handled)
+    if (atomic_load(&engine.fork_handled))
         return MOAT_OK;
     if (pthread_atfork(before_fork, after_fork_in_parent,
                        after_fork_in_child) != 0)
         return MOAT_E_NOMEM;
-    engine.fork_handled = true;
+    atomic_store(&engine.fork_handled, true);
     return MOAT_OK;
 }
 
@@ -121,15 +135,14 @@ static moat_status set_up(const moat_engine_options *options)
         .guard = options->guard,
         .made = moat_trap_watch_arena,
     };
-    moat_status status = handle_fork();
+    moat_status status = moat_thread_prepare();
 
-    if (status == MOAT_OK)
-        status = moat_thread_prepare();
     if (status == MOAT_OK)
         status = moat_trap_install(options->source);
     if (status != MOAT_OK)
         return status;
     moat_arena_configure(&layout);
+    moat_locks_prepare();
     engine.source = options->source;
     engine.guard = options->guard;
     engine.deadline_signal = options->deadline_signal;
@@ -142,6 +155,8 @@ static moat_status init(const moat_engine_options *asked)
     moat_engine_options options;
     moat_status status = resolve(asked, &options);
 
+    if (status == MOAT_OK)
+        status = handle_fork();
     if (status != MOAT_OK)
         return status;
     moat_engine_lock();

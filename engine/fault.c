@@ -33,17 +33,12 @@ static size_t stack_used(const struct moat_slot *slot, uintptr_t sp)
     return slot->base - slot->limit;
 }
 
-moat_status moat_co_trap_info(const moat_co *handle, moat_trap_info *out)
+void moat_fault_describe(const struct co *co, moat_trap_info *out)
 {
-    const struct co *co = co_of(handle);
-    const struct moat_trap_record *record;
+    const struct moat_trap_record *record =
+        moat_trap_record_of(&co->activation);
     moat_trap_info info;
 
-    if (co == NULL || out == NULL)
-        return MOAT_E_INVAL;
-    if (handle->state != MOAT_MARK_TRAPPED)
-        return MOAT_E_STATE;
-    record = moat_trap_record_of(&co->activation);
     memset(&info, 0, sizeof info);
     info.kind = record->kind;
     info.signo = record->signo;
@@ -59,5 +54,14 @@ moat_status moat_co_trap_info(const moat_co *handle, moat_trap_info *out)
     info.user_code = record->user_code;
     info.region = record->region;
     moat_options_copy_out(out, &info, sizeof info);
+}
+
+moat_status moat_co_trap_info(const moat_co *handle, moat_trap_info *out)
+{
+    if (handle == NULL || out == NULL)
+        return MOAT_E_INVAL;
+    if (handle->state != MOAT_MARK_TRAPPED)
+        return MOAT_E_STATE;
+    moat_fault_describe(co_of(handle), out);
     return MOAT_OK;
 }

@@ -5,7 +5,15 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <stdlib.h>
+
 #include "engine/internal.h"
+
+/* In the call that led to the public function in which it stands. */
+#define CALLER_PC ((uintptr_t)__builtin_return_address(0) - 1)
+
+/* In moat's own code, which nobody registers. */
+#define ENGINE_PC ((uintptr_t)0)
 
 static uintptr_t stack_pointer(void)
 {
@@ -41,11 +49,25 @@ moat_status moat_hold_begin(size_t stack_bytes)
     return status;
 }
 
-/* The deadline that came while it had to wait. */
-static void catch_up(struct moat_activation *activation)
+void moat_hold_require(size_t stack_bytes)
 {
-    if (activation->hold == 0 && activation->notrap == 0 &&
-        moat_deadline_pending())
+    struct moat_activation *activation = moat_trap_current();
+
+    if (moat_stack_reserve(stack_bytes) == MOAT_OK)
+        return;
+    if (!moat_trap_possible(activation) ||
+        (activation->notrap == 0 &&
+         activation->policy != MOAT_CO_RECOVER_ANYWHERE))
+        abort();
+    moat_trap_now(activation, MOAT_TRAP_STACK_OVERFLOW, 0);
+}
+
+/* The deadline that came while it had to wait; `pc` is in the guest. Where the
+ * policy does not allow it the timer looks again. */
+static void catch_up(struct moat_activation *activation, uintptr_t pc)
+{
+    if (activation->hold == 0 && activation->notrap == 0 && moat_poll() &&
+        moat_policy_allows(activation, pc) && moat_deadline_pending())
         moat_trap_now(activation, MOAT_TRAP_DEADLINE, 0);
 }
 
@@ -56,7 +78,7 @@ void moat_hold_end(void)
     if (activation == NULL)
         return;
     activation->hold--;
-    catch_up(activation);
+    catch_up(activation, ENGINE_PC);
 }
 
 void moat_notrap_enter(void)
@@ -74,7 +96,7 @@ void moat_notrap_leave(void)
     if (activation == NULL || activation->notrap == 0)
         return;
     activation->notrap--;
-    catch_up(activation);
+    catch_up(activation, CALLER_PC);
 }
 
 void moat_notrap_enter_undo(void)
@@ -83,4 +105,37 @@ void moat_notrap_enter_undo(void)
 
     if (activation != NULL)
         activation->notrap--;
+}
+
+static moat_status call(struct co *co, void (*fn)(void *), void *arg,
+                        moat_trap_info *out)
+{
+    const struct co *ending = co->owner->ending;
+
+    if (moat_trap_recover(&co->activation, fn, arg))
+        return MOAT_OK;
+    moat_annotate_unwind();
+    moat_altstack_harden();
+    /* fn may have been in the middle of running some. */
+    co->owner->ending = ending;
+    if (out != NULL)
+        moat_fault_describe(co, out);
+    return MOAT_E_FAULT;
+}
+
+moat_status moat_notrap_call(void (*fn)(void *), void *arg, moat_trap_info *out)
+{
+    struct moat_activation *activation = moat_trap_current();
+    moat_status status;
+
+    if (fn == NULL)
+        return MOAT_E_INVAL;
+    if (activation == NULL)
+        return MOAT_E_STATE;
+    status = moat_stack_reserve(MOAT_HOLD_BYTES);
+    if (status != MOAT_OK)
+        return status;
+    status = call(co_of(&activation->co), fn, arg, out);
+    catch_up(activation, CALLER_PC);
+    return status;
 }

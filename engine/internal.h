@@ -55,8 +55,9 @@ struct co_cold {
     /* The resumer's frame when the trap was settled: its return address and its
      * stack pointer, to find the frame again as long as it lives. */
     uintptr_t resumer_pc, resumer_sp;
-    moat_limits limits;      /* flags & CO_LIMITED                        */
-    moat_entry entry;        /* the guest's, where a sanitizer is at work */
+    const char *lock;   /* what moat_co_lock_function found; NULL: not asked  */
+    moat_limits limits; /* flags & CO_LIMITED                        */
+    moat_entry entry;   /* the guest's, where a sanitizer is at work */
     struct moat_fiber fiber; /* the sanitizer's                           */
     struct moat_unwinding unwinding; /* of moat_co_unwind             */
 };
@@ -168,11 +169,31 @@ void moat_hold_enter(void);
  * deadline passed: it is not the one that must be cut. */
 void moat_notrap_enter_undo(void);
 
-/* Stack that the engine's entry points need at most; reading symbol tables and
- * line tables is libdw's work and takes most by far (measured: 150 KiB). */
+/* For what has no status: a guest that has not so much stack left overflows
+ * here, before anything is lost. In a no-trap section that is fatal, like any
+ * overflow; so it is under a policy that does not let moat's code be cut. */
+void moat_hold_require(size_t stack_bytes);
+
+/* Stack that the engine's entry points need at most: most of them; the way to a
+ * service on the resumer's stack, which an allocator may go for each block;
+ * unwinding; reading symbol tables and line tables, which is libdw's work and
+ * takes most by far (measured: 150 KiB). */
 #define MOAT_HOLD_BYTES        ((size_t)8 << 10)
+#define MOAT_HOLD_CALL_BYTES   ((size_t)2 << 10)
 #define MOAT_HOLD_UNWIND_BYTES ((size_t)48 << 10)
 #define MOAT_HOLD_SYMBOL_BYTES ((size_t)192 << 10)
+
+/* --- perf_map.c ------------------------------------------------------------
+ */
+
+/* Tells perf of code that was registered, if the environment wants it. */
+void moat_perf_map_add(const moat_code *code);
+
+/* --- fault.c ---------------------------------------------------------------
+ */
+
+/* The record of the last fault, decoded, as far as the struct_size says. */
+void moat_fault_describe(const struct co *co, moat_trap_info *out);
 
 /* --- call.c --------------------------------------------------------------- */
 
@@ -262,18 +283,56 @@ struct moat_both_ends {
 moat_status moat_backtrace_both_ends(const moat_co *handle, uintptr_t from_sp,
                                      struct moat_both_ends *out);
 
+/* Shows the frames of a trapped coroutine, innermost first, up to and with its
+ * root, to `see`, until that says false. */
+moat_status moat_backtrace_guest(const struct co *co,
+                                 bool (*see)(const moat_frame *, void *),
+                                 void *arg);
+
 struct moat_symbol;
 moat_status moat_frame_symbolise(const moat_frame *frame,
                                  struct moat_symbol *out);
 
+/* --- poison.c ------------------------------------------------------------ */
+
+/* Has any coroutine been found poisoned so far? Then the heap, stdio and the
+ * dynamic linker are out of bounds for the engine. */
+bool moat_poison_seen(void);
+
+/* Finds out about this one, if nobody has yet. */
+void moat_poison_look(const moat_co *co);
+
+/* --- text.c -------------------------------------------------------------- */
+
+struct moat_text {
+    int fd;
+    char *buffer;
+    size_t size, used;
+    moat_status status; /* of the writes so far */
+};
+
+void moat_text_begin(struct moat_text *text, int fd, char *buffer, size_t size);
+__attribute__((format(printf, 2, 3))) void
+moat_text_put(struct moat_text *text, const char *format, ...);
+moat_status moat_text_end(struct moat_text *text);
+
 /* --- report.c, json.c ---------------------------------------------------- */
 
-/* The trap record, and all frames of a trapped coroutine, malloc'd. Holds off
- * deadlines until moat_report_end. */
+/* One that is being written; a mapping of its own, because the heap may be out
+ * of bounds. */
+struct moat_report {
+    const moat_co *co;
+    moat_trap_info info;
+    const char *lock_function; /* NULL: none, or not known */
+    struct moat_both_ends ends;
+    struct moat_text text;
+    char buffer[(size_t)1 << 20]; /* more than a report: it is one write */
+};
+
+/* The trap record, and all frames of a trapped coroutine. Holds off deadlines
+ * until moat_report_end, which writes what was put into `text`. */
 moat_status moat_report_begin(const moat_co *co, int fd, uintptr_t from_sp,
-                              moat_trap_info *info,
-                              struct moat_both_ends **out);
-void moat_report_end(struct moat_both_ends *ends);
-moat_status moat_report_write(int fd, const char *text, size_t bytes);
+                              struct moat_report **out);
+moat_status moat_report_end(struct moat_report *report);
 
 #endif

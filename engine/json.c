@@ -1,41 +1,135 @@
 /*
  * json.c: a trapped coroutine, for programs. docs/report.md lists the members.
  *
+ * Written by hand, for a JSON library allocates: the guest may have died with
+ * malloc's lock in its hands.
+ *
  * SPDX-License-Identifier: MIT
  */
 #include <inttypes.h>
-#include <jansson.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "engine/internal.h"
 #include "unwind/unwind.h"
 
-/* Addresses do not fit a JSON number: readers take those for doubles. */
-static json_t *address(uint64_t value)
-{
-    char text[24];
+struct json {
+    struct moat_text *text;
+    bool follows; /* the next member or element is not the first */
+};
 
-    (void)snprintf(text, sizeof text, "0x%" PRIx64, value);
-    return json_string(text);
+/* --- pieces -------------------------------------------------------------- */
+
+static void comma(struct json *json)
+{
+    if (json->follows)
+        moat_text_put(json->text, ",");
+    json->follows = true;
+}
+
+static void key(struct json *json, const char *name)
+{
+    comma(json);
+    moat_text_put(json->text, "\"%s\":", name);
+}
+
+static void begin(struct json *json, const char *bracket)
+{
+    moat_text_put(json->text, "%s", bracket);
+    json->follows = false;
+}
+
+static void end(struct json *json, const char *bracket)
+{
+    moat_text_put(json->text, "%s", bracket);
+    json->follows = true;
+}
+
+/* The length of the UTF-8 sequence that begins there, 0: none does (RFC 3629,
+ * section 4: no longer forms, no surrogates, nothing above U+10FFFF). */
+static unsigned sequence(const unsigned char *s)
+{
+    unsigned length = s[0] < 0x80 ? 1 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
+
+    if (length == 1)
+        return 1;
+    if (s[0] < 0xc2 || s[0] > 0xf4)
+        return 0;
+    for (unsigned i = 1; i < length; i++) {
+        if ((s[i] & 0xc0) != 0x80)
+            return 0;
+    }
+    if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
+        (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
+        return 0;
+    return length;
+}
+
+static bool is_utf8(const char *string)
+{
+    const unsigned char *s = (const unsigned char *)string;
+
+    while (*s != '\0') {
+        unsigned length = sequence(s);
+
+        if (length == 0)
+            return false;
+        s += length;
+    }
+    return true;
 }
 
 /* Names come from files and hosts: what is not UTF-8 is replaced, not lost with
  * the whole report. */
-static json_t *text(const char *bytes)
+static void put_string(struct json *json, const char *string)
 {
-    json_t *string = json_string(bytes);
-    char clean[1024];
-    size_t i;
+    bool clean = is_utf8(string);
 
-    if (string != NULL)
-        return string;
-    for (i = 0; bytes[i] != '\0' && i + 1 < sizeof clean; i++)
-        clean[i] = (char)((unsigned char)bytes[i] < 0x80 ? bytes[i] : '?');
-    clean[i] = '\0';
-    return json_string(clean);
+    moat_text_put(json->text, "\"");
+    for (const char *c = string; *c != '\0'; c++) {
+        unsigned char byte = (unsigned char)*c;
+
+        if (byte < 0x20)
+            moat_text_put(json->text, "\\u%04x", byte);
+        else if (byte >= 0x80 && !clean)
+            moat_text_put(json->text, "?");
+        else
+            moat_text_put(json->text,
+                          byte == '"' || byte == '\\' ? "\\%c" : "%c", byte);
+    }
+    moat_text_put(json->text, "\"");
 }
+
+static void string(struct json *json, const char *name, const char *value)
+{
+    key(json, name);
+    put_string(json, value);
+}
+
+/* Addresses do not fit a JSON number: readers take those for doubles. */
+static void address(struct json *json, const char *name, uint64_t value)
+{
+    key(json, name);
+    moat_text_put(json->text, "\"0x%" PRIx64 "\"", value);
+}
+
+static void integer(struct json *json, const char *name, int value)
+{
+    key(json, name);
+    moat_text_put(json->text, "%d", value);
+}
+
+static void size(struct json *json, const char *name, size_t value)
+{
+    key(json, name);
+    moat_text_put(json->text, "%zu", value);
+}
+
+static void boolean(struct json *json, const char *name, bool value)
+{
+    key(json, name);
+    moat_text_put(json->text, "%s", value ? "true" : "false");
+}
+
+/* --- the report ---------------------------------------------------------- */
 
 static const char *access_name(moat_access access)
 {
@@ -44,132 +138,125 @@ static const char *access_name(moat_access access)
     return names[access];
 }
 
-static json_t *registers(const moat_regs *r)
+static void put_registers(struct json *json, const moat_regs *r)
 {
-    return json_pack(
-        "{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,"
-        "s:o}",
-        "rip", address(r->pc), "rsp", address(r->sp), "rbp", address(r->fp),
-        "rax", address(r->rax), "rbx", address(r->rbx), "rcx", address(r->rcx),
-        "rdx", address(r->rdx), "rsi", address(r->rsi), "rdi", address(r->rdi),
-        "r8", address(r->r8), "r9", address(r->r9), "r10", address(r->r10),
-        "r11", address(r->r11), "r12", address(r->r12), "r13", address(r->r13),
-        "r14", address(r->r14), "r15", address(r->r15), "rflags",
-        address(r->flags));
+    key(json, "registers");
+    begin(json, "{");
+    address(json, "rip", r->pc);
+    address(json, "rsp", r->sp);
+    address(json, "rbp", r->fp);
+    address(json, "rax", r->rax);
+    address(json, "rbx", r->rbx);
+    address(json, "rcx", r->rcx);
+    address(json, "rdx", r->rdx);
+    address(json, "rsi", r->rsi);
+    address(json, "rdi", r->rdi);
+    address(json, "r8", r->r8);
+    address(json, "r9", r->r9);
+    address(json, "r10", r->r10);
+    address(json, "r11", r->r11);
+    address(json, "r12", r->r12);
+    address(json, "r13", r->r13);
+    address(json, "r14", r->r14);
+    address(json, "r15", r->r15);
+    address(json, "rflags", r->flags);
+    end(json, "}");
 }
 
-static json_t *code(const moat_trap_info *info)
+static void put_code(struct json *json, const moat_trap_info *info)
 {
-    char hex[2 * sizeof info->bytes + 1] = "";
-
+    key(json, "bytes");
+    moat_text_put(json->text, "\"");
     for (unsigned i = 0; i < info->byte_count; i++)
-        (void)snprintf(hex + 2 * (size_t)i, 3, "%02x", info->bytes[i]);
-    return json_string(hex);
+        moat_text_put(json->text, "%02x", info->bytes[i]);
+    moat_text_put(json->text, "\"");
+}
+
+static void put_record(struct json *json, const struct moat_report *report)
+{
+    const moat_trap_info *info = &report->info;
+
+    string(json, "coroutine", moat_co_name(report->co));
+    string(json, "kind", moat_trap_kind_name(info->kind));
+    string(json, "text", moat_trap_kind_str(info->kind));
+    integer(json, "signal", info->signo);
+    integer(json, "code", info->code);
+    string(json, "access", access_name(info->access));
+    address(json, "address", info->address);
+    integer(json, "user_code", info->user_code);
+    boolean(json, "poisoned", moat_co_is_poisoned(report->co));
+    if (report->lock_function != NULL)
+        string(json, "lock_function", report->lock_function);
+    size(json, "stack_used", info->stack_used);
+    put_code(json, info);
+    put_registers(json, info->regs);
 }
 
 /* Members whose value is not known are left out. */
-static void add_symbol(json_t *object, const moat_frame *frame)
+static void put_symbol(struct json *json, const moat_frame *frame)
 {
     struct moat_symbol symbol;
 
     if (moat_frame_symbolise(frame, &symbol) != MOAT_OK)
         return;
     if (symbol.function[0] != '\0')
-        (void)json_object_set_new(object, "function", text(symbol.function));
+        string(json, "function", symbol.function);
     if (symbol.module[0] != '\0')
-        (void)json_object_set_new(object, "module", text(symbol.module));
+        string(json, "module", symbol.module);
     if (symbol.file[0] != '\0') {
-        (void)json_object_set_new(object, "file", text(symbol.file));
-        (void)json_object_set_new(object, "line", json_integer(symbol.line));
+        string(json, "file", symbol.file);
+        integer(json, "line", symbol.line);
     }
 }
 
-static json_t *one_frame(const moat_frame *frame, size_t number)
+static void put_frame(struct json *json, const moat_frame *frame, size_t number)
 {
-    json_t *object =
-        json_pack("{s:I,s:o,s:o,s:b,s:b}", "number", (json_int_t)number, "pc",
-                  address(frame->pc), "sp", address(frame->sp), "root",
-                  (frame->flags & MOAT_FRAME_ROOT) != 0, "guessed",
-                  (frame->flags & MOAT_FRAME_GUESSED) != 0);
-
-    if (object == NULL)
-        return NULL;
+    comma(json);
+    begin(json, "{");
+    size(json, "number", number);
+    address(json, "pc", frame->pc);
+    address(json, "sp", frame->sp);
+    boolean(json, "root", (frame->flags & MOAT_FRAME_ROOT) != 0);
+    boolean(json, "guessed", (frame->flags & MOAT_FRAME_GUESSED) != 0);
     if (frame->co != NULL)
-        (void)json_object_set_new(object, "coroutine",
-                                  text(moat_co_name(frame->co)));
+        string(json, "coroutine", moat_co_name(frame->co));
     if (!(frame->flags & MOAT_FRAME_ROOT))
-        add_symbol(object, frame);
-    return object;
+        put_symbol(json, frame);
+    end(json, "}");
 }
 
 /* As many as people would be shown, twice: the ends of a long backtrace. */
 #define END_FRAMES 128
 
-static json_t *all_frames(const struct moat_both_ends *ends)
+static void put_frames(struct json *json, const struct moat_both_ends *ends)
 {
-    json_t *array = json_array();
     size_t count = ends->count;
 
+    size(json, "frame_count", count + ends->left_out);
+    key(json, "frames");
+    begin(json, "[");
     for (size_t i = 0; i < count; i++) {
         bool last = count - i <= END_FRAMES;
 
-        if (!last && i >= END_FRAMES)
-            continue;
-        if (json_array_append_new(
-                array, one_frame(&ends->frames[i],
-                                 last ? i + ends->left_out : i)) != 0) {
-            json_decref(array);
-            return NULL;
-        }
+        if (last || i < END_FRAMES)
+            put_frame(json, &ends->frames[i], last ? i + ends->left_out : i);
     }
-    return array;
-}
-
-static json_t *report(const moat_co *co, const moat_trap_info *info,
-                      const struct moat_both_ends *ends)
-{
-    json_int_t total = (json_int_t)ends->count + (json_int_t)ends->left_out;
-
-    return json_pack(
-        "{s:o,s:s,s:s,s:i,s:i,s:s,s:o,s:i,s:I,s:o,s:o,s:I,s:o}", "coroutine",
-        text(moat_co_name(co)), "kind", moat_trap_kind_name(info->kind), "text",
-        moat_trap_kind_str(info->kind), "signal", info->signo, "code",
-        info->code, "access", access_name(info->access), "address",
-        address(info->address), "user_code", info->user_code, "stack_used",
-        (json_int_t)info->stack_used, "bytes", code(info), "registers",
-        registers(info->regs), "frame_count", total, "frames",
-        all_frames(ends));
-}
-
-static moat_status write_object(json_t *object, int fd)
-{
-    char *line = json_dumps(object, JSON_COMPACT);
-    size_t bytes;
-    moat_status status;
-
-    if (line == NULL)
-        return MOAT_E_NOMEM;
-    bytes = strlen(line);
-    line[bytes] = '\n'; /* in place of the terminator: one object, one line */
-    status = moat_report_write(fd, line, bytes + 1);
-    free(line);
-    return status;
+    end(json, "]");
 }
 
 __attribute__((noinline)) moat_status moat_co_write_json(const moat_co *co,
                                                          int fd)
 {
-    moat_trap_info info = MOAT_TRAP_INFO_INIT;
-    struct moat_both_ends *ends;
-    json_t *object;
-    moat_status status =
-        moat_report_begin(co, fd, MOAT_CALLER_SP, &info, &ends);
+    struct moat_report *report;
+    struct json json;
+    moat_status status = moat_report_begin(co, fd, MOAT_CALLER_SP, &report);
 
     if (status != MOAT_OK)
         return status;
-    object = report(co, &info, ends);
-    status = object != NULL ? write_object(object, fd) : MOAT_E_NOMEM;
-    json_decref(object);
-    moat_report_end(ends);
-    return status;
+    json = (struct json){&report->text, false};
+    begin(&json, "{");
+    put_record(&json, report);
+    put_frames(&json, &report->ends);
+    end(&json, "}\n"); /* one object, one line */
+    return moat_report_end(report);
 }

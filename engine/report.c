@@ -6,9 +6,8 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/mman.h>
 
 #include "engine/internal.h"
 #include "unwind/unwind.h"
@@ -17,61 +16,67 @@
 #define FIRST_FRAMES 40
 #define LAST_FRAMES  24
 
-static moat_status take_frames(const moat_co *co, uintptr_t from_sp,
-                               struct moat_both_ends **out)
+/* Without an unwinder the record is what there is to tell. */
+static moat_status fill_in(struct moat_report *report, uintptr_t from_sp)
 {
-    struct moat_both_ends *ends = calloc(1, sizeof *ends);
+    moat_status status =
+        moat_co_lock_function(report->co, &report->lock_function);
+
+    if (status == MOAT_OK || status == MOAT_E_UNSUPPORTED)
+        status = moat_backtrace_both_ends(report->co, from_sp, &report->ends);
+    return status == MOAT_E_UNSUPPORTED ? MOAT_OK : status;
+}
+
+static moat_status map_report(const moat_co *co, int fd,
+                              const moat_trap_info *info, uintptr_t from_sp,
+                              struct moat_report **out)
+{
+    struct moat_report *report =
+        mmap(NULL, sizeof *report, PROT_READ | PROT_WRITE,
+             MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     moat_status status;
 
-    if (ends == NULL)
+    if (report == MAP_FAILED)
         return MOAT_E_NOMEM;
-    status = moat_backtrace_both_ends(co, from_sp, ends);
-    /* Without an unwinder the record is what there is to tell. */
-    if (status == MOAT_OK || status == MOAT_E_UNSUPPORTED) {
-        *out = ends;
-        return MOAT_OK;
-    }
-    free(ends);
+    report->co = co;
+    report->info = *info;
+    moat_text_begin(&report->text, fd, report->buffer, sizeof report->buffer);
+    status = fill_in(report, from_sp);
+    if (status == MOAT_OK)
+        *out = report;
+    else
+        (void)munmap(report, sizeof *report);
     return status;
 }
 
 moat_status moat_report_begin(const moat_co *co, int fd, uintptr_t from_sp,
-                              moat_trap_info *info, struct moat_both_ends **out)
+                              struct moat_report **out)
 {
+    moat_trap_info info = MOAT_TRAP_INFO_INIT;
     moat_status status;
 
     if (co == NULL || fd < 0)
         return MOAT_E_INVAL;
-    status = moat_co_trap_info(co, info);
+    status = moat_co_trap_info(co, &info);
     if (status == MOAT_OK)
         status = moat_hold_begin(MOAT_HOLD_UNWIND_BYTES);
     if (status != MOAT_OK)
         return status;
-    status = take_frames(co, from_sp, out);
+    status = map_report(co, fd, &info, from_sp, out);
     if (status != MOAT_OK)
         moat_hold_end();
     return status;
 }
 
-void moat_report_end(struct moat_both_ends *ends)
+moat_status moat_report_end(struct moat_report *report)
 {
-    free(ends);
+    moat_status status = moat_text_end(&report->text);
+    int error = errno; /* of a write that failed */
+
+    (void)munmap(report, sizeof *report);
     moat_hold_end();
-}
-
-moat_status moat_report_write(int fd, const char *text, size_t bytes)
-{
-    while (bytes > 0) {
-        ssize_t written = write(fd, text, bytes);
-
-        if (written < 0 && errno != EINTR)
-            return MOAT_E_SYSTEM;
-        if (written > 0) {
-            text += written;
-            bytes -= (size_t)written;
-        }
-    }
-    return MOAT_OK;
+    errno = error;
+    return status;
 }
 
 static const char *access_text(moat_access access)
@@ -107,78 +112,85 @@ static const char *region_text(moat_region region)
 }
 
 /* Real-time signals have no name of their own. */
-static void print_signal(FILE *file, const moat_trap_info *info)
+static void print_signal(struct moat_text *text, const moat_trap_info *info)
 {
     const char *name = sigabbrev_np(info->signo);
 
     if (name != NULL)
-        fprintf(file, "  signal   SIG%s, code %d\n", name, info->code);
+        moat_text_put(text, "  signal   SIG%s, code %d\n", name, info->code);
     else
-        fprintf(file, "  signal   %d, code %d\n", info->signo, info->code);
+        moat_text_put(text, "  signal   %d, code %d\n", info->signo,
+                      info->code);
 }
 
-static void print_cause(FILE *file, const moat_trap_info *info)
+static void print_cause(struct moat_text *text, const moat_trap_info *info)
 {
     const char *access = access_text(info->access);
 
     if (info->signo != 0)
-        print_signal(file, info);
+        print_signal(text, info);
     if (info->kind == MOAT_TRAP_RAISED)
-        fprintf(file, "  code     %d\n", info->user_code);
+        moat_text_put(text, "  code     %d\n", info->user_code);
     if (access != NULL)
-        fprintf(file, "  access   %s 0x%" PRIxPTR "%s\n", access, info->address,
-                region_text(info->region));
+        moat_text_put(text, "  access   %s 0x%" PRIxPTR "%s\n", access,
+                      info->address, region_text(info->region));
 }
 
-static void print_registers(FILE *file, const moat_regs *r)
+static void print_registers(struct moat_text *text, const moat_regs *r)
 {
-    fprintf(file,
-            "  pc %016" PRIxPTR "  sp %016" PRIxPTR "  fp %016" PRIxPTR
-            "  flags %08" PRIx64 "\n",
-            r->pc, r->sp, r->fp, r->flags);
-    fprintf(file,
-            "  ax %016" PRIx64 "  bx %016" PRIx64 "  cx %016" PRIx64
-            "  dx %016" PRIx64 "\n",
-            r->rax, r->rbx, r->rcx, r->rdx);
-    fprintf(file,
-            "  si %016" PRIx64 "  di %016" PRIx64 "  r8 %016" PRIx64
-            "  r9 %016" PRIx64 "\n",
-            r->rsi, r->rdi, r->r8, r->r9);
-    fprintf(file,
-            " r10 %016" PRIx64 " r11 %016" PRIx64 " r12 %016" PRIx64
-            " r13 %016" PRIx64 "\n",
-            r->r10, r->r11, r->r12, r->r13);
-    fprintf(file, " r14 %016" PRIx64 " r15 %016" PRIx64 "\n", r->r14, r->r15);
+    moat_text_put(text,
+                  "  pc %016" PRIxPTR "  sp %016" PRIxPTR "  fp %016" PRIxPTR
+                  "  flags %08" PRIx64 "\n",
+                  r->pc, r->sp, r->fp, r->flags);
+    moat_text_put(text,
+                  "  ax %016" PRIx64 "  bx %016" PRIx64 "  cx %016" PRIx64
+                  "  dx %016" PRIx64 "\n",
+                  r->rax, r->rbx, r->rcx, r->rdx);
+    moat_text_put(text,
+                  "  si %016" PRIx64 "  di %016" PRIx64 "  r8 %016" PRIx64
+                  "  r9 %016" PRIx64 "\n",
+                  r->rsi, r->rdi, r->r8, r->r9);
+    moat_text_put(text,
+                  " r10 %016" PRIx64 " r11 %016" PRIx64 " r12 %016" PRIx64
+                  " r13 %016" PRIx64 "\n",
+                  r->r10, r->r11, r->r12, r->r13);
+    moat_text_put(text, " r14 %016" PRIx64 " r15 %016" PRIx64 "\n", r->r14,
+                  r->r15);
 }
 
-static void print_record(FILE *file, const moat_co *co,
-                         const moat_trap_info *info)
+static void print_record(struct moat_text *text,
+                         const struct moat_report *report)
 {
-    const struct moat_slot *slot = &co_of(co)->activation.slot;
+    const struct moat_slot *slot = &co_of(report->co)->activation.slot;
+    const moat_trap_info *info = &report->info;
 
-    fprintf(file, "coroutine '%s' trapped: %s\n", moat_co_name(co),
-            moat_trap_kind_str(info->kind));
-    print_cause(file, info);
-    fprintf(file, "  stack    %zu of %zu bytes in use\n", info->stack_used,
-            (size_t)(slot->base - slot->limit));
-    print_registers(file, info->regs);
+    moat_text_put(text, "coroutine '%s' trapped: %s\n",
+                  moat_co_name(report->co), moat_trap_kind_str(info->kind));
+    print_cause(text, info);
+    if (report->lock_function != NULL)
+        moat_text_put(text, "  lock     that of %s may still be held\n",
+                      report->lock_function);
+    moat_text_put(text, "  stack    %zu of %zu bytes in use\n",
+                  info->stack_used, (size_t)(slot->base - slot->limit));
+    print_registers(text, info->regs);
     if (info->byte_count == 0)
         return;
-    fprintf(file, "  code    ");
+    moat_text_put(text, "  code    ");
     for (unsigned i = 0; i < info->byte_count; i++)
-        fprintf(file, " %02x", info->bytes[i]);
-    fprintf(file, "\n");
+        moat_text_put(text, " %02x", info->bytes[i]);
+    moat_text_put(text, "\n");
 }
 
-static void print_frame(FILE *file, const moat_frame *frame, size_t number)
+static void print_frame(struct moat_text *text, const moat_frame *frame,
+                        size_t number)
 {
-    char text[1024];
+    char line[1024];
     const char *mark = frame->flags & MOAT_FRAME_GUESSED ? "?" : " ";
 
-    if (moat_frame_describe(frame, text, sizeof text) != MOAT_OK)
-        (void)snprintf(text, sizeof text, "0x%" PRIxPTR, frame->pc);
-    fprintf(file, "  #%-3zu%s%016" PRIxPTR "  %s\n", number, mark, frame->pc,
-            text);
+    if (moat_frame_describe(frame, line, sizeof line) != MOAT_OK)
+        (void)snprintf(line, sizeof line, "0x%" PRIxPTR, frame->pc);
+    moat_text_put(text, "  #%-3zu%s%016" PRIxPTR "  %s\n", number, mark,
+                  frame->pc, line);
 }
 
 /* How many of the last frames to show: if some are missing in front of the
@@ -192,57 +204,36 @@ static size_t tail_of(const struct moat_both_ends *ends)
                                                           : LAST_FRAMES;
 }
 
-static void print_frames(FILE *file, const struct moat_both_ends *ends)
+static void print_frames(struct moat_text *text,
+                         const struct moat_both_ends *ends)
 {
     size_t tail = tail_of(ends);
     size_t missing = ends->left_out;
 
-    fprintf(file, "backtrace, innermost first:\n");
+    moat_text_put(text, "backtrace, innermost first:\n");
     for (size_t i = 0; i < ends->count; i++) {
         if (i == FIRST_FRAMES && ends->count > FIRST_FRAMES + tail) {
             size_t skipped = ends->count - FIRST_FRAMES - tail;
 
-            fprintf(file, "  ... %zu frames left out ...\n", skipped + missing);
+            moat_text_put(text, "  ... %zu frames left out ...\n",
+                          skipped + missing);
             i += skipped;
         }
-        print_frame(file, &ends->frames[i], i < FIRST_FRAMES ? i : i + missing);
+        print_frame(text, &ends->frames[i], i < FIRST_FRAMES ? i : i + missing);
     }
     if (!moat_unwind_available())
-        fprintf(file, "  (this build has no unwinder)\n");
-}
-
-/* Composed in memory, so that one report is one piece among other output. */
-static moat_status print_all(const moat_co *co, const moat_trap_info *info,
-                             const struct moat_both_ends *ends, int fd)
-{
-    char *text = NULL;
-    size_t bytes = 0;
-    FILE *file = open_memstream(&text, &bytes);
-    moat_status status = MOAT_E_NOMEM;
-    bool complete;
-
-    if (file == NULL)
-        return status;
-    print_record(file, co, info);
-    print_frames(file, ends);
-    complete = ferror(file) == 0;
-    if (fclose(file) == 0 && complete)
-        status = moat_report_write(fd, text, bytes);
-    free(text);
-    return status;
+        moat_text_put(text, "  (this build has no unwinder)\n");
 }
 
 __attribute__((noinline)) moat_status moat_co_print_report(const moat_co *co,
                                                            int fd)
 {
-    moat_trap_info info = MOAT_TRAP_INFO_INIT;
-    struct moat_both_ends *ends;
-    moat_status status =
-        moat_report_begin(co, fd, MOAT_CALLER_SP, &info, &ends);
+    struct moat_report *report;
+    moat_status status = moat_report_begin(co, fd, MOAT_CALLER_SP, &report);
 
     if (status != MOAT_OK)
         return status;
-    status = print_all(co, &info, ends, fd);
-    moat_report_end(ends);
-    return status;
+    print_record(&report->text, report);
+    print_frames(&report->text, &report->ends);
+    return moat_report_end(report);
 }

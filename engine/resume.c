@@ -32,6 +32,7 @@ void moat_resume_prepare(struct co *co, moat_entry entry)
 
     co->activation.notrap = 0;
     co->activation.hold = 0;
+    co->activation.recovers = false;
     handle->entry = entry;
     if (moat_annotate_active()) {
         cold_of(co)->entry = entry;
@@ -92,6 +93,7 @@ moat_status moat_resume_settle(struct co *co, void *value, uint64_t kind,
 {
     if (kind == MOAT_EVENT_TRAP) {
         moat_altstack_harden();
+        cold_of(co)->lock = NULL;
         /* The trapped guest may have been in the middle of running some. */
         co->owner->ending = NULL;
     }

@@ -66,7 +66,7 @@ static void leave_engine(void)
     abandon_running();
     moat_pool_drain(&thread->pool);
     moat_deadline_detach();
-    moat_altstack_detach();
+    (void)moat_altstack_detach();
     moat_trap_block(&thread->were_blocked);
     moat_tls.token = 0;
     self = NULL;
@@ -121,7 +121,7 @@ static moat_status join_engine(void)
     return MOAT_OK;
 
 detach_altstack:
-    moat_altstack_detach();
+    (void)moat_altstack_detach();
 free_thread:
     free(thread);
     return status;
@@ -144,10 +144,16 @@ moat_status moat_thread_ready(void)
 
 moat_status moat_thread_detach(void)
 {
+    moat_status status;
+
     if (self == NULL)
         return MOAT_OK;
     if (moat_trap_current() != NULL || atomic_load(&self->live) != 0)
         return MOAT_E_STATE;
+    /* What can fail comes first. */
+    status = moat_altstack_detach();
+    if (status != MOAT_OK)
+        return status;
     (void)pthread_setspecific(key, NULL);
     leave_engine();
     return MOAT_OK;

@@ -24,15 +24,18 @@
 
 #define SHOWN_AT_EACH_END ((size_t)24)
 
-static void write_head(FILE *out, const moat_trap_info *info)
+static void write_head(FILE *out, const moat_co *co, const moat_trap_info *info)
 {
     static const char *const accesses[] = {"", "read of ", "write to ",
                                            "execution of "};
+    const char *function;
 
     fprintf(out, "    trap: %s", moat_trap_kind_str(info->kind));
     if (info->access != MOAT_ACCESS_NONE && info->access <= MOAT_ACCESS_EXEC)
         fprintf(out, ", %s0x%" PRIxPTR, accesses[info->access], info->address);
     fprintf(out, ", at pc 0x%" PRIxPTR "\n", info->pc);
+    if (moat_co_lock_function(co, &function) == MOAT_OK && function != NULL)
+        fprintf(out, "    lock: that of %s may still be held\n", function);
     fprintf(out, "    backtrace, innermost first:\n");
 }
 
@@ -90,7 +93,7 @@ char *report_text(const moat_co *co, const moat_trap_info *info,
 
     if (out == NULL)
         return NULL;
-    write_head(out, info);
+    write_head(out, co, info);
     if (trace_take(&trace, co, lua))
         write_lines(out, &trace, lua);
     else

@@ -53,6 +53,19 @@ void moat_annotate_stack(uintptr_t limit, uintptr_t base)
 #endif
 }
 
+/* Valgrind does not see that a trap leaves the guest's stack. At the next
+ * resume it believes to be there still, and takes a way of less than
+ * --max-stackframe (2,000,000 bytes) for a frame: what lies in between, such as
+ * another thread's coroutines, would then count as dead. */
+size_t moat_annotate_margin(void)
+{
+#ifdef MOAT_WITH_VALGRIND
+    if (RUNNING_ON_VALGRIND)
+        return (size_t)2 << 20;
+#endif
+    return 0;
+}
+
 void moat_annotate_begin(struct moat_fiber *fiber)
 {
     *fiber = (struct moat_fiber){0};
@@ -116,6 +129,12 @@ MOAT_NO_SANITIZE void moat_annotate_back_from_trap(struct moat_fiber *fiber)
 
 /* The frames that go leave their redzones behind, where cleanup code will run.
  */
+void moat_annotate_dropped(uintptr_t low, uintptr_t high)
+{
+    if (has_asan())
+        __asan_unpoison_memory_region((const void *)low, high - low);
+}
+
 void moat_annotate_unwind(void)
 {
     if (__asan_handle_no_return != NULL)

@@ -41,6 +41,9 @@ bool moat_annotate_active(void);
  * a huge frame). Valgrind forgets it when the memory is unmapped. */
 void moat_annotate_stack(uintptr_t limit, uintptr_t base);
 
+/* How far coroutine stacks must keep away from others; 0 but under Valgrind. */
+size_t moat_annotate_margin(void);
+
 /* A coroutine that was created or reset; one that ended. */
 void moat_annotate_begin(struct moat_fiber *fiber);
 void moat_annotate_end(struct moat_fiber *fiber, uintptr_t limit,
@@ -53,6 +56,10 @@ void moat_annotate_back(struct moat_fiber *fiber);
 
 /* The guest's side: before frames are left by unwinding. */
 void moat_annotate_unwind(void);
+
+/* On any stack: after frames between `low` and `high` were left without a
+ * return. */
+void moat_annotate_dropped(uintptr_t low, uintptr_t high);
 
 /* The resumer's side when it is back but the guest did not say so (a trap). */
 void moat_annotate_back_from_trap(struct moat_fiber *fiber);

@@ -123,17 +123,19 @@ moat_status moat_stack_class_get(size_t usable_bytes, size_t guard_bytes,
 static bool place_parts(struct moat_arena *arena, size_t capacity,
                         size_t *bytes)
 {
+    size_t margin = moat_annotate_margin();
     size_t entries, cold, slots, sum;
 
     if (!moat_size_to_pages(capacity * layout.entry_bytes, &entries) ||
         !moat_size_to_pages(capacity * layout.cold_bytes, &cold) ||
         !moat_size_multiply(capacity, arena->stack_class->stride, &slots) ||
-        !moat_size_add(slots, entries + cold + MOAT_PAGE_BYTES, &sum))
+        !moat_size_add(slots, entries + cold + MOAT_PAGE_BYTES + 2 * margin,
+                       &sum))
         return false;
     arena->capacity = capacity;
-    arena->entries = 0;
-    arena->cold = entries;
-    arena->slots = entries + cold;
+    arena->entries = margin;
+    arena->cold = arena->entries + entries;
+    arena->slots = arena->cold + cold;
     arena->slots_end = arena->slots + slots;
     *bytes = sum;
     return true;

@@ -5,7 +5,8 @@
  * runs on it and takes it up again when the handler returns. Without it a guest
  * that points rsp into this stack and faults makes the kernel believe that it
  * is already there: the frame then goes below the guest's rsp, or does not fit
- * and kills the process.
+ * and kills the process. Valgrind and kernels before 4.7 do not know the flag;
+ * there a guest that does so is not contained, all else is.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -72,16 +73,16 @@ static size_t former_bytes(void)
     return former.ss_size;
 }
 
-/* Valgrind's sigaltstack knows no SS_AUTODISARM (Linux does since 4.7): there a
- * guest that moves rsp into this stack and faults is fatal. */
+/* Arms this thread's stack, without the flag where it is not known. */
 static bool arm(struct moat_trap_thread *thread)
 {
     thread->alternate.ss_flags = (int)SS_AUTODISARM;
     if (sigaltstack(&thread->alternate, &thread->former) == 0)
         return true;
+    if (errno != EINVAL)
+        return false;
     thread->alternate.ss_flags = 0;
-    return errno == EINVAL &&
-           sigaltstack(&thread->alternate, &thread->former) == 0;
+    return sigaltstack(&thread->alternate, &thread->former) == 0;
 }
 
 moat_status moat_altstack_attach(void)
@@ -135,19 +136,23 @@ moat_status moat_altstack_repair(void)
     return MOAT_OK;
 }
 
-void moat_altstack_detach(void)
+moat_status moat_altstack_detach(void)
 {
     struct moat_trap_thread *thread = &moat_trap_thread;
     stack_t now;
 
     if (!thread->attached)
-        return;
+        return MOAT_OK;
+    if (sigaltstack(NULL, &now) != 0)
+        return MOAT_E_SYSTEM;
+    /* Somebody who has put another stack in place keeps it. */
+    if (now.ss_sp == thread->alternate.ss_sp &&
+        sigaltstack(&thread->former, NULL) != 0)
+        return MOAT_E_SYSTEM;
     thread->attached = false;
     thread->softened = false;
-    /* Somebody who has put another stack in place keeps it. */
-    if (sigaltstack(NULL, &now) == 0 && now.ss_sp == thread->alternate.ss_sp)
-        (void)sigaltstack(&thread->former, NULL);
     unmap_guarded(&thread->alternate);
+    return MOAT_OK;
 }
 
 /*

@@ -31,8 +31,8 @@
 #define NS_PER_S UINT64_C(1000000000)
 
 /* How soon to look again: in the few instructions of a switch, or a handler of
- * the host's; in host code or a section, whose end asks by itself but may never
- * come. */
+ * the host's; in host code, in code that the policy spares, or in a section,
+ * whose end asks by itself but may never come. */
 #define RETRY_NS         50000u
 #define SECTION_RETRY_NS 1000000u
 
@@ -63,11 +63,14 @@ static int
  * this kernel does not offer that, and only fork(3) is noticed. */
 static volatile uint32_t *not_forked; /* written under the engine's lock */
 
+/* A clock that cannot be read (a filter of system calls may forbid it) says
+ * that all time is over. */
 static uint64_t now_ns(clockid_t clock)
 {
     struct timespec now;
 
-    (void)clock_gettime(clock, &now);
+    if (clock_gettime(clock, &now) != 0)
+        return NEVER;
     return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
@@ -92,7 +95,10 @@ static bool arm(uint64_t at)
     when.it_value.tv_sec = (time_t)(at / NS_PER_S);
     when.it_value.tv_nsec = (long)(at % NS_PER_S);
     deadline.armed_at = at;
-    return timer_settime(deadline.timer, TIMER_ABSTIME, &when, NULL) == 0;
+    if (timer_settime(deadline.timer, TIMER_ABSTIME, &when, NULL) == 0)
+        return true;
+    deadline.armed_at = NEVER;
+    return false;
 }
 
 /* --- the signal --------------------------------------------------------------
@@ -147,16 +153,16 @@ static void expire(uint64_t now, const siginfo_t *info, void *ucontext)
     uint64_t again = RETRY_NS;
     moat_regs regs;
 
+    moat_arch_regs_from_context(ucontext, &regs);
     if (activation == NULL || activation->notrap != 0 ||
-        activation->hold != 0) {
+        activation->hold != 0 || !moat_policy_allows(activation, regs.pc)) {
         moat_tls.poll = 1;
         again = SECTION_RETRY_NS;
     } else if (activation->co.state == MOAT_MARK_RUNNING &&
                !moat_altstack_in_use(ucontext)) {
-        moat_arch_regs_from_context(ucontext, &regs);
         cut(activation, info, ucontext, &regs);
     }
-    (void)arm(now + again);
+    (void)arm(later_by(now, again));
 }
 
 static void on_timer(const siginfo_t *info, void *ucontext)
@@ -292,9 +298,10 @@ static moat_status make_timer(void)
 }
 
 /*
- * The thread's CPU time, or a bound above it: it has grown by no more than the
- * monotonic clock since the last sample. Reading it is a system call, so a
- * sample serves until the doubt would be more than its part of the limit.
+ * The thread's CPU time, or a bound above it; NEVER if it cannot be told. It
+ * has grown by no more than the monotonic clock since the last sample. Reading
+ * it is a system call, so a sample serves until the doubt would be more than
+ * its part of the limit.
  */
 static uint64_t cpu_at_most(uint64_t now, uint64_t limit_ns)
 {
@@ -307,6 +314,8 @@ static uint64_t cpu_at_most(uint64_t now, uint64_t limit_ns)
     } while (at != deadline.sampled_at);
     if (at == 0 || at > now || now - at > limit_ns / SAMPLE_PART) {
         cpu = now_ns(CLOCK_THREAD_CPUTIME_ID);
+        if (cpu == NEVER)
+            return NEVER;
         at = now;
         deadline.sampled_cpu = cpu;
         deadline.sampled_at = at;
@@ -326,10 +335,18 @@ static moat_status arm_for_due(uint64_t now)
         deadline.due_at = look_at;
     if (arm(deadline.due_at))
         return MOAT_OK;
+    (void)timer_delete(deadline.timer);
     deadline.has_timer = false;
     if (make_timer() != MOAT_OK || !arm(deadline.due_at))
         return MOAT_E_SYSTEM;
     return MOAT_OK;
+}
+
+static void restore(const struct moat_deadline_scope *scope)
+{
+    deadline.wall_at = scope->wall_at;
+    deadline.cpu_at = scope->cpu_at;
+    deadline.due_at = scope->due_at;
 }
 
 moat_status moat_deadline_push(struct moat_deadline_scope *scope,
@@ -337,31 +354,36 @@ moat_status moat_deadline_push(struct moat_deadline_scope *scope,
 {
     uint64_t now = now_ns(CLOCK_MONOTONIC);
     uint64_t wall_at = NEVER, cpu_at = NEVER, due_at = NEVER;
+    uint64_t cpu = 0;
     moat_status status = make_timer();
 
     if (status != MOAT_OK)
         return status;
+    if (limits->resume_cpu_ns != 0)
+        cpu = cpu_at_most(now, limits->resume_cpu_ns);
+    if (now == NEVER || cpu == NEVER)
+        return MOAT_E_SYSTEM;
     scope->wall_at = deadline.wall_at;
     scope->cpu_at = deadline.cpu_at;
     scope->due_at = deadline.due_at;
     if (limits->wall_ns != 0)
         wall_at = due_at = later_by(now, limits->wall_ns);
     if (limits->resume_cpu_ns != 0) {
-        cpu_at = later_by(cpu_at_most(now, limits->resume_cpu_ns),
-                          limits->resume_cpu_ns);
+        cpu_at = later_by(cpu, limits->resume_cpu_ns);
         due_at = earlier(due_at, later_by(now, limits->resume_cpu_ns));
     }
     deadline.wall_at = earlier(deadline.wall_at, wall_at);
     deadline.cpu_at = earlier(deadline.cpu_at, cpu_at);
     deadline.due_at = earlier(deadline.due_at, due_at);
-    return arm_for_due(now);
+    status = arm_for_due(now);
+    if (status != MOAT_OK)
+        restore(scope);
+    return status;
 }
 
 void moat_deadline_pop(const struct moat_deadline_scope *scope)
 {
-    deadline.wall_at = scope->wall_at;
-    deadline.cpu_at = scope->cpu_at;
-    deadline.due_at = scope->due_at;
+    restore(scope);
     moat_tls.poll = 0;
     /* The timer may have been used up for the inner coroutine. */
     if (deadline.due_at < deadline.armed_at)

@@ -69,6 +69,10 @@ static void describe(int signo, const siginfo_t *info, const void *ucontext,
         fault.access = MOAT_ACCESS_WRITE;
         fault.address = record->regs.sp;
     }
+    /* 0, a division, is also what the context has where nothing was raised: in
+     * a thread's first signal under Valgrind, which leaves the number out. */
+    if (fault.exception == MOAT_EXCEPTION_DIVIDE && signo != SIGFPE)
+        fault.exception = MOAT_EXCEPTION_OTHER;
     record->signo = signo;
     record->code = info->si_code;
     record->access = fault.access;
@@ -82,6 +86,12 @@ static void describe(int signo, const siginfo_t *info, const void *ucontext,
                                       &record->regs, &activation->slot);
 }
 
+static void land(const moat_co *landing, void *ucontext)
+{
+    moat_arch_redirect_context(ucontext, landing, MOAT_EVENT_TRAP);
+    moat_altstack_rearm_context(ucontext);
+}
+
 /* A fault inside moat_trap_try: the walk over a dead guest's stack met a word
  * that is no address. */
 static bool land_in_probe(const siginfo_t *info, void *ucontext)
@@ -90,45 +100,50 @@ static bool land_in_probe(const siginfo_t *info, void *ucontext)
 
     if (probe == NULL || was_sent(info) || moat_altstack_in_use(ucontext))
         return false;
-    moat_arch_redirect_context(ucontext, probe, 1);
-    moat_altstack_rearm_context(ucontext);
+    land(probe, ucontext);
     return true;
 }
 
 void moat_trap_land(struct moat_activation *activation, void *ucontext)
 {
     activation->co.state = MOAT_MARK_TRAPPED;
-    moat_arch_redirect_context(ucontext, &activation->co, MOAT_EVENT_TRAP);
-    moat_altstack_rearm_context(ucontext);
+    land(&activation->co, ucontext);
 }
 
 /*
- * May the running coroutine be trapped? Not in a no-trap section; not where the
- * fault is that of a host's handler on the alternate stack; and not between the
- * two stores by which a resume or a yield names it and makes it run: its words
- * would lead nowhere.
+ * Is it the running coroutine's doing? Not if the fault is that of a host's
+ * handler on the alternate stack; and not between the two stores by which a
+ * resume or a yield names it and makes it run: its words would lead nowhere.
  */
-static bool may_trap(const struct moat_activation *activation,
-                     const void *ucontext)
+static bool is_guests(int signo, const siginfo_t *info, const void *ucontext,
+                      const struct moat_activation *activation)
 {
-    return activation != NULL && activation->notrap == 0 &&
-           activation->co.state == MOAT_MARK_RUNNING &&
-           !moat_altstack_in_use(ucontext);
+    return activation != NULL && activation->co.state == MOAT_MARK_RUNNING &&
+           !moat_altstack_in_use(ucontext) &&
+           (!was_sent(info) || sent_by_guest(signo, info, ucontext));
 }
 
 bool moat_trap_deliver(int signo, siginfo_t *info, void *ucontext)
 {
     struct moat_activation *activation = moat_trap_current();
+    struct moat_recovery *recovery;
+    bool trap;
 
     if (land_in_probe(info, ucontext))
         return true;
-    if (!may_trap(activation, ucontext))
+    if (!is_guests(signo, info, ucontext, activation))
         return false;
-    if (was_sent(info) && !sent_by_guest(signo, info, ucontext))
+    recovery = moat_trap_recovery(activation);
+    trap = activation->notrap == 0 &&
+           moat_policy_allows_fault(activation, info, ucontext);
+    if (!trap && recovery == NULL)
         return false;
     describe(signo, info, ucontext, activation,
              moat_trap_record_of(activation));
-    moat_trap_land(activation, ucontext);
+    if (trap)
+        moat_trap_land(activation, ucontext);
+    else
+        land(&recovery->landing, ucontext);
     return true;
 }
 
@@ -137,14 +152,16 @@ bool moat_source_deliver(void *siginfo, void *ucontext)
     return moat_trap_deliver(SIGSEGV, siginfo, ucontext);
 }
 
-static bool claim_page_fault(siginfo_t *info, void *ucontext)
+/* A source's `fault` is for SIGSEGV; SIGBUS is a page that its file does not
+ * have. */
+static bool claim_page_fault(int signo, siginfo_t *info, void *ucontext)
 {
     bool (*fault)(void *, void *) = moat_trap_source_fault();
 
-    if (fault != NULL)
+    if (signo == SIGSEGV && fault != NULL)
         return fault(info, ucontext);
     return moat_regions_fix(info, ucontext) ||
-           moat_trap_deliver(SIGSEGV, info, ucontext);
+           moat_trap_deliver(signo, info, ucontext);
 }
 
 /*
@@ -155,11 +172,11 @@ static bool claim(int signo, siginfo_t *info, void *ucontext)
 {
     bool claimed;
 
-    if (signo != SIGSEGV || was_sent(info) ||
+    if ((signo != SIGSEGV && signo != SIGBUS) || was_sent(info) ||
         (!moat_regions_any() && moat_trap_source_fault() == NULL))
         return moat_trap_deliver(signo, info, ucontext);
     if (moat_grace_enter()) {
-        claimed = claim_page_fault(info, ucontext);
+        claimed = claim_page_fault(signo, info, ucontext);
         moat_grace_leave();
         return claimed;
     }

@@ -109,9 +109,9 @@ moat_status moat_trap_watch_arena(uintptr_t begin, size_t bytes)
     const moat_source_range range = {begin, bytes, NULL};
     moat_status status;
 
-    moat_regions_lock();
+    moat_ranges_lock();
     status = moat_trap_watch(&range);
-    moat_regions_unlock();
+    moat_ranges_unlock();
     return status;
 }
 

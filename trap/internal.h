@@ -33,11 +33,21 @@ bool moat_trap_deliver(int signo, siginfo_t *info, void *ucontext);
  * filled in. Signal-safe: yes. */
 void moat_trap_land(struct moat_activation *activation, void *ucontext);
 
+/* Where a fault in the innermost no-trap section goes; NULL: nowhere, or there
+ * is no section. Signal-safe: yes. */
+struct moat_recovery *
+moat_trap_recovery(const struct moat_activation *activation);
+
 /* Pure: what kind of trap is it? Signal-safe: yes. */
 moat_trap_kind moat_trap_classify(int signo,
                                   const struct moat_arch_fault *fault,
                                   moat_region region, const moat_regs *regs,
                                   const struct moat_slot *slot);
+
+/* policy.c: does the policy let the activation be trapped for this signal?
+ * Signal-safe: yes. */
+bool moat_policy_allows_fault(const struct moat_activation *activation,
+                              const siginfo_t *info, const void *ucontext);
 
 /* chain.c: the handler that was there before. `restart`: interrupted system
  * calls go on whatever that one asked for. */

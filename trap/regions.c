@@ -1,83 +1,36 @@
 /*
  * regions.c: fault regions: who repairs a page fault at an address.
  *
- * The table is sorted by address and never changes: a writer makes a new one,
- * publishes it by one store and frees the old when no handler can still be
- * reading it (grace.c). Handlers search it without a lock. Regions do not
- * overlap, so at most one is asked.
- *
- * `lock` is taken by writers only. It comes after the arenas' lock.
+ * Handlers search them without a lock (ranges.h). Regions do not overlap, so at
+ * most one is asked.
  *
  * SPDX-License-Identifier: MIT
  */
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "stack/size.h"
 #include "trap/internal.h"
+#include "trap/ranges.h"
 
 struct region {
-    uintptr_t begin, end;
+    struct moat_entry entry; /* first */
     moat_fault_fix fix;
     void *user;
-    moat_fault_region id;
 };
 
-struct table {
-    size_t count;
-    const struct region *regions[];
-};
-
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static _Atomic(struct table *) table; /* NULL: no region */
-static moat_fault_region last_id;     /* under the lock  */
-
-void moat_regions_lock(void)
-{
-    (void)pthread_mutex_lock(&lock);
-}
-
-void moat_regions_unlock(void)
-{
-    (void)pthread_mutex_unlock(&lock);
-}
+static struct moat_registry regions;
 
 bool moat_regions_any(void)
 {
-    return atomic_load_explicit(&table, memory_order_relaxed) != NULL;
+    return moat_ranges_any(&regions.places);
 }
 
 /* --- in the handler ------------------------------------------------------ */
 
-/* The first place whose region ends above the address. */
-static size_t place_of(const struct table *in, uintptr_t address)
-{
-    size_t low = 0, high = in->count;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (in->regions[middle]->end <= address)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 static const struct region *region_at(uintptr_t address)
 {
-    const struct table *now = atomic_load(&table);
-    size_t place;
-
-    if (now == NULL)
-        return NULL;
-    place = place_of(now, address);
-    if (place == now->count || now->regions[place]->begin > address)
-        return NULL;
-    return now->regions[place];
+    return (const struct region *)moat_registry_at(&regions, address);
 }
 
 /* A walk over a dead guest's stack that meets a word which is no address must
@@ -120,61 +73,27 @@ bool moat_source_fix(const void *opaque, void *siginfo, void *ucontext)
 
 /* --- writers ------------------------------------------------------------- */
 
-static void publish(struct table *next)
-{
-    struct table *former = atomic_exchange(&table, next);
-
-    moat_grace_wait();
-    free(former);
-}
-
 static moat_source_range range_of(const struct region *region)
 {
-    const moat_source_range range = {region->begin, region->end - region->begin,
+    const struct moat_range *place = &region->entry.place;
+    const moat_source_range range = {place->begin, place->end - place->begin,
                                      region};
 
     return range;
 }
 
-/* A copy with room for one more. */
-static struct table *copy_table(const struct table *from, size_t count)
+static moat_status insert(struct region *made, moat_fault_region *out)
 {
-    struct table *copy =
-        malloc(sizeof *copy + (count + 1) * sizeof copy->regions[0]);
-
-    if (copy == NULL)
-        return NULL;
-    copy->count = count;
-    if (count > 0)
-        memcpy(copy->regions, from->regions, count * sizeof copy->regions[0]);
-    return copy;
-}
-
-static moat_status insert(struct region *made)
-{
-    struct table *now = atomic_load(&table), *next;
-    size_t count = now != NULL ? now->count : 0;
-    size_t place = now != NULL ? place_of(now, made->begin) : 0;
     const moat_source_range range = range_of(made);
-    moat_status status;
+    moat_status status = moat_registry_prepare(&regions, &made->entry);
 
-    if (place < count && now->regions[place]->begin < made->end)
+    if (status == MOAT_E_OVERLAP)
         return MOAT_E_INVAL;
-    next = copy_table(now, count);
-    if (next == NULL)
-        return MOAT_E_NOMEM;
-    memmove(&next->regions[place + 1], &next->regions[place],
-            (count - place) * sizeof next->regions[0]);
-    next->regions[place] = made;
-    next->count = count + 1;
-    status = moat_trap_watch(&range);
-    if (status != MOAT_OK) {
-        free(next);
-        return status;
-    }
-    made->id = ++last_id;
-    publish(next);
-    return MOAT_OK;
+    if (status == MOAT_OK)
+        status = moat_trap_watch(&range);
+    if (status == MOAT_OK)
+        *out = moat_registry_add(&regions, &made->entry);
+    return status;
 }
 
 /* The caller's range, checked. */
@@ -189,11 +108,10 @@ static moat_status region_from(const moat_fault_region_options *options,
         !moat_size_add(begin, options->bytes, &end) ||
         moat_arena_overlaps(begin, end))
         return MOAT_E_INVAL;
-    out->begin = begin;
-    out->end = end;
+    out->entry.place.begin = begin;
+    out->entry.place.end = end;
     out->fix = options->fix;
     out->user = options->user;
-    out->id = 0;
     return MOAT_OK;
 }
 
@@ -211,45 +129,26 @@ moat_status moat_regions_add(const moat_fault_region_options *options,
     if (made == NULL)
         return MOAT_E_NOMEM;
     *made = checked;
-    moat_regions_lock();
-    status = insert(made);
-    if (status == MOAT_OK)
-        *out = made->id;
-    moat_regions_unlock();
+    moat_ranges_lock();
+    status = insert(made, out);
+    moat_ranges_unlock();
     if (status != MOAT_OK)
         free(made);
     return status;
 }
 
-static moat_status take_out(struct table *now, size_t place)
-{
-    const struct region *gone = now->regions[place];
-    const moat_source_range range = range_of(gone);
-    struct table *next = NULL;
-
-    if (now->count > 1) {
-        next = copy_table(now, now->count);
-        if (next == NULL)
-            return MOAT_E_NOMEM;
-        next->count--;
-        memmove(&next->regions[place], &next->regions[place + 1],
-                (next->count - place) * sizeof next->regions[0]);
-    }
-    moat_trap_unwatch(&range);
-    publish(next);
-    free((void *)(uintptr_t)gone);
-    return MOAT_OK;
-}
-
 static moat_status remove_locked(moat_fault_region id)
 {
-    struct table *now = atomic_load(&table);
+    struct region *gone = (struct region *)moat_registry_named(&regions, id);
+    moat_source_range range;
 
-    for (size_t i = 0; now != NULL && i < now->count; i++) {
-        if (now->regions[i]->id == id)
-            return take_out(now, i);
-    }
-    return MOAT_E_INVAL;
+    if (gone == NULL)
+        return MOAT_E_INVAL;
+    range = range_of(gone);
+    moat_trap_unwatch(&range);
+    moat_registry_remove(&regions, &gone->entry);
+    free(gone);
+    return MOAT_OK;
 }
 
 moat_status moat_regions_remove(moat_fault_region id)
@@ -258,8 +157,8 @@ moat_status moat_regions_remove(moat_fault_region id)
 
     if (moat_grace_visiting())
         return MOAT_E_STATE;
-    moat_regions_lock();
+    moat_ranges_lock();
     status = remove_locked(id);
-    moat_regions_unlock();
+    moat_ranges_unlock();
     return status;
 }

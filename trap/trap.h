@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include <moat/co.h>
+#include <moat/code.h>
 #include <moat/engine.h>
 #include <moat/limits.h>
 #include <moat/region.h>
@@ -34,8 +35,19 @@ struct moat_activation {
     struct moat_co co;     /* first: the public handle                        */
     struct moat_slot slot; /* its stack                                       */
     uint32_t notrap;       /* open no-trap sections                           */
-    uint32_t hold;         /* open sections of the engine's own, in which a
+    uint16_t hold;         /* open sections of the engine's own, in which a
                               deadline waits but a fault still traps          */
+    uint8_t policy;        /* MOAT_CO_RECOVER_...                             */
+    bool recovers;         /* the record's `recovery` is good                 */
+};
+
+/* Where a fault in a no-trap section goes; lies in the frame of the call. */
+struct moat_recovery {
+    moat_co landing;
+    struct moat_activation *activation;
+    struct moat_recovery *outer; /* NULL: none                              */
+    uint32_t notrap;             /* open sections, the call's own among them */
+    uint16_t hold;
 };
 
 /* Written by the handler, read after the landing; the guest never runs between.
@@ -49,6 +61,8 @@ struct moat_trap_record {
     int user_code;
     uintptr_t address;
     unsigned char fpu[MOAT_ARCH_FPU_BYTES];
+    struct moat_recovery *recovery; /* the innermost, if the activation
+                                       recovers                              */
 };
 
 /* --- activation.c ----------------------------------------------------------
@@ -63,12 +77,21 @@ moat_trap_record_of(const struct moat_activation *activation)
     return moat_slot_cold(&activation->slot);
 }
 
-/* Traps the running activation from ordinary code. */
+/* Does a fault of the running activation have where to go, whatever the policy?
+ * Not in a no-trap section without a recovery point. Signal-safe: yes. */
+bool moat_trap_possible(const struct moat_activation *activation);
+
+/* Traps the running activation from ordinary code; it must be possible. */
 MOAT_NORETURN void moat_trap_now(struct moat_activation *activation,
                                  moat_trap_kind kind, int user_code);
 
 /* Calls fn(arg); a fault inside ends the call. False: it faulted. Nests. */
 bool moat_trap_try(void (*fn)(void *), void *arg);
+
+/* Calls fn(arg) in a no-trap section with a recovery point. False: it faulted,
+ * and the activation's record tells. Nests. */
+bool moat_trap_recover(struct moat_activation *activation, void (*fn)(void *),
+                       void *arg);
 
 /* --- install.c -------------------------------------------------------------
  */
@@ -103,9 +126,36 @@ moat_status moat_regions_remove(moat_fault_region id);
 /* Is there any? Signal-safe: yes. */
 bool moat_regions_any(void);
 
+/* --- code.c ----------------------------------------------------------------
+ */
+
+/* As moat_code_register and _unregister; the engine is ready. */
+moat_status moat_codes_add(const moat_code *asked, moat_code_id *out);
+moat_status moat_codes_remove(moat_code_id id);
+
+/* Does the address lie in registered code? Signal-safe: yes. */
+bool moat_codes_cover(uintptr_t pc);
+
+/* The code that the address lies in, without its name. False: none. */
+bool moat_codes_describe(uintptr_t pc, moat_code *out);
+
+/* The name of the code that it lies in, cut off if the buffer is too small, and
+ * its offset. False: not in registered code. */
+bool moat_codes_name(uintptr_t pc, char *name, size_t size, uintptr_t *offset);
+
+/* --- policy.c --------------------------------------------------------------
+ */
+
+/* May the running coroutine be cut at `pc`, in no section of its own?
+ * Signal-safe: yes. */
+bool moat_policy_allows(const struct moat_activation *activation, uintptr_t pc);
+
+/* --- ranges.c, grace.c ------------------------------------------------------
+ */
+
 /* Around fork. No thread of the child is in a handler. */
-void moat_regions_lock(void);
-void moat_regions_unlock(void);
+void moat_ranges_lock(void);
+void moat_ranges_unlock(void);
 void moat_grace_after_fork(void);
 
 /* --- altstack.c ------------------------------------------------------------
@@ -113,9 +163,10 @@ void moat_grace_after_fork(void);
 
 size_t moat_altstack_bytes(void);
 
-/* This thread's alternate stack, guarded; restores the former one. */
+/* This thread's alternate stack, guarded; restores the former one, or else
+ * stays as it is. */
 moat_status moat_altstack_attach(void);
-void moat_altstack_detach(void);
+moat_status moat_altstack_detach(void);
 
 /* Is it still ours? MOAT_E_HANDLER_LOST: somebody put another in its place, or
  * a handler was left by siglongjmp. Puts it back. */

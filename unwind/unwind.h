@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <moat/code.h>
+
 #include "arch/arch.h"
 
 struct moat_unwind_frame {
@@ -26,18 +28,24 @@ struct moat_unwind_frame {
 typedef bool moat_unwind_visit(const struct moat_unwind_frame *frame,
                                void *arg);
 
+/* Tells what the host has registered of the code at pc; false: nothing. */
+typedef bool moat_unwind_lookup(uintptr_t pc, moat_code *out);
+
 /* --- walk_libunwind.c, or walk_none.c --------------------------------------
  */
 
 bool moat_unwind_available(void);
 
-/* From the function that calls this one; crosses coroutine borders. */
-void moat_unwind_here(moat_unwind_visit *visit, void *arg);
+/* From the function that calls this one; crosses coroutine borders. Code that
+ * `lookup` knows is unwound as registered. */
+void moat_unwind_here(moat_unwind_lookup *lookup, moat_unwind_visit *visit,
+                      void *arg);
 
 /* From registers; `exact`: regs->pc is the next instruction, not a return
  * address. */
 void moat_unwind_from(const moat_regs *regs, bool exact,
-                      moat_unwind_visit *visit, void *arg);
+                      moat_unwind_lookup *lookup, moat_unwind_visit *visit,
+                      void *arg);
 
 /* Does `pc` belong to the procedure that the frame is in? */
 bool moat_unwind_same_procedure(const struct moat_unwind_frame *frame,
@@ -54,6 +62,47 @@ bool moat_unwind_name(uintptr_t pc, char *name, size_t size, uintptr_t *offset);
 void moat_unwind_fp(uintptr_t fp, uintptr_t limit, uintptr_t base,
                     moat_unwind_visit *visit, void *arg);
 
+/* --- walks.c ----------------------------------------------------------------
+ */
+
+/* Around whatever asks libunwind; nest. The caller must not be cut between. */
+void moat_walk_begin(void);
+void moat_walk_end(void);
+
+/* Around fork, so that no walk of another thread is under way. */
+void moat_walks_stop(void);
+void moat_walks_go(void);         /* in the parent */
+void moat_walks_after_fork(void); /* in the child  */
+
+/* --- procedure.c -----------------------------------------------------------
+ */
+
+/* The code of the procedure that pc is in. False: not known. */
+bool moat_unwind_procedure(uintptr_t pc, uintptr_t *start, uintptr_t *end);
+
+/* --- modules.c -------------------------------------------------------------
+ *
+ * Without a lock and without the heap.
+ */
+
+/* Where the file that pc belongs to is mapped; 0: in none. */
+uintptr_t moat_module_start(uintptr_t pc);
+
+/* Fills in the module, and function and offset if an exported one covers pc. */
+struct moat_symbol;
+void moat_module_describe(uintptr_t pc, struct moat_symbol *out);
+
+/* --- locks.c ---------------------------------------------------------------
+ */
+
+/* Looks the functions up. One thread at a time, before any is searched. */
+void moat_locks_prepare(void);
+
+/* The name of the function that may hold a lock of the process's while pc is in
+ * it, called from caller_pc; NULL: none known. Without a lock and without the
+ * heap. */
+const char *moat_locks_find(uintptr_t pc, uintptr_t caller_pc);
+
 /* --- symbolise.c and lines_libdw.c, or lines_none.c -------------------------
  */
 
@@ -65,8 +114,9 @@ struct moat_symbol {
     int line;
 };
 
-/* What lies at pc. Any thread. */
-void moat_symbolise(uintptr_t pc, struct moat_symbol *out);
+/* What lies at pc. Any thread. Without files it takes no lock and allocates
+ * nothing: then static functions have no names and lines are not known. */
+void moat_symbolise(uintptr_t pc, bool with_files, struct moat_symbol *out);
 
 bool moat_lines_available(void);
 

@@ -20,34 +20,6 @@ bool moat_unwind_available(void)
     return true;
 }
 
-static void walk(unw_cursor_t *cursor, moat_unwind_visit *visit, void *arg)
-{
-    struct moat_unwind_frame frame = {0, 0, cursor};
-    unw_word_t pc, sp;
-
-    do {
-        if (unw_get_reg(cursor, UNW_REG_IP, &pc) != 0 ||
-            unw_get_reg(cursor, UNW_REG_SP, &sp) != 0)
-            return;
-        frame.pc = pc;
-        frame.sp = sp;
-        if (pc == 0 || !visit(&frame, arg))
-            return;
-    } while (unw_step(cursor) > 0);
-}
-
-__attribute__((noinline)) void moat_unwind_here(moat_unwind_visit *visit,
-                                                void *arg)
-{
-    unw_context_t context;
-    unw_cursor_t cursor;
-
-    if (unw_getcontext(&context) != 0 ||
-        unw_init_local(&cursor, &context) != 0 || unw_step(&cursor) <= 0)
-        return;
-    walk(&cursor, visit, arg);
-}
-
 /* libunwind's context is a ucontext_t on x86-64; only general registers count.
  */
 static void context_from_regs(const moat_regs *regs, ucontext_t *uc)
@@ -74,15 +46,122 @@ static void context_from_regs(const moat_regs *regs, ucontext_t *uc)
     g[REG_R15] = (greg_t)regs->r15;
 }
 
-void moat_unwind_from(const moat_regs *regs, bool exact,
-                      moat_unwind_visit *visit, void *arg)
-{
-    ucontext_t uc;
-    unw_cursor_t cursor;
+/* --- registered code ----------------------------------------------------- */
 
-    context_from_regs(regs, &uc);
-    if (unw_init_local2(&cursor, &uc, exact ? UNW_INIT_SIGNAL_FRAME : 0) == 0)
-        walk(&cursor, visit, arg);
+/* A walk, and the context that its cursor may refer to. */
+struct walker {
+    unw_cursor_t cursor;
+    ucontext_t context;
+    moat_unwind_lookup *lookup;
+};
+
+static uint64_t value_of(unw_cursor_t *cursor, unw_regnum_t number)
+{
+    unw_word_t value = 0;
+
+    (void)unw_get_reg(cursor, number, &value);
+    return value;
+}
+
+/* What a call preserves, and where the frame is. */
+static void regs_from_cursor(unw_cursor_t *cursor, moat_regs *out)
+{
+    memset(out, 0, sizeof *out);
+    out->pc = value_of(cursor, UNW_REG_IP);
+    out->sp = value_of(cursor, UNW_REG_SP);
+    out->fp = value_of(cursor, UNW_X86_64_RBP);
+    out->rbx = value_of(cursor, UNW_X86_64_RBX);
+    out->r12 = value_of(cursor, UNW_X86_64_R12);
+    out->r13 = value_of(cursor, UNW_X86_64_R13);
+    out->r14 = value_of(cursor, UNW_X86_64_R14);
+    out->r15 = value_of(cursor, UNW_X86_64_R15);
+}
+
+/* Reads the stack as registered: the caller of the walk survives what comes of
+ * that. */
+static bool step_registered(const moat_code *code, moat_regs *regs)
+{
+    const uintptr_t *record;
+
+    switch (code->unwind) {
+    case MOAT_CODE_UNWIND_FP:
+        record = (const uintptr_t *)regs->fp;
+        regs->sp = regs->fp + 2 * sizeof *record;
+        regs->fp = record[0];
+        regs->pc = record[1];
+        return true;
+    case MOAT_CODE_UNWIND_FIXED:
+        record = (const uintptr_t *)(regs->sp + code->frame_bytes);
+        regs->sp = (uintptr_t)(record + 1);
+        regs->pc = *record;
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* To the caller's frame. */
+static bool step(struct walker *walker, uintptr_t pc, bool exact)
+{
+    moat_code code;
+    moat_regs regs;
+
+    if (!walker->lookup(exact ? pc : pc - 1, &code) ||
+        code.unwind == MOAT_CODE_UNWIND_NONE)
+        return unw_step(&walker->cursor) > 0;
+    regs_from_cursor(&walker->cursor, &regs);
+    if (!step_registered(&code, &regs))
+        return false;
+    context_from_regs(&regs, &walker->context);
+    return unw_init_local2(&walker->cursor, &walker->context, 0) == 0;
+}
+
+/* --- walks --------------------------------------------------------------- */
+
+static void walk(struct walker *walker, bool exact, moat_unwind_visit *visit,
+                 void *arg)
+{
+    struct moat_unwind_frame frame = {0, 0, &walker->cursor};
+    unw_word_t pc, sp;
+
+    for (;;) {
+        if (unw_get_reg(&walker->cursor, UNW_REG_IP, &pc) != 0 ||
+            unw_get_reg(&walker->cursor, UNW_REG_SP, &sp) != 0)
+            return;
+        frame.pc = pc;
+        frame.sp = sp;
+        if (pc == 0 || !visit(&frame, arg) || !step(walker, pc, exact))
+            return;
+        exact = false; /* all others are return addresses */
+    }
+}
+
+__attribute__((noinline)) void moat_unwind_here(moat_unwind_lookup *lookup,
+                                                moat_unwind_visit *visit,
+                                                void *arg)
+{
+    struct walker walker;
+    unw_context_t context;
+
+    walker.lookup = lookup;
+    if (unw_getcontext(&context) != 0 ||
+        unw_init_local(&walker.cursor, &context) != 0 ||
+        unw_step(&walker.cursor) <= 0)
+        return;
+    walk(&walker, false, visit, arg);
+}
+
+void moat_unwind_from(const moat_regs *regs, bool exact,
+                      moat_unwind_lookup *lookup, moat_unwind_visit *visit,
+                      void *arg)
+{
+    struct walker walker;
+
+    walker.lookup = lookup;
+    context_from_regs(regs, &walker.context);
+    if (unw_init_local2(&walker.cursor, &walker.context,
+                        exact ? UNW_INIT_SIGNAL_FRAME : 0) == 0)
+        walk(&walker, exact, visit, arg);
 }
 
 bool moat_unwind_same_procedure(const struct moat_unwind_frame *frame,

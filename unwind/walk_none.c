@@ -10,15 +10,19 @@ bool moat_unwind_available(void)
     return false;
 }
 
-void moat_unwind_here(moat_unwind_visit *visit, void *arg)
+void moat_unwind_here(moat_unwind_lookup *lookup, moat_unwind_visit *visit,
+                      void *arg)
 {
+    (void)lookup;
     (void)visit;
     (void)arg;
 }
 
 void moat_unwind_from(const moat_regs *regs, bool exact,
-                      moat_unwind_visit *visit, void *arg)
+                      moat_unwind_lookup *lookup, moat_unwind_visit *visit,
+                      void *arg)
 {
+    (void)lookup;
     (void)regs;
     (void)exact;
     (void)visit;

@@ -94,7 +94,7 @@ void moat_arch_fpu_from_context(const void *ucontext,
         memset(out, 0, MOAT_ARCH_FPU_BYTES);
 }
 
-static bool is_canonical(uintptr_t address)
+bool moat_arch_is_canonical(uintptr_t address)
 {
     int64_t top = (int64_t)address >> 47;
 
@@ -227,9 +227,9 @@ static void read_protection_fault(const greg_t *g, struct moat_arch_fault *out)
     uintptr_t pc = (uintptr_t)g[REG_RIP];
     uintptr_t target = pc;
 
-    if (!is_canonical(pc) ||
+    if (!moat_arch_is_canonical(pc) ||
         (g[REG_TRAPNO] == VECTOR_PROTECTION && branch_target(g, &target) &&
-         !is_canonical(target))) {
+         !moat_arch_is_canonical(target))) {
         out->exception = MOAT_EXCEPTION_FETCH;
         out->access = MOAT_ACCESS_EXEC;
         out->address = target;

@@ -52,9 +52,9 @@ _Static_assert((int)MOAT_EVENT_YIELD == KIND_YIELD &&
                "event numbers disagree");
 _Static_assert(MOAT_SWITCH_YIELD == KIND_YIELD,
                "the public header and layout.h disagree");
-_Static_assert(MOAT_COMMAND_NONE == COMMAND_NONE &&
-                   MOAT_COMMAND_UNWIND == COMMAND_UNWIND && COMMAND_NONE == 0,
-               "commands disagree, or the switch must not test for zero");
+_Static_assert(MOAT_COMMAND_NONE == COMMAND_NONE, "commands disagree");
+_Static_assert(MOAT_COMMAND_UNWIND == COMMAND_UNWIND, "commands disagree");
+_Static_assert(COMMAND_NONE == 0, "the switch must not test for zero");
 
 extern const char moat_trace_refused[]; /* switch.S */
 
@@ -135,6 +135,22 @@ bool moat_arch_undo_call(moat_regs *regs, uintptr_t limit, uintptr_t base)
     regs->pc = *(const uintptr_t *)sp;
     regs->sp = sp + sizeof(uintptr_t);
     return true;
+}
+
+uintptr_t moat_arch_find_jump(uintptr_t at, uintptr_t end, uintptr_t *target)
+{
+    const unsigned char *code;
+    int32_t distance;
+    size_t bytes = 1 + sizeof distance; /* jmp rel32 */
+
+    if (end - at < bytes)
+        return 0;
+    code = memchr((const void *)at, 0xe9, end - at - sizeof distance);
+    if (code == NULL)
+        return 0;
+    memcpy(&distance, code + 1, sizeof distance);
+    *target = (uintptr_t)code + bytes + (uintptr_t)(intptr_t)distance;
+    return (uintptr_t)code;
 }
 
 void moat_arch_save_fp_control(moat_co *co)

@@ -79,6 +79,22 @@ typedef enum moat_co_state {
         */
 #define MOAT_CO_SCRUB_MASK 3u
 
+/*
+ * Where the coroutine may be cut: by a fault, and by a deadline. What is not
+ * allowed is the host's: a fault goes to the previous handler or ends the
+ * process, as in a no-trap section; a deadline waits. moat_trap_raise and the
+ * recovery point of a moat_notrap_call work under every policy.
+ * docs/threat-model.md has a table.
+ */
+#define MOAT_CO_RECOVER_ANYWHERE 0u /* everywhere, in malloc too */
+#define MOAT_CO_RECOVER_CODE                                                  \
+    4u                           /* only where the program counter is in      \
+                                    registered code (moat_code_register), or  \
+                                    a call from there led to what is no code; \
+                                    helpers in C are not cut */
+#define MOAT_CO_RECOVER_NEVER 8u /* nowhere */
+#define MOAT_CO_RECOVER_MASK  12u
+
 typedef struct moat_co_options {
     size_t struct_size; /* sizeof(moat_co_options); MOAT_CO_OPTIONS_INIT */
     size_t stack_bytes; /* usable; rounded up to pages; 0: 256 KiB; at least
@@ -87,7 +103,8 @@ typedef struct moat_co_options {
                            most 64 GiB. A frame larger than the guard can jump
                            it, unless its code probes the stack page by page
                            (-fstack-clash-protection) */
-    uint64_t flags;   /* MOAT_CO_SCRUB_...; 0: none                          */
+    uint64_t flags;     /* MOAT_CO_SCRUB_... | MOAT_CO_RECOVER_...; 0: no
+                           scrubbing, recovery anywhere                       */
     void *user;       /* moat_co_user gives it back; never dereferenced      */
     const char *name; /* copied; shown in backtraces and reports; NULL: none */
     const moat_limits *limits; /* copied; NULL: none but the stack */

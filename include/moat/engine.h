@@ -88,9 +88,9 @@ MOAT_BEGIN_DECLS
  * Installs the trap layer and probes the kernel. Idempotent: later calls return
  * MOAT_OK and change nothing, unless they ask for other options.
  *
- * moat_co_create does it with all defaults if nobody did. A child that is
- * forked by one thread while another is inside the first init must not use
- * moat: a program that forks and has threads calls it before it starts them.
+ * moat_co_create does it with all defaults if nobody did. A fork
+ * waits for an init that is going on in another thread; but a fork that began
+ * before the very first init did may leave a child that must not use moat.
  *
  * @param options  NULL for all defaults
  *
@@ -170,8 +170,10 @@ MOAT_API MOAT_NODISCARD moat_status moat_thread_attach(void);
  * again, its pooled stacks are free for others.
  *
  * @return MOAT_OK (also when it was not attached), or
- *         MOAT_E_STATE  called on a coroutine's stack, or coroutines of this
- *                       thread live
+ *         MOAT_E_STATE   called on a coroutine's stack, or coroutines of this
+ *                        thread live
+ *         MOAT_E_SYSTEM  the former stack cannot be put back (a filter of
+ *                        system calls may forbid it); the thread stays attached
  *
  * Thread-safety: any. Signal-safety: no.
  */

@@ -13,6 +13,7 @@
 #include <moat/cpu.h>
 #include <moat/export.h>
 #include <moat/status.h>
+#include <moat/trap.h>
 
 /* A stack, for garbage collectors and interpreters. It grows down. */
 typedef struct moat_stack_info {
@@ -34,6 +35,9 @@ MOAT_BEGIN_DECLS
  * During the call the guest does not run: moat_co_current names its resumer, a
  * yield has no effect, a deadline waits until the call is over, and a fault is
  * the host's: fatal. fn may create and resume other coroutines.
+ *
+ * The guest's own stack must have 2 KiB left: else it overflows, as a trap of
+ * the guest's, before fn is called.
  *
  * @param self  the running coroutine
  * @param fn    must return: no longjmp and no exception out of it
@@ -58,11 +62,42 @@ MOAT_API void moat_notrap_enter(void);
 
 /**
  * Closes the section. If a deadline passed inside, the trap happens now and the
- * call does not return. A leave without an enter has no effect.
+ * call does not return, unless the coroutine's policy spares the caller. A
+ * leave without an enter has no effect.
  *
  * Thread-safety: any. Signal-safety: no.
  */
 MOAT_API void moat_notrap_leave(void);
+
+/**
+ * Calls fn(arg) in a no-trap section that has a recovery point: a fault in it
+ * (an overflow, an abort, a moat_trap_raise too) ends the call and not the
+ * guest or the process, whatever the coroutine's policy. Nests.
+ *
+ * fn's frames are dropped, not unwound: what it had locked stays locked. In a
+ * section that fn itself opens by moat_notrap_enter a fault is fatal, as ever;
+ * sections that it leaves open are closed. Exceptions may pass; fn may yield.
+ *
+ * @param fn        not NULL
+ * @param[out] out  what fn did, if MOAT_E_FAULT is returned: as
+ *                  moat_co_trap_info, but `regs` are good until the coroutine
+ *                  faults again, is reset or destroyed; NULL: not wanted
+ *
+ * @return MOAT_OK, or
+ *         MOAT_E_FAULT  fn has faulted
+ *         MOAT_E_INVAL  fn is NULL
+ *         MOAT_E_STATE  on the host's stack, whose faults are the host's: run
+ *                       such code in a coroutine
+ *         MOAT_E_LIMIT  too little stack left
+ *
+ * If a deadline passed inside, the trap happens at the end, however that came,
+ * and the call does not return.
+ *
+ * Thread-safety: any. Signal-safety: no.
+ */
+MOAT_API MOAT_NODISCARD moat_status moat_notrap_call(void (*fn)(void *),
+                                                     void *arg,
+                                                     moat_trap_info *out);
 
 /**
  * Checks that `bytes` of stack are left below the caller; call it before code
@@ -129,8 +164,10 @@ MOAT_API MOAT_NODISCARD moat_status moat_co_defer(moat_co *co,
                                                   void *arg);
 
 /**
- * Traps the calling guest on purpose: MOAT_TRAP_RAISED with `user_code`. On the
- * host's stack or in a no-trap section it is a bug of the host, and aborts.
+ * Traps the calling guest on purpose, under every policy: MOAT_TRAP_RAISED with
+ * `user_code`. In a moat_notrap_call it ends that call. On the host's stack or
+ * in a no-trap section without a recovery point it is a bug of the host, and
+ * aborts.
  *
  * Thread-safety: any. Signal-safety: no.
  */
@@ -138,7 +175,8 @@ MOAT_API MOAT_NORETURN void moat_trap_raise(int user_code);
 
 /**
  * Asks, at the price of a load and a branch, whether the guest's deadline
- * passed while it was in a no-trap section: a long section can end early.
+ * passed while it could not be cut, in a no-trap section or under a policy: a
+ * long section can end early, a helper can give up.
  *
  * Thread-safety: any. Signal-safety: yes.
  */

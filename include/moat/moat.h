@@ -11,6 +11,7 @@
  *   backtrace.h  linked backtraces and reports
  *   guest.h      services for code on a guest's stack
  *   region.h     ranges of memory whose faults are repaired
+ *   code.h       code of JIT compilers
  *   engine.h     the process and its threads
  *   status.h     results of calls
  *   version.h    which moat this is
@@ -36,6 +37,7 @@
 
 #include <moat/backtrace.h>
 #include <moat/co.h>
+#include <moat/code.h>
 #include <moat/engine.h>
 #include <moat/export.h>
 #include <moat/guest.h>

@@ -70,7 +70,7 @@ MOAT_BEGIN_DECLS
 /**
  * Makes a range of addresses a fault region. Initialises the engine with all
  * defaults if nobody did. The memory stays the caller's: moat changes nothing
- * about it. Costs time in proportion to the number of regions.
+ * about it.
  *
  * On a thread that never attached `fix` runs on the thread's own stack, unless
  * the thread has an alternate one.
@@ -98,7 +98,6 @@ MOAT_API MOAT_NODISCARD moat_status moat_fault_region_register(
  *         MOAT_E_INVAL   no such region
  *         MOAT_E_STATE   called from a `fix`
  *         MOAT_E_LIMIT   too little stack left (on a guest's stack)
- *         MOAT_E_NOMEM   the region is still there
  *
  * Thread-safety: any. Signal-safety: no.
  */

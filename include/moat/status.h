@@ -17,6 +17,7 @@
     X(MOAT_OK,                0, "done")                                                         \
     X(MOAT_E_INVAL,          -1, "an argument is NULL, out of range or contradictory")           \
     X(MOAT_E_NOMEM,          -2, "memory, address space or mappings are used up")                \
+    X(MOAT_E_OVERLAP,        -3, "a part of the range is registered already")                    \
     X(MOAT_E_STATE,         -10, "the object is in a state in which this call is not legal")     \
     X(MOAT_E_THREAD,        -11, "the coroutine belongs to another thread")                      \
     X(MOAT_E_UNSUPPORTED,   -20, "this build, kernel or machine does not offer that")            \
@@ -24,7 +25,8 @@
     X(MOAT_E_GUARD_LIMIT,   -22, "no mapping is left for another guard: raise vm.max_map_count " \
                                  "or use Linux 6.13 or later")                                   \
     X(MOAT_E_HANDLER_LOST,  -30, "a signal handler of moat was replaced by somebody else")       \
-    X(MOAT_E_SYSTEM,        -40, "a system call failed; errno says why")
+    X(MOAT_E_SYSTEM,        -40, "a system call failed; errno says why")                         \
+    X(MOAT_E_FAULT,         -50, "the function that was to be called has faulted")
 /* clang-format on */
 
 typedef enum moat_status {

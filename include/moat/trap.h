@@ -6,6 +6,7 @@
 #ifndef MOAT_TRAP_H
 #define MOAT_TRAP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -129,6 +130,48 @@ MOAT_API const char *moat_trap_kind_name(moat_trap_kind kind);
  */
 MOAT_API MOAT_NODISCARD moat_status moat_co_trap_info(const moat_co *co,
                                                       moat_trap_info *out);
+
+/**
+ * Tells whether a trapped coroutine may have left a lock of the process's held:
+ * the innermost function on its frames that takes one, of the C library's.
+ * Those are the heap's, stdio's, the time zone's, the user and host databases',
+ * the system log's, random's, the dynamic linker's, the locale's, the
+ * environment's and the exit handlers'; docs/report.md lists them. The next
+ * caller of one of that family, on another thread, may wait for ever.
+ *
+ * "May": a fault in free(bad) can come before free takes its lock. And a lock
+ * that was taken by a function that has returned, as pthread_mutex_lock, is on
+ * no frame: NULL is no proof of the contrary.
+ *
+ * Answered from the dead guest's stack, at the first question after a trap, by
+ * means that need none of those locks.
+ *
+ * @param co        a coroutine in the state TRAPPED
+ * @param[out] out  the function's name, "malloc"; NULL: none on its frames
+ *
+ * @return MOAT_OK, or
+ *         MOAT_E_INVAL        co or out is NULL
+ *         MOAT_E_STATE        the coroutine is not trapped
+ *         MOAT_E_THREAD       it belongs to another thread
+ *         MOAT_E_LIMIT        too little stack is left to a guest for it
+ *         MOAT_E_UNSUPPORTED  this build has no unwinder
+ *
+ * Ownership:     *out is static storage
+ * Thread-safety: the owner's thread
+ * Signal-safety: no
+ * Legal in:      TRAPPED
+ */
+MOAT_API MOAT_NODISCARD moat_status moat_co_lock_function(const moat_co *co,
+                                                          const char **out);
+
+/**
+ * Is the coroutine trapped, and may it have left a lock held? The short form of
+ * moat_co_lock_function; true also where that one cannot tell.
+ *
+ * Thread-safety: the owner's thread. Signal-safety: no.
+ * Legal in:      all states
+ */
+MOAT_API MOAT_NODISCARD bool moat_co_is_poisoned(const moat_co *co);
 
 MOAT_END_DECLS
 

@@ -19,6 +19,7 @@ static void every_status_has_its_number_and_name(const void *arg)
         {0, "MOAT_OK"},
         {-1, "MOAT_E_INVAL"},
         {-2, "MOAT_E_NOMEM"},
+        {-3, "MOAT_E_OVERLAP"},
         {-10, "MOAT_E_STATE"},
         {-11, "MOAT_E_THREAD"},
         {-20, "MOAT_E_UNSUPPORTED"},
@@ -26,6 +27,7 @@ static void every_status_has_its_number_and_name(const void *arg)
         {-22, "MOAT_E_GUARD_LIMIT"},
         {-30, "MOAT_E_HANDLER_LOST"},
         {-40, "MOAT_E_SYSTEM"},
+        {-50, "MOAT_E_FAULT"},
     };
     int named = 0;
 

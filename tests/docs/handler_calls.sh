@@ -15,7 +15,7 @@ nm=$2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-sed -nE '/^<!-- table: (handler|other) calls -->/,/^$/s/^\| `([A-Za-z_]+)` \|.*/\1/p' \
+sed -nE '/^<!-- table: (handler|other) calls -->/,/^$/s/^\| `([A-Za-z0-9_]+)` \|.*/\1/p' \
     "$document" | LC_ALL=C sort >"$work/listed"
 echo "$3" | tr ';' '\n' | grep -E '/(trap|arch)/' >"$work/objects"
 [ "$(wc -l <"$work/objects")" -ge 10 ]

@@ -19,6 +19,16 @@ static void *write_to_null(moat_co *self, void *input)
     return input;
 }
 
+/* Not a stream. */
+static void *flush_nothing(moat_co *self, void *input)
+{
+    static FILE *volatile stream = (FILE *)16;
+
+    (void)self;
+    (void)fflush(stream);
+    return input;
+}
+
 static const char *type_name(const json_t *value)
 {
     static const char *const names[] = {
@@ -66,21 +76,32 @@ static void print_report(const moat_co *co)
     json_decref(report);
 }
 
-int main(int argc, char **argv)
+static moat_co *trap(moat_entry entry)
 {
     moat_co_options options = MOAT_CO_OPTIONS_INIT;
-    moat_status status = MOAT_OK;
     moat_event event;
     moat_co *co = NULL;
 
     options.name = "writer";
-    if (moat_co_create(&co, write_to_null, &options) != MOAT_OK ||
+    if (moat_co_create(&co, entry, &options) != MOAT_OK ||
         moat_co_resume(co, NULL, &event) != MOAT_OK)
-        return 1;
-    if (argc > 1 && strcmp(argv[1], "text") == 0)
+        exit(1);
+    return co;
+}
+
+int main(int argc, char **argv)
+{
+    moat_co *co = trap(write_to_null);
+    moat_status status = MOAT_OK;
+
+    if (argc > 1 && strcmp(argv[1], "text") == 0) {
         status = moat_co_print_report(co, STDOUT_FILENO);
-    else
+    } else {
         print_report(co);
+        moat_co_destroy(co);
+        co = trap(flush_nothing);
+        print_report(co);
+    }
     moat_co_destroy(co);
     return status != MOAT_OK;
 }

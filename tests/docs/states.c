@@ -120,6 +120,19 @@ static void nothing(void *arg)
     (void)arg;
 }
 
+static void try_lock_function(moat_co *co, char *text, size_t size)
+{
+    const char *function;
+
+    say_status(moat_co_lock_function(co, &function), text, size);
+}
+
+static void try_is_poisoned(moat_co *co, char *text, size_t size)
+{
+    (void)snprintf(text, size, "%s",
+                   moat_co_is_poisoned(co) ? "true" : "false");
+}
+
 static void try_defer(moat_co *co, char *text, size_t size)
 {
     say_status(moat_co_defer(co, nothing, NULL), text, size);
@@ -138,6 +151,8 @@ static const struct {
     {"moat_co_name", try_name},
     {"moat_co_user", try_user},
     {"moat_co_trap_info", try_trap_info},
+    {"moat_co_lock_function", try_lock_function},
+    {"moat_co_is_poisoned", try_is_poisoned},
     {"moat_co_backtrace", try_backtrace},
     {"moat_co_print_report", try_print_report},
     {"moat_co_write_json", try_write_json},

@@ -283,9 +283,9 @@ const struct crime crimes[] = {
     CPU("control_register_read", read_cr0, NULL, KIND(ILLEGAL), SIGSEGV, NONE, ZERO, LABEL, 0),
 
     /* Modes that the host must not inherit. */
-    CPU("misaligned_with_ac_set", alignment_check, NULL, KIND(ALIGNMENT), SIGBUS, NONE, ZERO, LABEL, 0),
+    CPU("misaligned_with_ac_set", alignment_check, NULL, KIND(ALIGNMENT), SIGBUS, NONE, ZERO, LABEL, CRIME_SETS_AC),
     CPU("null_write_with_df_set", direction_flag, NULL, KIND(NULL), SIGSEGV, WRITE, ZERO, LABEL, 0),
-    CPU("null_write_with_ac_nt_df_set", every_flag, NULL, KIND(NULL), SIGSEGV, WRITE, ZERO, LABEL, 0),
+    CPU("null_write_with_ac_nt_df_set", every_flag, NULL, KIND(NULL), SIGSEGV, WRITE, ZERO, LABEL, CRIME_SETS_AC),
     CPU("single_step", trap_flag, NULL, KIND(BREAKPOINT), SIGTRAP, NONE, ZERO, LABEL, 0),
     CPU("null_write_with_x87_full", x87_full, NULL, KIND(NULL), SIGSEGV, WRITE, ZERO, LABEL, 0),
     CPU("null_write_with_mmx_used", mmx_used, NULL, KIND(NULL), SIGSEGV, WRITE, ZERO, LABEL, 0),

@@ -38,7 +38,8 @@ enum pc_rule {
 /* Flags of a crime. */
 #define CRIME_KEEPS_ERRNO 1u /* calls nothing that may set errno          */
 #define CRIME_WIDE_GUARD  2u /* its coroutine gets a guard of 2 MiB       */
-#define CRIME_PRINTS      4u /* the C library says something on stderr */
+#define CRIME_PRINTS      4u /* the C library says something on stderr    */
+#define CRIME_SETS_AC     8u /* alignment checks are on as it faults      */
 
 struct crime {
     const char *name;

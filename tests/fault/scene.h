@@ -16,4 +16,8 @@
  */
 void scene_play(const struct crime *crime, const char *place);
 
+/* Why a crime cannot be played under the tool that the test runs under; NULL:
+ * it can. */
+const char *scene_cannot_be_played(const struct crime *crime);
+
 #endif

@@ -276,7 +276,40 @@ a_backtrace_crosses_to_the_guest_and_on_to_its_resumer(const void *arg)
     moat_co_destroy(outer);
 }
 
+static void *ignore_all(void *arg)
+{
+    return arg;
+}
+
+static __attribute__((noinline)) size_t call_ever_deeper(moat_co *self,
+                                                         size_t depth)
+{
+    (void)moat_call_on_parent(self, ignore_all, NULL);
+    return depth == (size_t)-1 ? 0 : call_ever_deeper(self, depth + 1) + 1;
+}
+
+static void *overflow_by_calls(moat_co *self, void *input)
+{
+    char *used = __builtin_alloca(*(size_t *)input);
+
+    __asm__ volatile("" : : "r"(used) : "memory");
+    return call_ever_deeper(self, 0) != 0 ? input : NULL;
+}
+
+static void an_overflow_on_the_way_there_is_the_guests(const void *arg)
+{
+    moat_co *co = create(overflow_by_calls, NULL, "deep");
+
+    (void)arg;
+    for (size_t phase = 16; phase <= 1024; phase += 16) {
+        EXPECT_EQ(resume(co, &phase).kind, MOAT_EVENT_TRAP);
+        EXPECT_EQ(moat_co_reset(co), MOAT_OK);
+    }
+    moat_co_destroy(co);
+}
+
 static const struct child_case cases[] = {
+    CHILD_CASE(an_overflow_on_the_way_there_is_the_guests),
     CHILD_CASE(a_service_runs_on_the_hosts_stack),
     CHILD_CASE(a_service_of_an_inner_guest_runs_on_the_outers_stack),
     CHILD_CASE(a_service_can_resume_others_but_not_yield),

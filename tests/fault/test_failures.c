@@ -17,9 +17,14 @@
 
 /* A child whose n-th call never came ends so: the loop is over. */
 #define NEVER_CAME 10
-#define MOST_CALLS 400
+#define MOST_CALLS 600
+
+int __real_sigaltstack(const stack_t *stack, stack_t *old);
 
 static struct dispositions dispositions_before;
+
+/* Calls go on failing: an alternate stack cannot be put back yet. */
+static bool no_way_back;
 
 /* A status that a failed call may give. */
 static bool is_failure(moat_status status)
@@ -53,7 +58,7 @@ static bool attach(void)
 
     thread_signals_note(&before);
     ok = went_well(moat_thread_attach());
-    if (!ok) {
+    if (!ok && !no_way_back) {
         (void)inject_disarm();
         thread_signals_expect_kept(&before);
     }
@@ -101,10 +106,26 @@ static bool reset(moat_co *co)
     return false;
 }
 
+/* Cancels; a cancel that fails leaves the coroutine as it was. */
+static bool cancel(moat_co *co)
+{
+    moat_event event = {MOAT_EVENT_PANIC, NULL};
+
+    if (went_well(moat_co_cancel(co, &event))) {
+        EXPECT_EQ(event.kind, MOAT_EVENT_RETURN);
+        EXPECT_EQ(moat_co_get_state(co), MOAT_CO_DONE);
+        return true;
+    }
+    EXPECT_EQ(event.kind, MOAT_EVENT_PANIC);
+    EXPECT_EQ(moat_co_get_state(co), MOAT_CO_SUSPENDED);
+    return false;
+}
+
 static bool live_through(moat_co *co)
 {
     return went_well(moat_co_defer(co, ignore, NULL)) &&
            resume(co, MOAT_EVENT_YIELD) && resume(co, MOAT_EVENT_TRAP) &&
+           reset(co) && resume(co, MOAT_EVENT_YIELD) && cancel(co) &&
            reset(co) && resume(co, MOAT_EVENT_YIELD);
 }
 
@@ -144,19 +165,91 @@ static bool all_lives(void)
     return one_life(&options);
 }
 
-static bool everything(void)
+static moat_fault_verdict decline(void *address, moat_access access, void *user)
 {
-    return init() && attach() && all_lives();
+    (void)address;
+    (void)access;
+    (void)user;
+    return MOAT_FAULT_DECLINED;
 }
 
-static void shut_down(void)
+/* Enough for the map to be split; each goes without memory. */
+static bool many_codes(void)
 {
-    EXPECT_EQ(moat_thread_detach(), MOAT_OK);
-    EXPECT_EQ(moat_engine_shutdown(), MOAT_OK);
+    moat_code_id ids[100];
+    moat_code code = MOAT_CODE_INIT;
+    size_t count = 0;
+    bool ok = true;
+
+    code.size = 16;
+    code.name = "code";
+    while (ok && count < 100) {
+        code.start = (void *)(UINT64_C(0x200000000000) + 16 * count);
+        ok = went_well(moat_code_register(&code, &ids[count]));
+        count += ok;
+    }
+    while (count-- > 0)
+        EXPECT_EQ(moat_code_unregister(ids[count]), MOAT_OK);
+    return ok;
+}
+
+/* Two, so that the removal of one leaves a table. */
+static moat_fault_region regions[2];
+static size_t region_count;
+
+static bool add_regions(void)
+{
+    static _Alignas(4096) char area[2 * 4096];
+    moat_fault_region_options options = MOAT_FAULT_REGION_OPTIONS_INIT;
+
+    options.bytes = 4096;
+    options.fix = decline;
+    while (region_count < 2) {
+        options.begin = &area[region_count * 4096];
+        if (!went_well(
+                moat_fault_region_register(&options, &regions[region_count])))
+            return false;
+        region_count++;
+    }
+    return true;
+}
+
+static bool remove_regions(void)
+{
+    while (region_count > 0) {
+        if (!went_well(moat_fault_region_unregister(regions[region_count - 1])))
+            return false;
+        region_count--;
+    }
+    return true;
+}
+
+/* A detach that fails leaves the thread attached and its stack armed. */
+static bool detach(void)
+{
+    stack_t before, after;
+
+    EXPECT_EQ(__real_sigaltstack(NULL, &before), 0);
+    if (went_well(moat_thread_detach()))
+        return true;
+    EXPECT_EQ(__real_sigaltstack(NULL, &after), 0);
+    EXPECT_EQ(after.ss_sp, before.ss_sp);
+    return false;
+}
+
+static bool shut_down(void)
+{
+    return detach() && went_well(moat_engine_shutdown());
+}
+
+static bool everything(void)
+{
+    return init() && attach() && add_regions() && all_lives() && many_codes() &&
+           remove_regions() && shut_down();
 }
 
 /* In a child of its own: fails the n-th call, then tries again. */
-static _Noreturn void fail_nth_call(unsigned n)
+static _Noreturn void fail_nth_call(unsigned n, bool all_that_follow)
 {
     struct thread_signals signals_before;
     long blocks = inject_live_blocks(), mapped = inject_live_mapped_bytes();
@@ -165,12 +258,12 @@ static _Noreturn void fail_nth_call(unsigned n)
 
     dispositions_note(&dispositions_before);
     thread_signals_note(&signals_before);
-    inject_arm(n);
+    no_way_back = all_that_follow;
+    inject_arm(n, all_that_follow);
     (void)everything();
     came = inject_disarm() >= n;
     expect_context("call %u, %s, failed", n, inject_victim());
     EXPECT(everything());
-    shut_down();
     dispositions_expect_kept(&dispositions_before);
     thread_signals_expect_kept(&signals_before);
     EXPECT_EQ(inject_live_blocks(), blocks);
@@ -181,11 +274,10 @@ static _Noreturn void fail_nth_call(unsigned n)
     _exit(came ? 0 : NEVER_CAME);
 }
 
-static void each_call_may_fail(const void *arg)
+static void fail_each_call(bool all_that_follow)
 {
     unsigned n;
 
-    (void)arg;
     for (n = 1; n < MOST_CALLS; n++) {
         int status = 0;
         pid_t child = fork();
@@ -193,7 +285,7 @@ static void each_call_may_fail(const void *arg)
         REQUIRE(child >= 0);
         expect_context("call %u", n);
         if (child == 0)
-            fail_nth_call(n);
+            fail_nth_call(n, all_that_follow);
         REQUIRE(waitpid(child, &status, 0) == child);
         EXPECT(WIFEXITED(status));
         if (WIFEXITED(status) && WEXITSTATUS(status) == NEVER_CAME)
@@ -204,6 +296,56 @@ static void each_call_may_fail(const void *arg)
     EXPECT(n < MOST_CALLS);
 }
 
+static void each_call_may_fail(const void *arg)
+{
+    (void)arg;
+    fail_each_call(false);
+}
+
+static void all_calls_from_the_nth_on_may_fail(const void *arg)
+{
+    (void)arg;
+    fail_each_call(true);
+}
+
+static void *loop(moat_co *self, void *input)
+{
+    (void)self;
+    for (;;)
+        __asm__ volatile("pause");
+    return input;
+}
+
+/* What a resume that failed has put into force must not be believed later. */
+static void expect_cut_after_failures_from(unsigned n)
+{
+    moat_co_options options = MOAT_CO_OPTIONS_INIT;
+    moat_limits limits = MOAT_LIMITS_INIT;
+    moat_event event = {MOAT_EVENT_PANIC, NULL};
+    moat_co *co = NULL;
+
+    expect_context("from call %u on", n);
+    limits.wall_ns = 20000000;
+    options.limits = &limits;
+    REQUIRE(moat_co_create(&co, loop, &options) == MOAT_OK);
+    inject_arm(n, true);
+    if (moat_co_resume(co, NULL, &event) != MOAT_OK)
+        EXPECT_EQ(moat_co_get_state(co), MOAT_CO_FRESH);
+    (void)inject_disarm();
+    if (moat_co_get_state(co) == MOAT_CO_FRESH)
+        EXPECT_EQ(moat_co_resume(co, NULL, &event), MOAT_OK);
+    EXPECT_EQ(event.kind, MOAT_EVENT_TRAP);
+    moat_co_destroy(co);
+    EXPECT(shut_down());
+}
+
+static void a_time_limit_holds_after_one_that_could_not_be_set(const void *arg)
+{
+    (void)arg;
+    for (unsigned n = 1; n <= 6; n++)
+        expect_cut_after_failures_from(n);
+}
+
 /* Without a failure everything is given back. */
 static void nothing_is_left_after_shutdown(const void *arg)
 {
@@ -212,7 +354,6 @@ static void nothing_is_left_after_shutdown(const void *arg)
     (void)arg;
     for (int i = 0; i < 5; i++) {
         EXPECT(everything());
-        shut_down();
         EXPECT_EQ(inject_live_blocks(), blocks);
         EXPECT_EQ(inject_live_mapped_bytes(), mapped);
     }
@@ -221,6 +362,8 @@ static void nothing_is_left_after_shutdown(const void *arg)
 static const struct child_case cases[] = {
     CHILD_CASE(nothing_is_left_after_shutdown),
     CHILD_CASE(each_call_may_fail),
+    CHILD_CASE(all_calls_from_the_nth_on_may_fail),
+    CHILD_CASE(a_time_limit_holds_after_one_that_could_not_be_set),
 };
 
 int main(int argc, char **argv)

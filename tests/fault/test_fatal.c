@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "../support/fixture.h"
-#include "crimes.h"
+#include "scene.h"
 
 static const char *const culprits[] = {
     "null_write",
@@ -213,8 +213,9 @@ static const struct child_case singles[] = {
 
 static struct child_case make_case(size_t place, const struct crime *crime)
 {
-    struct child_case test = {NULL, places[place].body, crime,
-                              NULL, crime->signo,       0};
+    struct child_case test = {NULL,         places[place].body,
+                              crime,        scene_cannot_be_played(crime),
+                              crime->signo, 0};
     size_t size = strlen(crime->name) + strlen(places[place].name) + 16;
     char *name = malloc(size);
 

@@ -565,6 +565,81 @@ static int after_exec(void)
     return expect_failures() == 0 ? 0 : 1;
 }
 
+/* ---- Threads that come and go ---- */
+
+#define AT_ONCE 4
+
+struct visitor {
+    unsigned number;
+    pthread_t thread;
+    char stack[64 << 10];
+};
+
+/* Some have an alternate stack of their own, some tidy up, some do not, and
+ * some leave a coroutine to whoever finds it. */
+static void *come_and_go(void *arg)
+{
+    struct visitor *self = arg;
+    const stack_t own = {self->stack, 0, sizeof(self->stack)};
+    moat_event event = {MOAT_EVENT_TRAP, NULL};
+    moat_co *left = NULL;
+    stack_t now;
+
+    if (self->number % 2 == 0)
+        REQUIRE(sigaltstack(&own, NULL) == 0);
+    expect_trap(write_null, MOAT_TRAP_NULL);
+    if (self->number % 3 == 0) {
+        REQUIRE(moat_co_create(&left, yield_once, NULL) == MOAT_OK);
+        EXPECT_EQ(moat_co_resume(left, NULL, &event), MOAT_OK);
+        EXPECT_EQ(event.kind, MOAT_EVENT_YIELD);
+    } else if (self->number % 3 == 1) {
+        EXPECT_EQ(moat_thread_detach(), MOAT_OK);
+        EXPECT_EQ(sigaltstack(NULL, &now), 0);
+        if (self->number % 2 == 0)
+            EXPECT_EQ(now.ss_sp, own.ss_sp);
+    }
+    return left;
+}
+
+static void run_some_threads(unsigned number)
+{
+    static struct visitor visitors[AT_ONCE];
+
+    for (unsigned i = 0; i < AT_ONCE; i++) {
+        visitors[i].number = number + i;
+        REQUIRE(pthread_create(&visitors[i].thread, NULL, come_and_go,
+                               &visitors[i]) == 0);
+    }
+    for (unsigned i = 0; i < AT_ONCE; i++) {
+        void *left = NULL;
+
+        EXPECT_EQ(pthread_join(visitors[i].thread, &left), 0);
+        moat_co_destroy(left);
+    }
+}
+
+static void threads_that_come_and_go_leave_nothing(const void *arg)
+{
+    moat_engine_info info = MOAT_ENGINE_INFO_INIT;
+    int mappings, descriptors;
+
+    (void)arg;
+    for (unsigned i = 0; i < 20; i++)
+        run_some_threads(i * AT_ONCE);
+    mappings = mappings_present();
+    descriptors = descriptors_open();
+    for (unsigned i = 0; i < 60; i++)
+        run_some_threads(i * AT_ONCE);
+    /* The C library keeps stacks and heaps of threads, not always as many; a
+     * mapping for each visitor would be more. */
+    EXPECT(mappings_present() < mappings + 60);
+    EXPECT_EQ(descriptors_open(), descriptors);
+    EXPECT_EQ(moat_engine_get_info(&info), MOAT_OK);
+    EXPECT_EQ(info.live, 0);
+    EXPECT_EQ(moat_engine_check(), MOAT_OK);
+    EXPECT_EQ(moat_engine_shutdown(), MOAT_OK);
+}
+
 /* ---- Loaded late, closed early ---- */
 
 /* Finds a function of the loaded library, not of the one linked here. */
@@ -666,6 +741,7 @@ static struct child_case cases[] = {
     CHILD_CASE(a_child_process_goes_on),
     CHILD_CASE(fork_beside_threads_that_trap),
     CHILD_CASE(an_exec_starts_anew),
+    CHILD_CASE(threads_that_come_and_go_leave_nothing),
     CHILD_CASE(the_library_is_loaded_and_closed),
     CHILD_CASE(a_close_without_shutdown_leaves_no_hole),
 };

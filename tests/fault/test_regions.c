@@ -123,6 +123,53 @@ static void run_well(moat_entry guest, void *input)
     moat_co_destroy(co);
 }
 
+/* The file is shorter than its mapping, until somebody needs the rest. */
+static int growing_file;
+
+static moat_fault_verdict grow_file(void *address, moat_access access,
+                                    void *user)
+{
+    const struct range *range = user;
+
+    note(user, address, access);
+    return ftruncate(growing_file, (off_t)(range->pages * PAGE)) == 0
+               ? MOAT_FAULT_FIXED
+               : MOAT_FAULT_DECLINED;
+}
+
+static void *write_second_page(moat_co *self, void *input)
+{
+    const struct range *range = input;
+
+    (void)self;
+    *(volatile char *)(range->begin + PAGE) = 42;
+    return input;
+}
+
+static void a_file_grows_under_its_mapping(const void *arg)
+{
+    struct range range;
+
+    (void)arg;
+    memset(&range, 0, sizeof(range));
+    range.pages = 3;
+    growing_file = memfd_create("growing", MFD_CLOEXEC);
+    REQUIRE(growing_file >= 0);
+    range.begin = mmap(NULL, range.pages * PAGE, PROT_READ | PROT_WRITE,
+                       MAP_SHARED, growing_file, 0);
+    REQUIRE(range.begin != MAP_FAILED);
+    enrol(&range, grow_file);
+    run_well(write_second_page, &range);
+    EXPECT_EQ(atomic_load(&range.calls), 1);
+    EXPECT_EQ(atomic_load(&range.address), range.begin + PAGE);
+    EXPECT_EQ(range.begin[PAGE], 42);
+    EXPECT_EQ(ftruncate(growing_file, 0), 0);
+    EXPECT_EQ(range.begin[2 * PAGE], 0); /* the host's own */
+    EXPECT_EQ(atomic_load(&range.calls), 2);
+    close_range_of(&range);
+    (void)close(growing_file);
+}
+
 /* Runs a guest that must trap. */
 static void run_badly(moat_entry guest, void *input, moat_trap_kind kind,
                       uintptr_t address)
@@ -738,6 +785,7 @@ static struct child_case cases[] = {
     CHILD_CASE(a_write_barrier_counts_first_writes),
     CHILD_CASE(a_code_guard_sees_a_jump),
     CHILD_CASE(it_runs_on_the_alternate_stack_and_leaves_no_trace),
+    CHILD_CASE(a_file_grows_under_its_mapping),
     CHILD_CASE(a_declined_fault_is_the_guests_trap),
     {"a_declined_fault_of_the_host_is_fatal",
      a_declined_fault_of_the_host_is_fatal, NULL, NULL, SIGSEGV, 0},

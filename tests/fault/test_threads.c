@@ -4,6 +4,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -12,13 +13,14 @@
 #include <unistd.h>
 
 #include <moat/moat.h>
+#include <moat/source.h>
 
 #include "../support/fixture.h"
 #include "../support/surroundings.h"
 #include "guests.h"
 
 /* A child process of a child that hangs shall not outlive the test. */
-#define GRANDCHILD_SECONDS 60
+#define GRANDCHILD_SECONDS 30
 
 /* ---- All signals blocked ---- */
 
@@ -132,6 +134,168 @@ static void a_child_forked_while_another_thread_describes_frames_can_describe(
     }
 }
 
+#define WALKERS 3
+#define DEEP    40
+#define FORKS   200
+
+/* As many frames as fit, walked from DEEP calls down. */
+static __attribute__((noinline)) bool walk_from_below(volatile int depth)
+{
+    moat_frame frames[2 * DEEP];
+    size_t count = 0;
+    bool well;
+
+    if (depth > 0) {
+        well = walk_from_below(depth - 1);
+        return well && depth > 0;
+    }
+    (void)moat_backtrace(frames, 2 * DEEP, &count);
+    return count > DEEP;
+}
+
+static atomic_uint walking;
+static atomic_bool walked_enough;
+
+static void *walk_until_told(void *arg)
+{
+    bool well = true;
+
+    (void)atomic_fetch_add(&walking, 1);
+    while (well && !atomic_load(&walked_enough))
+        well = walk_from_below(DEEP);
+    EXPECT(well);
+    return arg;
+}
+
+static void
+a_child_forked_while_other_threads_walk_stacks_can_walk_its_own(const void *arg)
+{
+    pthread_t threads[WALKERS];
+
+    (void)arg;
+    EXPECT_EQ(moat_engine_init(NULL), MOAT_OK);
+    for (size_t i = 0; i < WALKERS; i++)
+        REQUIRE(pthread_create(&threads[i], NULL, walk_until_told, NULL) == 0);
+    while (atomic_load(&walking) < WALKERS)
+        (void)sched_yield();
+    for (int i = 0; i < FORKS; i++) {
+        pid_t child = fork();
+
+        if (child == 0) {
+            (void)alarm(GRANDCHILD_SECONDS);
+            EXPECT(walk_from_below(DEEP));
+            end_grandchild();
+        }
+        REQUIRE(EXPECT_EQ(exit_status_of(child), 0));
+    }
+    atomic_store(&walked_enough, true);
+    for (size_t i = 0; i < WALKERS; i++)
+        EXPECT_EQ(pthread_join(threads[i], NULL), 0);
+}
+
+/* Each way to look at a stack, one after another. */
+static void look_at_stacks(moat_co *trapped)
+{
+    int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    moat_frame frames[2 * DEEP];
+    size_t count;
+
+    REQUIRE(null >= 0);
+    EXPECT(describe_caller());
+    EXPECT_EQ(moat_co_backtrace(trapped, frames, 2 * DEEP, &count), MOAT_OK);
+    EXPECT(!moat_co_is_poisoned(trapped));
+    EXPECT_EQ(moat_co_print_report(trapped, null), MOAT_OK);
+    EXPECT_EQ(moat_co_write_json(trapped, null), MOAT_OK);
+    (void)close(null);
+}
+
+static void *fork_and_describe(void *arg)
+{
+    pid_t child = fork();
+
+    if (child == 0) {
+        EXPECT(describe_caller());
+        end_grandchild();
+    }
+    EXPECT_EQ(exit_status_of(child), 0);
+    return arg;
+}
+
+/* A walk that never ended would be waited for for ever. */
+static void a_fork_waits_for_no_walk_that_has_ended(const void *arg)
+{
+    moat_co *trapped = guest_create(guest_write_null);
+    pthread_t thread;
+
+    (void)arg;
+    guest_expect_trap(trapped, NULL, MOAT_TRAP_NULL);
+    look_at_stacks(trapped);
+    (void)alarm(GRANDCHILD_SECONDS);
+    REQUIRE(pthread_create(&thread, NULL, fork_and_describe, NULL) == 0);
+    EXPECT_EQ(pthread_join(thread, NULL), 0);
+    moat_co_destroy(trapped);
+}
+
+/* The first init, made long by a source that takes its time. */
+static atomic_bool installing;
+
+static moat_status install_slowly(void)
+{
+    atomic_store(&installing, true);
+    spin_until(clock_ns(CLOCK_MONOTONIC) + 50 * MS);
+    return moat_source_sigaction.install();
+}
+
+static moat_status check_plainly(void)
+{
+    return moat_source_sigaction.check();
+}
+
+static moat_status remove_plainly(void)
+{
+    return moat_source_sigaction.remove();
+}
+
+static const moat_source slow_source = {
+    .version = MOAT_SOURCE_VERSION,
+    .name = "slow",
+    .install = install_slowly,
+    .check = check_plainly,
+    .remove = remove_plainly,
+};
+
+static void *init_for_the_first_time(void *arg)
+{
+    moat_engine_options options = MOAT_ENGINE_OPTIONS_INIT;
+
+    options.source = &slow_source;
+    EXPECT_EQ(moat_engine_init(&options), MOAT_OK);
+    return arg;
+}
+
+static void
+a_child_forked_while_another_thread_inits_for_the_first_time_is_whole(
+    const void *arg)
+{
+    pthread_t thread;
+    pid_t child;
+
+    (void)arg;
+    REQUIRE(pthread_create(&thread, NULL, init_for_the_first_time, NULL) == 0);
+    while (!atomic_load(&installing))
+        (void)sched_yield();
+    child = fork();
+    if (child == 0) {
+        (void)alarm(GRANDCHILD_SECONDS);
+        EXPECT_EQ(moat_engine_init(NULL), MOAT_OK);
+        guest_expect_trap(guest_create(guest_write_null), NULL, MOAT_TRAP_NULL);
+        EXPECT_EQ(moat_engine_check(), MOAT_OK);
+        end_grandchild();
+    }
+    EXPECT_EQ(exit_status_of(child), 0);
+    EXPECT_EQ(pthread_join(thread, NULL), 0);
+}
+
 static atomic_bool created;
 
 static void *create_and_wait(void *arg)
@@ -240,6 +404,10 @@ static const struct child_case cases[] = {
     CHILD_CASE(every_thread_gets_its_own_mask_back_when_it_detaches),
     CHILD_CASE(
         a_child_forked_while_another_thread_describes_frames_can_describe),
+    CHILD_CASE(a_child_forked_while_other_threads_walk_stacks_can_walk_its_own),
+    CHILD_CASE(a_fork_waits_for_no_walk_that_has_ended),
+    CHILD_CASE(
+        a_child_forked_while_another_thread_inits_for_the_first_time_is_whole),
     CHILD_CASE(a_forked_child_shuts_down_despite_the_other_threads_coroutines),
     CHILD_CASE(a_limited_guest_is_cut_in_the_child_of_a_raw_fork),
     CHILD_CASE(a_limited_guest_is_cut_in_the_child_of_a_raw_clone),

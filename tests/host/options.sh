@@ -129,6 +129,19 @@ for guard in '' auto mprotect; do
 done
 unset MOAT_GUARD
 
+# So it does for the source of faults.
+export MOAT_TRAP_SOURCE=foo
+expect 2 run "$fine"
+says "^moat: run: MOAT_TRAP_SOURCE: 'foo' is none of sigaction, sigsegv, manual$"
+export MOAT_TRAP_SOURCE=sigsegv
+expect 2 run "$fine"
+says "^moat: run: MOAT_TRAP_SOURCE: this command is not linked with the library of 'sigsegv'$"
+for source in '' sigaction manual; do
+    export MOAT_TRAP_SOURCE="$source"
+    expect 0 run "$fine"
+done
+unset MOAT_TRAP_SOURCE
+
 # Values at the limits are taken.
 expect 0 run --stack 64K --memory 64G --output 4K --cpu 86400s --wall 0 \
     --jobs 256 "$fine"

@@ -5,6 +5,7 @@
  */
 #include "fixture.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -126,19 +127,23 @@ static _Noreturn void run_body(const struct child_case *test, int transcript)
     child_exit();
 }
 
-/* Waits for the child, but not for ever. True: it ended by itself. */
+/* Waits for the child, but not for ever. True: it ended by itself. Valgrind
+ * knows no pidfd_open: there the limit is that of whoever runs the test. */
 static bool await(pid_t child, int *status)
 {
     int fd = (int)syscall(SYS_pidfd_open, child, 0);
-    struct pollfd ended = {fd, POLLIN, 0};
-    int ready;
+    int ready = 1;
 
-    assert_true(fd >= 0);
-    ready = poll(&ended, 1, CHILD_SECONDS * 1000);
+    assert_true(fd >= 0 || errno == ENOSYS);
+    if (fd >= 0) {
+        struct pollfd ended = {fd, POLLIN, 0};
+
+        ready = poll(&ended, 1, CHILD_SECONDS * 1000);
+        (void)close(fd);
+    }
     if (ready != 1)
         (void)kill(child, SIGKILL);
     assert_int_equal(waitpid(child, status, 0), child);
-    (void)close(fd);
     return ready == 1;
 }
 

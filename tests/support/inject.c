@@ -1,9 +1,8 @@
 /*
  * inject.c: the wrappers. Each asks whether it is its turn to fail.
  *
- * free, munmap and close are wrapped for the accounts only: they do not fail in
- * any way that a caller could handle. timer_settime is left alone for the same
- * reason.
+ * free and munmap are wrapped for the accounts only: they do not fail in any
+ * way that a caller could handle.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -23,12 +22,14 @@
 
 static unsigned turn; /* 0: nothing fails */
 static unsigned calls;
+static bool go_on; /* to fail */
 static const char *victim = "none";
 static long blocks, mapped;
 
-void inject_arm(unsigned n)
+void inject_arm(unsigned n, bool on)
 {
     turn = n;
+    go_on = on;
     calls = 0;
     victim = "none";
 }
@@ -56,11 +57,24 @@ long inject_live_mapped_bytes(void)
 
 static bool fails(const char *name, int error)
 {
-    if (turn == 0 || ++calls != turn)
+    if (turn == 0 || ++calls < turn || (calls > turn && !go_on))
         return false;
-    victim = name;
+    if (calls == turn)
+        victim = name;
     errno = error;
     return true;
+}
+
+/* Without sigaction there is no way back from handlers that are half installed:
+ * it fails once only. */
+static bool fails_once(const char *name, int error)
+{
+    bool on = go_on, failed;
+
+    go_on = false;
+    failed = fails(name, error);
+    go_on = on;
+    return failed;
 }
 
 /* Names that begin with two underscores belong to the linker's --wrap. */
@@ -143,8 +157,9 @@ WRAPPED(int, madvise, (void *address, size_t bytes, int advice))
 WRAPPED(int, sigaction,
         (int signo, const struct sigaction *action, struct sigaction *old))
 {
-    return fails("sigaction", EINVAL) ? -1
-                                      : __real_sigaction(signo, action, old);
+    return fails_once("sigaction", EINVAL)
+               ? -1
+               : __real_sigaction(signo, action, old);
 }
 
 WRAPPED(int, sigaltstack, (const stack_t *stack, stack_t *old))
@@ -158,6 +173,26 @@ WRAPPED(int, timer_create,
     return fails("timer_create", EAGAIN)
                ? -1
                : __real_timer_create(clock, event, timer);
+}
+
+WRAPPED(int, timer_settime,
+        (timer_t timer, int flags, const struct itimerspec *when,
+         struct itimerspec *old))
+{
+    return fails("timer_settime", EINVAL)
+               ? -1
+               : __real_timer_settime(timer, flags, when, old);
+}
+
+WRAPPED(int, clock_gettime, (clockid_t clock, struct timespec *now))
+{
+    return fails("clock_gettime", EPERM) ? -1
+                                         : __real_clock_gettime(clock, now);
+}
+
+WRAPPED(ssize_t, getrandom, (void *to, size_t bytes, unsigned flags))
+{
+    return fails("getrandom", ENOSYS) ? -1 : __real_getrandom(to, bytes, flags);
 }
 
 WRAPPED(int, pthread_key_create, (pthread_key_t * key, void (*end)(void *)))

@@ -11,13 +11,16 @@
 #ifndef TESTS_SUPPORT_INJECT_H
 #define TESTS_SUPPORT_INJECT_H
 
-/* The n-th wrapped call from now on fails, n >= 1; every call counts. */
-void inject_arm(unsigned n);
+#include <stdbool.h>
+
+/* The n-th wrapped call from now on fails, n >= 1, and with `on` all that
+ * follow it; every call counts. */
+void inject_arm(unsigned n, bool on);
 
 /* No call fails any more. Gives how many calls there were since inject_arm. */
 unsigned inject_disarm(void);
 
-/* Which function failed; "none" if the n-th call never came. */
+/* Which function failed first; "none" if the n-th call never came. */
 const char *inject_victim(void);
 
 /* Blocks and mapped bytes that were taken through wrapped calls and not given

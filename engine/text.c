@@ -1,0 +1,75 @@
+/*
+ * text.c: text that is composed in memory of the caller's and written at once.
+ *
+ * No FILE and no heap: reports are written when a dead guest may hold stdio's
+ * locks or malloc's. Of stdio only vsnprintf is used, which needs neither for
+ * the conversions used here.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "engine/internal.h"
+
+void moat_text_begin(struct moat_text *text, int fd, char *buffer, size_t size)
+{
+    *text = (struct moat_text){fd, buffer, size, 0, MOAT_OK};
+}
+
+static moat_status write_all(int fd, const char *bytes, size_t count)
+{
+    while (count > 0) {
+        ssize_t written = write(fd, bytes, count);
+
+        if (written < 0 && errno != EINTR)
+            return MOAT_E_SYSTEM;
+        if (written > 0) {
+            bytes += written;
+            count -= (size_t)written;
+        }
+    }
+    return MOAT_OK;
+}
+
+static void flush(struct moat_text *text)
+{
+    if (text->status == MOAT_OK)
+        text->status = write_all(text->fd, text->buffer, text->used);
+    text->used = 0;
+}
+
+static void put(struct moat_text *text, const char *format, va_list arguments)
+{
+    size_t room = text->size - text->used;
+    va_list again;
+    int length;
+
+    va_copy(again, arguments);
+    length = vsnprintf(text->buffer + text->used, room, format, arguments);
+    if (length >= 0 && (size_t)length >= room && text->used > 0) {
+        flush(text);
+        room = text->size;
+        length = vsnprintf(text->buffer, room, format, again);
+    }
+    va_end(again);
+    if (length > 0)
+        text->used += (size_t)length < room ? (size_t)length : room - 1;
+}
+
+void moat_text_put(struct moat_text *text, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    put(text, format, arguments);
+    va_end(arguments);
+}
+
+moat_status moat_text_end(struct moat_text *text)
+{
+    flush(text);
+    return text->status;
+}
