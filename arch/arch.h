@@ -20,7 +20,7 @@
 #include <moat/trap.h>
 
 /* Bytes below base that the first frame takes. */
-#define MOAT_ARCH_FIRST_FRAME_BYTES 16
+#define MOAT_ARCH_FIRST_FRAME_BYTES 176
 
 /* The legacy floating-point image that a signal frame holds (SDM vol.
  * 1, 10.5.1). */

@@ -63,6 +63,32 @@ if(MOAT_HAVE_SIGSEGV)
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 endif()
 
+# What gdb and lldb load. gdb looks for the script of a library below
+# share/gdb/auto-load, by the library's whole path, which is known only when it
+# is installed.
+set(moat_debugger_dir ${CMAKE_INSTALL_DATADIR}/moat/debugger)
+install(FILES
+    debugger/moat_table.py
+    debugger/moat_gdb.py
+    debugger/moat_lldb.py
+    debugger/moat_lldb_threads.py
+    COMPONENT dev DESTINATION ${moat_debugger_dir})
+cmake_path(RELATIVE_PATH CMAKE_INSTALL_PREFIX
+    BASE_DIRECTORY ${CMAKE_INSTALL_FULL_LIBDIR}
+    OUTPUT_VARIABLE moat_up)
+set(moat_debugger_from_lib ${moat_up}/${moat_debugger_dir})
+if(moat_fixed_libdir)
+    set(moat_debugger_from_lib ${CMAKE_INSTALL_PREFIX}/${moat_debugger_dir})
+    set(moat_autoload_libdir ${CMAKE_INSTALL_LIBDIR})
+else()
+    set(moat_autoload_libdir "\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_LIBDIR}")
+endif()
+configure_file(debugger/autoload.py.in autoload.py @ONLY)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/autoload.py
+    COMPONENT dev RENAME libmoat.so.${PROJECT_VERSION}-gdb.py
+    DESTINATION
+        ${CMAKE_INSTALL_DATADIR}/gdb/auto-load/${moat_autoload_libdir})
+
 install(FILES LICENSE COMPONENT doc DESTINATION ${CMAKE_INSTALL_DOCDIR})
 foreach(section IN ITEMS 1 3 7)
     file(GLOB moat_pages CONFIGURE_DEPENDS

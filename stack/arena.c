@@ -16,8 +16,8 @@
 #include <sys/mman.h>
 
 #include "stack/annotate.h"
+#include "stack/arena.h"
 #include "stack/size.h"
-#include "stack/stack.h"
 
 #define FIRST_CAPACITY 64
 #define MAX_CAPACITY   65536
@@ -27,19 +27,6 @@
 /* Made accessible at a time, at most (facts: 1.2 us a call, whatever the size).
  */
 #define COMMIT_BYTES ((size_t)64 << 20)
-
-struct moat_arena {
-    struct moat_arena *next; /* all arenas, newest first                 */
-    struct moat_stack_class *stack_class;
-    uintptr_t begin, end; /* the reservation                          */
-    uintptr_t entries;    /* capacity entries                         */
-    uintptr_t cold;       /* capacity cold parts                      */
-    uintptr_t slots;      /* lowest address of the lowest slot        */
-    uintptr_t slots_end;  /* highest address of slot 0, exclusive     */
-    size_t capacity;      /* slots that fit                           */
-    atomic_size_t taken;  /* slots 0..taken-1 have been handed out    */
-    size_t committed;     /* slots that are accessible                */
-};
 
 struct moat_stack_class {
     struct moat_stack_class *next;
@@ -54,7 +41,7 @@ struct moat_stack_class {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct moat_arena_layout layout;
 static struct moat_stack_class *classes;
-static _Atomic(struct moat_arena *) arenas;
+_Atomic(struct moat_arena *) moat_arenas;
 
 void moat_arena_configure(const struct moat_arena_layout *asked)
 {
@@ -214,8 +201,8 @@ static moat_status make_arena(struct moat_stack_class *stack_class)
     if (status != MOAT_OK)
         goto unmap;
     stack_class->newest = arena;
-    arena->next = atomic_load_explicit(&arenas, memory_order_relaxed);
-    atomic_store_explicit(&arenas, arena, memory_order_release);
+    arena->next = atomic_load_explicit(&moat_arenas, memory_order_relaxed);
+    atomic_store_explicit(&moat_arenas, arena, memory_order_release);
     return MOAT_OK;
 
 unmap:
@@ -352,7 +339,7 @@ void *moat_slot_cold(const struct moat_slot *slot)
 static const struct moat_arena *find_arena(uintptr_t address)
 {
     const struct moat_arena *arena =
-        atomic_load_explicit(&arenas, memory_order_acquire);
+        atomic_load_explicit(&moat_arenas, memory_order_acquire);
 
     while (arena != NULL && address - arena->begin >= arena->end - arena->begin)
         arena = arena->next;
@@ -389,7 +376,7 @@ moat_region moat_arena_region(uintptr_t address, const struct moat_slot *own)
 bool moat_arena_overlaps(uintptr_t begin, uintptr_t end)
 {
     const struct moat_arena *arena =
-        atomic_load_explicit(&arenas, memory_order_acquire);
+        atomic_load_explicit(&moat_arenas, memory_order_acquire);
 
     while (arena != NULL && (arena->end <= begin || arena->begin >= end))
         arena = arena->next;
@@ -399,7 +386,7 @@ bool moat_arena_overlaps(uintptr_t begin, uintptr_t end)
 void moat_arena_release_all(void)
 {
     struct moat_arena *arena =
-        atomic_exchange_explicit(&arenas, NULL, memory_order_acq_rel);
+        atomic_exchange_explicit(&moat_arenas, NULL, memory_order_acq_rel);
 
     while (arena != NULL) {
         struct moat_arena *next = arena->next;

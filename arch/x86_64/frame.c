@@ -56,12 +56,30 @@ _Static_assert(MOAT_COMMAND_NONE == COMMAND_NONE, "commands disagree");
 _Static_assert(MOAT_COMMAND_UNWIND == COMMAND_UNWIND, "commands disagree");
 _Static_assert(COMMAND_NONE == 0, "the switch must not test for zero");
 
-/* The two words at the top, which the root frame's unwind rules read. */
+extern const char moat_trace_refused[]; /* switch.S */
+
+/*
+ * At the top of the stack: the two words that the root frame's unwind rules
+ * read, and a false ucontext_t. libunwind's fast trace, which its backtrace()
+ * uses, takes a frame that is marked as a signal handler's for the kernel's,
+ * and reads the interrupted registers where that one keeps them; zeros there
+ * would end the trace without an error. They lead to moat_trace_refused, whose
+ * unwind rules make it give up and walk by the rules of each frame.
+ */
 struct first_frame {
     moat_co *record;
     uintptr_t
         end; /* a walker that takes the record for a frame finds no more */
+    uintptr_t unused[13];
+    uintptr_t trace_fp; /* +120: REG_RBP of a ucontext_t at the frame */
+    uintptr_t unused_too[4];
+    uintptr_t trace_sp; /* +160: REG_RSP */
+    uintptr_t trace_pc; /* +168: REG_RIP */
 };
+_Static_assert(offsetof(struct first_frame, trace_fp) == 120 &&
+                   offsetof(struct first_frame, trace_sp) == 160 &&
+                   offsetof(struct first_frame, trace_pc) == 168,
+               "not where libunwind looks");
 _Static_assert(sizeof(struct first_frame) == MOAT_ARCH_FIRST_FRAME_BYTES,
                "arch.h must name the first frame's size");
 
@@ -76,6 +94,9 @@ void moat_arch_first_frame(moat_co *co, uintptr_t base)
 
     top->record = co;
     top->end = 0;
+    top->trace_fp = (uintptr_t)top;
+    top->trace_sp = (uintptr_t)top;
+    top->trace_pc = (uintptr_t)moat_trace_refused;
     co->fp = (uintptr_t)co;
     co->pc = (uintptr_t)moat_root_start;
     co->sp = (uintptr_t)top;

@@ -6,7 +6,8 @@
  *
  *     resumer's stack            control record            guest's stack
  *                                (off both stacks)                      base
- *    | ...           |          +------------------+      +------------------+
+ *                                                         | first_frame's    |
+ *    | ...           |          +------------------+      | other words  +16 |
  *    | frame that    |<---------| resumer_sp   +16 |      | 0             +8 |
  *    | resumed       |   ,------| resumer_pc    +8 |<-----| record        +0 |<- rsp of
  *    +---------------+   |  ,---| resumer_fp    +0 |<--.  +------------------+   the root
@@ -160,6 +161,24 @@ moat_root_catch:
     jmp     *CO_RESUMER_PC(%rdi)
     .cfi_endproc
 END(moat_root)
+
+/* ---------------------------------------------------------------------------
+ * moat_trace_refused: nothing ever runs here. An address whose rows libunwind can
+ * follow but not remember for its fast trace: see struct first_frame. The rows
+ * lead from rsp -> { record, ... } to "pc" = record.
+ *
+ *   0f 02 77 10    : CFA = rsp + 16, said by an expression
+ *   10 10 02 77 00 : the return address is saved at rsp + 0
+ */
+    .hidden moat_trace_refused
+FUNCTION(moat_trace_refused)
+    .cfi_startproc
+    .cfi_escape 0x0f, 0x02, 0x77, 0x10
+    .cfi_escape 0x10, 0x10, 0x02, 0x77, 0x00
+    nop
+    ud2
+    .cfi_endproc
+END(moat_trace_refused)
 
 /* ---------------------------------------------------------------------------
  * moat_arch_leave(co, value, kind): what the root does at its end, for a guest

@@ -178,7 +178,7 @@ static void a_fresh_and_a_done_stack_are_empty(const void *arg)
     size_t fresh = stack_of(co).used;
 
     (void)arg;
-    EXPECT(fresh <= 64);
+    EXPECT(fresh <= 256);
     resume(co, NULL);
     EXPECT(stack_of(co).used > fresh);
     resume(co, NULL);

@@ -21,7 +21,7 @@ includes=("${@:6}")
 # Declarations end in a semicolon; the name is the last word before the first
 # parenthesis or bracket, once the attributes are gone.
 in_headers() {
-    printf '#include <moat/%s.h>\n' moat source |
+    printf '#include <moat/%s.h>\n' moat source debug |
         "$compiler" -E -P -DMOAT_NO_INLINE "${includes[@]/#/-I}" -x c - |
         tr '\n' ' ' | tr ';' '\n' | grep -F 'visibility("default")' |
         sed -E -e 's/.*visibility\("default"\)\)\)//' \

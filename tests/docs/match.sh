@@ -5,16 +5,23 @@
 # run and from build to build is brought to one form in both first: addresses,
 # offsets, times, sizes, module paths and line numbers.
 #
-#   match.sh DOCUMENT BLOCK OUTPUT
+#   match.sh DOCUMENT BLOCK OUTPUT [FILTER]
+#
+# FILTER: a sed script to be used instead.
 #
 # SPDX-License-Identifier: MIT
 set -eu
 
 here=$(dirname "$0")
+filter=${4:-}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 same_form() {
+    if [ -n "$filter" ]; then
+        sed -E -f "$filter"
+        return
+    fi
     sed -E \
         -e 's/0x[0-9a-f]+/0xN/g' \
         -e 's/[0-9a-f]{16}/N/g' \

@@ -31,7 +31,7 @@ build() {
 }
 
 mkdir "$scratch/copy"
-for part in CMakeLists.txt LICENSE arch cmake engine include sigsegv stack trap \
+for part in CMakeLists.txt LICENSE arch cmake debugger engine include sigsegv stack trap \
     unwind; do
     cp -r "$source/$part" "$scratch/copy/"
 done

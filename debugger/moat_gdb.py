@@ -1,0 +1,563 @@
+"""moat_gdb.py: gdb's commands for coroutines.
+
+    info coroutines [STATE|NAME]   list them
+    info coroutine N               all about one, with its trap record
+    coroutine N COMMAND            a frame command in coroutine N
+    coroutine apply all COMMAND    the same in all that have frames
+
+Works on live processes, on core files and on stripped programs, and writes
+neither registers nor memory. gdb's own backtrace crosses the borders between
+coroutines without it; with it the borders are named.
+
+A coroutine that is not running has its registers in memory. While a command
+looks at it, an unwinder claims the thread's frame #0 and gives those registers
+for its caller's; so frame #1 is the coroutine's innermost.
+
+SPDX-License-Identifier: MIT
+"""
+
+import contextlib
+import os
+import re
+import sys
+from typing import Dict, Iterator, List, Optional, Tuple
+
+import gdb
+import gdb.unwinder
+from gdb.FrameDecorator import FrameDecorator
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import moat_table  # noqa: E402
+from moat_table import Coroutine, Coroutines  # noqa: E402
+
+# What would let the program run on, or pop frames, from a place that no thread
+# stands at.
+RESUMING = re.compile(
+    r"(c|con\w*|fg|s|si|ste\w*|n|ni|nex\w*|fin\w*|u|unt\w*|adv\w*|j|jum\w*"
+    r"|r|run|ret\w*|rev\w*|sta\w*|sig\w*|call)\b")
+
+# A border may lie above or below: an address that gdb takes for deeper than all.
+LOWEST_SP = 1
+
+
+def read(address: int, size: int) -> bytes:
+    try:
+        return bytes(gdb.selected_inferior().read_memory(address, size))
+    except (gdb.MemoryError, OverflowError):
+        raise moat_table.Unreadable("cannot read memory at %#x" % address)
+
+
+def coroutines() -> Coroutines:
+    if gdb.selected_inferior().pid == 0:
+        raise moat_table.Error("no process, and no core file")
+    try:
+        table = int(gdb.parse_and_eval("(unsigned long)&moat_debug"))
+    except gdb.error:
+        raise moat_table.Error("no moat in this program (no symbol moat_debug)")
+    return Coroutines(read, table)
+
+
+def stack_pointer(frame: gdb.Frame) -> int:
+    return int(frame.read_register("rsp")) & (2**64 - 1)
+
+
+def frames_from(frame: Optional[gdb.Frame]) -> Iterator[gdb.Frame]:
+    while frame is not None:
+        yield frame
+        frame = frame.older()
+
+
+def nameless(pc: int) -> str:
+    module = gdb.solib_name(pc) or gdb.current_progspace().filename
+    return "%#x in %s" % (pc, os.path.basename(module or "?"))
+
+
+def symbol(address: int) -> str:
+    text = gdb.execute("info symbol %d" % address, to_string=True)
+    if text.startswith("No symbol"):
+        return nameless(address)
+    return text.split(" in section")[0].strip()
+
+
+def place(frame: gdb.Frame) -> str:
+    """function () at file:line, as far as it is known."""
+    sal = frame.find_sal()
+    if frame.name():
+        text = frame.name() + " ()"
+    else:
+        pc = frame.pc() - (presenter.exact and frame.level() == 1)
+        text = nameless(pc)
+    if sal.symtab:
+        text += " at %s:%d" % (sal.symtab.filename, sal.line)
+    return text
+
+
+# --- a coroutine's frames ----------------------------------------------------
+
+
+class FrameId:
+    def __init__(self, sp: int, pc: gdb.Value) -> None:
+        self.sp = gdb.Value(sp).cast(gdb.lookup_type("long"))
+        self.pc = pc
+
+
+class Presenter(gdb.unwinder.Unwinder):
+    """Presents a coroutine that is not running as the caller of frame #0."""
+
+    def __init__(self) -> None:
+        super().__init__("moat")
+        self.co: Optional[Coroutine] = None
+        self.exact = False  # frame #1's pc is no return address
+        self.registers: moat_table.Registers = {}
+
+    def __call__(self, pending):  # type: ignore[no-untyped-def]
+        if self.co is None or pending.level() != 0:
+            return None
+        info = pending.create_unwind_info(
+            FrameId(LOWEST_SP, pending.read_register("rip")))
+        for name, value in self.registers.items():
+            # gdb looks a caller up one byte before its pc, and would take a
+            # fault at a function's first byte for one in the function before.
+            if name == "rip" and self.exact:
+                value += 1
+            kind = "int" if name == "eflags" else "long"
+            info.add_saved_register(name, gdb.Value(
+                value - (1 << 64) if value >> 63 else value).cast(
+                    gdb.lookup_type(kind)))
+        return info
+
+    @contextlib.contextmanager
+    def present(self, co: Coroutine) -> Iterator[gdb.Frame]:
+        self.registers, self.exact = moat_table.start(co)
+        self.co = co
+        gdb.invalidate_cached_frames()
+        try:
+            frame = gdb.newest_frame().older()
+            if frame is None:
+                raise moat_table.Error("gdb finds no frame of " + co.title)
+            yield frame
+        finally:
+            self.forget()
+            gdb.invalidate_cached_frames()
+
+    def forget(self, _event: object = None) -> None:
+        self.co, self.exact = None, False
+
+
+@contextlib.contextmanager
+def kept_selection() -> Iterator[None]:
+    """The user's thread and frame are selected again in the end."""
+    thread = gdb.selected_thread()
+    if thread is None:
+        raise moat_table.Error("no thread is selected")
+    level = gdb.selected_frame().level()
+    try:
+        yield
+    finally:
+        if thread.is_valid():
+            thread.switch()
+            select_level(level)
+
+
+def select_level(level: int) -> None:
+    for frame in frames_from(gdb.newest_frame()):
+        if frame.level() == level:
+            frame.select()
+            return
+
+
+@contextlib.contextmanager
+def limited_to(co: Coroutine, innermost: gdb.Frame) -> Iterator[None]:
+    """What is behind the root of a coroutine that nobody resumes is long gone:
+    gdb shall not go there."""
+    if co.state == "resuming":
+        yield
+        return
+    root = moat_table.find_root(co, (
+        (frame.pc(), stack_pointer(frame)) for frame in frames_from(innermost)))
+    if root is None:
+        yield
+        return
+    former = gdb.parameter("backtrace limit")
+    gdb.execute("set backtrace limit %d" % (root + 2))
+    try:
+        yield
+    finally:
+        gdb.execute("set backtrace limit %s" % (former or "unlimited"))
+
+
+def thread_of(co: Coroutine) -> Optional[gdb.InferiorThread]:
+    """The thread that runs it. Selects it."""
+    threads = sorted(gdb.selected_inferior().threads(), key=lambda t: t.num)
+    for thread in threads:
+        thread.switch()
+        if co.owns(stack_pointer(gdb.newest_frame())):
+            return thread
+    # In a signal handler, or on its resumer's stack for the time being.
+    for thread in threads:
+        thread.switch()
+        for frame in frames_from(gdb.newest_frame()):
+            if co.world.by_root(frame.pc(), stack_pointer(frame)):
+                if stack_pointer(frame) == co.root_sp:
+                    return thread
+                break
+    return None
+
+
+@contextlib.contextmanager
+def frames_of(co: Coroutine) -> Iterator[Tuple[gdb.Frame, int]]:
+    """Its innermost frame, and the level to begin at."""
+    if co.state == "running":
+        if thread_of(co) is None:
+            raise moat_table.Error("gdb finds no thread that runs " + co.title)
+        yield gdb.newest_frame(), 0
+    elif co.registers() is None:
+        raise moat_table.Error("%s is %s: it has no frames"
+                               % (co.title, co.state))
+    else:
+        with presenter.present(co) as innermost, limited_to(co, innermost):
+            yield innermost, 1
+
+
+def placed_frames(co: Coroutine) -> Iterator[moat_table.Frame]:
+    """For moat_table.Places."""
+    try:
+        with frames_of(co) as (innermost, _):
+            for frame in frames_from(innermost):
+                if co.owns(stack_pointer(frame)) or co.state != "running":
+                    yield stack_pointer(frame), frame.name() or "", place(frame)
+    except gdb.error as error:
+        raise moat_table.Error(str(error))
+
+
+def instruction(address: int) -> str:
+    try:
+        architecture = gdb.selected_frame().architecture()
+        text = architecture.disassemble(address)[0]["asm"]
+        return "%s: %s" % (symbol(address), text.expandtabs(1))
+    except (gdb.MemoryError, gdb.error):
+        return "%#x: no code there" % address
+
+
+def stack_pointers() -> List[int]:
+    """Of all threads."""
+    found = []
+    with kept_selection():
+        for thread in gdb.selected_inferior().threads():
+            thread.switch()
+            found.append(stack_pointer(gdb.newest_frame()))
+    return found
+
+
+# --- the names of borders ----------------------------------------------------
+
+
+class Titled(FrameDecorator):
+    """A frame that is no function of anybody's."""
+
+    def __init__(self, base: FrameDecorator, title: str) -> None:
+        super().__init__(base)
+        self.title = title
+
+    def function(self) -> str:
+        return self.title
+
+    def frame_args(self) -> None:
+        return None
+
+    def address(self) -> None:
+        return None
+
+    def filename(self) -> None:
+        return None
+
+    def line(self) -> None:
+        return None
+
+
+class Nameless(FrameDecorator):
+    """As gdb shows it without a filter; with one it leaves a gap."""
+
+    def function(self) -> str:
+        return "??"
+
+
+class Faulting(FrameDecorator):
+    """Frame #1 of a trapped coroutine, which the presenter moved by one."""
+
+    def function(self) -> str:
+        return self.inferior_frame().name() or "??"
+
+    def address(self) -> int:
+        return self.inferior_frame().pc() - 1
+
+
+class Borders:
+    """Names the borders in a backtrace."""
+
+    name = "moat"
+    priority = 100
+    enabled = True
+
+    def filter(self, frames):  # type: ignore[no-untyped-def]
+        try:
+            world = coroutines()
+        except (gdb.error, moat_table.Error):
+            return frames
+        return (self.decorate(world, each) for each in frames)
+
+    def decorate(self, world: Coroutines,
+                 decorator: FrameDecorator) -> FrameDecorator:
+        frame = decorator.inferior_frame()
+        co = presenter.co
+        if co is not None and frame.level() == 0:
+            trap = co.trap
+            return Titled(decorator, "[%s, %s%s]" % (
+                co.title, co.state, ": " + trap.text if trap else ""))
+        if co is not None and frame.level() == 1 and presenter.exact:
+            return Faulting(decorator)
+        try:
+            title = self.title(world, frame, co)
+        except (gdb.error, moat_table.Error):
+            return decorator
+        if title:
+            return Titled(decorator, "[%s]" % title)
+        return decorator if frame.name() else Nameless(decorator)
+
+    def title(self, world: Coroutines, frame: gdb.Frame,
+              presented: Optional[Coroutine]) -> Optional[str]:
+        if frame.pc() == world.table["root_return"]:
+            co = world.by_root(frame.pc(), stack_pointer(frame))
+            if co is None:
+                return None
+            resumed = presented is None or co.record != presented.record
+            resumed = resumed or co.state == "resuming"
+            return co.title + (", resumed by" if resumed else "")
+        if frame.pc() == world.table["call_return"]:
+            older = frame.older()
+            co = older and world.by_stack(stack_pointer(older))
+            return co.title + " calls its resumer" if co else None
+        return None
+
+
+# --- values --------------------------------------------------------------------
+
+
+class HandlePrinter:
+    """moat_co and moat_co *."""
+
+    def __init__(self, value: gdb.Value) -> None:
+        self.value = value
+
+    def to_string(self) -> str:
+        pointer = self.value.type.code == gdb.TYPE_CODE_PTR
+        address = int(self.value if pointer else self.value.address)
+        try:
+            co = coroutines().by_record(address)
+        except (gdb.error, moat_table.Error):
+            co = None
+        text = "no coroutine" if co is None else co.title
+        if pointer:
+            return "%#x (%s)" % (address, text) if address else "0x0"
+        return "%s, %s" % (text, co.state) if co else text
+
+    def children(self):  # type: ignore[no-untyped-def]
+        if self.value.type.code == gdb.TYPE_CODE_PTR:
+            return iter(())
+        return ((field.name, self.value[field.name])
+                for field in self.value.type.fields())
+
+
+class EventPrinter:
+    """moat_event."""
+
+    def __init__(self, value: gdb.Value) -> None:
+        self.value = value
+
+    def to_string(self) -> str:
+        kind = str(self.value["kind"])
+        word = kind[len("MOAT_EVENT_"):].lower()
+        if word in ("yield", "return", "panic"):
+            return "%s, value %#x" % (word, int(self.value["value"]))
+        return word if kind.startswith("MOAT_EVENT_") else "event " + kind
+
+
+class TrapPrinter:
+    """moat_trap_info."""
+
+    def __init__(self, value: gdb.Value) -> None:
+        self.value = value
+
+    def to_string(self) -> str:
+        kind = int(self.value["kind"])
+        if kind == 0:
+            return "no trap"
+        try:
+            text = coroutines().text("trap", kind)
+        except (gdb.error, moat_table.Error):
+            text = str(self.value["kind"])
+        access = moat_table.ACCESSES.get(int(self.value["access"]))
+        if access:
+            text += ", %s %#x" % (access, int(self.value["address"]))
+        return "%s, at %s" % (text, symbol(int(self.value["pc"])))
+
+
+class FramePrinter:
+    """moat_frame."""
+
+    def __init__(self, value: gdb.Value) -> None:
+        self.value = value
+
+    def to_string(self) -> str:
+        exact = int(self.value["flags"]) & 2
+        pc = int(self.value["pc"])
+        return "%#x %s, sp %#x, %s" % (
+            pc, symbol(pc if exact else pc - 1), int(self.value["sp"]),
+            HandlePrinter(self.value["co"]).to_string()
+            if int(self.value["co"]) else "host")
+
+
+PRINTERS = {"moat_co": HandlePrinter, "moat_event": EventPrinter,
+            "moat_trap_info": TrapPrinter, "moat_frame": FramePrinter}
+
+
+class Printers:
+    name = "moat"
+    enabled = True
+    subprinters = None
+
+    def __call__(self, value: gdb.Value):  # type: ignore[no-untyped-def]
+        kind = value.type.strip_typedefs()
+        if kind.code == gdb.TYPE_CODE_PTR:
+            target = kind.target().strip_typedefs()
+            return HandlePrinter(value) if target.tag == "moat_co" else None
+        printer = PRINTERS.get(kind.tag) if kind.tag else None
+        return printer(value) if printer else None
+
+
+# --- commands --------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def plain_errors() -> Iterator[None]:
+    try:
+        yield
+    except (gdb.error, moat_table.Error) as error:
+        raise gdb.GdbError(str(error))
+
+
+def parse_number(text: str) -> int:
+    try:
+        return int(text.lstrip("#"))
+    except ValueError:
+        raise moat_table.Error("a coroutine has a number, as info coroutines "
+                               "shows it: '%s' is none" % text)
+
+
+class InfoCoroutines(gdb.Command):
+    """List coroutines: number, name, state, resumer, stack used, place.
+
+Usage: info coroutines [STATE|NAME]
+
+A number is that of its stack: it is the coroutine's own as long as that lives."""
+
+    def __init__(self) -> None:
+        super().__init__("info coroutines", gdb.COMMAND_STACK)
+
+    def invoke(self, argument: str, _tty: bool) -> None:
+        with plain_errors():
+            world, sps = coroutines(), stack_pointers()
+            with kept_selection():
+                places = moat_table.Places(symbol, placed_frames)
+                for line in moat_table.listing(world, argument.strip(), sps,
+                                               places):
+                    print(line)
+
+
+class InfoCoroutine(gdb.Command):
+    """Tell about one coroutine; of a trapped one, its trap record.
+
+Usage: info coroutine N"""
+
+    def __init__(self) -> None:
+        super().__init__("info coroutine", gdb.COMMAND_STACK)
+
+    def invoke(self, argument: str, _tty: bool) -> None:
+        with plain_errors():
+            co = coroutines().by_number(parse_number(argument))
+            for line in moat_table.description(co, stack_pointers(), symbol,
+                                               instruction):
+                print(line)
+
+
+class CoroutineCommand(gdb.Command):
+    """Run a frame command (bt, frame, info locals, up) in a coroutine.
+
+Usage: coroutine N COMMAND
+
+Of a coroutine that does not run, frame #1 is the innermost; #0 stands for the
+coroutine. The next command in it begins at the frame where this one ended."""
+
+    def __init__(self) -> None:
+        super().__init__("coroutine", gdb.COMMAND_STACK, gdb.COMPLETE_COMMAND,
+                         True)
+        self.levels: Dict[int, int] = {}  # selected, by record
+
+    def invoke(self, argument: str, tty: bool) -> None:
+        words = argument.split(None, 1)
+        with plain_errors():
+            if len(words) < 2:
+                raise moat_table.Error("Usage: coroutine N COMMAND")
+            co = coroutines().by_number(parse_number(words[0]))
+            self.run(co, words[1], tty)
+
+    def run(self, co: Coroutine, command: str, tty: bool) -> None:
+        if RESUMING.match(command):
+            raise moat_table.Error("'%s' is not a frame command" % command)
+        with kept_selection(), frames_of(co) as (_, first):
+            select_level(self.levels.get(co.record, first))
+            gdb.execute(command, tty)
+            self.levels[co.record] = gdb.selected_frame().level()
+
+    def forget(self, _event: object) -> None:
+        self.levels.clear()
+
+
+class CoroutineApplyAll(gdb.Command):
+    """Run a frame command in all coroutines that have frames.
+
+Usage: coroutine apply all COMMAND"""
+
+    def __init__(self) -> None:
+        gdb.Command("coroutine apply", gdb.COMMAND_STACK, gdb.COMPLETE_NONE,
+                    True)
+        super().__init__("coroutine apply all", gdb.COMMAND_STACK,
+                         gdb.COMPLETE_COMMAND)
+
+    def invoke(self, argument: str, tty: bool) -> None:
+        with plain_errors():
+            if not argument:
+                raise moat_table.Error("Usage: coroutine apply all COMMAND")
+            for co in coroutines():
+                if co.state in ("fresh", "done"):
+                    continue
+                print("\n%s, %s:" % (co.title, co.state))
+                try:
+                    coroutine.run(co, argument, tty)
+                except (gdb.error, moat_table.Error) as error:
+                    print(error)
+
+
+presenter = Presenter()
+gdb.unwinder.register_unwinder(None, presenter, replace=True)
+gdb.frame_filters[Borders.name] = Borders()
+gdb.pretty_printers[:] = [
+    each for each in gdb.pretty_printers
+    if getattr(each, "name", "") != Printers.name] + [Printers()]
+InfoCoroutines()
+InfoCoroutine()
+coroutine = CoroutineCommand()
+CoroutineApplyAll()
+for event in (gdb.events.cont, gdb.events.exited):
+    event.connect(presenter.forget)
+    event.connect(coroutine.forget)

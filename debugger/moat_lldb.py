@@ -1,0 +1,182 @@
+"""moat_lldb.py: lldb's commands for coroutines.
+
+    command script import .../moat_lldb.py
+    coroutine list [STATE|NAME]      list them
+    coroutine backtrace N|all        the frames of one, or of all that have any
+
+Works on live processes, on core files and on stripped programs, and writes
+neither registers nor memory. lldb's own backtrace crosses the borders between
+coroutines without it.
+
+A coroutine that is not running has its registers in memory: it is shown to
+lldb as a thread of an operating system, for the length of a command.
+
+SPDX-License-Identifier: MIT
+"""
+
+import contextlib
+import os
+import sys
+from typing import Iterator, Optional
+
+import lldb
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import moat_table  # noqa: E402
+from moat_lldb_threads import FIRST_TID, coroutines  # noqa: E402
+from moat_table import Coroutine  # noqa: E402
+
+# Where lldb finds the plug-in.
+PLUGIN = os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                      "moat_lldb_threads.py")
+SETTING = "target.process.python-os-plugin-path"
+
+
+def thread_of(process: lldb.SBProcess,
+              co: Coroutine) -> Optional[lldb.SBThread]:
+    """The thread that runs it."""
+    threads = list(process)
+    for thread in threads:
+        if co.owns(thread.GetFrameAtIndex(0).GetSP()):
+            return thread
+    for thread in threads:
+        for frame in thread:
+            owner = co.world.by_root(frame.GetPC(), frame.GetSP())
+            if owner is not None:
+                if owner.record == co.record:
+                    return thread
+                break
+    return None
+
+
+def present(process: lldb.SBProcess, co: Coroutine) -> lldb.SBThread:
+    """A thread that stands where the coroutine does."""
+    thread = process.CreateOSPluginThread(FIRST_TID + co.number, co.record)
+    if not thread.IsValid():
+        raise moat_table.Error("lldb makes no thread of " + co.title)
+    return thread
+
+
+@contextlib.contextmanager
+def plugin(debugger: lldb.SBDebugger) -> Iterator[None]:
+    """Loads the plug-in; setting its path does, in the process that there is,
+    and so does setting it back."""
+    former = debugger.GetInternalVariableValue(
+        SETTING, debugger.GetInstanceName()).GetStringAtIndex(0)
+    debugger.HandleCommand("settings set %s '%s'" % (SETTING, PLUGIN))
+    try:
+        yield
+    finally:
+        debugger.HandleCommand("settings set %s '%s'" % (SETTING, former or ""))
+
+
+def symbol(target: lldb.SBTarget, pc: int) -> str:
+    address = target.ResolveLoadAddress(pc)
+    return named(address.GetSymbol().GetName()) or "%#x in %s" % (
+        pc, address.GetModule().GetFileSpec().GetFilename())
+
+
+def named(name: Optional[str]) -> str:
+    """lldb makes up names for functions of a stripped program."""
+    made_up = not name or name.startswith("___lldb_unnamed_symbol")
+    return "" if made_up else name.split("(")[0]
+
+
+def place(frame: lldb.SBFrame) -> str:
+    name = named(frame.GetFunctionName())
+    if not name:
+        return symbol(frame.GetThread().GetProcess().GetTarget(),
+                      frame.GetPC())
+    line = frame.GetLineEntry()
+    if line.IsValid():
+        name += " at %s:%d" % (line.GetFileSpec().GetFilename(),
+                               line.GetLine())
+    return name
+
+
+def frames_of(process: lldb.SBProcess,
+              co: Coroutine) -> Iterator[lldb.SBFrame]:
+    """Innermost first. Behind the root of one that nobody resumes is nothing
+    any more."""
+    state = co.state
+    if state == "running":
+        thread = thread_of(process, co)
+        if thread is None:
+            raise moat_table.Error("lldb finds no thread that runs " + co.title)
+    elif co.registers() is None:
+        raise moat_table.Error("%s is %s: it has no frames"
+                               % (co.title, state))
+    else:
+        thread = present(process, co)
+    for frame in thread:
+        yield frame
+        if state not in ("running", "resuming") and co.world.by_root(
+                frame.GetPC(), frame.GetSP()):
+            return
+
+
+def print_frame(co: Coroutine, frame: lldb.SBFrame, number: int) -> str:
+    owner = co.world.by_root(frame.GetPC(), frame.GetSP())
+    if owner is None:
+        text = place(frame)
+        if not text.startswith("0x"):
+            text = "%#x in %s" % (frame.GetPC(), text)
+        return "frame #%d: %s" % (number, text)
+    resumed = owner.record != co.record or co.state in ("running", "resuming")
+    return "frame #%d: [%s%s]" % (number, owner.title,
+                                  ", resumed by" if resumed else "")
+
+
+def backtrace(process: lldb.SBProcess, co: Coroutine) -> Iterator[str]:
+    trap = co.trap
+    yield "%s, %s%s" % (co.title, co.state, ": " + trap.text if trap else "")
+    for number, frame in enumerate(frames_of(process, co)):
+        yield "  " + print_frame(co, frame, number)
+
+
+def list_command(process: lldb.SBProcess, argument: str) -> Iterator[str]:
+    sps = [thread.GetFrameAtIndex(0).GetSP() for thread in process]
+    places = moat_table.Places(
+        lambda pc: symbol(process.GetTarget(), pc),
+        lambda co: ((frame.GetSP(), frame.GetFunctionName() or "",
+                     place(frame)) for frame in frames_of(process, co)))
+    return moat_table.listing(coroutines(process), argument, sps, places)
+
+
+def backtrace_command(process: lldb.SBProcess, argument: str) -> Iterator[str]:
+    world = coroutines(process)
+    if argument != "all":
+        try:
+            number = int(argument.lstrip("#"))
+        except ValueError:
+            raise moat_table.Error("Usage: coroutine backtrace N|all")
+        yield from backtrace(process, world.by_number(number))
+        return
+    for co in world:
+        if co.state not in ("fresh", "done"):
+            yield from backtrace(process, co)
+
+
+COMMANDS = {"list": list_command, "backtrace": backtrace_command}
+
+
+def coroutine(debugger: lldb.SBDebugger, line: str,
+              context: lldb.SBExecutionContext,
+              result: lldb.SBCommandReturnObject, _state: dict) -> None:
+    """coroutine list [STATE|NAME]; coroutine backtrace N|all"""
+    words = line.split()
+    command = COMMANDS.get(words[0]) if words else None
+    if command is None:
+        result.SetError("Usage: " + coroutine.__doc__)
+        return
+    try:
+        with plugin(debugger):
+            for text in command(context.GetProcess(), " ".join(words[1:])):
+                result.AppendMessage(text)
+    except moat_table.Error as error:
+        result.SetError(str(error))
+
+
+def __lldb_init_module(debugger: lldb.SBDebugger, _state: dict) -> None:
+    debugger.HandleCommand(
+        "command script add -f %s.coroutine coroutine" % __name__)

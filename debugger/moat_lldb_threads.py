@@ -1,0 +1,77 @@
+"""moat_lldb_threads.py: coroutines that do not run, as threads for lldb.
+
+lldb loads this as the plug-in of an operating system, which makes threads of
+what lies in memory. It makes none by itself: moat_lldb.py asks for those that
+a command looks at, by the coroutine's number.
+
+SPDX-License-Identifier: MIT
+"""
+
+import os
+import struct
+import sys
+from typing import List
+
+import lldb
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import moat_table  # noqa: E402
+from moat_table import Coroutines  # noqa: E402
+
+# Thread ids for coroutines, far from the kernel's.
+FIRST_TID = 0x6D6F617400000000
+
+# As lldb wants registers described: DWARF numbers, and what they are for.
+DWARF = {"rax": 0, "rdx": 1, "rcx": 2, "rbx": 3, "rsi": 4, "rdi": 5, "rbp": 6,
+         "rsp": 7, "rip": 16}
+DWARF.update({"r%d" % number: number for number in range(8, 16)})
+GENERIC = {"rip": "pc", "rsp": "sp", "rbp": "fp"}
+NAMES = [name for name in moat_table.REGISTERS if name in DWARF]
+
+
+def coroutines(process: lldb.SBProcess) -> Coroutines:
+    target = process.GetTarget()
+
+    def read(address: int, size: int) -> bytes:
+        error = lldb.SBError()
+        # What a core file leaves out is in the program's file.
+        data = target.ReadMemory(target.ResolveLoadAddress(address), size,
+                                 error)
+        if not error.Success() or data is None or len(data) != size:
+            raise moat_table.Unreadable("cannot read memory at %#x" % address)
+        return data
+
+    if not process.IsValid() or process.GetState() != lldb.eStateStopped:
+        raise moat_table.Error("no process that is stopped, and no core file")
+    for found in target.FindSymbols("moat_debug"):
+        address = found.GetSymbol().GetStartAddress().GetLoadAddress(target)
+        if address != lldb.LLDB_INVALID_ADDRESS:
+            return Coroutines(read, address)
+    raise moat_table.Error("no moat in this program (no symbol moat_debug)")
+
+
+class OperatingSystemPlugIn:
+    """The name that lldb looks for."""
+
+    def __init__(self, process: lldb.SBProcess) -> None:
+        self.process = process
+
+    def get_thread_info(self) -> List[dict]:
+        return []
+
+    def create_thread(self, tid: int, _context: int) -> dict:
+        return {"tid": tid, "name": "coroutine #%d" % (tid - FIRST_TID),
+                "state": "stopped", "stop_reason": "none"}
+
+    def get_register_info(self) -> dict:
+        return {"sets": ["general"], "registers": [
+            dict(name=name, bitsize=64, offset=8 * i, encoding="uint",
+                 format="hex", set=0, gcc=DWARF[name], dwarf=DWARF[name],
+                 **({"generic": GENERIC[name]} if name in GENERIC else {}))
+            for i, name in enumerate(NAMES)]}
+
+    def get_register_data(self, tid: int) -> bytes:
+        co = coroutines(self.process).by_number(tid - FIRST_TID)
+        registers, _ = moat_table.start(co)
+        return struct.pack("<%dQ" % len(NAMES),
+                           *(registers.get(name, 0) for name in NAMES))

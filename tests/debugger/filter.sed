@@ -1,0 +1,26 @@
+# filter.sed: what differs between two runs of a debugger, or between two
+# machines, in one form. The rest of a transcript is compared as it is.
+#
+# SPDX-License-Identifier: MIT
+
+# Addresses and process numbers.
+s/0x[0-9a-fA-F]+/0xN/g
+s/\b[0-9a-f]{16}\b/N/g
+s/\b(LWP|Process|tid =|PID|TID) [0-9]+/\1 N/g
+s/^[0-9]+:/N:/
+
+# Lines of files that are not the scene's own.
+/scenes\.c:/!s/(\.(c|h|S)):[0-9]+(:[0-9]+)?/\1:N/
+s/(scenes\.c:[0-9]+):[0-9]+/\1/
+
+# The C library, with and without its debug information; its start of a program.
+s/(0xN in )?(__GI_)?syscall \(\).*/syscall ()/
+s/(0xN in )?(libc.so.6`)?(__GI_)?syscall at .*/syscall/
+/__libc_start|_start( |$)|No such file or directory|This version of LLDB|^\[Thread debugging/d
+/^Using host libthread_db/d
+
+# Trailing blanks.
+s/ +$//
+
+# A profile's figures.
+s/^ +[0-9.]+%/ N%/

@@ -1,0 +1,17 @@
+#!/bin/sh
+#
+# table.sh: are the names in docs/debugging.md those of the table, and does the
+# extension read no others?
+#
+#   table.sh SOURCE PROGRAM
+#
+# SPDX-License-Identifier: MIT
+set -eu
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+"$2" >"$work/real"
+sed -n '/^<!-- table: debug -->$/,$p' "$1/docs/debugging.md" | grep '^|' |
+    sed 's/|[^|]*|$//' | grep -o '`[a-z._]*`' | tr -d '\`' >"$work/shown"
+diff -u "$work/shown" "$work/real"
