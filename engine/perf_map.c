@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "engine/internal.h"
@@ -37,8 +38,31 @@ static bool is_wanted(void)
     return atomic_load(&wanted) > 0;
 }
 
-/* A forked child has a file of its own. A link that somebody has put in its
- * place is not followed, and nobody else reads it. */
+static bool is_ours_alone(int file)
+{
+    struct stat found;
+
+    return fstat(file, &found) == 0 && S_ISREG(found.st_mode) &&
+           found.st_uid == geteuid() && found.st_nlink == 1;
+}
+
+/* Anybody may have put something in its place: what is not a file of this
+ * user's is left alone. A pipe is not waited for. -1: there is none. */
+static int open_own(const char *path)
+{
+    int file = open(path,
+                    O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK |
+                        O_NOCTTY | O_CLOEXEC,
+                    0600);
+
+    if (file >= 0 && !is_ours_alone(file)) {
+        (void)close(file);
+        return -1;
+    }
+    return file;
+}
+
+/* A forked child has a file of its own. */
 static void open_map(void)
 {
     char path[64];
@@ -49,8 +73,7 @@ static void open_map(void)
         (void)close(map.file);
     map.writer = getpid();
     (void)snprintf(path, sizeof path, "/tmp/perf-%ld.map", (long)map.writer);
-    map.file = open(
-        path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+    map.file = open_own(path);
 }
 
 /* One write, so that lines of others stay whole. */

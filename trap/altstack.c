@@ -124,6 +124,7 @@ moat_status moat_altstack_repair(void)
     struct moat_trap_thread *thread = &moat_trap_thread;
     stack_t replaced;
 
+    moat_altstack_harden();
     if (!thread->attached || moat_altstack_check() == MOAT_OK)
         return MOAT_OK;
     if (sigaltstack(&thread->alternate, &replaced) != 0)

@@ -135,6 +135,7 @@ static moat_status code_from(const moat_code *asked, struct code **out)
 
 moat_status moat_codes_add(const moat_code *asked, moat_code_id *out)
 {
+    moat_code_id id = 0;
     struct code *made;
     moat_status status;
 
@@ -146,9 +147,11 @@ moat_status moat_codes_add(const moat_code *asked, moat_code_id *out)
     moat_ranges_lock();
     status = moat_registry_prepare(&codes, &made->entry);
     if (status == MOAT_OK)
-        *out = moat_registry_add(&codes, &made->entry);
+        id = moat_registry_add(&codes, &made->entry);
     moat_ranges_unlock();
-    if (status != MOAT_OK)
+    if (status == MOAT_OK)
+        *out = id; /* without the lock: it may fault */
+    else
         free(made);
     return status;
 }

@@ -118,6 +118,7 @@ static moat_status region_from(const moat_fault_region_options *options,
 moat_status moat_regions_add(const moat_fault_region_options *options,
                              moat_fault_region *out)
 {
+    moat_fault_region id = 0;
     struct region checked, *made;
     moat_status status = region_from(options, &checked);
 
@@ -130,9 +131,11 @@ moat_status moat_regions_add(const moat_fault_region_options *options,
         return MOAT_E_NOMEM;
     *made = checked;
     moat_ranges_lock();
-    status = insert(made, out);
+    status = insert(made, &id);
     moat_ranges_unlock();
-    if (status != MOAT_OK)
+    if (status == MOAT_OK)
+        *out = id; /* without the lock: it may fault */
+    else
         free(made);
     return status;
 }

@@ -39,6 +39,11 @@ enum {
 #define PAGE_WRITE 0x02
 #define PAGE_FETCH 0x10
 
+/* Selectors of 64-bit user mode (arch/x86/include/asm/segment.h of Linux), as
+ * REG_CSGSFS holds them: cs in its lowest 16 bits, ss in its highest. */
+#define SEGMENTS_CLEAN   (UINT64_C(0x2b) << 48 | 0x33)
+#define SEGMENTS_TO_KEEP UINT64_C(0x0000ffffffff0000)
+
 /* Flags of a program that runs: bit 1 always reads as one, bit 9 is IF. */
 #define FLAGS_CLEAN 0x202
 
@@ -322,6 +327,9 @@ void moat_arch_redirect_context(void *ucontext, const moat_co *co,
     g[REG_RAX] = 0; /* the event's value */
     g[REG_RDX] = (greg_t)kind;
     g[REG_EFL] = FLAGS_CLEAN;
+    /* The guest may have gone to 32-bit code. */
+    g[REG_CSGSFS] =
+        (greg_t)(((uint64_t)g[REG_CSGSFS] & SEGMENTS_TO_KEEP) | SEGMENTS_CLEAN);
     if (uc->uc_mcontext.fpregs != NULL)
         redirect_fp(uc->uc_mcontext.fpregs, co);
 }

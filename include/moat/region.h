@@ -92,7 +92,8 @@ MOAT_API MOAT_NODISCARD moat_status moat_fault_region_register(
 
 /**
  * Ends a region. When it returns, `fix` runs nowhere and is not called again:
- * it waits for the threads that are inside one.
+ * it waits for the threads that are inside one. Not for a `fix` that has itself
+ * faulted, where a handler that was there before moat has repaired that.
  *
  * @return MOAT_OK, or
  *         MOAT_E_INVAL   no such region

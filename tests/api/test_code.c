@@ -4,9 +4,11 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -306,6 +308,42 @@ static void a_link_in_the_place_of_the_map_is_not_followed(const void *arg)
     (void)unlink(path);
 }
 
+/* A pipe that nobody reads is not waited for. */
+static void a_pipe_in_the_place_of_the_map_is_left_alone(const void *arg)
+{
+    char path[64];
+
+    (void)arg;
+    REQUIRE(setenv("MOAT_PERF_MAP", "1", 1) == 0);
+    (void)snprintf(path, sizeof path, "/tmp/perf-%ld.map", (long)getpid());
+    REQUIRE(mkfifo(path, 0600) == 0);
+    (void)enrol(CODE, 64, "first");
+    (void)unlink(path);
+}
+
+/* A file with another name may be somebody else's; so is another user's. */
+static void
+a_file_of_others_in_the_place_of_the_map_is_left_alone(const void *arg)
+{
+    char path[64], other[64];
+    struct stat found;
+    int file;
+
+    (void)arg;
+    REQUIRE(setenv("MOAT_PERF_MAP", "1", 1) == 0);
+    (void)snprintf(path, sizeof path, "/tmp/perf-%ld.map", (long)getpid());
+    (void)snprintf(other, sizeof other, "/tmp/moat-other-%ld", (long)getpid());
+    file = open(other, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    REQUIRE(file >= 0);
+    (void)close(file);
+    REQUIRE(link(other, path) == 0);
+    (void)enrol(CODE, 64, "first");
+    EXPECT_EQ(stat(other, &found), 0);
+    EXPECT_EQ(found.st_size, 0);
+    (void)unlink(other);
+    (void)unlink(path);
+}
+
 /* Ten thousand, in no order, each found; then gone in another. */
 static void many_are_kept_apart(const void *arg)
 {
@@ -344,6 +382,8 @@ int main(void)
         CHILD_CASE(perf_is_told_if_the_environment_says_so),
         CHILD_CASE(perf_is_not_told_otherwise),
         CHILD_CASE(a_link_in_the_place_of_the_map_is_not_followed),
+        CHILD_CASE(a_pipe_in_the_place_of_the_map_is_left_alone),
+        CHILD_CASE(a_file_of_others_in_the_place_of_the_map_is_left_alone),
         CHILD_CASE(many_are_kept_apart),
     };
 

@@ -26,6 +26,7 @@ DECLARE(read_target)
 DECLARE(write_target)
 DECLARE(jump_target)
 DECLARE(call_target)
+DECLARE(enter_32_bit)
 DECLARE(movaps_misaligned)
 DECLARE(divide_by_zero)
 DECLARE(divide_int_min)
@@ -185,6 +186,21 @@ static void aim_unmapped(struct scene *s)
     s->target = (uintptr_t)s->mapping + 128;
 }
 
+/* An ud2 that 32-bit code can reach. */
+static void aim_32_bit_ud2(struct scene *s)
+{
+    unsigned char *code =
+        mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE | PROT_EXEC,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+
+    REQUIRE(code != MAP_FAILED);
+    code[0] = 0x0f;
+    code[1] = 0x0b;
+    s->mapping = code;
+    s->mapping_bytes = PAGE_BYTES;
+    s->target = (uintptr_t)code;
+}
+
 /* The second page of a file that has only one. */
 static void aim_behind_file(struct scene *s)
 {
@@ -274,6 +290,7 @@ const struct crime crimes[] = {
     CPU("sse_invalid_unmasked", sse_invalid, NULL, KIND(ARITHMETIC), SIGFPE, NONE, ZERO, LABEL, 0),
     CPU("x87_division_unmasked", x87_divide, NULL, KIND(ARITHMETIC), SIGFPE, NONE, ZERO, LABEL, 0),
     CPU("ud2", ud2, NULL, KIND(ILLEGAL), SIGILL, NONE, ZERO, LABEL, 0),
+    CPU("ud2_in_32_bit_code", enter_32_bit, aim_32_bit_ud2, KIND(ILLEGAL), SIGILL, NONE, ZERO, TARGET, 0),
     CPU("int3", int3, NULL, KIND(BREAKPOINT), SIGTRAP, NONE, ZERO, LABEL, 0),
     CPU("int1", int1, NULL, KIND(BREAKPOINT), SIGTRAP, NONE, ZERO, AT_INT1, 0),
     CPU("hlt", hlt, NULL, KIND(ILLEGAL), SIGSEGV, NONE, ZERO, LABEL, 0),

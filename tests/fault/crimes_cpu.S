@@ -70,6 +70,15 @@ AT movaps_misaligned
     movaps  1(%rsp), %xmm0
 END movaps_misaligned
 
+/* To compatibility mode: Linux' selector of 32-bit user code is 0x23. */
+CRIME enter_32_bit
+    movq    TARGET, %rax
+    pushq   $0x23
+    pushq   %rax
+AT enter_32_bit
+    lretq
+END enter_32_bit
+
 /* Arithmetic. */
 
 CRIME divide_by_zero

@@ -243,6 +243,38 @@ static void a_fix_may_not_register(const void *arg)
     EXPECT_EQ(inside, MOAT_E_STATE);
 }
 
+/* ---- A guest that gives no place for the answer ---- */
+
+static void *register_to_nowhere(moat_co *self, void *input)
+{
+    static moat_code_id *volatile nowhere = (moat_code_id *)16;
+    moat_code code = MOAT_CODE_INIT;
+
+    (void)self;
+    code.start = (void *)UINT64_C(0x300000000000);
+    code.size = 16;
+    (void)!moat_code_register(&code, nowhere);
+    return input;
+}
+
+/* Neither the registry nor a fork waits for the dead guest. */
+static void a_guest_that_dies_in_a_register_holds_nothing(const void *arg)
+{
+    moat_co *co = guest_create(register_to_nowhere);
+    struct jit jit;
+    int child;
+
+    (void)arg;
+    guest_expect_trap(co, NULL, MOAT_TRAP_NULL);
+    (void)make(&jit, "after");
+    child = fork();
+    if (child == 0)
+        child_exit();
+    EXPECT_EQ(exit_status_of(child), 0);
+    jit_free(&jit);
+    moat_co_destroy(co);
+}
+
 /* ---- fork ---- */
 
 static void a_child_process_has_the_code(const void *arg)
@@ -374,6 +406,7 @@ int main(int argc, char **argv)
         CHILD_CASE(a_walk_from_a_fault_crosses_its_code),
         CHILD_CASE(a_wrong_frame_size_does_no_harm),
         CHILD_CASE(a_fix_may_not_register),
+        CHILD_CASE(a_guest_that_dies_in_a_register_holds_nothing),
         CHILD_CASE(a_child_process_has_the_code),
         CHILD_CASE(threads_trap_while_code_comes_and_goes),
     };

@@ -632,6 +632,35 @@ static void a_guest_may_register(const void *arg)
     run_well(register_as_a_guest, &token);
 }
 
+static void *register_to_nowhere(moat_co *self, void *input)
+{
+    static moat_fault_region *volatile nowhere = (moat_fault_region *)16;
+    moat_fault_region_options options = MOAT_FAULT_REGION_OPTIONS_INIT;
+
+    (void)self;
+    options.begin = (void *)UINT64_C(0x300000000000);
+    options.bytes = 4096;
+    options.fix = decline;
+    (void)!moat_fault_region_register(&options, nowhere);
+    return input;
+}
+
+static void a_guest_that_dies_in_a_register_holds_nothing(const void *arg)
+{
+    struct range range;
+    moat_event event;
+    moat_co *co;
+
+    (void)arg;
+    REQUIRE(moat_co_create(&co, register_to_nowhere, NULL) == MOAT_OK);
+    EXPECT_EQ(moat_co_resume(co, NULL, &event), MOAT_OK);
+    EXPECT_EQ(event.kind, MOAT_EVENT_TRAP);
+    open_range(&range, 1, PROT_NONE, open_page);
+    run_well(write_in, &range);
+    close_range_of(&range);
+    moat_co_destroy(co);
+}
+
 /* ---- fork ---- */
 
 static void a_child_process_has_the_regions(const void *arg)
@@ -800,6 +829,7 @@ static struct child_case cases[] = {
     CHILD_CASE(a_stack_cannot_be_a_region),
     CHILD_CASE(shutdown_waits_for_the_last_region),
     CHILD_CASE(a_guest_may_register),
+    CHILD_CASE(a_guest_that_dies_in_a_register_holds_nothing),
     CHILD_CASE(a_child_process_has_the_regions),
     CHILD_CASE(threads_fault_while_regions_come_and_go),
 };

@@ -81,6 +81,9 @@ static const struct {
     {"rsp_in_alternate_stack_middle", ALL},
     {"rsp_in_alternate_stack_bottom", ALL},
 
+    /* It knows no far return. */
+    {"ud2_in_32_bit_code", RECORD},
+
     /* Its own check of strcpy and the like ends the process. */
     {"fortify_failure", ALL},
 };
