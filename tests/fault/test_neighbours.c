@@ -583,9 +583,11 @@ static void *come_and_go(void *arg)
     const stack_t own = {self->stack, 0, sizeof(self->stack)};
     moat_event event = {MOAT_EVENT_TRAP, NULL};
     moat_co *left = NULL;
+    /* AddressSanitizer unmaps the one that a thread has at its end. */
+    bool has_own = !UNDER_ASAN && self->number % 2 == 0;
     stack_t now;
 
-    if (self->number % 2 == 0)
+    if (has_own)
         REQUIRE(sigaltstack(&own, NULL) == 0);
     expect_trap(write_null, MOAT_TRAP_NULL);
     if (self->number % 3 == 0) {
@@ -595,7 +597,7 @@ static void *come_and_go(void *arg)
     } else if (self->number % 3 == 1) {
         EXPECT_EQ(moat_thread_detach(), MOAT_OK);
         EXPECT_EQ(sigaltstack(NULL, &now), 0);
-        if (self->number % 2 == 0)
+        if (has_own)
             EXPECT_EQ(now.ss_sp, own.ss_sp);
     }
     return left;
