@@ -55,9 +55,8 @@ struct co_cold {
     /* The resumer's frame when the trap was settled: its return address and its
      * stack pointer, to find the frame again as long as it lives. */
     uintptr_t resumer_pc, resumer_sp;
-    const char *lock;   /* what moat_co_lock_function found; NULL: not asked  */
-    moat_limits limits; /* flags & CO_LIMITED                        */
-    moat_entry entry;   /* the guest's, where a sanitizer is at work */
+    moat_limits limits;      /* flags & CO_LIMITED                        */
+    moat_entry entry;        /* the guest's, where a sanitizer is at work */
     struct moat_fiber fiber; /* the sanitizer's                           */
     struct moat_unwinding unwinding; /* of moat_co_unwind             */
 };

@@ -93,7 +93,6 @@ moat_status moat_resume_settle(struct co *co, void *value, uint64_t kind,
 {
     if (kind == MOAT_EVENT_TRAP) {
         moat_altstack_harden();
-        cold_of(co)->lock = NULL;
         /* The trapped guest may have been in the middle of running some. */
         co->owner->ending = NULL;
     }
