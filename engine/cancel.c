@@ -102,8 +102,7 @@ moat_status moat_co_cancel(moat_co *handle, moat_event *out)
      */
     if (back.kind == MOAT_EVENT_RETURN)
         moat_exceptions_set_uncaught(uncaught);
-    moat_hold_end();
-    return moat_resume_settle(co, back.value, back.kind, out);
+    return moat_resume_finish(co, &back, out);
 }
 
 void moat_cancel_for_destroy(struct co *co)

@@ -110,14 +110,13 @@ void moat_notrap_enter_undo(void)
 static moat_status call(struct co *co, void (*fn)(void *), void *arg,
                         moat_trap_info *out)
 {
-    const struct co *ending = co->owner->ending;
+    const struct co *ending = moat_ending_innermost(co);
 
     if (moat_trap_recover(&co->activation, fn, arg))
         return MOAT_OK;
     moat_annotate_unwind();
     moat_altstack_harden();
-    /* fn may have been in the middle of running some. */
-    co->owner->ending = ending;
+    moat_ending_drop(co, ending);
     if (out != NULL)
         moat_fault_describe(co, out);
     return MOAT_E_FAULT;
