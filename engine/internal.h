@@ -61,6 +61,7 @@ struct co_cold {
     moat_entry entry;        /* the guest's, where a sanitizer is at work */
     struct moat_fiber fiber; /* the sanitizer's                           */
     struct moat_unwinding unwinding; /* of moat_co_unwind             */
+    unsigned unwindings; /* begun and not caught, since the slot was made     */
     /* flags & CO_ENDING: the guest that runs the functions, NULL for the host,
      * and what that guest was ending before. */
     struct co *ending_by, *ending_outer;
@@ -274,6 +275,10 @@ void moat_exceptions_landed(const struct _Unwind_Exception *exception);
 
 /* --- cancel.c ----------------------------------------------------------------
  */
+
+/* How many unwindings of the running coroutine have begun that it has not
+ * caught; good for a comparison with an earlier answer only. */
+unsigned moat_unwindings(const struct co *co);
 
 /* Unwinds a suspended coroutine that is about to be destroyed, as far as its
  * own code lets it. */
