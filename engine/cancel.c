@@ -9,6 +9,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +19,23 @@
 #define EXCEPTION_CLASS UINT64_C(0x4d4f4154636e636c)
 
 /* --- the guest's side ---------------------------------------------------- */
+
+unsigned moat_unwindings(const struct co *co)
+{
+    return cold_of(co)->unwindings;
+}
+
+/* A catch clause has ended and not rethrown it. */
+static void caught(_Unwind_Reason_Code reason,
+                   struct _Unwind_Exception *exception)
+{
+    struct co_cold *cold =
+        (struct co_cold *)((char *)exception -
+                           offsetof(struct co_cold, unwinding.exception));
+
+    (void)reason;
+    cold->unwindings--;
+}
 
 /* As the root frame does at its end. */
 MOAT_NORETURN static MOAT_NO_SANITIZE void leave(struct co *co)
@@ -53,16 +71,18 @@ static _Unwind_Reason_Code stop(int version, _Unwind_Action actions,
 void moat_co_unwind(moat_co *self)
 {
     struct co *co = co_of(self);
-    struct moat_unwinding *unwinding;
+    struct co_cold *cold;
 
     /* A bug of the caller's: there is no way back, and nothing to unwind. */
     if (self == NULL || moat_trap_current() != &co->activation)
         abort();
-    unwinding = &cold_of(co)->unwinding;
-    memset(unwinding, 0, sizeof *unwinding);
-    unwinding->exception.exception_class = EXCEPTION_CLASS;
+    cold = cold_of(co);
+    memset(&cold->unwinding, 0, sizeof cold->unwinding);
+    cold->unwinding.exception.exception_class = EXCEPTION_CLASS;
+    cold->unwinding.exception.exception_cleanup = caught;
+    cold->unwindings++;
     moat_annotate_unwind();
-    (void)_Unwind_ForcedUnwind(&unwinding->exception, stop, co);
+    (void)_Unwind_ForcedUnwind(&cold->unwinding.exception, stop, co);
     /* It cannot read the frames at all. */
     leave(co);
 }
@@ -102,8 +122,7 @@ moat_status moat_co_cancel(moat_co *handle, moat_event *out)
      */
     if (back.kind == MOAT_EVENT_RETURN)
         moat_exceptions_set_uncaught(uncaught);
-    moat_hold_end();
-    return moat_resume_settle(co, back.value, back.kind, out);
+    return moat_resume_finish(co, &back, out);
 }
 
 void moat_cancel_for_destroy(struct co *co)

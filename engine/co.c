@@ -171,11 +171,8 @@ moat_status moat_co_create(moat_co **out, moat_entry entry,
 
 static bool is_stopped(const struct co *co)
 {
-    const struct moat_thread *thread = moat_thread_self();
     uint64_t state = co->activation.co.state;
 
-    if (thread != NULL && thread->ending == co)
-        return false;
     return state == co->activation.co.token || state == MOAT_MARK_DONE ||
            state == MOAT_MARK_TRAPPED;
 }
@@ -222,7 +219,7 @@ moat_status moat_co_reset(moat_co *handle)
     status = moat_co_check_owner(co);
     if (status != MOAT_OK)
         return status;
-    if (!is_stopped(co))
+    if (!is_stopped(co) || moat_is_ending(co))
         return MOAT_E_STATE;
     status = moat_stack_reserve(MOAT_HOLD_BYTES);
     if (status != MOAT_OK)
@@ -235,10 +232,12 @@ moat_status moat_co_reset(moat_co *handle)
 }
 
 /* A coroutine whose thread has ended belongs to whoever destroys it. */
-static bool may_destroy(const struct co *co)
+static bool may_destroy(struct co *co)
 {
     return co->activation.co.state != MOAT_MARK_FREE && is_stopped(co) &&
-           (co->owner == moat_thread_self() || !atomic_load(&co->owner->alive));
+           (co->owner == moat_thread_self() ||
+            !atomic_load(&co->owner->alive)) &&
+           !moat_is_ending(co);
 }
 
 static void destroy(struct co *co)

@@ -110,14 +110,13 @@ void moat_notrap_enter_undo(void)
 static moat_status call(struct co *co, void (*fn)(void *), void *arg,
                         moat_trap_info *out)
 {
-    const struct co *ending = co->owner->ending;
+    const struct co *ending = moat_ending_innermost(co);
 
     if (moat_trap_recover(&co->activation, fn, arg))
         return MOAT_OK;
     moat_annotate_unwind();
     moat_altstack_harden();
-    /* fn may have been in the middle of running some. */
-    co->owner->ending = ending;
+    moat_ending_drop(co, ending);
     if (out != NULL)
         moat_fault_describe(co, out);
     return MOAT_E_FAULT;
@@ -126,6 +125,8 @@ static moat_status call(struct co *co, void (*fn)(void *), void *arg,
 moat_status moat_notrap_call(void (*fn)(void *), void *arg, moat_trap_info *out)
 {
     struct moat_activation *activation = moat_trap_current();
+    unsigned unwindings;
+    struct co *co;
     moat_status status;
 
     if (fn == NULL)
@@ -135,7 +136,12 @@ moat_status moat_notrap_call(void (*fn)(void *), void *arg, moat_trap_info *out)
     status = moat_stack_reserve(MOAT_HOLD_BYTES);
     if (status != MOAT_OK)
         return status;
-    status = call(co_of(&activation->co), fn, arg, out);
+    co = co_of(&activation->co);
+    unwindings = moat_unwindings(co);
+    status = call(co, fn, arg, out);
     catch_up(activation, CALLER_PC);
+    /* fn was being unwound, and its caller is yet to be. */
+    if (status == MOAT_E_FAULT && moat_unwindings(co) != unwindings)
+        moat_co_unwind(&activation->co);
     return status;
 }

@@ -29,6 +29,8 @@ struct moat_defer {
 
 /* Flags of struct co beside the public MOAT_CO_... of its options. */
 #define CO_LIMITED ((uint64_t)1 << 62)
+#define CO_ENDING  ((uint64_t)1 << 61) /* its moat_co_defer functions run */
+#define CO_ENDS    ((uint64_t)1 << 60) /* it runs those of co_cold.ends   */
 
 /* A million of these shall fit: three cache lines. */
 struct co {
@@ -55,11 +57,15 @@ struct co_cold {
     /* The resumer's frame when the trap was settled: its return address and its
      * stack pointer, to find the frame again as long as it lives. */
     uintptr_t resumer_pc, resumer_sp;
-    const char *lock;   /* what moat_co_lock_function found; NULL: not asked  */
-    moat_limits limits; /* flags & CO_LIMITED                        */
-    moat_entry entry;   /* the guest's, where a sanitizer is at work */
+    moat_limits limits;      /* flags & CO_LIMITED                        */
+    moat_entry entry;        /* the guest's, where a sanitizer is at work */
     struct moat_fiber fiber; /* the sanitizer's                           */
     struct moat_unwinding unwinding; /* of moat_co_unwind             */
+    unsigned unwindings; /* begun and not caught, since the slot was made     */
+    /* flags & CO_ENDING: the guest that runs the functions, NULL for the host,
+     * and what that guest was ending before. */
+    struct co *ending_by, *ending_outer;
+    struct co *ends; /* flags & CO_ENDS: the innermost that it is ending   */
 };
 
 #define CO_ENTRY_BYTES ((sizeof(struct co) + 63) / 64 * 64)
@@ -92,8 +98,7 @@ struct moat_thread {
     atomic_size_t live; /* coroutines                                 */
     bool lost; /* it was another one's when the process forked        */
     sigset_t were_blocked; /* of the signals of a fault, before the attach   */
-    const struct co *ending; /* its moat_co_defer functions are running     */
-    struct moat_pool pool;   /* used by the thread itself                  */
+    struct moat_pool pool; /* used by the thread itself                  */
     size_t usable_bytes, guard_bytes;     /* what `stack_class` was got for   */
     struct moat_stack_class *stack_class; /* the last one used                */
 };
@@ -218,13 +223,13 @@ void moat_resume_prepare(struct co *co, moat_entry entry);
 moat_status moat_resume_check(const struct co *co, const moat_event *out);
 
 /* Everything of a resume that is checked, up to its way back. On MOAT_OK
- * deadlines are held off; note the resumer of a trap, then moat_hold_end, then
- * settle. */
+ * deadlines are held off; note the resumer of a trap, then finish. */
 moat_status moat_resume_run(struct co *co, void *input, uint64_t command,
                             struct moat_switched *back);
 
-/* What a yield, a return or a trap needs; fills in the event. */
-moat_status moat_resume_settle(struct co *co, void *value, uint64_t kind,
+/* What a yield, a return or a trap needs; fills in the event. Deadlines come
+ * again before the functions of moat_co_defer run. */
+moat_status moat_resume_finish(struct co *co, const struct moat_switched *back,
                                moat_event *out);
 
 /* Where to find the frame of the function that resumed: the caller of the one
@@ -237,12 +242,26 @@ moat_status moat_resume_settle(struct co *co, void *value, uint64_t kind,
             (uintptr_t)__builtin_frame_address(0) + 2 * sizeof(void *);   \
     } while (0)
 
-/* Runs the defer list, last registered first. The coroutine is DONE or TRAPPED
- * from here on; meanwhile it can be neither reset nor destroyed. */
-void moat_defers_run(struct co *co);
-
 /* MOAT_OK if this thread owns the coroutine; else MOAT_E_THREAD. */
 moat_status moat_co_check_owner(const struct co *co);
+
+/* --- defers.c ---------------------------------------------------------------
+ */
+
+/* Ends a stopped coroutine: it is DONE or TRAPPED from here on, and its defer
+ * list runs, last registered first. */
+void moat_defers_run(struct co *co);
+
+/* Is somebody in the middle of that? Then it can be neither reset nor
+ * destroyed. */
+bool moat_is_ending(struct co *co);
+
+/* Which coroutine `by` began to end last, and has not ended yet; NULL: none. */
+struct co *moat_ending_innermost(const struct co *by);
+
+/* `by` will not go on with those it is ending, but for `down_to` and what it
+ * began before. */
+void moat_ending_drop(struct co *by, const struct co *down_to);
 
 /* --- exceptions.c ------------------------------------------------------------
  */
@@ -256,6 +275,10 @@ void moat_exceptions_landed(const struct _Unwind_Exception *exception);
 
 /* --- cancel.c ----------------------------------------------------------------
  */
+
+/* How many unwindings of the running coroutine have begun that it has not
+ * caught; good for a comparison with an earlier answer only. */
+unsigned moat_unwindings(const struct co *co);
 
 /* Unwinds a suspended coroutine that is about to be destroyed, as far as its
  * own code lets it. */

@@ -48,7 +48,7 @@ static moat_status find(const struct co *co, const char **out)
 moat_status moat_co_lock_function(const moat_co *handle, const char **out)
 {
     const struct co *co = co_of(handle);
-    struct co_cold *cold;
+    struct moat_trap_record *record;
     moat_status status;
 
     if (co == NULL || out == NULL)
@@ -58,15 +58,15 @@ moat_status moat_co_lock_function(const moat_co *handle, const char **out)
     status = moat_co_check_owner(co);
     if (status != MOAT_OK)
         return status;
-    cold = cold_of(co);
-    if (cold->lock == NULL) {
-        status = find(co, &cold->lock);
+    record = moat_trap_record_of(&co->activation);
+    if (record->lock == NULL) {
+        status = find(co, &record->lock);
         if (status != MOAT_OK) {
-            cold->lock = NULL;
+            record->lock = NULL;
             return status;
         }
     }
-    *out = cold->lock != none ? cold->lock : NULL;
+    *out = record->lock != none ? record->lock : NULL;
     return MOAT_OK;
 }
 

@@ -8,8 +8,6 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include <stdlib.h>
-
 #include "engine/internal.h"
 
 /* --- the guest's side ---------------------------------------------------- */
@@ -59,61 +57,47 @@ MOAT_NO_SANITIZE void *moat_co_yield_slow(moat_co *self, void *value)
     return back.input;
 }
 
-/* --- the end of a guest -------------------------------------------------- */
+/* --- the end of a guest ----------------------------------------------------
+ */
 
-/* One at a time and off the list first: if the caller is itself a guest and is
- * cut in the middle, the rest runs when the coroutine is reset or destroyed. */
-void moat_defers_run(struct co *co)
+/* What must not be left undone if the resumer is cut in its turn. */
+static void land(const struct moat_switched *back)
 {
-    struct moat_thread *thread = moat_thread_self();
-    const struct co *outer = thread != NULL ? thread->ending : NULL;
-
-    if (co->defers == NULL)
-        return;
-    /* None of them can resume it: its end has begun. */
-    if (co->activation.co.state == co->activation.co.token)
-        co->activation.co.state = MOAT_MARK_DONE;
-    if (thread != NULL)
-        thread->ending = co;
-    while (co->defers != NULL) {
-        struct moat_defer *defer = co->defers;
-        void (*fn)(void *) = defer->fn;
-        void *arg = defer->arg;
-
-        co->defers = defer->next;
-        free(defer);
-        fn(arg);
-    }
-    if (thread != NULL)
-        thread->ending = outer;
+    if (back->kind == MOAT_EVENT_TRAP)
+        moat_altstack_harden();
+    if (back->kind == MOAT_EVENT_PANIC)
+        moat_exceptions_landed(back->value);
 }
 
-moat_status moat_resume_settle(struct co *co, void *value, uint64_t kind,
+static void end(struct co *co, const struct moat_switched *back,
+                moat_event *out)
+{
+    if (back->kind != MOAT_EVENT_YIELD)
+        moat_defers_run(co);
+    out->kind = (moat_event_kind)back->kind;
+    out->value = back->value;
+}
+
+moat_status moat_resume_finish(struct co *co, const struct moat_switched *back,
                                moat_event *out)
 {
-    if (kind == MOAT_EVENT_TRAP) {
-        moat_altstack_harden();
-        cold_of(co)->lock = NULL;
-        /* The trapped guest may have been in the middle of running some. */
-        co->owner->ending = NULL;
-    }
-    if (kind == MOAT_EVENT_PANIC)
-        moat_exceptions_landed(value);
-    if (kind != MOAT_EVENT_YIELD)
-        moat_defers_run(co);
-    out->kind = (moat_event_kind)kind;
-    out->value = value;
+    land(back);
+    moat_hold_end();
+    end(co, back, out);
     return MOAT_OK;
 }
 
 moat_status moat_co_settle(moat_co *handle, void *value, uint64_t kind,
                            moat_event *out)
 {
+    const struct moat_switched back = {value, kind};
     struct co *co = co_of(handle);
 
     if (kind == MOAT_EVENT_TRAP)
         MOAT_NOTE_RESUMER(co);
-    return moat_resume_settle(co, value, kind, out);
+    land(&back);
+    end(co, &back, out);
+    return MOAT_OK;
 }
 
 /* --- the resumer's side -------------------------------------------------- */
@@ -210,6 +194,5 @@ MOAT_NO_SANITIZE moat_status moat_co_resume_slow(moat_co *handle, void *input,
         return status;
     if (back.kind == MOAT_EVENT_TRAP)
         MOAT_NOTE_RESUMER(co);
-    moat_hold_end();
-    return moat_resume_settle(co, back.value, back.kind, out);
+    return moat_resume_finish(co, &back, out);
 }

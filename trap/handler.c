@@ -79,6 +79,7 @@ static void describe(int signo, const siginfo_t *info, const void *ucontext,
     record->address = fault.address;
     record->region = MOAT_REGION_UNKNOWN;
     record->user_code = 0;
+    record->lock = NULL;
     if (fault.exception == MOAT_EXCEPTION_PAGE ||
         fault.exception == MOAT_EXCEPTION_SIGNAL_FRAME)
         record->region = moat_arena_region(fault.address, &activation->slot);

@@ -51,7 +51,7 @@ struct moat_recovery {
 };
 
 /* Written by the handler, read after the landing; the guest never runs between.
- */
+ * What is found out about the trap stands here, too: the next one clears it. */
 struct moat_trap_record {
     moat_regs regs;
     moat_trap_kind kind;
@@ -60,6 +60,8 @@ struct moat_trap_record {
     moat_region region;
     int user_code;
     uintptr_t address;
+    const char *lock; /* what moat_co_lock_function found out later;
+                         NULL: nobody has asked                     */
     unsigned char fpu[MOAT_ARCH_FPU_BYTES];
     struct moat_recovery *recovery; /* the innermost, if the activation
                                        recovers                              */

@@ -81,7 +81,9 @@ MOAT_API moat_status moat_co_backtrace(const moat_co *co, moat_frame *frames,
  * that are not known are left out. A root frame reads "[coroutine 'name']".
  *
  * @param[out] buffer  always terminated when size > 0; cut off if too small
- * @return MOAT_OK, or MOAT_E_INVAL: frame or buffer is NULL, or size is 0
+ * @return MOAT_OK, or
+ *         MOAT_E_INVAL  frame or buffer is NULL, or size is 0
+ *         MOAT_E_LIMIT  too little stack left (on a guest's stack)
  *
  * Thread-safety: any (calls wait for each other). Signal-safety: no.
  */
@@ -96,6 +98,7 @@ MOAT_API moat_status moat_frame_describe(const moat_frame *frame, char *buffer,
  *         MOAT_E_INVAL   co is NULL or fd negative
  *         MOAT_E_STATE   it is not trapped
  *         MOAT_E_THREAD  it belongs to another thread
+ *         MOAT_E_LIMIT   too little stack left (on a guest's stack)
  *         MOAT_E_NOMEM
  *         MOAT_E_SYSTEM  write failed; errno says why
  *

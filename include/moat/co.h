@@ -135,6 +135,7 @@ MOAT_BEGIN_DECLS
  *                             environment's MOAT_GUARD is no kind of guard
  *         MOAT_E_NOMEM        no memory or address space
  *         MOAT_E_GUARD_LIMIT  no mapping is left for a guard
+ *         MOAT_E_LIMIT        too little stack left (on a guest's stack)
  *         MOAT_E_UNSUPPORTED  a limit or option that this build lacks
  *         MOAT_E_SYSTEM       a system call failed while initialising
  *
@@ -147,7 +148,9 @@ moat_co_create(moat_co **out, moat_entry entry, const moat_co_options *options);
 
 /**
  * Destroys a coroutine and gives its stack back to the pool. A guest that calls
- * it with less than 8 KiB of stack left traps: stack overflow.
+ * it with less than 8 KiB of stack left overflows it, before anything is lost:
+ * it traps, or its moat_notrap_call ends; in another no-trap section, or under
+ * a policy other than MOAT_CO_RECOVER_ANYWHERE, that is fatal: abort.
  *
  * A suspended one is cancelled first, and gone whatever came of that: if its
  * cleanup code yields or traps, or it catches the unwinding and yields again,
@@ -156,8 +159,8 @@ moat_co_create(moat_co **out, moat_entry entry, const moat_co_options *options);
  * of a coroutine whose thread has ended are dropped, too.
  *
  * Functions left by moat_co_defer run next, last registered first. A coroutine
- * that is RUNNING or RESUMING, or that belongs to another living thread, is
- * left as it is (debug builds assert).
+ * that is RUNNING or RESUMING, whose functions are running already, or that
+ * belongs to another living thread, is left as it is (debug builds assert).
  *
  * @param co  NULL is allowed
  *
@@ -177,10 +180,13 @@ MOAT_API void moat_co_destroy(moat_co *co);
  *
  * @return MOAT_OK, or
  *         MOAT_E_INVAL   co is NULL
- *         MOAT_E_STATE   it is running or resuming
+ *         MOAT_E_STATE   it is running or resuming, or functions that were left
+ *                        by moat_co_defer are running
  *         MOAT_E_THREAD  it belongs to another thread
+ *         MOAT_E_LIMIT   too little stack left (on a guest's stack)
  *         MOAT_E_SYSTEM  scrubbing failed; the functions of moat_co_defer have
- *                        run; it can be reset again or destroyed
+ *                        run, and it is DONE or, as before, TRAPPED: it can be
+ *                        reset again or destroyed
  *
  * Thread-safety: the owner's thread
  * Signal-safety: no
@@ -212,7 +218,9 @@ MOAT_API MOAT_NODISCARD moat_status moat_co_reset(moat_co *co);
  *           handler of another exception; now TRAPPED
  *
  * or, if the guest has caught the unwinding by a catch (...) without rethrowing
- * it, what it did next. std::uncaught_exceptions() does not count the
+ * it, what it did next. Where cleanup code traps in a moat_notrap_call that the
+ * guest was in, that call's other frames are dropped, and the unwinding goes on
+ * with its caller. std::uncaught_exceptions() does not count the
  * unwinding, and abi::__forced_unwind catches it by name. It takes about 6 KiB
  * of the guest's stack. The coroutine's limits hold as in a resume.
  *
@@ -228,6 +236,7 @@ MOAT_API MOAT_NODISCARD moat_status moat_co_reset(moat_co *co);
  *         MOAT_E_INVAL   co or out is NULL
  *         MOAT_E_STATE   it is running, resuming, done or trapped
  *         MOAT_E_THREAD  it belongs to another thread
+ *         MOAT_E_LIMIT   too little stack left (on a guest's stack)
  *         MOAT_E_SYSTEM  the deadline timer could not be made
  *
  * Thread-safety: the owner's thread
@@ -314,6 +323,8 @@ MOAT_API void *moat_co_yield(moat_co *self, void *value);
  *         MOAT_E_INVAL   co or out is NULL
  *         MOAT_E_STATE   it is running, resuming, done or trapped
  *         MOAT_E_THREAD  it belongs to another thread
+ *         MOAT_E_LIMIT   too little stack left on a guest's stack; only if co
+ *                        has a time limit, or under a sanitizer
  *         MOAT_E_SYSTEM  the deadline timer could not be made
  *
  * Thread-safety: the owner's thread

@@ -103,6 +103,7 @@ MOAT_BEGIN_DECLS
  *                             this version does not know; a source of another
  *                             version, or one that the environment names and
  *                             whose library the program does not link
+ *         MOAT_E_LIMIT        too little stack left (on a guest's stack)
  *         MOAT_E_NOMEM, MOAT_E_SYSTEM  nothing is left half-installed
  *
  * Thread-safety: any. Signal-safety: no.
@@ -146,7 +147,9 @@ MOAT_API moat_status moat_engine_shutdown(void);
  *
  * @param[out] out  written only on MOAT_OK, as far as its struct_size says; a
  *                  struct_size of 0 stands for this version's
- * @return MOAT_OK, or MOAT_E_INVAL: out is NULL
+ * @return MOAT_OK, or
+ *         MOAT_E_INVAL  out is NULL
+ *         MOAT_E_LIMIT  too little stack left (on a guest's stack)
  *
  * Thread-safety: any. Signal-safety: no.
  */

@@ -36,8 +36,9 @@ MOAT_BEGIN_DECLS
  * yield has no effect, a deadline waits until the call is over, and a fault is
  * the host's: fatal. fn may create and resume other coroutines.
  *
- * The guest's own stack must have 2 KiB left: else it overflows, as a trap of
- * the guest's, before fn is called.
+ * The guest's own stack must have 2 KiB left: else it overflows before fn is
+ * called. It traps, or its moat_notrap_call ends; in another no-trap section,
+ * or under a policy other than MOAT_CO_RECOVER_ANYWHERE, that is fatal: abort.
  *
  * @param self  the running coroutine
  * @param fn    must return: no longjmp and no exception out of it
@@ -74,9 +75,12 @@ MOAT_API void moat_notrap_leave(void);
  * (an overflow, an abort, a moat_trap_raise too) ends the call and not the
  * guest or the process, whatever the coroutine's policy. Nests.
  *
- * fn's frames are dropped, not unwound: what it had locked stays locked. In a
- * section that fn itself opens by moat_notrap_enter a fault is fatal, as ever;
- * sections that it leaves open are closed. Exceptions may pass; fn may yield.
+ * fn's frames are dropped, not unwound: what it had locked stays locked, and
+ * nothing tells whether that was a lock of the C library's, as
+ * moat_co_is_poisoned does of a trapped coroutine. Code that may fault with one
+ * in its hands belongs in a coroutine of its own. In a section that fn itself
+ * opens by moat_notrap_enter a fault is fatal, as ever; sections that it leaves
+ * open are closed. Exceptions may pass; fn may yield.
  *
  * @param fn        not NULL
  * @param[out] out  what fn did, if MOAT_E_FAULT is returned: as
@@ -91,7 +95,8 @@ MOAT_API void moat_notrap_leave(void);
  *         MOAT_E_LIMIT  too little stack left
  *
  * If a deadline passed inside, the trap happens at the end, however that came,
- * and the call does not return.
+ * and the call does not return. Nor does it if fn faults while moat_co_cancel
+ * unwinds it: the caller is unwound next.
  *
  * Thread-safety: any. Signal-safety: no.
  */
@@ -132,6 +137,7 @@ MOAT_API MOAT_NODISCARD moat_status moat_stack_bounds(moat_stack_info *out);
  *         MOAT_E_INVAL   co or out is NULL
  *         MOAT_E_STATE   it is running or resuming
  *         MOAT_E_THREAD  it belongs to another thread
+ *         MOAT_E_LIMIT   too little stack left (on a guest's stack)
  *         MOAT_E_SYSTEM  the pages could not be asked for; errno says why
  *
  * Thread-safety: the owner's thread. Signal-safety: no.
@@ -147,12 +153,18 @@ MOAT_API MOAT_NODISCARD moat_status moat_co_stack_info(const moat_co *co,
  *
  * @param fn  the coroutine is DONE, or TRAPPED and can be asked for its record;
  *            a resume, reset or destroy of it is refused: MOAT_E_STATE. A fault
- *            in it is that of whoever's stack it runs on
+ *            in it is that of whoever's stack it runs on. An exception passes
+ *            the call that ran it, which is then half done. No longjmp
+ *
+ * A function runs once. If it ends by an exception, or because the guest that
+ * runs it ends, or that guest's moat_notrap_call, those that are left run when
+ * the coroutine is reset or destroyed.
  *
  * @return MOAT_OK, or
  *         MOAT_E_INVAL   co or fn is NULL
  *         MOAT_E_STATE   the coroutine is DONE or TRAPPED
  *         MOAT_E_THREAD  it belongs to another thread
+ *         MOAT_E_LIMIT   too little stack left (on a guest's stack)
  *         MOAT_E_NOMEM
  *
  * Ownership:     arg stays the caller's

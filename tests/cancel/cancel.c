@@ -111,6 +111,11 @@ static const struct shape shapes[] = {
     {SHAPE(c_panic_in_cleanup), {{PANICS_OR_ABORTS("189", "18")}},
      AS_COMPILED("189X", "18")},
 
+    /* A call that survives faults ends by one, and the unwinding goes on behind
+     * it. */
+    {SHAPE(c_trap_in_call), {{RETURNS("189")}}, "189"},
+    {SHAPE(c_call_in_cleanup), {{RETURNS("189")}}, "189"},
+
     /* Frames that take no part: passed over, or the end. */
     {SHAPE(c_over_plain), {{RETURNS("19")}}, "19"},
     {SHAPE(c_over_no_exceptions), {{RETURNS("19")}}, "19"},
@@ -138,6 +143,7 @@ static const struct shape shapes[] = {
     /* Caught and not rethrown: the guest goes on. */
     {SHAPE(cxx_swallow_and_yield), {{YIELDS("iaCg")}, {RETURNS("z")}}, "iaCg"},
     {SHAPE(cxx_swallow_and_return), {{RETURNS("iaCz")}}, "iaCz"},
+    {SHAPE(cxx_swallow_and_trap_in_call), {{RETURNS("iaCfz")}}, "iaCfz"},
     {SHAPE(cxx_yield_in_catch),
      {{YIELDS("iaC")}, {RESUME, MOAT_EVENT_RETURN, "Dz", MOAT_TRAP_NONE}},
      "iaC"},

@@ -94,6 +94,52 @@ void *c_trap_in_cleanup(moat_co *self, void *input)
     return input;
 }
 
+static void descend_over_a_trap(void *self)
+{
+    CLEANUP(note_digit) int dropped = 7;
+    CLEANUP(note_and_fault) int faulty = 8;
+
+    c_descend(self, 1);
+    (void)dropped;
+    (void)faulty;
+}
+
+/* The call that would survive the fault is itself being unwound. */
+void *c_trap_in_call(moat_co *self, void *input)
+{
+    CLEANUP(note_digit) int mine = 9;
+
+    if (moat_notrap_call(descend_over_a_trap, self, NULL) == MOAT_E_FAULT)
+        note('!');
+    KEEP_FRAME();
+    (void)mine;
+    return input;
+}
+
+static void fault(void *arg)
+{
+    (void)arg;
+    *nowhere = 1;
+}
+
+static void note_a_survived_call(const int *depth)
+{
+    if (moat_notrap_call(fault, NULL, NULL) == MOAT_E_FAULT)
+        note_digit(depth);
+}
+
+/* One that the cleanup code makes survives as ever. */
+void *c_call_in_cleanup(moat_co *self, void *input)
+{
+    CLEANUP(note_digit) int mine = 9;
+    CLEANUP(note_a_survived_call) int surviving = 8;
+
+    c_descend(self, 1);
+    (void)mine;
+    (void)surviving;
+    return input;
+}
+
 static void note_the_end(_Unwind_Reason_Code reason,
                          struct _Unwind_Exception *exception)
 {

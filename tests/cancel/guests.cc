@@ -152,6 +152,26 @@ void *cxx_swallow_and_return(moat_co *self, void *input)
     return input;
 }
 
+static void swallow_and_trap(void *self)
+{
+    try {
+        descend(static_cast<moat_co *>(self), 'a');
+    } catch (...) {
+        note('C');
+    }
+    moat_trap_raise(1);
+}
+
+/* The unwinding is over when the call ends: so it is an ordinary fault. */
+void *cxx_swallow_and_trap_in_call(moat_co *self, void *)
+{
+    noted mine('z');
+
+    if (moat_notrap_call(swallow_and_trap, self, nullptr) == MOAT_E_FAULT)
+        note('f');
+    return nullptr;
+}
+
 void *cxx_noexcept(moat_co *self, void *input)
 {
     noted mine('z');

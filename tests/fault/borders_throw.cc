@@ -6,6 +6,8 @@
 #define MOAT_NO_INLINE
 #include "borders_throw.h"
 
+#include <exception>
+
 int exceptions_alive;
 int frames_destroyed;
 
@@ -66,6 +68,26 @@ void *throw_and_catch(moat_co *self, void *)
         return self;
     }
     return nullptr;
+}
+
+bool cxx_counts_an_exception()
+{
+    return std::uncaught_exception();
+}
+
+void throw_an_int(void *)
+{
+    throw 1;
+}
+
+bool reset_throws(moat_co *co)
+{
+    try {
+        (void)!moat_co_reset(co);
+    } catch (int) {
+        return true;
+    }
+    return false;
 }
 
 moat_status resume_out_of_line(moat_co *co, void *input, moat_event *out)

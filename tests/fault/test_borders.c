@@ -180,6 +180,64 @@ static void an_exception_raised_in_c_is_a_panic_event(const void *arg)
     moat_co_destroy(co);
 }
 
+/* Throws once its resumer's time is over. */
+static void *throw_too_late(moat_co *self, void *input)
+{
+    moat_notrap_enter();
+    spin_until(*(uint64_t *)input);
+    return throw_through_the_root(self, NULL);
+}
+
+static moat_co *late;
+
+static void *resume_the_late_one(moat_co *self, void *input)
+{
+    (void)guest_resume(late, input);
+    return guest_loop(self, input);
+}
+
+/* The exception is lost with the event; C++ must not wait for its catch. */
+static void
+an_exception_whose_receiver_is_cut_is_in_flight_no_longer(const void *arg)
+{
+    moat_co *outer = guest_create_limited(resume_the_late_one, 0, 100 * MS);
+    uint64_t until = clock_ns(CLOCK_MONOTONIC) + 300 * MS;
+
+    (void)arg;
+    late = guest_create_limited(throw_too_late, 0, 60000 * MS);
+    guest_expect_trap(outer, &until, MOAT_TRAP_DEADLINE);
+    EXPECT_EQ(moat_co_get_state(late), MOAT_CO_DONE);
+    EXPECT_EQ(exceptions_alive, 1);
+    EXPECT(!cxx_counts_an_exception());
+    moat_co_destroy(outer);
+    moat_co_destroy(late);
+}
+
+static int deferred_calls;
+
+static void count_a_call(void *arg)
+{
+    (void)arg;
+    deferred_calls++;
+}
+
+static void
+an_exception_of_a_deferred_function_passes_the_reset(const void *arg)
+{
+    moat_co *co = guest_create(guest_echo);
+
+    (void)arg;
+    EXPECT_EQ(moat_co_defer(co, count_a_call, NULL), MOAT_OK);
+    EXPECT_EQ(moat_co_defer(co, throw_an_int, NULL), MOAT_OK);
+    EXPECT(reset_throws(co));
+    EXPECT_EQ(moat_co_get_state(co), MOAT_CO_DONE);
+    EXPECT_EQ(deferred_calls, 0);
+    EXPECT_EQ(moat_co_reset(co), MOAT_OK);
+    EXPECT_EQ(deferred_calls, 1);
+    EXPECT_EQ(guest_resume(co, NULL).kind, MOAT_EVENT_YIELD);
+    moat_co_destroy(co);
+}
+
 /* ---- The end of the thread ---- */
 
 static void *exit_the_thread(moat_co *self, void *input)
@@ -311,6 +369,8 @@ static const struct child_case cases[] = {
     DIES(a_fault_of_the_host_after_a_panic_is_fatal),
     CHILD_CASE(an_exception_three_coroutines_deep_ends_at_the_first_root),
     CHILD_CASE(an_exception_raised_in_c_is_a_panic_event),
+    CHILD_CASE(an_exception_whose_receiver_is_cut_is_in_flight_no_longer),
+    CHILD_CASE(an_exception_of_a_deferred_function_passes_the_reset),
     CHILD_CASE(pthread_exit_in_a_guest_is_an_abort_trap),
     CHILD_CASE(a_cancellation_in_a_guest_is_an_abort_trap),
     CHILD_CASE(a_thread_that_ends_inside_a_guest_leaves_none_running),

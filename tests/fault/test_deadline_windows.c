@@ -288,6 +288,57 @@ a_guest_cut_in_frame_describe_leaves_the_hosts_next_one_whole(const void *arg)
                        describe_first_frame);
 }
 
+/* ---- In the library's own free ---- */
+
+static bool frees_slowly; /* the library, on a guest's stack */
+
+void __real_free(void *block);
+void __wrap_free(void *block);
+
+void __wrap_free(void *block)
+{
+    if (frees_slowly && moat_co_current() != NULL)
+        spin_until(clock_ns(CLOCK_MONOTONIC) + 100 * MS);
+    __real_free(block);
+}
+
+static unsigned deferred_calls;
+
+static void count_a_call(void *arg)
+{
+    (void)arg;
+    deferred_calls++;
+}
+
+static void *destroy_input(moat_co *self, void *input)
+{
+    (void)self;
+    moat_co_destroy(input);
+    return NULL;
+}
+
+/* It is cut behind it: no function is lost, and no lock of the heap's. */
+static void a_guest_is_not_cut_where_the_library_frees(const void *arg)
+{
+    moat_co *subject = guest_create(guest_echo);
+    moat_co *guest = guest_create_limited(destroy_input, 0, 20 * MS);
+    const char *lock = "";
+
+    (void)arg;
+    EXPECT_EQ(moat_co_defer(subject, count_a_call, NULL), MOAT_OK);
+    EXPECT_EQ(moat_co_defer(subject, count_a_call, NULL), MOAT_OK);
+    frees_slowly = true;
+    guest_expect_trap(guest, subject, MOAT_TRAP_DEADLINE);
+    frees_slowly = false;
+    EXPECT_EQ(moat_co_lock_function(guest, &lock), MOAT_OK);
+    EXPECT(lock == NULL);
+    EXPECT_EQ(deferred_calls, 1);
+    EXPECT_EQ(moat_co_get_state(subject), MOAT_CO_DONE);
+    moat_co_destroy(subject);
+    EXPECT_EQ(deferred_calls, 2);
+    moat_co_destroy(guest);
+}
+
 /* ---- Off the guest's stack ---- */
 
 static void *loop_with_smashed_rsp(moat_co *self, void *input)
@@ -399,6 +450,7 @@ static const struct child_case cases[] = {
     CHILD_CASE(a_guest_cut_in_write_json_leaves_the_hosts_next_one_whole),
     CHILD_CASE(a_guest_cut_in_print_report_leaves_the_hosts_next_one_whole),
     CHILD_CASE(a_guest_cut_in_frame_describe_leaves_the_hosts_next_one_whole),
+    CHILD_CASE(a_guest_is_not_cut_where_the_library_frees),
     CHILD_CASE(a_guest_whose_stack_pointer_is_smashed_is_cut),
     CHILD_CASE(a_guest_on_a_stack_of_its_own_making_is_cut),
     CHILD_CASE(

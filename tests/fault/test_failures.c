@@ -346,6 +346,66 @@ static void a_time_limit_holds_after_one_that_could_not_be_set(const void *arg)
         expect_cut_after_failures_from(n);
 }
 
+static void *yield_for_ever(moat_co *self, void *input)
+{
+    for (;;)
+        input = moat_co_yield(self, input);
+    return NULL;
+}
+
+static void *fault_at_once(moat_co *self, void *input)
+{
+    (void)self;
+    (void)input;
+    moat_trap_raise(1);
+}
+
+static void count_a_call(void *arg)
+{
+    ++*(int *)arg;
+}
+
+/* Half-scrubbed, its frames are gone: it can only be reset again, or destroyed.
+ * Its functions have run or there were none, which makes no difference. */
+static void expect_a_failed_reset(moat_entry entry, bool resumed, bool deferred,
+                                  moat_co_state after)
+{
+    moat_co_options options = MOAT_CO_OPTIONS_INIT;
+    moat_event event = {MOAT_EVENT_PANIC, NULL};
+    int calls = 0;
+    moat_co *co = NULL;
+
+    options.flags = MOAT_CO_SCRUB_DISCARD;
+    REQUIRE(moat_co_create(&co, entry, &options) == MOAT_OK);
+    if (deferred)
+        EXPECT_EQ(moat_co_defer(co, count_a_call, &calls), MOAT_OK);
+    if (resumed)
+        EXPECT_EQ(moat_co_resume(co, NULL, &event), MOAT_OK);
+    inject_arm(1, true);
+    EXPECT_EQ(moat_co_reset(co), MOAT_E_SYSTEM);
+    (void)inject_disarm();
+    EXPECT_STR(inject_victim(), "madvise");
+    EXPECT_EQ(calls, deferred);
+    EXPECT_EQ(moat_co_get_state(co), after);
+    EXPECT_EQ(moat_co_resume(co, NULL, &event), MOAT_E_STATE);
+    EXPECT_EQ(moat_co_reset(co), MOAT_OK);
+    EXPECT_EQ(calls, deferred);
+    EXPECT_EQ(moat_co_get_state(co), MOAT_CO_FRESH);
+    moat_co_destroy(co);
+}
+
+static void
+a_coroutine_that_could_not_be_scrubbed_is_not_resumed(const void *arg)
+{
+    (void)arg;
+    expect_a_failed_reset(yield_for_ever, false, false, MOAT_CO_DONE);
+    expect_a_failed_reset(yield_for_ever, false, true, MOAT_CO_DONE);
+    expect_a_failed_reset(yield_for_ever, true, false, MOAT_CO_DONE);
+    expect_a_failed_reset(yield_for_ever, true, true, MOAT_CO_DONE);
+    expect_a_failed_reset(fault_at_once, true, false, MOAT_CO_TRAPPED);
+    expect_a_failed_reset(fault_at_once, true, true, MOAT_CO_TRAPPED);
+}
+
 /* Without a failure everything is given back. */
 static void nothing_is_left_after_shutdown(const void *arg)
 {
@@ -364,6 +424,7 @@ static const struct child_case cases[] = {
     CHILD_CASE(each_call_may_fail),
     CHILD_CASE(all_calls_from_the_nth_on_may_fail),
     CHILD_CASE(a_time_limit_holds_after_one_that_could_not_be_set),
+    CHILD_CASE(a_coroutine_that_could_not_be_scrubbed_is_not_resumed),
 };
 
 int main(int argc, char **argv)

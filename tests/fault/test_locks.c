@@ -368,6 +368,55 @@ static void a_reset_coroutine_is_judged_anew(const void *arg)
     moat_co_destroy(co);
 }
 
+static ssize_t write_for_ever(void *cookie, const char *bytes, size_t size)
+{
+    (void)cookie;
+    (void)bytes;
+    for (;;)
+        __asm__ volatile("pause");
+    return (ssize_t)size;
+}
+
+static void print_for_ever(void)
+{
+    (void)fwrite("x", 1, 1, stream);
+}
+
+struct errand {
+    moat_co *inner;
+    struct crime *crime;
+};
+
+static void *run_errand(moat_co *self, void *input)
+{
+    const struct errand *errand = input;
+
+    (void)guest_resume(errand->inner, errand->crime);
+    return guest_loop(self, input);
+}
+
+/* It is cut before it has looked at what became of the inner one. */
+static void one_whose_resumer_is_cut_with_it_is_judged_anew(const void *arg)
+{
+    static struct crime clean = {write_null_here, NULL};
+    static struct crime endless = {print_for_ever, "fwrite"};
+    const cookie_io_functions_t functions = {.write = write_for_ever};
+    struct errand errand = {NULL, &endless};
+    moat_co *inner = guest_create_limited(commit, 0, 60000 * MS);
+    moat_co *outer = guest_create_limited(run_errand, 0, 30 * MS);
+
+    (void)arg;
+    stream = fopencookie(NULL, "w", functions);
+    REQUIRE(stream != NULL && setvbuf(stream, NULL, _IONBF, 0) == 0);
+    errand.inner = inner;
+    EXPECT_EQ(guest_resume(inner, &clean).kind, MOAT_EVENT_TRAP);
+    EXPECT(!moat_co_is_poisoned(inner));
+    EXPECT_EQ(moat_co_reset(inner), MOAT_OK);
+    guest_expect_trap(outer, &errand, MOAT_TRAP_DEADLINE);
+    EXPECT_EQ(moat_co_get_state(inner), MOAT_CO_TRAPPED);
+    expect_named(inner, "fwrite");
+}
+
 static void *ask_about_it(moat_co *self, void *input)
 {
     const char *found;
@@ -553,6 +602,8 @@ static const struct child_case cases[] = {
     CRIME(raise_one, NULL),
     {"a_reset_coroutine_is_judged_anew", a_reset_coroutine_is_judged_anew, NULL,
      SKIP, 0, 0},
+    {"one_whose_resumer_is_cut_with_it_is_judged_anew",
+     one_whose_resumer_is_cut_with_it_is_judged_anew, NULL, SKIP, 0, 0},
     CHILD_CASE(where_it_cannot_be_told_it_is_feared),
     {"each_overflow_that_keeps_mallocs_lock_is_found",
      each_overflow_that_keeps_mallocs_lock_is_found, NULL, SKIP, 0, 0},
