@@ -323,7 +323,7 @@ moat_status moat_frame_symbolise(const moat_frame *frame,
 bool moat_poison_seen(void);
 
 /* Finds out about this one, if nobody has yet. */
-void moat_poison_look(const moat_co *co);
+void moat_poison_look(const moat_co *handle);
 
 /* --- text.c -------------------------------------------------------------- */
 

@@ -16,7 +16,11 @@
 
 void moat_text_begin(struct moat_text *text, int fd, char *buffer, size_t size)
 {
-    *text = (struct moat_text){fd, buffer, size, 0, MOAT_OK};
+    text->fd = fd;
+    text->buffer = buffer;
+    text->size = size;
+    text->used = 0;
+    text->status = MOAT_OK;
 }
 
 static moat_status write_all(int fd, const char *bytes, size_t count)
@@ -41,30 +45,33 @@ static void flush(struct moat_text *text)
     text->used = 0;
 }
 
-static void put(struct moat_text *text, const char *format, va_list arguments)
+/* False: it does not fit behind what is there. What does not fit into the whole
+ * buffer is cut. */
+static bool put(struct moat_text *text, const char *format, va_list arguments)
 {
     size_t room = text->size - text->used;
-    va_list again;
-    int length;
+    int length = vsnprintf(text->buffer + text->used, room, format, arguments);
 
-    va_copy(again, arguments);
-    length = vsnprintf(text->buffer + text->used, room, format, arguments);
-    if (length >= 0 && (size_t)length >= room && text->used > 0) {
-        flush(text);
-        room = text->size;
-        length = vsnprintf(text->buffer, room, format, again);
-    }
-    va_end(again);
+    if (length >= 0 && (size_t)length >= room && text->used > 0)
+        return false;
     if (length > 0)
         text->used += (size_t)length < room ? (size_t)length : room - 1;
+    return true;
 }
 
 void moat_text_put(struct moat_text *text, const char *format, ...)
 {
     va_list arguments;
+    bool done;
 
     va_start(arguments, format);
-    put(text, format, arguments);
+    done = put(text, format, arguments);
+    va_end(arguments);
+    if (done)
+        return;
+    flush(text);
+    va_start(arguments, format);
+    (void)put(text, format, arguments);
     va_end(arguments);
 }
 

@@ -31,7 +31,7 @@ struct procedure {
 
 /* By address. Room for each function in the program and in the C library, and
  * for what they jump to. */
-#define MOST (3 * MOAT_LOCK_FUNCTIONS)
+#define MOST (3 * (size_t)MOAT_LOCK_FUNCTIONS)
 
 static struct procedure table[MOST];
 static size_t count;
