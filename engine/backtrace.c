@@ -18,22 +18,50 @@
 #include "engine/internal.h"
 #include "unwind/unwind.h"
 
-/* Where frames go. */
+/* Where frames go. They are gathered first: a store into the caller's memory
+ * may fault, and that is the caller's fault, so it is made in batches, outside
+ * of what protects a walk. */
+#define BATCH 16u
+
 struct trace {
     moat_frame *frames;
     size_t capacity, count;
+    size_t batched;    /* the last of these, still in `batch`        */
     size_t reserve;    /* room kept for the root and its resumers    */
     size_t left_out;   /* frames that would have used that room      */
     bool full;         /* a frame did not fit                        */
     const moat_co *co; /* the coroutine that the next frame is in    */
     bool (*see)(const moat_frame *, void *); /* is shown each; or NULL     */
     void *see_arg;
+    moat_frame batch[BATCH];
 };
 
 /* A return address may be the first byte of the next line or function. */
 static uintptr_t lookup_pc(uintptr_t pc, unsigned flags)
 {
     return flags & MOAT_FRAME_TRAP ? pc : pc - 1;
+}
+
+static void store_batch(void *arg)
+{
+    struct trace *trace = arg;
+    size_t first = trace->count - trace->batched;
+
+    memcpy(trace->frames + first, trace->batch,
+           trace->batched * sizeof *trace->batch);
+    trace->batched = 0;
+}
+
+static void put(struct trace *trace, const moat_frame *frame)
+{
+    /* A guest may end there: nothing that others wait for is held. */
+    if (trace->batched == BATCH) {
+        moat_walk_end();
+        moat_trap_outside(store_batch, trace);
+        moat_walk_begin();
+    }
+    trace->batch[trace->batched++] = *frame;
+    trace->count++;
 }
 
 static bool emit(struct trace *trace, uintptr_t pc, uintptr_t sp,
@@ -52,7 +80,7 @@ static bool emit(struct trace *trace, uintptr_t pc, uintptr_t sp,
     }
     if (moat_codes_cover(lookup_pc(pc, flags)))
         frame.flags |= MOAT_FRAME_JIT;
-    trace->frames[trace->count++] = frame;
+    put(trace, &frame);
     return true;
 }
 
@@ -66,8 +94,45 @@ static const moat_co *resumer_of(const moat_co *co)
     return (const moat_co *)(co->resumer & ~(uintptr_t)1);
 }
 
-static moat_status finish(const struct trace *trace, size_t *count)
+static bool is_on_stack_of(const moat_co *co, uintptr_t sp)
 {
+    const struct moat_slot *slot = &co_of(co)->activation.slot;
+
+    return sp >= slot->limit && sp < slot->base;
+}
+
+/* --- around a walk ------------------------------------------------------- */
+
+/* The walk is neither cut by a deadline nor torn by a fork. */
+static moat_status begin_walk(size_t stack_bytes)
+{
+    moat_status status = moat_hold_begin(stack_bytes);
+
+    if (status == MOAT_OK)
+        moat_walk_begin();
+    return status;
+}
+
+static void end_walk(void)
+{
+    moat_walk_end();
+    moat_hold_end();
+}
+
+static moat_status check_request(const moat_frame *frames, size_t *count)
+{
+    if (frames == NULL || count == NULL)
+        return MOAT_E_INVAL;
+    *count = 0;
+    if (!moat_unwind_available())
+        return MOAT_E_UNSUPPORTED;
+    return begin_walk(MOAT_HOLD_UNWIND_BYTES);
+}
+
+static moat_status finish(struct trace *trace, size_t *count)
+{
+    end_walk();
+    store_batch(trace);
     *count = trace->count;
     return trace->full ? MOAT_E_LIMIT : MOAT_OK;
 }
@@ -79,6 +144,7 @@ struct live_walk {
     uintptr_t
         from_sp; /* frames before the one with this sp are the library's */
     bool started;
+    uintptr_t last_sp; /* of the frame before on this stack; 0: none */
     bool (*take)(struct live_walk *, const struct moat_unwind_frame *);
     /* moat_co_backtrace only: the resumer's frame that is looked for. */
     uintptr_t resumer_pc, resumer_sp;
@@ -100,20 +166,46 @@ static bool emit_live(struct live_walk *walk, uintptr_t pc, uintptr_t sp)
     return more;
 }
 
+/* A chain that does not go up its stack is broken, and may be a circle. The
+ * host's handlers may have stacks of their own. */
+static bool goes_up(const struct live_walk *walk,
+                    const struct moat_unwind_frame *frame)
+{
+    const moat_co *co = walk->trace.co;
+
+    if (co != NULL && !is_on_stack_of(co, frame->sp))
+        return false;
+    return frame->sp > walk->last_sp ||
+           (co == NULL && moat_unwind_is_interrupted(frame));
+}
+
+static bool is_visit(const struct live_walk *walk, uintptr_t pc)
+{
+    return pc == (uintptr_t)moat_arch_call_on_return && walk->visit != NULL;
+}
+
+/* Does another stack begin behind the frame? */
+static bool is_border(const struct live_walk *walk, uintptr_t pc)
+{
+    return (is_root(pc) && walk->trace.co != NULL) || is_visit(walk, pc);
+}
+
 static bool visit_live(const struct moat_unwind_frame *frame, void *arg)
 {
     struct live_walk *walk = arg;
 
-    if (!walk->started && frame->sp != walk->from_sp)
-        return true;
-    walk->started = true;
     if (walk->at_root) {
         walk->at_root = false;
         return true;
     }
+    if (!goes_up(walk, frame))
+        return false;
+    walk->last_sp = is_border(walk, frame->pc) ? 0 : frame->sp;
+    if (!walk->started && frame->sp != walk->from_sp)
+        return true;
+    walk->started = true;
     /* Behind a call on the resumer's stack comes the guest that made it. */
-    if (frame->pc == (uintptr_t)moat_arch_call_on_return &&
-        walk->visit != NULL) {
+    if (is_visit(walk, frame->pc)) {
         walk->trace.co = walk->visit->co;
         walk->visit = walk->visit->outer;
     }
@@ -152,6 +244,7 @@ static void take_up_at_root(struct live_walk *walk)
     moat_arch_regs_from_root(co, base, &walk->root);
     walk->trace.co = resumer_of(co);
     walk->held.sp = 0;
+    walk->last_sp = 0;
     walk->started = true;
     walk->at_root = true;
     (void)moat_trap_try(walk_from_root, walk);
@@ -171,32 +264,6 @@ static bool take_all(struct live_walk *walk,
     return emit_live(walk, frame->pc, frame->sp);
 }
 
-/* The walk is neither cut by a deadline nor torn by a fork. */
-static moat_status begin_walk(size_t stack_bytes)
-{
-    moat_status status = moat_hold_begin(stack_bytes);
-
-    if (status == MOAT_OK)
-        moat_walk_begin();
-    return status;
-}
-
-static void end_walk(void)
-{
-    moat_walk_end();
-    moat_hold_end();
-}
-
-static moat_status check_request(const moat_frame *frames, size_t *count)
-{
-    if (frames == NULL || count == NULL)
-        return MOAT_E_INVAL;
-    *count = 0;
-    if (!moat_unwind_available())
-        return MOAT_E_UNSUPPORTED;
-    return begin_walk(MOAT_HOLD_UNWIND_BYTES);
-}
-
 __attribute__((noinline)) moat_status
 moat_backtrace(moat_frame *frames, size_t capacity, size_t *count)
 {
@@ -212,9 +279,7 @@ moat_backtrace(moat_frame *frames, size_t capacity, size_t *count)
     if (status != MOAT_OK)
         return status;
     walk_live(&walk);
-    status = finish(&walk.trace, count);
-    end_walk();
-    return status;
+    return finish(&walk.trace, count);
 }
 
 /* --- a suspended or trapped coroutine's own frames ----------------------- */
@@ -243,7 +308,7 @@ static bool visit_dead(const struct moat_unwind_frame *frame, void *arg)
      * others must lie on its stack, each above the one before. */
     if (walk->trace.count > 0 &&
         (frame->sp < walk->limit || frame->sp >= walk->base ||
-         frame->sp < walk->last_sp))
+         frame->sp <= walk->last_sp))
         return false;
     walk->last_sp = frame->sp;
     return emit(&walk->trace, frame->pc, frame->sp, flags);
@@ -257,13 +322,23 @@ static void walk_from_regs(void *arg)
                      walk);
 }
 
+static bool visit_record(const struct moat_unwind_frame *frame, void *arg)
+{
+    const struct dead_walk *walk = arg;
+
+    /* Found before, by a better way. Records go up by themselves. */
+    if (frame->sp <= walk->last_sp)
+        return true;
+    return visit_dead(frame, arg);
+}
+
 /* Frame records above what was found, for code without unwind information. */
 static void walk_frame_records(void *arg)
 {
     struct dead_walk *walk = arg;
 
     walk->flags = MOAT_FRAME_GUESSED;
-    moat_unwind_fp(walk->regs.fp, walk->limit, walk->base, visit_dead, walk);
+    moat_unwind_fp(walk->regs.fp, walk->limit, walk->base, visit_record, walk);
 }
 
 static void emit_root(struct dead_walk *walk)
@@ -426,9 +501,7 @@ __attribute__((noinline)) moat_status moat_co_backtrace(const moat_co *handle,
         return status;
     begin_dead_walk(&walk, co_of(handle), frames, capacity);
     trace_stopped(handle, &walk, from_sp);
-    status = finish(&walk.trace, count);
-    end_walk();
-    return status;
+    return finish(&walk.trace, count);
 }
 
 moat_status moat_backtrace_guest(const struct co *co,
@@ -448,7 +521,7 @@ moat_status moat_backtrace_guest(const struct co *co,
     walk.trace.see = see;
     walk.trace.see_arg = arg;
     trace_trapped(co, &walk);
-    end_walk();
+    (void)finish(&walk.trace, &count);
     return MOAT_OK;
 }
 
@@ -465,9 +538,8 @@ moat_status moat_backtrace_both_ends(const moat_co *handle, uintptr_t from_sp,
     begin_dead_walk(&walk, co_of(handle), out->frames, MOAT_BOTH_ENDS_FRAMES);
     walk.trace.reserve = MOAT_BOTH_ENDS_RESERVE;
     trace_stopped(handle, &walk, from_sp);
-    out->count = walk.trace.count;
+    (void)finish(&walk.trace, &out->count);
     out->left_out = walk.trace.left_out;
-    end_walk();
     return MOAT_OK;
 }
 
@@ -476,7 +548,7 @@ moat_status moat_backtrace_both_ends(const moat_co *handle, uintptr_t from_sp,
 moat_status moat_frame_symbolise(const moat_frame *frame,
                                  struct moat_symbol *out)
 {
-    uintptr_t pc = lookup_pc(frame->pc, frame->flags);
+    uintptr_t pc = lookup_pc(frame->pc, frame->flags), behind = frame->pc - pc;
     moat_status status = begin_walk(MOAT_HOLD_SYMBOL_BYTES);
 
     if (status != MOAT_OK)
@@ -484,7 +556,7 @@ moat_status moat_frame_symbolise(const moat_frame *frame,
     memset(out, 0, sizeof *out);
     if (!moat_codes_name(pc, out->function, sizeof out->function, &out->offset))
         moat_symbolise(pc, !moat_poison_seen(), out);
-    out->offset += frame->pc - pc;
+    out->offset += behind;
     end_walk();
     return MOAT_OK;
 }

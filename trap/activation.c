@@ -68,20 +68,41 @@ static void note_dropped_frames(void)
         activation != NULL ? activation->slot.limit : sp - DROPPED_BYTES, sp);
 }
 
+/* No other code runs on the thread meanwhile: a fault of a handler of the
+ * host's, which interrupted fn, would be taken for one of fn's. */
 bool moat_trap_try(void (*fn)(void *), void *arg)
 {
     struct moat_trap_thread *thread = &moat_trap_thread;
-    moat_co *outer = thread->probe;
-    moat_co landing;
+    struct moat_probe *outer = thread->probe;
+    struct moat_probe probe;
     uint64_t kind;
 
-    memset(&landing, 0, sizeof landing);
-    thread->probe = &landing;
-    kind = moat_arch_try(&landing, fn, arg);
+    memset(&probe, 0, sizeof probe);
+    moat_trap_block_async(&probe.mask);
+    thread->probe = &probe;
+    kind = moat_arch_try(&probe.landing, fn, arg);
     thread->probe = outer;
+    (void)pthread_sigmask(SIG_SETMASK, &probe.mask, NULL);
     if (kind != 0)
         note_dropped_frames();
     return kind == 0;
+}
+
+void moat_trap_outside(void (*fn)(void *), void *arg)
+{
+    struct moat_trap_thread *thread = &moat_trap_thread;
+    struct moat_probe *probe = thread->probe;
+    sigset_t mask;
+
+    if (probe == NULL) {
+        fn(arg);
+        return;
+    }
+    thread->probe = NULL;
+    (void)pthread_sigmask(SIG_SETMASK, &probe->mask, &mask);
+    fn(arg);
+    (void)pthread_sigmask(SIG_SETMASK, &mask, NULL);
+    thread->probe = probe;
 }
 
 static void open_recovery(struct moat_recovery *recovery,

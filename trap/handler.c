@@ -97,11 +97,11 @@ static void land(const moat_co *landing, void *ucontext)
  * that is no address. */
 static bool land_in_probe(const siginfo_t *info, void *ucontext)
 {
-    moat_co *probe = moat_trap_thread.probe;
+    const struct moat_probe *probe = moat_trap_thread.probe;
 
     if (probe == NULL || was_sent(info) || moat_altstack_in_use(ucontext))
         return false;
-    land(probe, ucontext);
+    land(&probe->landing, ucontext);
     return true;
 }
 

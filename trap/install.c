@@ -138,6 +138,18 @@ void moat_trap_block(const sigset_t *signals)
     (void)pthread_sigmask(SIG_BLOCK, signals, NULL);
 }
 
+/* SIGSYS is what a filter of system calls answers one with. */
+void moat_trap_block_async(sigset_t *before)
+{
+    sigset_t set;
+
+    (void)sigfillset(&set);
+    for (size_t i = 0; i < FAULTS; i++)
+        (void)sigdelset(&set, faults[i]);
+    (void)sigdelset(&set, SIGSYS);
+    (void)pthread_sigmask(SIG_BLOCK, &set, before);
+}
+
 const char *moat_trap_source_name(const moat_source *source)
 {
     return source->name;

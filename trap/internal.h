@@ -10,14 +10,20 @@
 
 #include "trap/trap.h"
 
+/* Where a fault inside moat_trap_try goes; lies in the frame of the call. */
+struct moat_probe {
+    moat_co landing;
+    sigset_t mask; /* of the thread, before the call */
+};
+
 /* Thread-local; the handler of the same thread is the only other reader. */
 struct moat_trap_thread {
     bool attached;
-    bool softened;     /* armed without SS_AUTODISARM               */
-    stack_t alternate; /* ours, as given to sigaltstack             */
-    stack_t former;    /* what was there before                     */
-    moat_co *probe;    /* landing of the innermost moat_trap_try    */
-    unsigned visiting; /* grace.c: 1 + the counter that has us in   */
+    bool softened;            /* armed without SS_AUTODISARM               */
+    stack_t alternate;        /* ours, as given to sigaltstack             */
+    stack_t former;           /* what was there before                     */
+    struct moat_probe *probe; /* of the innermost moat_trap_try            */
+    unsigned visiting;        /* grace.c: 1 + the counter that has us in   */
 };
 extern __thread struct moat_trap_thread moat_trap_thread
     __attribute__((tls_model("initial-exec"), visibility("hidden")));
@@ -70,6 +76,9 @@ void moat_grace_wait(void);
 /* install.c: the installed source's `fault`; NULL: it has none. Signal-safe:
  * yes. */
 bool (*moat_trap_source_fault(void))(void *, void *);
+
+/* Blocks all signals of this thread that code does not bring upon itself. */
+void moat_trap_block_async(sigset_t *before);
 
 /* Tells the installed source of a range; serialised by the caller. */
 moat_status moat_trap_watch(const moat_source_range *range);

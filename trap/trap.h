@@ -87,8 +87,13 @@ bool moat_trap_possible(const struct moat_activation *activation);
 MOAT_NORETURN void moat_trap_now(struct moat_activation *activation,
                                  moat_trap_kind kind, int user_code);
 
-/* Calls fn(arg); a fault inside ends the call. False: it faulted. Nests. */
+/* Calls fn(arg); a fault inside ends the call. False: it faulted. Signals that
+ * fn does not bring upon itself wait until its end. Nests. */
 bool moat_trap_try(void (*fn)(void *), void *arg);
+
+/* Calls fn(arg) from inside moat_trap_try as if outside: its faults are its
+ * caller's, and may end that. */
+void moat_trap_outside(void (*fn)(void *), void *arg);
 
 /* Calls fn(arg) in a no-trap section with a recovery point. False: it faulted,
  * and the activation's record tells. Nests. */

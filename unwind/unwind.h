@@ -47,6 +47,10 @@ void moat_unwind_from(const moat_regs *regs, bool exact,
                       moat_unwind_lookup *lookup, moat_unwind_visit *visit,
                       void *arg);
 
+/* Did a signal interrupt the frame? Then the frame before it may lie on another
+ * stack. */
+bool moat_unwind_is_interrupted(const struct moat_unwind_frame *frame);
+
 /* Does `pc` belong to the procedure that the frame is in? */
 bool moat_unwind_same_procedure(const struct moat_unwind_frame *frame,
                                 uintptr_t pc);

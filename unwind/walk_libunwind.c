@@ -164,6 +164,12 @@ void moat_unwind_from(const moat_regs *regs, bool exact,
         walk(&walker, exact, visit, arg);
 }
 
+/* libunwind calls so the frame behind the signal's. */
+bool moat_unwind_is_interrupted(const struct moat_unwind_frame *frame)
+{
+    return unw_is_signal_frame(frame->cursor) > 0;
+}
+
 bool moat_unwind_same_procedure(const struct moat_unwind_frame *frame,
                                 uintptr_t pc)
 {

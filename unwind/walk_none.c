@@ -29,6 +29,12 @@ void moat_unwind_from(const moat_regs *regs, bool exact,
     (void)arg;
 }
 
+bool moat_unwind_is_interrupted(const struct moat_unwind_frame *frame)
+{
+    (void)frame;
+    return false;
+}
+
 bool moat_unwind_same_procedure(const struct moat_unwind_frame *frame,
                                 uintptr_t pc)
 {

@@ -47,6 +47,9 @@ MOAT_BEGIN_DECLS
  *                             stack is left to a guest for it: count is 0
  *         MOAT_E_UNSUPPORTED  this build has no unwinder
  *
+ * A fault while frames are written is the caller's, as if it had written them.
+ * Signals wait while a stack is walked, but for those of a fault and SIGSYS.
+ *
  * Thread-safety: any. Signal-safety: no.
  */
 MOAT_API moat_status moat_backtrace(moat_frame *frames, size_t capacity,
@@ -64,7 +67,8 @@ MOAT_API moat_status moat_backtrace(moat_frame *frames, size_t capacity,
  *
  * Where the guest left nothing to walk (pc = 0, smashed registers, code without
  * unwind information) the walk is repaired; frames found so are marked
- * MOAT_FRAME_GUESSED, and the resumer's part is complete.
+ * MOAT_FRAME_GUESSED, and the resumer's part is complete. Frame records in a
+ * circle end the guest's part.
  *
  * @return as moat_backtrace, and
  *         MOAT_E_STATE   it is running or resuming

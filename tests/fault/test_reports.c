@@ -14,6 +14,7 @@
 
 #include "../support/fixture.h"
 #include "guests.h"
+#include "jit.h"
 
 /* ---- A deep overflow ---- */
 
@@ -205,10 +206,194 @@ static void backtraces_cross_a_guest_without_unwind_information(const void *arg)
     moat_co_destroy(inner);
 }
 
+/* ---- Frame records that a stray store has changed ---- */
+
+static struct jit broken;
+
+/* A function with a frame pointer makes itself its caller, and another record
+ * the one behind that; then it calls its argument. */
+static void make_broken(unsigned char source)
+{
+    const unsigned char code[] = {
+        0x55,                        /* push %rbp              */
+        0x48, 0x89, 0xe5,            /* mov %rsp, %rbp         */
+        0xe8, 0,    0,      0,    0, /* call the next one      */
+        0x58,                        /* pop %rax               */
+        0x48, 0x89, source, 0x00,    /* mov `source`, (%rbp)   */
+        0x48, 0x89, 0x45,   0x08,    /* mov %rax, 8(%rbp)      */
+        0xff, 0xd7,                  /* call *%rdi             */
+        0x0f, 0x0b,                  /* ud2                    */
+    };
+
+    jit_begin(&broken);
+    jit_bytes(&broken, code, sizeof(code));
+    (void)jit_end(&broken);
+    jit_register_unwindable(&broken, "broken", MOAT_CODE_UNWIND_FP, 0);
+}
+
+#define FROM_RBP 0x6d /* the record itself: a circle  */
+#define FROM_RSI 0x75 /* the second argument          */
+
+static void run_broken(void (*callee)(void), void *record)
+{
+    void (*function)(void (*)(void), void *);
+
+    memcpy(&function, &broken.code, sizeof(function));
+    function(callee, record);
+}
+
+static void *fault_in_broken(moat_co *self, void *input)
+{
+    (void)self;
+    run_broken(write_null, NULL);
+    return input;
+}
+
+static size_t roots_among(const moat_frame *frames, size_t count)
+{
+    size_t roots = 0;
+
+    for (size_t i = 0; i < count; i++)
+        roots += (frames[i].flags & MOAT_FRAME_ROOT) != 0;
+    return roots;
+}
+
+static void a_walk_of_the_dead_leaves_a_circle(const void *arg)
+{
+    moat_frame frames[MANY];
+    size_t count = 0;
+    moat_co *co = guest_create(fault_in_broken);
+    char *text;
+
+    (void)arg;
+    make_broken(FROM_RBP);
+    guest_expect_trap(co, NULL, MOAT_TRAP_NULL);
+    EXPECT(!moat_co_is_poisoned(co));
+    EXPECT_EQ(moat_co_backtrace(co, frames, MANY, &count), MOAT_OK);
+    EXPECT_EQ(frames[1].flags, MOAT_FRAME_JIT);
+    EXPECT_EQ(roots_among(frames, count), 1);
+    text = text_of(moat_co_print_report, co);
+    EXPECT(text != NULL && strstr(text, "broken+0x") != NULL);
+    free(text);
+    moat_co_destroy(co);
+    jit_free(&broken);
+}
+
+/* Registered with too small a frame: the walk finds no caller there, the frame
+ * pointer does. */
+static void make_misregistered(void)
+{
+    static const unsigned char code[] = {
+        0x55,                   /* push %rbp            */
+        0x48, 0x89, 0xe5,       /* mov %rsp, %rbp       */
+        0x6a, 0x00, 0x6a, 0x00, /* push $0; push $0     */
+        0xff, 0xd7,             /* call *%rdi           */
+        0xc9, 0xc3,             /* leave; ret           */
+    };
+
+    jit_begin(&broken);
+    jit_bytes(&broken, code, sizeof(code));
+    (void)jit_end(&broken);
+    jit_register_unwindable(&broken, "broken", MOAT_CODE_UNWIND_FIXED, 8);
+}
+
+static void frame_records_go_on_where_a_walk_ends(const void *arg)
+{
+    moat_frame frames[MANY];
+    size_t count = 0;
+    moat_co *co = guest_create(fault_in_broken);
+
+    (void)arg;
+    make_misregistered();
+    guest_expect_trap(co, NULL, MOAT_TRAP_NULL);
+    EXPECT_EQ(moat_co_backtrace(co, frames, MANY, &count), MOAT_OK);
+    REQUIRE(count > 3);
+    EXPECT_EQ(frames[1].flags, MOAT_FRAME_JIT);
+    EXPECT_EQ(frames[2].flags, MOAT_FRAME_GUESSED);
+    for (size_t i = 1; i < count; i++)
+        EXPECT(frames[i].sp > frames[i - 1].sp);
+    moat_co_destroy(co);
+    jit_free(&broken);
+}
+
+static moat_co *inner;
+
+static __attribute__((noinline)) void trap_the_inner(void)
+{
+    guest_expect_trap(inner, NULL, MOAT_TRAP_NULL);
+}
+
+static void expect_on_stack(const moat_frame *frames, size_t count,
+                            const moat_co *co)
+{
+    moat_stack_info stack = {0, 0, 0, 0, 0};
+
+    EXPECT_EQ(moat_stack_bounds(&stack), MOAT_OK);
+    for (size_t i = 0; i < count; i++)
+        if (frames[i].co == co)
+            EXPECT(frames[i].sp >= stack.limit && frames[i].sp < stack.base);
+}
+
+/* Whoever resumed the inner one has returned: its frame is looked for in
+ * vain. */
+static void look_back_from_broken(void)
+{
+    const moat_co *self = moat_co_current();
+    moat_frame frames[MANY];
+    size_t count = 0;
+
+    EXPECT_EQ(moat_backtrace(frames, MANY, &count), MOAT_OK);
+    expect_whole(frames, count, self);
+    expect_on_stack(frames, count, self);
+    count = 0;
+    EXPECT_EQ(moat_co_backtrace(inner, frames, MANY, &count), MOAT_OK);
+    EXPECT_EQ(roots_among(frames, count), 1);
+    EXPECT(count > 1 && frames[count - 1].co == inner);
+    moat_trap_raise(1);
+}
+
+static void *look_from_broken(moat_co *self, void *record)
+{
+    (void)self;
+    trap_the_inner();
+    run_broken(look_back_from_broken, record);
+    return NULL;
+}
+
+static void look_from_broken_in_a_guest(void *record)
+{
+    moat_co *co = guest_create(look_from_broken);
+
+    inner = guest_create(guest_write_null);
+    guest_expect_trap(co, record, MOAT_TRAP_RAISED);
+    moat_co_destroy(co);
+    moat_co_destroy(inner);
+    jit_free(&broken);
+}
+
+static void a_walk_of_the_living_leaves_a_circle(const void *arg)
+{
+    (void)arg;
+    make_broken(FROM_RBP);
+    look_from_broken_in_a_guest(NULL);
+}
+
+/* A record of the host's frames, higher up: not yet its turn. */
+static void a_walk_of_the_living_stays_on_the_guests_stack(const void *arg)
+{
+    (void)arg;
+    make_broken(FROM_RSI);
+    look_from_broken_in_a_guest(__builtin_frame_address(0));
+}
+
 static const struct child_case cases[] = {
     CHILD_CASE(the_report_of_a_deep_overflow_contains_both_ends),
     CHILD_CASE(the_json_of_a_deep_overflow_contains_both_ends),
     CHILD_CASE(backtraces_cross_a_guest_without_unwind_information),
+    CHILD_CASE(a_walk_of_the_dead_leaves_a_circle),
+    CHILD_CASE(frame_records_go_on_where_a_walk_ends),
+    CHILD_CASE(a_walk_of_the_living_leaves_a_circle),
+    CHILD_CASE(a_walk_of_the_living_stays_on_the_guests_stack),
 };
 
 int main(int argc, char **argv)

@@ -236,6 +236,15 @@ static void expect_flat(size_t resident, size_t after)
                  after >> 10);
 }
 
+/* What is done in one of about so many steps: in many times as many it cannot
+ * fail to happen. */
+static void expect_some(unsigned long count, unsigned long every,
+                        const struct tally *tally)
+{
+    if (tally->steps / every > 32)
+        EXPECT(count > 0);
+}
+
 static void run(void)
 {
     static struct worker workers[MOST_THREADS];
@@ -271,6 +280,12 @@ static void run(void)
                  tally.renewals, tally.walks, forks, swaps);
     EXPECT(tally.traps > 0);
     EXPECT(tally.cancels > 0);
+    expect_some(tally.nested, 128, &tally);
+    expect_some(tally.walks, 1024, &tally);
+    if (!UNDER_TSAN)
+        expect_some(tally.deadlines, 4096, &tally);
+    if (!UNDER_ASAN && !UNDER_TSAN)
+        expect_some(forks, FORK_EVERY, &tally);
     EXPECT(swaps > 0);
 }
 
