@@ -91,7 +91,7 @@ MOAT_API void moat_notrap_leave(void);
  *         MOAT_E_LIMIT  too little stack left
  *
  * If a deadline passed inside, the trap happens at the end, however that came,
- * and the call does not return.
+ * and the call does not return, unless the policy spares the caller.
  *
  * Thread-safety: any. Signal-safety: no.
  */
