@@ -67,9 +67,24 @@ def frames_from(frame: Optional[gdb.Frame]) -> Iterator[gdb.Frame]:
         frame = frame.older()
 
 
+def program_at(pc: int) -> Optional[str]:
+    """The program, if pc lies in it. gdb tells only as text."""
+    own = False
+    for line in gdb.execute("info files", to_string=True).splitlines():
+        if line.startswith("Local "):
+            own = line.startswith("Local exec file")
+        section = re.match(r"\s*(0x[0-9a-f]+) - (0x[0-9a-f]+) is \S+$", line)
+        if own and section and \
+                int(section[1], 16) <= pc < int(section[2], 16):
+            return gdb.current_progspace().filename
+    return None
+
+
 def nameless(pc: int) -> str:
-    module = gdb.solib_name(pc) or gdb.current_progspace().filename
-    return "%#x in %s" % (pc, os.path.basename(module or "?"))
+    module = gdb.solib_name(pc) or program_at(pc)
+    if module is None:
+        return "%#x" % pc
+    return "%#x in %s" % (pc, os.path.basename(module))
 
 
 def symbol(address: int) -> str:

@@ -72,8 +72,11 @@ def plugin(debugger: lldb.SBDebugger) -> Iterator[None]:
 
 def symbol(target: lldb.SBTarget, pc: int) -> str:
     address = target.ResolveLoadAddress(pc)
-    return named(address.GetSymbol().GetName()) or "%#x in %s" % (
-        pc, address.GetModule().GetFileSpec().GetFilename())
+    name = named(address.GetSymbol().GetName())
+    module = address.GetModule().GetFileSpec().GetFilename()
+    if name or not module:
+        return name or "%#x" % pc
+    return "%#x in %s" % (pc, module)
 
 
 def named(name: Optional[str]) -> str:

@@ -81,6 +81,8 @@ class Trap:
             zip(REGISTERS, struct.unpack("<%dQ" % len(REGISTERS), data)))
 
     def signal(self) -> str:
+        if signal.SIGRTMIN <= self.signo < signal.SIGRTMAX:
+            return "SIGRTMAX-%d" % (signal.SIGRTMAX - self.signo)
         try:
             return signal.Signals(self.signo).name
         except ValueError:
@@ -424,7 +426,7 @@ def description(co: Coroutine, sps: List[int], symbol: Callable[[int], str],
         if trap.signo:
             yield "  signal   %s, code %d" % (trap.signal(), trap.code)
         if trap.text == co.world.text("trap", 14):
-            yield "  code     %d" % trap.user_code
+            yield "  raised   %d" % trap.user_code
         if trap.access in ACCESSES:
             yield "  access   %s %#x%s" % (
                 ACCESSES[trap.access], trap.address,

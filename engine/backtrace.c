@@ -12,6 +12,8 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -557,31 +559,73 @@ moat_status moat_frame_symbolise(const moat_frame *frame,
     if (!moat_codes_name(pc, out->function, sizeof out->function, &out->offset))
         moat_symbolise(pc, !moat_poison_seen(), out);
     out->offset += behind;
+    out->module_offset += behind;
     end_walk();
     return MOAT_OK;
 }
 
-static void print_symbol(const struct moat_symbol *symbol, uintptr_t pc,
-                         char *buffer, size_t size)
-{
-    int used;
+/* One line in a buffer of the caller's; what does not fit is cut off. */
+struct line {
+    char *buffer;
+    size_t size, used;
+};
 
+__attribute__((format(printf, 2, 3))) static void put(struct line *line,
+                                                      const char *format, ...)
+{
+    size_t room = line->size - line->used;
+    va_list arguments;
+    int length;
+
+    va_start(arguments, format);
+    length = vsnprintf(line->buffer + line->used, room, format, arguments);
+    va_end(arguments);
+    if (length > 0)
+        line->used += (size_t)length < room ? (size_t)length : room - 1;
+}
+
+static void put_place(struct line *line, const struct moat_place *place)
+{
+    if (place->file[0] != '\0')
+        put(line, " at %s:%d", place->file, place->line);
+}
+
+/* From the innermost outwards, to the function that has a frame. */
+static void put_inlined(struct line *line, const struct moat_symbol *symbol)
+{
+    unsigned count = symbol->inlined_count;
+
+    for (unsigned i = 0; i < count; i++) {
+        bool last = i + 1 == count;
+
+        put(line, "%s%s, inlined in %s", i == 0 ? " (" : "",
+            i == 0 ? symbol->inlined[0].function : "",
+            last ? symbol->function : symbol->inlined[i + 1].function);
+        put_place(line, &symbol->inlined[i].call);
+    }
+    if (count > 0)
+        put(line, ")");
+}
+
+static void put_symbol(struct line *line, const struct moat_symbol *symbol,
+                       uintptr_t pc)
+{
     if (symbol->function[0] != '\0')
-        used = snprintf(buffer, size, "%s+0x%lx", symbol->function,
-                        (unsigned long)symbol->offset);
-    else
-        used = snprintf(buffer, size, "0x%lx", (unsigned long)pc);
-    if (symbol->module[0] != '\0' && used >= 0 && (size_t)used < size)
-        used += snprintf(buffer + used, size - (size_t)used, " in %s",
-                         symbol->module);
-    if (symbol->file[0] != '\0' && used >= 0 && (size_t)used < size)
-        (void)snprintf(buffer + used, size - (size_t)used, " at %s:%d",
-                       symbol->file, symbol->line);
+        put(line, "%s+0x%" PRIxPTR, symbol->function, symbol->offset);
+    if (symbol->function[0] != '\0' && symbol->module[0] != '\0')
+        put(line, " in %s", symbol->module);
+    else if (symbol->module[0] != '\0')
+        put(line, "%s+0x%" PRIxPTR, symbol->module, symbol->module_offset);
+    else if (symbol->function[0] == '\0')
+        put(line, "0x%" PRIxPTR, pc);
+    put_place(line, &symbol->place);
+    put_inlined(line, symbol);
 }
 
 moat_status moat_frame_describe(const moat_frame *frame, char *buffer,
                                 size_t size)
 {
+    struct line line = {buffer, size, 0};
     struct moat_symbol symbol;
     moat_status status;
 
@@ -594,6 +638,6 @@ moat_status moat_frame_describe(const moat_frame *frame, char *buffer,
     }
     status = moat_frame_symbolise(frame, &symbol);
     if (status == MOAT_OK)
-        print_symbol(&symbol, frame->pc, buffer, size);
+        put_symbol(&line, &symbol, frame->pc);
     return status;
 }

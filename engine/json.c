@@ -192,6 +192,31 @@ static void put_record(struct json *json, const struct moat_report *report)
     put_registers(json, info->regs);
 }
 
+static void put_place(struct json *json, const char *file, const char *line,
+                      const struct moat_place *place)
+{
+    if (place->file[0] == '\0')
+        return;
+    string(json, file, place->file);
+    integer(json, line, place->line);
+}
+
+static void put_inlined(struct json *json, const struct moat_symbol *symbol)
+{
+    if (symbol->inlined_count == 0)
+        return;
+    key(json, "inlined");
+    begin(json, "[");
+    for (unsigned i = 0; i < symbol->inlined_count; i++) {
+        comma(json);
+        begin(json, "{");
+        string(json, "function", symbol->inlined[i].function);
+        put_place(json, "call_file", "call_line", &symbol->inlined[i].call);
+        end(json, "}");
+    }
+    end(json, "]");
+}
+
 /* Members whose value is not known are left out. */
 static void put_symbol(struct json *json, const moat_frame *frame)
 {
@@ -201,12 +226,12 @@ static void put_symbol(struct json *json, const moat_frame *frame)
         return;
     if (symbol.function[0] != '\0')
         string(json, "function", symbol.function);
-    if (symbol.module[0] != '\0')
+    if (symbol.module[0] != '\0') {
         string(json, "module", symbol.module);
-    if (symbol.file[0] != '\0') {
-        string(json, "file", symbol.file);
-        integer(json, "line", symbol.line);
+        address(json, "module_offset", symbol.module_offset);
     }
+    put_place(json, "file", "line", &symbol.place);
+    put_inlined(json, &symbol);
 }
 
 static void put_frame(struct json *json, const moat_frame *frame, size_t number)

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -111,16 +112,20 @@ static const char *region_text(moat_region region)
     }
 }
 
-/* Real-time signals have no name of their own. */
+/* Real-time signals are named by how far they are from the last, as in the
+ * options of the engine. */
 static void print_signal(struct moat_text *text, const moat_trap_info *info)
 {
     const char *name = sigabbrev_np(info->signo);
+    int to_last = SIGRTMAX - info->signo;
 
     if (name != NULL)
-        moat_text_put(text, "  signal   SIG%s, code %d\n", name, info->code);
+        moat_text_put(text, "  signal   SIG%s", name);
+    else if (to_last > 0)
+        moat_text_put(text, "  signal   SIGRTMAX-%d", to_last);
     else
-        moat_text_put(text, "  signal   %d, code %d\n", info->signo,
-                      info->code);
+        moat_text_put(text, "  signal   SIGRTMAX");
+    moat_text_put(text, ", code %d\n", info->code);
 }
 
 static void print_cause(struct moat_text *text, const moat_trap_info *info)
@@ -130,7 +135,7 @@ static void print_cause(struct moat_text *text, const moat_trap_info *info)
     if (info->signo != 0)
         print_signal(text, info);
     if (info->kind == MOAT_TRAP_RAISED)
-        moat_text_put(text, "  code     %d\n", info->user_code);
+        moat_text_put(text, "  raised   %d\n", info->user_code);
     if (access != NULL)
         moat_text_put(text, "  access   %s 0x%" PRIxPTR "%s\n", access,
                       info->address, region_text(info->region));
@@ -175,7 +180,7 @@ static void print_record(struct moat_text *text,
     print_registers(text, info->regs);
     if (info->byte_count == 0)
         return;
-    moat_text_put(text, "  code    ");
+    moat_text_put(text, "  bytes   ");
     for (unsigned i = 0; i < info->byte_count; i++)
         moat_text_put(text, " %02x", info->bytes[i]);
     moat_text_put(text, "\n");

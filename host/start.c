@@ -43,8 +43,8 @@ static bool is_among(const char *value, const char *const *choices)
  * environment. The engine looks at the source first. */
 static bool blame_environment(const char *command, moat_status status)
 {
-    static const char *const sources[] = {"", "sigaction", "sigsegv", "manual",
-                                          NULL};
+    static const char *const sources[] = {"",       "sigaction", "sigsegv",
+                                          "manual", "auto",      NULL};
     const char *source = secure_getenv("MOAT_TRAP_SOURCE");
 
     if (status != MOAT_E_INVAL && status != MOAT_E_UNSUPPORTED)
@@ -52,7 +52,8 @@ static bool blame_environment(const char *command, moat_status status)
     if (source != NULL &&
         (status == MOAT_E_INVAL ? !is_among(source, sources)
                                 : strcmp(source, "sigsegv") == 0))
-        return blame(command, "MOAT_TRAP_SOURCE", "sigaction, sigsegv, manual",
+        return blame(command, "MOAT_TRAP_SOURCE",
+                     "sigaction, sigsegv, manual, auto",
                      "this command is not linked with the library of", status);
     return blame(command, "MOAT_GUARD", "madvise, mprotect, auto",
                  "this kernel has no", status);

@@ -23,7 +23,8 @@ static moat_status environment_choice(const moat_source **out)
     const char *asked = secure_getenv("MOAT_TRAP_SOURCE");
 
     *out = &moat_source_sigaction;
-    if (asked == NULL || *asked == '\0' || strcmp(asked, "sigaction") == 0)
+    if (asked == NULL || *asked == '\0' || strcmp(asked, "auto") == 0 ||
+        strcmp(asked, "sigaction") == 0)
         return MOAT_OK;
     if (strcmp(asked, "manual") == 0) {
         *out = &moat_source_manual;

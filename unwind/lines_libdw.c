@@ -26,6 +26,19 @@ static const Dwfl_Callbacks callbacks = {
     .debuginfo_path = &debuginfo_path,
 };
 
+/* The code of one unit, or a piece of it. */
+struct range {
+    Dwarf_Addr start, end;
+    Dwarf_Die *unit; /* the module's */
+};
+
+/* Where the code of a module's units lies; hangs on the module. */
+struct units {
+    Dwarf_Addr bias; /* of the addresses in memory */
+    struct range *ranges;
+    size_t count, room;
+};
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static Dwfl *session;
 
@@ -57,6 +70,30 @@ static Dwfl *open_session(void)
     return NULL;
 }
 
+static int free_units(Dwfl_Module *module, void **userdata, const char *name,
+                      Dwarf_Addr start, void *arg)
+{
+    struct units *units = *userdata;
+
+    (void)module;
+    (void)name;
+    (void)start;
+    (void)arg;
+    if (units != NULL)
+        free(units->ranges);
+    free(units);
+    return DWARF_CB_OK;
+}
+
+static void close_session(void)
+{
+    if (session == NULL)
+        return;
+    (void)dwfl_getmodules(session, free_units, NULL, 0);
+    dwfl_end(session);
+    session = NULL;
+}
+
 static Dwfl_Module *find_module(uintptr_t pc)
 {
     Dwfl_Module *module = NULL;
@@ -65,8 +102,7 @@ static Dwfl_Module *find_module(uintptr_t pc)
         module = dwfl_addrmodule(session, pc);
     if (module != NULL)
         return module;
-    if (session != NULL)
-        dwfl_end(session);
+    close_session();
     session = open_session();
     return session != NULL ? dwfl_addrmodule(session, pc) : NULL;
 }
@@ -85,27 +121,131 @@ static void find_function(Dwfl_Module *module, uintptr_t pc,
     symbol->offset = offset;
 }
 
-static void set_line(struct moat_symbol *symbol, const char *file, int line)
+/* --- units --------------------------------------------------------------- */
+
+static bool add_range(struct units *units, const struct range *range)
 {
-    if (file == NULL)
-        return;
-    (void)snprintf(symbol->file, sizeof symbol->file, "%s", file);
-    symbol->line = line;
+    if (units->count == units->room) {
+        size_t room = units->room > 0 ? 2 * units->room : 64;
+        struct range *more =
+            reallocarray(units->ranges, room, sizeof *units->ranges);
+
+        if (more == NULL)
+            return false;
+        units->ranges = more;
+        units->room = room;
+    }
+    units->ranges[units->count++] = *range;
+    return true;
 }
 
-static void read_number(Dwarf_Die *die, unsigned name, Dwarf_Word *out)
+static void add_unit(struct units *units, Dwarf_Die *unit)
+{
+    struct range range = {.unit = unit};
+    Dwarf_Addr base;
+    ptrdiff_t next = 0;
+
+    while ((next = dwarf_ranges(unit, next, &base, &range.start, &range.end)) >
+           0) {
+        /* Linkers put the code that they have dropped at 0 or 1. */
+        if (range.start > 1 && !add_range(units, &range))
+            return;
+    }
+}
+
+/*
+ * Of our own, and made once for a module: libdwfl finds a unit by
+ * .debug_aranges alone, a section that clang does not write.
+ */
+static const struct units *units_of(Dwfl_Module *module)
+{
+    void **userdata;
+    struct units *units;
+    Dwarf_Die *unit = NULL;
+    Dwarf_Addr bias;
+
+    (void)dwfl_module_info(module, &userdata, NULL, NULL, NULL, NULL, NULL,
+                           NULL);
+    if (*userdata != NULL)
+        return *userdata;
+    *userdata = units = calloc(1, sizeof *units);
+    if (units == NULL)
+        return NULL;
+    while ((unit = dwfl_module_nextcu(module, unit, &bias)) != NULL) {
+        units->bias = bias;
+        add_unit(units, unit);
+    }
+    return units;
+}
+
+/* One after the other: beside what a question to a unit costs it is nothing. */
+static Dwarf_Die *find_unit(const struct units *units, Dwarf_Addr address)
+{
+    for (size_t i = 0; i < units->count; i++) {
+        const struct range *range = &units->ranges[i];
+
+        if (range->start <= address && address < range->end)
+            return range->unit;
+    }
+    return NULL;
+}
+
+/* --- lines --------------------------------------------------------------- */
+
+static void set_place(struct moat_place *place, const char *file, int line)
+{
+    if (file == NULL || line <= 0)
+        return;
+    (void)snprintf(place->file, sizeof place->file, "%s", file);
+    place->line = line;
+}
+
+static Dwarf_Word number(Dwarf_Die *die, unsigned name)
+{
+    Dwarf_Attribute attribute;
+    Dwarf_Word value = 0;
+
+    (void)dwarf_formudata(dwarf_attr(die, name, &attribute), &value);
+    return value;
+}
+
+static const char *linkage_name(Dwarf_Die *die)
 {
     Dwarf_Attribute attribute;
 
-    (void)dwarf_formudata(dwarf_attr(die, name, &attribute), out);
+    return dwarf_formstring(
+        dwarf_attr_integrate(die, DW_AT_linkage_name, &attribute));
 }
 
-/* The scopes around pc as they are nested in the code. (dwarf_getscopes leaves
- * the code at the first inlined function, for the place of its definition.) */
-static int innermost_scopes(Dwarf_Die *unit, Dwarf_Addr pc, Dwarf_Die **out)
+/* As symbols are named: C++ functions mangled. */
+static const char *name_of(Dwarf_Die *die)
+{
+    const char *name = linkage_name(die);
+
+    return name != NULL ? name : dwarf_diename(die);
+}
+
+static bool begins_with(const char *name, const char *prefix)
+{
+    return name != NULL && strncmp(name, prefix, strlen(prefix)) == 0;
+}
+
+/* The switch, and what the C++ wrapper puts around it: no news to a reader. */
+static bool is_moats(Dwarf_Die *die)
+{
+    return begins_with(dwarf_diename(die), "moat_") ||
+           begins_with(linkage_name(die), "_ZN4moat") ||
+           begins_with(linkage_name(die), "_ZNK4moat");
+}
+
+/* The scopes around an address as they are nested in the code.
+ * (dwarf_getscopes leaves the code at the first inlined function, for the place
+ * of its definition.) */
+static int innermost_scopes(Dwarf_Die *unit, Dwarf_Addr address,
+                            Dwarf_Die **out)
 {
     Dwarf_Die *lexical = NULL;
-    int count = unit != NULL ? dwarf_getscopes(unit, pc, &lexical) : 0;
+    int count = dwarf_getscopes(unit, address, &lexical);
 
     *out = NULL;
     if (count > 0)
@@ -114,44 +254,65 @@ static int innermost_scopes(Dwarf_Die *unit, Dwarf_Addr pc, Dwarf_Die **out)
     return count;
 }
 
-/*
- * The function is named by its symbol, so the line must be that function's too:
- * where pc is in code inlined into it, the line of the outermost such call.
- */
-static bool find_inlining_call(Dwfl_Module *module, uintptr_t pc,
-                               struct moat_symbol *symbol)
+static void find_call(Dwarf_Die *unit, Dwarf_Die *inlined,
+                      struct moat_place *place)
 {
-    Dwarf_Addr bias;
-    Dwarf_Die *unit = dwfl_module_addrdie(module, pc, &bias);
-    Dwarf_Die *scopes;
-    int count = innermost_scopes(unit, pc - bias, &scopes);
-    Dwarf_Word file = 0, line = 0;
     Dwarf_Files *files;
 
+    *place = (struct moat_place){.line = 0};
+    if (dwarf_getsrcfiles(unit, &files, NULL) == 0)
+        set_place(
+            place,
+            dwarf_filesrc(files, number(inlined, DW_AT_call_file), NULL, NULL),
+            (int)number(inlined, DW_AT_call_line));
+}
+
+/*
+ * One step outwards. What is inlined of moat's headers counts as its caller's
+ * code; so does that for which no room is left, but for the outermost call.
+ */
+static void add_inlined(struct moat_symbol *symbol, Dwarf_Die *unit,
+                        Dwarf_Die *die)
+{
+    struct moat_inlined *inlined = symbol->inlined;
+    unsigned count = symbol->inlined_count;
+    const char *name = name_of(die);
+
+    if (name != NULL && count < MOAT_INLINED_MAX && !is_moats(die)) {
+        (void)snprintf(inlined[count].function, sizeof inlined[count].function,
+                       "%s", name);
+        symbol->inlined_count = ++count;
+    }
+    find_call(unit, die, count > 0 ? &inlined[count - 1].call : &symbol->place);
+}
+
+static void find_inlined(Dwarf_Die *unit, Dwarf_Addr address,
+                         struct moat_symbol *symbol)
+{
+    Dwarf_Die *scopes;
+    int count = innermost_scopes(unit, address, &scopes);
+
     for (int i = 0; i < count; i++) { /* innermost first */
-        if (dwarf_tag(&scopes[i]) == DW_TAG_inlined_subroutine) {
-            read_number(&scopes[i], DW_AT_call_file, &file);
-            read_number(&scopes[i], DW_AT_call_line, &line);
-        }
+        if (dwarf_tag(&scopes[i]) == DW_TAG_inlined_subroutine)
+            add_inlined(symbol, unit, &scopes[i]);
     }
     free(scopes);
-    if (line == 0 || dwarf_getsrcfiles(unit, &files, NULL) != 0)
-        return false;
-    set_line(symbol, dwarf_filesrc(files, file, NULL, NULL), (int)line);
-    return true;
 }
 
 static void find_line(Dwfl_Module *module, uintptr_t pc,
                       struct moat_symbol *symbol)
 {
-    Dwfl_Line *line = dwfl_module_getsrc(module, pc);
-    const char *file;
-    int number = 0;
+    const struct units *units = units_of(module);
+    Dwarf_Addr address = units != NULL ? pc - units->bias : 0;
+    Dwarf_Die *unit = units != NULL ? find_unit(units, address) : NULL;
+    Dwarf_Line *line = unit != NULL ? dwarf_getsrc_die(unit, address) : NULL;
+    int row = 0;
 
-    if (line == NULL || find_inlining_call(module, pc, symbol))
+    if (line == NULL)
         return;
-    file = dwfl_lineinfo(line, NULL, &number, NULL, NULL, NULL);
-    set_line(symbol, file, number);
+    (void)dwarf_lineno(line, &row);
+    set_place(&symbol->place, dwarf_linesrc(line, NULL, NULL), row);
+    find_inlined(unit, address, symbol);
 }
 
 void moat_lines_find(uintptr_t pc, struct moat_symbol *symbol)

@@ -113,6 +113,7 @@ void moat_module_describe(uintptr_t pc, struct moat_symbol *out)
     (void)snprintf(out->module, sizeof out->module, "%s",
                    map->l_name[0] != '\0' ? map->l_name
                                           : program_invocation_name);
+    out->module_offset = pc - map->l_addr;
     if (!read_dynamic(map, &dynamic))
         return;
     symbol = find_symbol(&dynamic, pc - map->l_addr);

@@ -92,7 +92,8 @@ bool moat_unwind_procedure(uintptr_t pc, uintptr_t *start, uintptr_t *end);
 /* Where the file that pc belongs to is mapped; 0: in none. */
 uintptr_t moat_module_start(uintptr_t pc);
 
-/* Fills in the module, and function and offset if an exported one covers pc. */
+/* Fills in the module and the offset in it, and function and offset if an
+ * exported one covers pc. */
 struct moat_symbol;
 void moat_module_describe(uintptr_t pc, struct moat_symbol *out);
 
@@ -110,12 +111,27 @@ const char *moat_locks_find(uintptr_t pc, uintptr_t caller_pc);
 /* --- symbolise.c and lines_libdw.c, or lines_none.c -------------------------
  */
 
-struct moat_symbol {
-    char function[192]; /* "" : not known                      */
-    uintptr_t offset;   /* of pc in it                         */
-    char module[192];   /* path of the file; "" : not known    */
-    char file[256];     /* source file; "" : not known         */
+struct moat_place {
+    char file[256]; /* source file; "" : not known */
     int line;
+};
+
+/* A function that was inlined, and where. */
+struct moat_inlined {
+    char function[192];
+    struct moat_place call;
+};
+
+#define MOAT_INLINED_MAX 8u /* of more, the outermost are left out */
+
+struct moat_symbol {
+    char function[192];      /* "" : not known                      */
+    uintptr_t offset;        /* of pc in it                         */
+    char module[192];        /* path of the file; "" : not known    */
+    uintptr_t module_offset; /* of pc, as the file counts addresses */
+    struct moat_place place; /* of pc, if inlined: in inlined[0]    */
+    struct moat_inlined inlined[MOAT_INLINED_MAX]; /* innermost first */
+    unsigned inlined_count;
 };
 
 /* What lies at pc. Any thread. Without files it takes no lock and allocates
@@ -128,8 +144,8 @@ bool moat_lines_available(void);
 void moat_lines_lock(void);
 void moat_lines_unlock(void);
 
-/* Fills in file and line, and function where it is still unknown. Any thread.
- */
+/* Fills in the place and what is inlined there, and function where it is still
+ * unknown. Any thread. */
 void moat_lines_find(uintptr_t pc, struct moat_symbol *symbol);
 
 #endif

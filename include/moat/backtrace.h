@@ -82,7 +82,10 @@ MOAT_API moat_status moat_co_backtrace(const moat_co *co, moat_frame *frames,
 
 /**
  * Describes a frame in one line: "function+0x1f in module at file:line"; parts
- * that are not known are left out. A root frame reads "[coroutine 'name']".
+ * that are not known are left out. A function that is not known reads
+ * "module+0x11fb", the address as the file counts them. Where the line is in an
+ * inlined function, " (that, inlined in function at file:line)" follows. A root
+ * frame reads "[coroutine 'name']".
  *
  * @param[out] buffer  always terminated when size > 0; cut off if too small
  * @return MOAT_OK, or

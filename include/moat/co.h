@@ -132,11 +132,15 @@ MOAT_BEGIN_DECLS
  *         MOAT_E_INVAL        out or entry is NULL; a size is out of range; an
  *                             unknown flag; a struct_size, here or in the
  *                             limits, smaller than any version's; the
- *                             environment's MOAT_GUARD is no kind of guard
+ *                             environment's MOAT_GUARD is no kind of guard, or
+ *                             its MOAT_TRAP_SOURCE no source
  *         MOAT_E_NOMEM        no memory or address space
  *         MOAT_E_GUARD_LIMIT  no mapping is left for a guard
  *         MOAT_E_LIMIT        too little stack left (on a guest's stack)
- *         MOAT_E_UNSUPPORTED  a limit or option that this build lacks
+ *         MOAT_E_UNSUPPORTED  a limit or option that this build lacks; a guard
+ *                             that the environment names and the kernel lacks,
+ *                             a source that it names and the program does not
+ *                             link
  *         MOAT_E_SYSTEM       a system call failed while initialising
  *
  * Ownership:     the caller's, until moat_co_destroy

@@ -39,8 +39,9 @@ MOAT_END_DECLS
 
 /* How guards are made. */
 typedef enum moat_guard_kind {
-    MOAT_GUARD_AUTO = 0,    /* the environment's MOAT_GUARD ("madvise" or
-                               "mprotect"), else the best the kernel gives  */
+    MOAT_GUARD_AUTO = 0,    /* the environment's MOAT_GUARD ("madvise",
+                               "mprotect" or "auto", the same as unset), else
+                               the best the kernel gives                    */
     MOAT_GUARD_MADVISE = 1, /* MADV_GUARD_INSTALL (Linux 6.13): no mapping
                                per guard                                    */
     MOAT_GUARD_MPROTECT = 2 /* PROT_NONE: two mappings per stack, so about
@@ -50,7 +51,8 @@ typedef enum moat_guard_kind {
 typedef struct moat_engine_options {
     size_t struct_size; /* sizeof; MOAT_ENGINE_OPTIONS_INIT sets it     */
     const moat_source *source; /* NULL: the environment's MOAT_TRAP_SOURCE
-                                  ("sigaction", "sigsegv" or "manual"), else
+                                  ("sigaction", "sigsegv", "manual" or
+                                  "auto", the same as unset), else
                                   MOAT_SOURCE_SIGACTION                  */
     moat_guard_kind guard; /* 0: MOAT_GUARD_AUTO                           */
     int deadline_signal;   /* 0: SIGRTMAX - 3                              */
@@ -96,8 +98,9 @@ MOAT_BEGIN_DECLS
  *
  * @return MOAT_OK, or
  *         MOAT_E_INVAL        options that contradict themselves or have a
- *                             struct_size or signal number out of range; a
- *                             name in the environment that there is not
+ *                             struct_size or signal number out of range; an
+ *                             unknown word in the environment's MOAT_GUARD or
+ *                             MOAT_TRAP_SOURCE
  *         MOAT_E_STATE        already initialised with other options
  *         MOAT_E_UNSUPPORTED  a guard kind that the kernel lacks; a field that
  *                             this version does not know; a source of another

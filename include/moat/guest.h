@@ -95,8 +95,8 @@ MOAT_API void moat_notrap_leave(void);
  *         MOAT_E_LIMIT  too little stack left
  *
  * If a deadline passed inside, the trap happens at the end, however that came,
- * and the call does not return. Nor does it if fn faults while moat_co_cancel
- * unwinds it: the caller is unwound next.
+ * and the call does not return, unless the policy spares the caller. Nor does it
+ * if fn faults while moat_co_cancel unwinds it: the caller is unwound next.
  *
  * Thread-safety: any. Signal-safety: no.
  */

@@ -43,6 +43,10 @@
 
 #include <moat/moat.h>
 
+/* A backtrace goes on from a trapped coroutine to the function that resumed it
+ * as long as that one has not returned: so it must be the user's. */
+#define MOAT_IN_CALLER __attribute__((always_inline)) inline
+
 namespace moat
 {
 
@@ -353,12 +357,12 @@ template <class Out, class In = void, class Result = void> class coroutine
      *
      * @throws moat::error with what moat_co_resume says; what the guest throws
      */
-    [[nodiscard]] event_type resume(detail::stored<In> input)
+    [[nodiscard]] MOAT_IN_CALLER event_type resume(detail::stored<In> input)
     {
         static_assert(!std::is_void_v<In>, "its resumes carry no value");
         return resume_with(input);
     }
-    [[nodiscard]] event_type resume()
+    [[nodiscard]] MOAT_IN_CALLER event_type resume()
     {
         static_assert(std::is_void_v<In>, "its resumes carry a value");
         std::monostate nothing;
@@ -370,7 +374,7 @@ template <class Out, class In = void, class Result = void> class coroutine
      *
      * @throws moat::error with what moat_co_cancel says; what the guest throws
      */
-    event_type cancel()
+    MOAT_IN_CALLER event_type cancel()
     {
         moat_event event = {MOAT_EVENT_YIELD, nullptr};
         moat_status status;
@@ -429,7 +433,7 @@ template <class Out, class In = void, class Result = void> class coroutine
             throw error(MOAT_E_INVAL);
     }
 
-    event_type resume_with(detail::stored<In> &input)
+    MOAT_IN_CALLER event_type resume_with(detail::stored<In> &input)
     {
         start_type start = {body_.get(), std::addressof(input)};
         moat_event event = {MOAT_EVENT_YIELD, nullptr};
@@ -492,5 +496,7 @@ template <class Out, class In = void, class Result = void> class coroutine
 };
 
 } // namespace moat
+
+#undef MOAT_IN_CALLER
 
 #endif

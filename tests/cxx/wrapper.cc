@@ -245,6 +245,54 @@ void a_trap_is_a_value()
     CHECK(holds_alternative<moat::yielded<int>>(co.resume(false)));
 }
 
+/* Which frame of the caller's comes next after the coroutine's border? */
+std::string resumer_of(const moat::coroutine<int, int> &co)
+{
+    static moat_frame frames[64];
+    std::size_t count = 0, i = 0;
+    char text[512] = "";
+    moat_status status =
+        moat_co_backtrace(co.native_handle(), frames, 64, &count);
+
+    if (status == MOAT_E_UNSUPPORTED)
+        return "";
+    CHECK(status == MOAT_OK);
+    while (i < count && !(frames[i].flags & MOAT_FRAME_ROOT))
+        ++i;
+    CHECK(i + 1 < count);
+    if (i + 1 < count)
+        CHECK(moat_frame_describe(&frames[i + 1], text, sizeof text) ==
+              MOAT_OK);
+    return text;
+}
+
+/* The function that called resume or cancel has not returned when it asks for
+ * the backtrace: the resumer's part is there, from that function on. */
+extern "C" __attribute__((noinline)) void asks_for_the_resumer()
+{
+    moat::coroutine<int, int> resumed([](auto &, int i) { *nowhere = i; });
+    moat::coroutine<int, int> cancelled([](auto &self, int i) {
+        struct at_the_end {
+            ~at_the_end()
+            {
+                *nowhere = 0;
+            }
+        } end;
+        self.yield(i);
+    });
+    std::string resumer;
+
+    CHECK(holds_alternative<moat::trapped>(resumed.resume(1)));
+    resumer = resumer_of(resumed);
+    CHECK(resumer.empty() || resumer.find("asks_for_the_resumer+") == 0);
+    CHECK(resumer.find("moat.hpp") == std::string::npos);
+    CHECK(holds_alternative<moat::yielded<int>>(cancelled.resume(1)));
+    CHECK(holds_alternative<moat::trapped>(cancelled.cancel()));
+    resumer = resumer_of(cancelled);
+    CHECK(resumer.empty() || resumer.find("asks_for_the_resumer+") == 0);
+    CHECK(resumer.find("moat.hpp") == std::string::npos);
+}
+
 #ifndef __SANITIZE_THREAD__
 void a_time_limit_is_a_trap()
 {
@@ -509,6 +557,7 @@ int main(int argc, char **)
     /* What a guest that traps has allocated is lost: not under a leak check. */
     if (argc == 1) {
         a_trap_is_a_value();
+        asks_for_the_resumer();
         a_lost_guest_takes_its_list_along();
     }
     std::printf("%d failed\n", failures);

@@ -26,7 +26,7 @@ same_form() {
         -e 's/0x[0-9a-f]+/0xN/g' \
         -e 's/[0-9a-f]{16}/N/g' \
         -e 's/flags [0-9a-f]+/flags N/' \
-        -e 's/^(  code   ).*/\1/' \
+        -e 's/^(  bytes   ).*/\1/' \
         -e 's/[0-9]+ of [0-9]+ bytes/N of N bytes/' \
         -e 's/ in [^ ]*\/([^ ]+)/ in \1/' \
         -e 's/ at [^ ]*:[0-9]+$//' \

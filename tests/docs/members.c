@@ -12,10 +12,16 @@
 #include <jansson.h>
 #include <moat/moat.h>
 
+/* Has no frame of its own, but a name and a line. */
+static inline __attribute__((always_inline)) void write_to(uintptr_t address)
+{
+    __asm__ volatile("movl $1, (%0)" : : "r"(address) : "memory");
+}
+
 static void *write_to_null(moat_co *self, void *input)
 {
     (void)self;
-    __asm__ volatile("movl $1, (%0)" : : "r"((uintptr_t)0) : "memory");
+    write_to(0);
     return input;
 }
 
@@ -64,6 +70,16 @@ static json_t *report_of(const moat_co *co)
     return object;
 }
 
+static void print_frame(json_t *frame)
+{
+    json_t *inlined;
+    size_t i;
+
+    print_members("frames[].", frame);
+    json_array_foreach(json_object_get(frame, "inlined"), i, inlined)
+        print_members("frames[].inlined[].", inlined);
+}
+
 static void print_report(const moat_co *co)
 {
     json_t *report = report_of(co), *frame;
@@ -72,7 +88,7 @@ static void print_report(const moat_co *co)
     print_members("", report);
     print_members("registers.", json_object_get(report, "registers"));
     json_array_foreach(json_object_get(report, "frames"), i, frame)
-        print_members("frames[].", frame);
+        print_frame(frame);
     json_decref(report);
 }
 

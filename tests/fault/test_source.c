@@ -69,6 +69,14 @@ static void an_empty_choice_is_the_default(const void *arg)
     expect_containment();
 }
 
+static void an_open_choice_is_the_default(const void *arg)
+{
+    (void)arg;
+    ask_environment("auto");
+    REQUIRE(moat_engine_init(NULL) == MOAT_OK);
+    expect_in_use("sigaction");
+}
+
 static void the_environment_may_say_sigaction(const void *arg)
 {
     (void)arg;
@@ -244,6 +252,7 @@ static void a_watch_that_fails_fails_the_create(const void *arg)
 
 static const struct child_case cases[] = {
     CHILD_CASE(an_empty_choice_is_the_default),
+    CHILD_CASE(an_open_choice_is_the_default),
     CHILD_CASE(the_environment_may_say_sigaction),
     CHILD_CASE(the_environment_may_say_manual),
     CHILD_CASE(an_unknown_name_is_refused),

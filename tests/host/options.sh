@@ -132,11 +132,11 @@ unset MOAT_GUARD
 # So it does for the source of faults.
 export MOAT_TRAP_SOURCE=foo
 expect 2 run "$fine"
-says "^moat: run: MOAT_TRAP_SOURCE: 'foo' is none of sigaction, sigsegv, manual$"
+says "^moat: run: MOAT_TRAP_SOURCE: 'foo' is none of sigaction, sigsegv, manual, auto$"
 export MOAT_TRAP_SOURCE=sigsegv
 expect 2 run "$fine"
 says "^moat: run: MOAT_TRAP_SOURCE: this command is not linked with the library of 'sigsegv'$"
-for source in '' sigaction manual; do
+for source in '' auto sigaction manual; do
     export MOAT_TRAP_SOURCE="$source"
     expect 0 run "$fine"
 done

@@ -81,11 +81,18 @@ sigsegv_works() {
     MOAT_TRAP_SOURCE=sigaction expect 'by way of sigaction' "$1" open
     MOAT_TRAP_SOURCE=sigaction expect 'by way of sigsegv' "$1"
 }
+# In a program that never names it, too.
+sigsegv_can_be_asked_for() {
+    MOAT_TRAP_SOURCE='' expect 'by way of sigaction' "$1"
+    MOAT_TRAP_SOURCE=sigsegv expect 'by way of sigsegv' "$1"
+}
 sigsegv=no
 if [ -e "$prefix/$libdir/pkgconfig/moat-sigsegv.pc" ]; then
     sigsegv=yes
     sigsegv_works "$scratch/cmake/sigsegv_static"
     sigsegv_works "$scratch/cmake/sigsegv_shared"
+    sigsegv_can_be_asked_for "$scratch/cmake/sigsegv_open_static"
+    sigsegv_can_be_asked_for "$scratch/cmake/sigsegv_open_shared"
 fi
 
 echo "find_package refuses another minor version"
@@ -112,6 +119,12 @@ pc_sigsegv() {
     quietly "$cc" -O1 "$here/consumer/consumer_sigsegv.c" "${words[@]}" \
         -Wl,-rpath,"$prefix/$libdir" -o "$scratch/pc_sigsegv"
     sigsegv_works "$scratch/pc_sigsegv"
+    for linked in -Wl,--no-as-needed -Wl,--as-needed; do
+        quietly "$cc" -O1 -DLEFT_OPEN "$linked" \
+            "$here/consumer/consumer_sigsegv.c" "${words[@]}" \
+            -Wl,-rpath,"$prefix/$libdir" -o "$scratch/pc_sigsegv_open"
+        sigsegv_can_be_asked_for "$scratch/pc_sigsegv_open"
+    done
 }
 
 echo "pkg-config, shared"
