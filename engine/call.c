@@ -17,6 +17,22 @@ const struct moat_visit *moat_call_visits(void)
     return visits;
 }
 
+static struct moat_activation *resumer_of(const moat_co *co)
+{
+    return (struct moat_activation *)(co->resumer & ~(uintptr_t)1);
+}
+
+/* Calls end in the order of their nesting, and whoever has one on its stack
+ * resumes others but cannot yield: if it runs, its call is the innermost. */
+uint32_t moat_call_sections(const struct moat_activation *activation)
+{
+    const struct moat_visit *visit = visits;
+
+    return visit != NULL && resumer_of(visit->co) == activation
+               ? visit->sections
+               : 0;
+}
+
 /* Runs on the resumer's stack. */
 static MOAT_NO_SANITIZE void *run(void *arg)
 {
@@ -33,20 +49,27 @@ static MOAT_NO_SANITIZE void *run(void *arg)
     return result;
 }
 
-/* In the resumer: nothing may cut it, for the guest stands in its middle. */
+/*
+ * In the resumer: nothing may cut it, for the guest stands in its middle, and
+ * no yield may leave it: bit 0 sends its yields to where they are refused. The
+ * section is open before the resumer is current and until it is so no more.
+ */
 static MOAT_NO_SANITIZE void *call(struct moat_visit *visit)
 {
     moat_co *self = visit->co;
     uintptr_t ours = (uintptr_t)MOAT_TLS_READ(MOAT_TLS_CURRENT);
+    struct moat_activation *resumer = resumer_of(self);
     void *result;
 
     if (moat_annotate_active())
         moat_annotate_leave(&cold_of(co_of(self))->fiber, false);
-    MOAT_TLS_WRITE_CURRENT(self->resumer);
-    moat_notrap_enter();
+    if (resumer != NULL)
+        visit->sections = ++resumer->notrap;
+    MOAT_TLS_WRITE_CURRENT(resumer != NULL ? self->resumer | 1 : 0);
     result = moat_arch_call_on_resumer(self, run, visit);
-    moat_notrap_enter_undo();
     MOAT_TLS_WRITE_CURRENT(ours);
+    if (resumer != NULL)
+        resumer->notrap = visit->sections - 1;
     if (moat_annotate_active())
         moat_annotate_entered(&cold_of(co_of(self))->fiber);
     return result;
@@ -54,7 +77,7 @@ static MOAT_NO_SANITIZE void *call(struct moat_visit *visit)
 
 void *moat_call_on_parent(moat_co *self, void *(*fn)(void *), void *arg)
 {
-    struct moat_visit visit = {visits, self, fn, arg};
+    struct moat_visit visit = {visits, self, fn, arg, 0};
     void *result;
 
     if (self == NULL || fn == NULL || self != moat_co_current())

@@ -50,6 +50,7 @@ static void before_fork(void)
     moat_ranges_lock();
     moat_walks_stop(); /* walks ask for lines */
     moat_lines_lock();
+    moat_deadline_before_fork();
 }
 
 static void after_fork_in_parent(void)
@@ -201,6 +202,8 @@ moat_status moat_engine_check(void)
     if (!atomic_load(&engine.ready))
         return MOAT_E_STATE;
     status = moat_trap_check();
+    if (status == MOAT_OK)
+        status = moat_trap_check_mask();
     if (status == MOAT_OK)
         status = moat_deadline_check();
     return status == MOAT_OK ? moat_altstack_check() : status;

@@ -81,30 +81,42 @@ void moat_hold_end(void)
     catch_up(activation, ENGINE_PC);
 }
 
+/* Deeper than code nests, and far from where the count would wrap, also with
+ * those that the engine opens on top: a guest that never leaves. */
+#define SECTIONS_MOST 65535u
+
+/* How many were open when the engine opened the innermost of its own: what
+ * closes that one is the end of the call that it belongs to. */
+static uint32_t sections_of_engine(const struct moat_activation *activation)
+{
+    uint32_t of_visit = moat_call_sections(activation);
+    uint32_t of_recovery =
+        activation->recovers ? moat_trap_record_of(activation)->recovery->notrap
+                             : 0;
+
+    return of_visit > of_recovery ? of_visit : of_recovery;
+}
+
 void moat_notrap_enter(void)
 {
     struct moat_activation *activation = moat_trap_current();
 
-    if (activation != NULL)
-        activation->notrap++;
+    if (activation == NULL)
+        return;
+    if (activation->notrap >= SECTIONS_MOST)
+        abort();
+    activation->notrap++;
 }
 
 void moat_notrap_leave(void)
 {
     struct moat_activation *activation = moat_trap_current();
 
-    if (activation == NULL || activation->notrap == 0)
+    if (activation == NULL ||
+        activation->notrap <= sections_of_engine(activation))
         return;
     activation->notrap--;
     catch_up(activation, CALLER_PC);
-}
-
-void moat_notrap_enter_undo(void)
-{
-    struct moat_activation *activation = moat_trap_current();
-
-    if (activation != NULL)
-        activation->notrap--;
 }
 
 static moat_status call(struct co *co, void (*fn)(void *), void *arg,

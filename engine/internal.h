@@ -170,10 +170,6 @@ void moat_hold_end(void);
 /* The same without a check, for what must not fail. */
 void moat_hold_enter(void);
 
-/* Closes a no-trap section of the running coroutine without asking whether a
- * deadline passed: it is not the one that must be cut. */
-void moat_notrap_enter_undo(void);
-
 /* For what has no status: a guest that has not so much stack left overflows
  * here, before anything is lost. In a no-trap section that is fatal, like any
  * overflow; so it is under a policy that does not let moat's code be cut. */
@@ -208,10 +204,17 @@ struct moat_visit {
     moat_co *co;              /* the guest                             */
     void *(*fn)(void *);
     void *arg;
+    uint32_t sections; /* the resumer's no-trap ones, the call's own among
+                          them; 0 if the resumer is the host               */
 };
 
 /* This thread's, innermost first. */
 const struct moat_visit *moat_call_visits(void);
+
+/* Does a service run on the stack of this one, which is the running coroutine?
+ * How many no-trap sections of it were open when the call had opened its own?
+ * 0: none does. */
+uint32_t moat_call_sections(const struct moat_activation *activation);
 
 /* --- resume.c ----------------------------------------------------------------
  */

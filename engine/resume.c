@@ -45,7 +45,9 @@ MOAT_NO_SANITIZE void *moat_co_yield_slow(moat_co *self, void *value)
     struct co *co = co_of(self);
     struct moat_resumed back;
 
-    if (self == NULL || moat_trap_current() != &co->activation)
+    /* Whose stack a service runs on cannot leave it. */
+    if (self == NULL || moat_trap_current() != &co->activation ||
+        moat_call_sections(&co->activation) != 0)
         return NULL;
     if (moat_annotate_active())
         moat_annotate_leave(&cold_of(co)->fiber, false);

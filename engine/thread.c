@@ -127,9 +127,23 @@ free_thread:
     return status;
 }
 
+/* What was blocked since the attach is not blocked again at the detach: whoever
+ * asked for this has seen to it. */
+static moat_status repair(void)
+{
+    moat_status status = moat_altstack_repair();
+    sigset_t were_blocked;
+
+    if (status != MOAT_OK)
+        return status;
+    moat_trap_unblock(&were_blocked);
+    moat_deadline_unblock();
+    return MOAT_OK;
+}
+
 moat_status moat_thread_attach(void)
 {
-    return self != NULL ? moat_altstack_repair() : moat_thread_ready();
+    return self != NULL ? repair() : moat_thread_ready();
 }
 
 moat_status moat_thread_ready(void)

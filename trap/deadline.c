@@ -43,6 +43,8 @@ struct deadline {
     bool has_timer;
     bool was_blocked; /* the signal, by the host, before the timer was made */
     timer_t timer;
+    volatile uint64_t cpu_before;  /* CPU time of the threads that this one
+                                      was forked from                        */
     volatile uint64_t sampled_at;  /* monotonic time of the last CPU sample  */
     volatile uint64_t sampled_cpu; /* the thread's CPU time then             */
     volatile uint64_t wall_at;  /* monotonic time at which it is over        */
@@ -85,6 +87,20 @@ static uint64_t later_by(uint64_t at, uint64_t ns)
     return ns > NEVER - at ? NEVER : at + ns;
 }
 
+/* The thread's CPU time, with that of its forebears: a child's clock starts at
+ * 0, and limits that were in force before the fork go on. */
+static uint64_t sample_cpu(uint64_t now)
+{
+    uint64_t cpu =
+        later_by(deadline.cpu_before, now_ns(CLOCK_THREAD_CPUTIME_ID));
+
+    if (cpu != NEVER) {
+        deadline.sampled_cpu = cpu;
+        deadline.sampled_at = now;
+    }
+    return cpu;
+}
+
 /* Signal-safe: timer_settime is (POSIX.1-2017, 2.4.3). False: the timer is
  * gone, as in a child of a raw fork system call. */
 static bool arm(uint64_t at)
@@ -121,9 +137,7 @@ static bool is_over(uint64_t now, uint64_t *look_at)
         return true;
     if (deadline.cpu_at == NEVER)
         return false;
-    cpu = now_ns(CLOCK_THREAD_CPUTIME_ID);
-    deadline.sampled_at = now;
-    deadline.sampled_cpu = cpu;
+    cpu = sample_cpu(now);
     if (cpu >= deadline.cpu_at)
         return true;
     *look_at = earlier(*look_at, later_by(now, deadline.cpu_at - cpu));
@@ -232,7 +246,17 @@ moat_status moat_deadline_install(int signo)
 
 moat_status moat_deadline_check(void)
 {
-    return deadline_signo != 0 ? moat_chain_check(deadline_signo) : MOAT_OK;
+    sigset_t mask;
+
+    if (deadline_signo == 0)
+        return MOAT_OK;
+    if (deadline.has_timer) {
+        if (pthread_sigmask(SIG_BLOCK, NULL, &mask) != 0)
+            return MOAT_E_SYSTEM;
+        if (sigismember(&mask, deadline_signo) == 1)
+            return MOAT_E_HANDLER_LOST;
+    }
+    return moat_chain_check(deadline_signo);
 }
 
 moat_status moat_deadline_remove(void)
@@ -263,6 +287,12 @@ static void unblock(void)
         deadline.was_blocked = true;
 }
 
+void moat_deadline_unblock(void)
+{
+    if (deadline.has_timer)
+        change_mask(SIG_UNBLOCK, NULL);
+}
+
 static void forget(void)
 {
     deadline.has_timer = false;
@@ -270,19 +300,27 @@ static void forget(void)
     deadline.sampled_at = 0;
 }
 
-static void forget_if_forked(void)
+/* In a forked child. What the thread had used up is known as of the last
+ * sample. */
+static void begin_anew(void)
 {
-    if (not_forked == NULL || *not_forked != 0)
-        return;
+    deadline.cpu_before = deadline.sampled_cpu;
     forget();
-    *not_forked = 1;
+    if (not_forked != NULL)
+        *not_forked = 1;
+}
+
+static void begin_anew_if_forked(void)
+{
+    if (not_forked != NULL && *not_forked == 0)
+        begin_anew();
 }
 
 static moat_status make_timer(void)
 {
     struct sigevent event;
 
-    forget_if_forked();
+    begin_anew_if_forked();
     if (deadline.has_timer)
         return MOAT_OK;
     memset(&event, 0, sizeof event);
@@ -313,23 +351,23 @@ static uint64_t cpu_at_most(uint64_t now, uint64_t limit_ns)
         cpu = deadline.sampled_cpu;
     } while (at != deadline.sampled_at);
     if (at == 0 || at > now || now - at > limit_ns / SAMPLE_PART) {
-        cpu = now_ns(CLOCK_THREAD_CPUTIME_ID);
+        cpu = sample_cpu(now);
         if (cpu == NEVER)
             return NEVER;
         at = now;
-        deadline.sampled_cpu = cpu;
-        deadline.sampled_at = at;
     }
     return cpu + (now - at);
 }
 
-/* Sets the timer, unless it is set early enough. A resumer whose CPU time was
- * left over when it was looked at last need not be looked at now. */
+/* Sets the timer, unless it is set early enough. If it should have fired, its
+ * signal went to somebody else (sigwait, another handler) and will not come
+ * again. A resumer whose CPU time was left over when it was looked at last need
+ * not be looked at now. */
 static moat_status arm_for_due(uint64_t now)
 {
     uint64_t look_at;
 
-    if (deadline.due_at >= deadline.armed_at)
+    if (deadline.due_at >= deadline.armed_at && deadline.armed_at > now)
         return MOAT_OK;
     if (deadline.due_at <= now && !is_over(now, &look_at))
         deadline.due_at = look_at;
@@ -385,8 +423,9 @@ void moat_deadline_pop(const struct moat_deadline_scope *scope)
 {
     restore(scope);
     moat_tls.poll = 0;
-    /* The timer may have been used up for the inner coroutine. */
-    if (deadline.due_at < deadline.armed_at)
+    /* The timer may have been used up for the inner coroutine, and it may have
+     * stayed behind at a fork. */
+    if (deadline.due_at != NEVER && make_timer() == MOAT_OK)
         (void)arm_for_due(now_ns(CLOCK_MONOTONIC));
 }
 
@@ -402,6 +441,7 @@ bool moat_deadline_pending(void)
 
 void moat_deadline_detach(void)
 {
+    begin_anew_if_forked();
     if (deadline.has_timer)
         (void)timer_delete(deadline.timer);
     /* The timer's last signal has been delivered by now, so none is left. */
@@ -411,10 +451,15 @@ void moat_deadline_detach(void)
     forget();
 }
 
+void moat_deadline_before_fork(void)
+{
+    if (deadline.cpu_at != NEVER)
+        (void)sample_cpu(now_ns(CLOCK_MONOTONIC));
+}
+
 void moat_deadline_after_fork(void)
 {
-    forget();
-    forget_if_forked();
+    begin_anew();
     if (deadline.due_at != NEVER && make_timer() == MOAT_OK)
         (void)arm(deadline.due_at);
 }

@@ -134,6 +134,21 @@ void moat_trap_unblock(sigset_t *were_blocked)
     }
 }
 
+moat_status moat_trap_check_mask(void)
+{
+    sigset_t mask;
+
+    if (!moat_trap_thread.attached)
+        return MOAT_OK;
+    if (pthread_sigmask(SIG_BLOCK, NULL, &mask) != 0)
+        return MOAT_E_SYSTEM;
+    for (size_t i = 0; i < FAULTS; i++) {
+        if (sigismember(&mask, faults[i]) == 1)
+            return MOAT_E_HANDLER_LOST;
+    }
+    return MOAT_OK;
+}
+
 void moat_trap_block(const sigset_t *signals)
 {
     (void)pthread_sigmask(SIG_BLOCK, signals, NULL);

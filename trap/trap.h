@@ -118,9 +118,11 @@ const char *moat_trap_source_name(const moat_source *source);
 moat_status moat_trap_watch_arena(uintptr_t begin, size_t bytes);
 
 /* A thread that blocks the signals of a fault is killed by one. Unblocks them,
- * and tells which it had to; blocks those again. */
+ * and tells which it had to; blocks those again. MOAT_E_HANDLER_LOST: an
+ * attached thread has blocked one since. */
 void moat_trap_unblock(sigset_t *were_blocked);
 void moat_trap_block(const sigset_t *signals);
+moat_status moat_trap_check_mask(void); /* Signal-safe: yes. */
 
 /* --- regions.c -------------------------------------------------------------
  */
@@ -194,6 +196,9 @@ struct moat_deadline_scope {
 /* Installs the handler of the deadline signal. The engine serialises. */
 moat_status moat_deadline_install(int signo);
 moat_status moat_deadline_check(void); /* Signal-safe: yes. */
+
+/* Unblocks the signal of this thread's timer, if it has one. */
+void moat_deadline_unblock(void);
 moat_status moat_deadline_remove(void);
 
 /* Puts the limits of a coroutine that is about to be resumed into force, beside
@@ -208,8 +213,9 @@ bool moat_deadline_pending(void);
 /* Frees this thread's timer. */
 void moat_deadline_detach(void);
 
-/* In a forked child, which inherits no timer: makes one if a limit is in force.
- */
+/* Around a fork; the second in the child, which inherits no timer: makes one if
+ * a limit is in force. Limits on CPU time go on with what is left of them. */
+void moat_deadline_before_fork(void);
 void moat_deadline_after_fork(void);
 
 #endif

@@ -367,7 +367,8 @@ moat_co_resume(moat_co *co, void *input, moat_event *out)
  * @param self   the running coroutine
  * @param value  the event's value
  * @return the input of the next resume; NULL, at once and without effect,
- * outside a coroutine or when `self` is not the running one. Does not return,
+ * outside a coroutine, when `self` is not the running one, or when a
+ * moat_call_on_parent of one that it has resumed is going on. Does not return,
  * but unwinds the caller, when the coroutine is cancelled
  *
  * Thread-safety: the coroutine's thread. Signal-safety: no.

@@ -115,15 +115,20 @@ MOAT_API MOAT_NODISCARD moat_status
 moat_engine_init(const moat_engine_options *options);
 
 /**
- * Tells whether the handlers still stand as moat installed them, flags and all.
+ * Tells whether the handlers still stand as moat installed them, flags and all,
+ * and whether their signals reach this thread.
  *
  * @return MOAT_OK, or
  *         MOAT_E_STATE         the engine is not initialised
  *         MOAT_E_HANDLER_LOST  somebody replaced one, and guests' faults of
  *                              that signal no longer reach moat; or this thread
  *                              lost its alternate stack (a handler of the host
- *                              left by siglongjmp): moat_thread_attach repairs
- *                              that
+ *                              left by siglongjmp), or blocks a signal of a
+ *                              fault, whose guest would kill the process, or
+ *                              that of its deadline timer, whose limits would
+ *                              not hold: moat_thread_attach repairs these. In a
+ *                              handler its own mask counts
+ *         MOAT_E_SYSTEM        the kernel does not tell
  *
  * Thread-safety: any. Signal-safety: yes.
  */
@@ -161,8 +166,9 @@ MOAT_API MOAT_NODISCARD moat_status moat_engine_get_info(moat_engine_info *out);
 /**
  * Prepares this thread: alternate signal stack, pool, and the signals of a
  * fault unblocked (a thread that blocks them is killed by a fault). Implicit at
- * its first moat_co_create. Called again it puts a lost alternate stack back.
- * Undone when the thread ends.
+ * its first moat_co_create. Called again it puts a lost alternate stack back,
+ * and unblocks those signals, and that of the deadline timer, if they have been
+ * blocked since. Undone when the thread ends.
  *
  * @return MOAT_OK, or MOAT_E_NOMEM, or MOAT_E_SYSTEM, or what moat_engine_init
  *         returns if it has to be called

@@ -33,8 +33,9 @@ MOAT_BEGIN_DECLS
  * has, or that must not be cut (an allocator, stdio, anything with a lock).
  *
  * During the call the guest does not run: moat_co_current names its resumer, a
- * yield has no effect, a deadline waits until the call is over, and a fault is
- * the host's: fatal. fn may create and resume other coroutines.
+ * yield has no effect, the resumer's neither, a deadline waits until the call
+ * is over, and a fault is the host's: fatal. fn may create and resume other
+ * coroutines. No-trap sections that it leaves open are closed.
  *
  * The guest's own stack must have 2 KiB left: else it overflows before fn is
  * called. It traps, or its moat_notrap_call ends; in another no-trap section,
@@ -54,8 +55,9 @@ MOAT_API void *moat_call_on_parent(moat_co *self, void *(*fn)(void *),
 /**
  * Opens a section in which the calling guest must not be cut: until the
  * matching moat_notrap_leave a deadline waits, and a fault is fatal to the
- * process, as a fault of the host would be. Sections nest. No effect on the
- * host's stack.
+ * process, as a fault of the host would be. Sections nest, 65,535 deep: one
+ * more aborts. No effect on the host's stack. A handler cannot close what it
+ * has opened.
  *
  * Thread-safety: any. Signal-safety: yes.
  */
@@ -64,7 +66,8 @@ MOAT_API void moat_notrap_enter(void);
 /**
  * Closes the section. If a deadline passed inside, the trap happens now and the
  * call does not return, unless the coroutine's policy spares the caller. A
- * leave without an enter has no effect.
+ * leave without an enter has no effect; nor has one in a function called by
+ * moat_notrap_call or moat_call_on_parent that has opened none itself.
  *
  * Thread-safety: any. Signal-safety: no.
  */
@@ -95,8 +98,8 @@ MOAT_API void moat_notrap_leave(void);
  *         MOAT_E_LIMIT  too little stack left
  *
  * If a deadline passed inside, the trap happens at the end, however that came,
- * and the call does not return, unless the policy spares the caller. Nor does it
- * if fn faults while moat_co_cancel unwinds it: the caller is unwound next.
+ * and the call does not return, unless the policy spares the caller. Nor does
+ * it if fn faults while moat_co_cancel unwinds it: the caller is unwound next.
  *
  * Thread-safety: any. Signal-safety: no.
  */

@@ -19,7 +19,24 @@
  * the scheduler's delay on a busy one), never early. Time that a coroutine
  * spends in coroutines it has resumed counts as its own; when the limit of a
  * coroutine that waits for a deeper one passes, the deeper one is trapped
- * first, then the waiting one as soon as it runs again.
+ * first, then the waiting one as soon as it runs again. In a forked child the
+ * limits that were in force go on with what is left of them.
+ *
+ * What it takes of the thread that resumes:
+ *
+ * - The signal of moat_engine_options.deadline_signal must reach moat. The
+ *   first limited resume unblocks it; a host that blocks it afterwards has no
+ *   time limits until it unblocks it (moat_engine_check tells). One that was
+ *   taken by somebody else, as sigwait does, costs the limits in force then, no
+ *   later ones.
+ * - The timer is not stopped when a coroutine stops in time, for that would
+ *   cost a system call per resume. Its signal then comes once more, at most, in
+ *   the host's own code: poll, nanosleep, epoll_wait and the others that
+ *   SA_RESTART does not restart (signal(7)) fail with EINTR. A ppoll, pselect
+ *   or epoll_pwait whose mask blocks the signal does not.
+ * - Under ThreadSanitizer no loop is cut: its runtime holds back signals that
+ *   were sent until the thread calls a function of the C library that it
+ *   intercepts. Only there does a deadline come.
  */
 typedef struct moat_limits {
     size_t struct_size; /* sizeof(moat_limits); MOAT_LIMITS_INIT sets it     */

@@ -135,6 +135,62 @@ a_former_handler_without_a_stack_of_its_own_has_room(const void *arg)
     write_null();
 }
 
+/* ---- A handler of the host's, over a guest ---- */
+
+static volatile int handler_steps;
+
+static void *raise_and_loop(moat_co *self, void *input)
+{
+    (void)raise(SIGUSR1);
+    return guest_loop(self, input);
+}
+
+static void fault_in_handler(int signo)
+{
+    (void)signo;
+    write_null();
+}
+
+static void outstay_in_handler(int signo)
+{
+    (void)signo;
+    handler_steps = 1;
+    spin_until(clock_ns(CLOCK_MONOTONIC) + 100 * MS);
+    handler_steps = 2;
+}
+
+static void
+a_fault_in_a_handler_on_the_alternate_stack_is_fatal(const void *arg)
+{
+    (void)arg;
+    install(SIGUSR1, SA_ONSTACK, fault_in_handler);
+    (void)guest_resume(guest_create(raise_and_loop), NULL);
+}
+
+static void
+a_fault_in_a_handler_on_the_guests_stack_is_its_trap(const void *arg)
+{
+    (void)arg;
+    install(SIGUSR1, 0, fault_in_handler);
+    guest_expect_trap(guest_create(raise_and_loop), NULL, MOAT_TRAP_NULL);
+}
+
+/* The limit is long over when the handler returns. */
+static void a_deadline_cuts_no_handler_on_the_alternate_stack(const void *arg)
+{
+    moat_co *co = guest_create_limited(raise_and_loop, 0, 10 * MS);
+
+    (void)arg;
+    install(SIGUSR1, SA_ONSTACK, outstay_in_handler);
+    do {
+        handler_steps = 0;
+        EXPECT_EQ(moat_co_reset(co), MOAT_OK);
+        guest_expect_trap(co, NULL, MOAT_TRAP_DEADLINE);
+    } while (handler_steps == 0);
+    EXPECT_EQ(handler_steps, 2);
+    moat_co_destroy(co);
+}
+
 #define EXITS_IN_HANDLER(function)                       \
     {                                                    \
 #        function, function, NULL, NULL, 0, HANDLER_EXIT \
@@ -145,6 +201,11 @@ static const struct child_case cases[] = {
     CHILD_CASE(a_stack_that_a_guest_disabled_is_armed_after_its_trap),
     EXITS_IN_HANDLER(a_former_handler_with_a_large_stack_still_has_one),
     EXITS_IN_HANDLER(a_former_handler_without_a_stack_of_its_own_has_room),
+    {"a_fault_in_a_handler_on_the_alternate_stack_is_fatal",
+     a_fault_in_a_handler_on_the_alternate_stack_is_fatal, NULL, NULL, SIGSEGV,
+     0},
+    CHILD_CASE(a_fault_in_a_handler_on_the_guests_stack_is_its_trap),
+    CHILD_CASE(a_deadline_cuts_no_handler_on_the_alternate_stack),
 };
 
 int main(int argc, char **argv)

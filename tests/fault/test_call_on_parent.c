@@ -138,6 +138,126 @@ static void a_service_can_resume_others_but_not_yield(const void *arg)
     moat_co_destroy(co);
 }
 
+static void *yield_as_resumer(void *arg)
+{
+    moat_co *outer = moat_co_current();
+
+    EXPECT(outer != NULL);
+    EXPECT(moat_co_yield(outer, outer) == NULL);
+    EXPECT_EQ(moat_co_get_state(outer), MOAT_CO_RUNNING);
+    /* Others may: also as the resumer of a service of their own. */
+    EXPECT_EQ(resume(((moat_co **)arg)[0], arg).kind, MOAT_EVENT_YIELD);
+    EXPECT_EQ(resume(((moat_co **)arg)[0], arg).kind, MOAT_EVENT_YIELD);
+    EXPECT(moat_co_current() == outer);
+    EXPECT(moat_co_yield(outer, outer) == NULL);
+    return arg;
+}
+
+static void *call_yield_as_resumer(moat_co *self, void *input)
+{
+    return moat_call_on_parent(self, yield_as_resumer, input);
+}
+
+static void *resume_then_yield(moat_co *self, void *input)
+{
+    moat_co **both = input;
+    moat_event event = resume(both[1], input);
+
+    EXPECT_EQ(event.kind, MOAT_EVENT_RETURN);
+    EXPECT(event.value == input);
+    return moat_co_yield(self, self);
+}
+
+static void *echo_beside_a_service(moat_co *self, void *input)
+{
+    (void)input;
+    for (;;) {
+        moat_co *helper = create(call_once, NULL, "helper");
+
+        EXPECT_EQ((uintptr_t)resume(helper, (void *)1).value, 2);
+        moat_co_destroy(helper);
+        (void)moat_co_yield(self, NULL);
+    }
+    return NULL;
+}
+
+static void a_service_cannot_yield_as_the_resumer(const moat_limits *limits)
+{
+    moat_co *both[2];
+    moat_co *outer = create(resume_then_yield, limits, "outer");
+    moat_event event;
+
+    both[0] = create(echo_beside_a_service, NULL, "other");
+    both[1] = create(call_yield_as_resumer, NULL, "inner");
+    event = resume(outer, both);
+    EXPECT_EQ(event.kind, MOAT_EVENT_YIELD);
+    EXPECT(event.value == outer);
+    EXPECT_EQ(moat_co_get_state(both[1]), MOAT_CO_DONE);
+    EXPECT_EQ(resume(outer, NULL).kind, MOAT_EVENT_RETURN);
+    moat_co_destroy(both[0]);
+    moat_co_destroy(both[1]);
+    moat_co_destroy(outer);
+}
+
+static void a_yield_of_the_resumer_has_no_effect(const void *arg)
+{
+    moat_limits limits = MOAT_LIMITS_INIT;
+
+    (void)arg;
+    a_service_cannot_yield_as_the_resumer(NULL);
+    limits.wall_ns = 3600000 * MS;
+    a_service_cannot_yield_as_the_resumer(&limits);
+}
+
+static void *leave_too_often(void *arg)
+{
+    moat_notrap_leave();
+    moat_notrap_enter();
+    moat_notrap_leave();
+    moat_notrap_leave();
+    return arg;
+}
+
+static void *call_leave(moat_co *self, void *input)
+{
+    return moat_call_on_parent(self, leave_too_often, input);
+}
+
+static void *leave_open(void *arg)
+{
+    moat_notrap_enter();
+    return arg;
+}
+
+static void *call_leave_open(moat_co *self, void *input)
+{
+    return moat_call_on_parent(self, leave_open, input);
+}
+
+static void *fault_behind_the_call(moat_co *self, void *input)
+{
+    (void)self;
+    EXPECT_EQ(resume(input, input).kind, MOAT_EVENT_RETURN);
+    __asm__ volatile("movl $1, (%0)" : : "r"((uintptr_t)0) : "memory");
+    return input;
+}
+
+/* The call ends with as many sections of the resumer's as it began with. */
+static void the_resumers_sections_are_its_own(const void *arg)
+{
+    moat_entry callers[2] = {call_leave, call_leave_open};
+
+    (void)arg;
+    for (size_t i = 0; i < 2; i++) {
+        moat_co *outer = create(fault_behind_the_call, NULL, "outer");
+        moat_co *inner = create(callers[i], NULL, "inner");
+
+        EXPECT_EQ(resume(outer, inner).kind, MOAT_EVENT_TRAP);
+        moat_co_destroy(inner);
+        moat_co_destroy(outer);
+    }
+}
+
 static void *misuse(moat_co *self, void *input)
 {
     service_sp = 0;
@@ -192,6 +312,23 @@ static void also_where_the_resumer_is_a_guest(const void *arg)
     (void)arg;
     (void)resume(create(resume_faulting, NULL, "outer"),
                  create(call_fault, NULL, "inner"));
+}
+
+static void *leave_and_fault(void *arg)
+{
+    return fault(leave_too_often(arg));
+}
+
+static void *call_leave_and_fault(moat_co *self, void *input)
+{
+    return moat_call_on_parent(self, leave_and_fault, input);
+}
+
+static void also_behind_a_leave_without_an_enter(const void *arg)
+{
+    (void)arg;
+    (void)resume(create(resume_faulting, NULL, "outer"),
+                 create(call_leave_and_fault, NULL, "inner"));
 }
 
 static bool service_ended;
@@ -317,11 +454,15 @@ static const struct child_case cases[] = {
     CHILD_CASE(a_service_runs_on_the_hosts_stack),
     CHILD_CASE(a_service_of_an_inner_guest_runs_on_the_outers_stack),
     CHILD_CASE(a_service_can_resume_others_but_not_yield),
+    CHILD_CASE(a_yield_of_the_resumer_has_no_effect),
+    CHILD_CASE(the_resumers_sections_are_its_own),
     CHILD_CASE(misuse_has_no_effect),
     {"a_fault_in_a_service_is_the_hosts", a_fault_in_a_service_is_the_hosts,
      NULL, NULL, SIGSEGV, 0},
     {"also_where_the_resumer_is_a_guest", also_where_the_resumer_is_a_guest,
      NULL, NULL, SIGSEGV, 0},
+    {"also_behind_a_leave_without_an_enter",
+     also_behind_a_leave_without_an_enter, NULL, NULL, SIGSEGV, 0},
     CHILD_CASE(a_deadline_waits_for_the_end_of_the_service),
     CHILD_CASE(a_backtrace_crosses_to_the_guest_and_on_to_its_resumer),
 };

@@ -16,7 +16,8 @@
 #include "../support/surroundings.h"
 #include "guests.h"
 
-#define ROUNDS 300
+#define ROUNDS      300
+#define CALL_ROUNDS 3000
 
 /* ---- In a section that is never left ---- */
 
@@ -339,6 +340,47 @@ static void a_guest_is_not_cut_where_the_library_frees(const void *arg)
     moat_co_destroy(guest);
 }
 
+/* ---- On the way to the resumer's stack and back ---- */
+
+static void *do_nothing(void *arg)
+{
+    return arg;
+}
+
+static void *call_for_ever(moat_co *self, void *input)
+{
+    for (;;)
+        (void)moat_call_on_parent(self, do_nothing, input);
+    return NULL;
+}
+
+static void *resume_one_that_calls(moat_co *self, void *input)
+{
+    EXPECT_EQ(guest_resume(input, NULL).kind, MOAT_EVENT_TRAP);
+    return guest_loop(self, input);
+}
+
+/* Never the resumer first, with its guest in the middle of a call. */
+static void a_deadline_at_a_services_border_cuts_the_guest_before_its_resumer(
+    const void *arg)
+{
+    moat_co *inner = guest_create(call_for_ever);
+
+    (void)arg;
+    for (unsigned i = 0; i < CALL_ROUNDS; i++) {
+        moat_co *outer =
+            guest_create_limited(resume_one_that_calls, 0, 50000 + i * 37);
+
+        expect_context("round %u", i);
+        guest_expect_trap(outer, inner, MOAT_TRAP_DEADLINE);
+        REQUIRE(moat_co_get_state(inner) == MOAT_CO_TRAPPED ||
+                moat_co_get_state(inner) == MOAT_CO_FRESH);
+        EXPECT_EQ(moat_co_reset(inner), MOAT_OK);
+        moat_co_destroy(outer);
+    }
+    moat_co_destroy(inner);
+}
+
 /* ---- Off the guest's stack ---- */
 
 static void *loop_with_smashed_rsp(moat_co *self, void *input)
@@ -451,6 +493,8 @@ static const struct child_case cases[] = {
     CHILD_CASE(a_guest_cut_in_print_report_leaves_the_hosts_next_one_whole),
     CHILD_CASE(a_guest_cut_in_frame_describe_leaves_the_hosts_next_one_whole),
     CHILD_CASE(a_guest_is_not_cut_where_the_library_frees),
+    CHILD_CASE(
+        a_deadline_at_a_services_border_cuts_the_guest_before_its_resumer),
     CHILD_CASE(a_guest_whose_stack_pointer_is_smashed_is_cut),
     CHILD_CASE(a_guest_on_a_stack_of_its_own_making_is_cut),
     CHILD_CASE(

@@ -6,7 +6,9 @@
  * SPDX-License-Identifier: MIT
  */
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -250,6 +252,87 @@ static void a_limit_of_one_nanosecond_cuts_at_once(const void *arg)
     moat_co_destroy(other);
 }
 
+/* ---- After a signal that was lost ---- */
+
+/* The timer's signal is taken by somebody else, as sigwait does. False: it came
+ * before. */
+static bool lose_the_deadline_signal(void)
+{
+    const struct timespec two_s = {2, 0};
+    sigset_t all, before;
+    int signo;
+
+    (void)sigfillset(&all);
+    REQUIRE(pthread_sigmask(SIG_BLOCK, &all, &before) == 0);
+    signo = sigtimedwait(&all, NULL, &two_s);
+    REQUIRE(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
+    return signo == SIGRTMAX - 3;
+}
+
+static void a_limit_holds_after_a_signal_was_lost(const void *arg)
+{
+    moat_co *quick = create_limited(echo, 0, 200 * MS);
+    moat_co *co = create_limited(loop_for_ever, 0, 400 * MS);
+    bool lost = false;
+
+    (void)arg;
+    for (int i = 0; i < 20 && !lost; i++) {
+        EXPECT_EQ(resume(quick, NULL).kind, MOAT_EVENT_YIELD);
+        lost = lose_the_deadline_signal();
+    }
+    REQUIRE(lost);
+    expect_deadline(co, resume(co, NULL));
+    moat_co_destroy(co);
+    moat_co_destroy(quick);
+}
+
+static void *lose_it_and_return(moat_co *self, void *input)
+{
+    (void)self;
+    EXPECT(lose_the_deadline_signal());
+    return input;
+}
+
+static void *loop_after_an_inner_guest_lost_it(moat_co *self, void *input)
+{
+    moat_co *inner = create_limited(lose_it_and_return, 0, 500 * MS);
+
+    EXPECT_EQ(resume(inner, NULL).kind, MOAT_EVENT_RETURN);
+    moat_co_destroy(inner);
+    return loop_for_ever(self, input);
+}
+
+static void an_outer_limit_holds_after_the_inner_ones_was_lost(const void *arg)
+{
+    moat_co *outer =
+        create_limited(loop_after_an_inner_guest_lost_it, 0, 1500 * MS);
+
+    (void)arg;
+    expect_deadline(outer, resume(outer, NULL));
+    moat_co_destroy(outer);
+}
+
+/* At most once: then the timer is quiet until the next limit. With the signal
+ * blocked while it waits, and only then, the host is not interrupted at all. */
+static void the_host_is_interrupted_once_after_its_last_guest(const void *arg)
+{
+    const struct timespec one_s = {1, 0};
+    moat_co *co = create_limited(echo, 0, 50 * MS);
+    sigset_t mask;
+
+    (void)arg;
+    EXPECT_EQ(resume(co, NULL).kind, MOAT_EVENT_YIELD);
+    (void)nanosleep(&one_s, NULL);
+    EXPECT_EQ(nanosleep(&one_s, NULL), 0);
+    REQUIRE(pthread_sigmask(SIG_BLOCK, NULL, &mask) == 0);
+    (void)sigaddset(&mask, SIGRTMAX - 3);
+    EXPECT_EQ(resume(co, NULL).kind, MOAT_EVENT_YIELD);
+    EXPECT_EQ(ppoll(NULL, 0, &one_s, &mask), 0);
+    EXPECT_EQ(moat_engine_check(), MOAT_OK);
+    EXPECT_EQ(moat_co_reset(co), MOAT_OK);
+    moat_co_destroy(co);
+}
+
 /* ---- Nested limits ---- */
 
 static void *resume_unlimited_loop(moat_co *self, void *input)
@@ -424,6 +507,25 @@ static void a_leave_without_an_enter_has_no_effect(const void *arg)
     moat_co_destroy(co);
 }
 
+/* More than the count of sections can hold, if it were of 16 bits. */
+#define TOO_MANY_SECTIONS ((uint32_t)1 << 16)
+
+static void *enter_for_ever(moat_co *self, void *input)
+{
+    (void)self;
+    for (uint32_t i = 0; i < TOO_MANY_SECTIONS; i++)
+        moat_notrap_enter();
+    return input;
+}
+
+static void sections_too_deep_to_count_are_fatal(const void *arg)
+{
+    moat_co *co = create_limited(enter_for_ever, 0, 0);
+
+    (void)arg;
+    (void)resume(co, NULL);
+}
+
 static void *yield_in_section(moat_co *self, void *input)
 {
     moat_notrap_enter();
@@ -524,6 +626,9 @@ static const struct child_case cases[] = {
     CHILD_CASE(the_host_is_never_cut),
     CHILD_CASE(limits_at_the_end_of_time_are_no_limits),
     CHILD_CASE(a_limit_of_one_nanosecond_cuts_at_once),
+    CHILD_CASE(a_limit_holds_after_a_signal_was_lost),
+    CHILD_CASE(an_outer_limit_holds_after_the_inner_ones_was_lost),
+    CHILD_CASE(the_host_is_interrupted_once_after_its_last_guest),
     CHILD_CASE(an_outer_limit_cuts_the_inner_loop_then_the_outer),
     CHILD_CASE(an_inner_limit_leaves_the_outer_alone),
     CHILD_CASE(an_outer_limit_holds_after_an_inner_one_passed),
@@ -531,6 +636,8 @@ static const struct child_case cases[] = {
     CHILD_CASE(a_deadline_restores_the_cpus_state),
     CHILD_CASE(a_deadline_waits_for_the_end_of_the_outermost_section),
     CHILD_CASE(a_leave_without_an_enter_has_no_effect),
+    {"sections_too_deep_to_count_are_fatal",
+     sections_too_deep_to_count_are_fatal, NULL, NULL, SIGABRT, 0},
     CHILD_CASE(reset_closes_open_sections),
     CHILD_CASE(a_guest_knows_its_stack),
     CHILD_CASE(a_guest_that_reserves_does_not_overflow),

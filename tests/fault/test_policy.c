@@ -543,6 +543,34 @@ static void a_section_inside_has_no_recovery_point(const void *arg)
     run_well(open_inside, ANYWHERE);
 }
 
+static void leave_once_too_often(void *arg)
+{
+    moat_notrap_leave();
+    moat_notrap_enter();
+    moat_notrap_leave();
+    moat_notrap_leave();
+    in_plain_code(arg);
+}
+
+/* The call's own section is not fn's to close, nor is its caller's. */
+static void *recover_behind_a_leave(moat_co *self, void *input)
+{
+    (void)self;
+    EXPECT_EQ(attempt(leave_once_too_often, NULL), MOAT_E_FAULT);
+    EXPECT_EQ(told.kind, MOAT_TRAP_NULL);
+    moat_notrap_enter();
+    EXPECT_EQ(attempt(leave_once_too_often, NULL), MOAT_E_FAULT);
+    moat_notrap_leave();
+    return input;
+}
+
+static void a_leave_without_an_enter_closes_no_call(const void *arg)
+{
+    (void)arg;
+    run_well(recover_behind_a_leave, ANYWHERE);
+    run_well(recover_behind_a_leave, NEVER);
+}
+
 static void leave_a_section_open(void *arg)
 {
     (void)arg;
@@ -940,6 +968,7 @@ static const struct child_case cases[] = {
     CHILD_CASE(recovery_points_nest),
     {"a_section_inside_has_no_recovery_point",
      a_section_inside_has_no_recovery_point, NULL, NULL, SIGSEGV, 0},
+    CHILD_CASE(a_leave_without_an_enter_closes_no_call),
     CHILD_CASE(behind_the_call_a_fault_is_a_trap),
     CHILD_CASE(the_host_has_no_recovery_point),
     CHILD_CASE(it_needs_stack),

@@ -85,6 +85,75 @@ every_thread_gets_its_own_mask_back_when_it_detaches(const void *arg)
         EXPECT_EQ(pthread_join(threads[i], NULL), 0);
 }
 
+/* ---- Blocked afterwards ---- */
+
+static void block(int signo)
+{
+    sigset_t one;
+
+    (void)sigemptyset(&one);
+    (void)sigaddset(&one, signo);
+    REQUIRE(pthread_sigmask(SIG_BLOCK, &one, NULL) == 0);
+}
+
+/* The engine says so, and an attach repairs it. */
+static void expect_told_and_repaired(void (*spoil)(void))
+{
+    moat_co *fault = guest_create(guest_write_null);
+    moat_co *loop = guest_create_limited(guest_loop, 0, 5 * MS);
+
+    guest_expect_trap(loop, NULL, MOAT_TRAP_DEADLINE);
+    EXPECT_EQ(moat_engine_check(), MOAT_OK);
+    spoil();
+    EXPECT_EQ(moat_engine_check(), MOAT_E_HANDLER_LOST);
+    EXPECT_EQ(moat_thread_attach(), MOAT_OK);
+    EXPECT_EQ(moat_engine_check(), MOAT_OK);
+    EXPECT_EQ(moat_co_reset(loop), MOAT_OK);
+    guest_expect_trap(loop, NULL, MOAT_TRAP_DEADLINE);
+    guest_expect_trap(fault, NULL, MOAT_TRAP_NULL);
+    moat_co_destroy(loop);
+    moat_co_destroy(fault);
+    EXPECT_EQ(moat_thread_detach(), MOAT_OK);
+}
+
+static void block_the_deadline_signal(void)
+{
+    block(SIGRTMAX - 3);
+}
+
+static void block_a_fault(void)
+{
+    block(SIGFPE);
+}
+
+static void signals_blocked_after_the_attach_are_told(const void *arg)
+{
+    struct thread_signals before;
+
+    (void)arg;
+    thread_signals_note(&before);
+    expect_told_and_repaired(block_all_signals);
+    REQUIRE(pthread_sigmask(SIG_SETMASK, &before.mask, NULL) == 0);
+    expect_told_and_repaired(block_the_deadline_signal);
+    thread_signals_expect_kept(&before);
+    expect_told_and_repaired(block_a_fault);
+    thread_signals_expect_kept(&before);
+}
+
+/* moat does not care about those of a thread without coroutines, nor about its
+ * deadline signal before there is a limit. */
+static void what_moat_does_not_need_may_be_blocked(const void *arg)
+{
+    (void)arg;
+    REQUIRE(moat_engine_init(NULL) == MOAT_OK);
+    block_all_signals();
+    EXPECT_EQ(moat_engine_check(), MOAT_OK);
+    EXPECT_EQ(moat_thread_attach(), MOAT_OK);
+    EXPECT_EQ(moat_engine_check(), MOAT_OK);
+    block(SIGUSR1);
+    EXPECT_EQ(moat_engine_check(), MOAT_OK);
+}
+
 /* ---- fork ---- */
 
 static _Noreturn void end_grandchild(void)
@@ -398,10 +467,97 @@ static void a_limited_guest_is_cut_in_a_raw_child_made_while_the_timer_is_set(
     EXPECT_EQ(exit_status_of(child), 0);
 }
 
+/* ---- The child's CPU clock starts at 0 ---- */
+
+struct cpu_fork {
+    pid_t (*make_child)(void);
+    uint64_t before_ns; /* what the guest uses up before the fork     */
+    uint64_t loop_ns;   /* how long the child's guest loops           */
+    moat_co *outer;     /* the limit is its; the fork its guest's     */
+    pid_t child;
+};
+
+static void spin_until_cpu(uint64_t thread_cpu_ns)
+{
+    while (clock_ns(CLOCK_THREAD_CPUTIME_ID) < thread_cpu_ns)
+        ;
+}
+
+/* A limited resume is where the child of a raw fork is noticed. */
+static void *fork_then_loop(moat_co *self, void *input)
+{
+    struct cpu_fork *plan = input;
+    moat_co *quick = guest_create_limited(guest_echo, 0, 3600000 * MS);
+
+    spin_until_cpu(clock_ns(CLOCK_THREAD_CPUTIME_ID) + plan->before_ns);
+    plan->child = plan->make_child();
+    if (plan->child != 0)
+        return input;
+    (void)alarm(GRANDCHILD_SECONDS);
+    EXPECT_EQ(guest_resume(quick, NULL).kind, MOAT_EVENT_YIELD);
+    if (plan->outer == NULL)
+        spin_until_cpu(plan->loop_ns);
+    return self;
+}
+
+static void *resume_the_one_that_forks(moat_co *self, void *input)
+{
+    struct cpu_fork *plan = input;
+    moat_co *inner = guest_create_limited(fork_then_loop, 3600000 * MS, 0);
+
+    EXPECT_EQ(guest_resume(inner, plan).kind, MOAT_EVENT_RETURN);
+    if (plan->child == 0)
+        spin_until_cpu(plan->loop_ns);
+    return self;
+}
+
+/* The child's guest is cut before it has looped that long. */
+static void expect_cpu_limit_in_child(struct cpu_fork plan, bool is_outers,
+                                      uint64_t limit_ns)
+{
+    moat_entry entry = is_outers ? resume_the_one_that_forks : fork_then_loop;
+    moat_co *co = guest_create_limited(entry, limit_ns, 0);
+    moat_event event;
+
+    if (is_outers)
+        plan.outer = co;
+    /* On the parent's clock the limit is further away than the loop's end. */
+    spin_until_cpu(clock_ns(CLOCK_THREAD_CPUTIME_ID) + 600 * MS);
+    event = guest_resume(co, &plan);
+    if (plan.child == 0) {
+        EXPECT_EQ(event.kind, MOAT_EVENT_TRAP);
+        end_grandchild();
+    }
+    EXPECT_EQ(event.kind, MOAT_EVENT_RETURN);
+    EXPECT_EQ(exit_status_of(plan.child), 0);
+}
+
+static void a_cpu_limit_holds_in_a_forked_child(const void *arg)
+{
+    const struct cpu_fork plan = {
+        .make_child = fork, .before_ns = 300 * MS, .loop_ns = 250 * MS};
+
+    (void)arg;
+    expect_cpu_limit_in_child(plan, false, 400 * MS);
+    expect_cpu_limit_in_child(plan, true, 400 * MS);
+}
+
+/* There what was used up since the last look at the clock is not counted. */
+static void a_cpu_limit_holds_in_the_child_of_a_raw_fork(const void *arg)
+{
+    const struct cpu_fork plan = {.make_child = raw_fork, .loop_ns = 500 * MS};
+
+    (void)arg;
+    expect_cpu_limit_in_child(plan, false, 200 * MS);
+    expect_cpu_limit_in_child(plan, true, 200 * MS);
+}
+
 static const struct child_case cases[] = {
     CHILD_CASE(a_null_write_traps_where_all_signals_were_blocked),
     CHILD_CASE(a_deadline_cuts_where_all_signals_were_blocked),
     CHILD_CASE(every_thread_gets_its_own_mask_back_when_it_detaches),
+    CHILD_CASE(signals_blocked_after_the_attach_are_told),
+    CHILD_CASE(what_moat_does_not_need_may_be_blocked),
     CHILD_CASE(
         a_child_forked_while_another_thread_describes_frames_can_describe),
     CHILD_CASE(a_child_forked_while_other_threads_walk_stacks_can_walk_its_own),
@@ -413,6 +569,8 @@ static const struct child_case cases[] = {
     CHILD_CASE(a_limited_guest_is_cut_in_the_child_of_a_raw_clone),
     CHILD_CASE(
         a_limited_guest_is_cut_in_a_raw_child_made_while_the_timer_is_set),
+    CHILD_CASE(a_cpu_limit_holds_in_a_forked_child),
+    CHILD_CASE(a_cpu_limit_holds_in_the_child_of_a_raw_fork),
 };
 
 int main(int argc, char **argv)

@@ -91,8 +91,8 @@ struct moat_co {
 /*
  * The thread's share of the switch. `current` is the running coroutine's
  * address, 0 on the host's stack; bit 0 is set while a coroutine runs that must
- * take the slow path (time limits, sanitizers), so the inline compare fails for
- * it.
+ * take the slow path (time limits, sanitizers, a service on its stack), so the
+ * inline compare fails for it.
  */
 struct moat_tls {
     uintptr_t current;
