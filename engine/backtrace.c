@@ -12,9 +12,6 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "engine/internal.h"
@@ -37,12 +34,6 @@ struct trace {
     void *see_arg;
     moat_frame batch[BATCH];
 };
-
-/* A return address may be the first byte of the next line or function. */
-static uintptr_t lookup_pc(uintptr_t pc, unsigned flags)
-{
-    return flags & MOAT_FRAME_TRAP ? pc : pc - 1;
-}
 
 static void store_batch(void *arg)
 {
@@ -80,7 +71,7 @@ static bool emit(struct trace *trace, uintptr_t pc, uintptr_t sp,
         trace->full = trace->reserve == 0;
         return !trace->full;
     }
-    if (moat_codes_cover(lookup_pc(pc, flags)))
+    if (moat_codes_cover(moat_frame_lookup_pc(pc, flags)))
         frame.flags |= MOAT_FRAME_JIT;
     put(trace, &frame);
     return true;
@@ -105,8 +96,7 @@ static bool is_on_stack_of(const moat_co *co, uintptr_t sp)
 
 /* --- around a walk ------------------------------------------------------- */
 
-/* The walk is neither cut by a deadline nor torn by a fork. */
-static moat_status begin_walk(size_t stack_bytes)
+moat_status moat_backtrace_begin(size_t stack_bytes)
 {
     moat_status status = moat_hold_begin(stack_bytes);
 
@@ -115,7 +105,7 @@ static moat_status begin_walk(size_t stack_bytes)
     return status;
 }
 
-static void end_walk(void)
+void moat_backtrace_end(void)
 {
     moat_walk_end();
     moat_hold_end();
@@ -128,12 +118,12 @@ static moat_status check_request(const moat_frame *frames, size_t *count)
     *count = 0;
     if (!moat_unwind_available())
         return MOAT_E_UNSUPPORTED;
-    return begin_walk(MOAT_HOLD_UNWIND_BYTES);
+    return moat_backtrace_begin(MOAT_HOLD_UNWIND_BYTES);
 }
 
 static moat_status finish(struct trace *trace, size_t *count)
 {
-    end_walk();
+    moat_backtrace_end();
     store_batch(trace);
     *count = trace->count;
     return trace->full ? MOAT_E_LIMIT : MOAT_OK;
@@ -543,101 +533,4 @@ moat_status moat_backtrace_both_ends(const moat_co *handle, uintptr_t from_sp,
     (void)finish(&walk.trace, &out->count);
     out->left_out = walk.trace.left_out;
     return MOAT_OK;
-}
-
-/* --- names --------------------------------------------------------------- */
-
-moat_status moat_frame_symbolise(const moat_frame *frame,
-                                 struct moat_symbol *out)
-{
-    uintptr_t pc = lookup_pc(frame->pc, frame->flags), behind = frame->pc - pc;
-    moat_status status = begin_walk(MOAT_HOLD_SYMBOL_BYTES);
-
-    if (status != MOAT_OK)
-        return status;
-    memset(out, 0, sizeof *out);
-    if (!moat_codes_name(pc, out->function, sizeof out->function, &out->offset))
-        moat_symbolise(pc, !moat_poison_seen(), out);
-    out->offset += behind;
-    out->module_offset += behind;
-    end_walk();
-    return MOAT_OK;
-}
-
-/* One line in a buffer of the caller's; what does not fit is cut off. */
-struct line {
-    char *buffer;
-    size_t size, used;
-};
-
-__attribute__((format(printf, 2, 3))) static void put(struct line *line,
-                                                      const char *format, ...)
-{
-    size_t room = line->size - line->used;
-    va_list arguments;
-    int length;
-
-    va_start(arguments, format);
-    length = vsnprintf(line->buffer + line->used, room, format, arguments);
-    va_end(arguments);
-    if (length > 0)
-        line->used += (size_t)length < room ? (size_t)length : room - 1;
-}
-
-static void put_place(struct line *line, const struct moat_place *place)
-{
-    if (place->file[0] != '\0')
-        put(line, " at %s:%d", place->file, place->line);
-}
-
-/* From the innermost outwards, to the function that has a frame. */
-static void put_inlined(struct line *line, const struct moat_symbol *symbol)
-{
-    unsigned count = symbol->inlined_count;
-
-    for (unsigned i = 0; i < count; i++) {
-        bool last = i + 1 == count;
-
-        put(line, "%s%s, inlined in %s", i == 0 ? " (" : "",
-            i == 0 ? symbol->inlined[0].function : "",
-            last ? symbol->function : symbol->inlined[i + 1].function);
-        put_place(line, &symbol->inlined[i].call);
-    }
-    if (count > 0)
-        put(line, ")");
-}
-
-static void put_symbol(struct line *line, const struct moat_symbol *symbol,
-                       uintptr_t pc)
-{
-    if (symbol->function[0] != '\0')
-        put(line, "%s+0x%" PRIxPTR, symbol->function, symbol->offset);
-    if (symbol->function[0] != '\0' && symbol->module[0] != '\0')
-        put(line, " in %s", symbol->module);
-    else if (symbol->module[0] != '\0')
-        put(line, "%s+0x%" PRIxPTR, symbol->module, symbol->module_offset);
-    else if (symbol->function[0] == '\0')
-        put(line, "0x%" PRIxPTR, pc);
-    put_place(line, &symbol->place);
-    put_inlined(line, symbol);
-}
-
-moat_status moat_frame_describe(const moat_frame *frame, char *buffer,
-                                size_t size)
-{
-    struct line line = {buffer, size, 0};
-    struct moat_symbol symbol;
-    moat_status status;
-
-    if (frame == NULL || buffer == NULL || size == 0)
-        return MOAT_E_INVAL;
-    if (frame->flags & MOAT_FRAME_ROOT) {
-        (void)snprintf(buffer, size, "[coroutine '%s']",
-                       moat_co_name(frame->co));
-        return MOAT_OK;
-    }
-    status = moat_frame_symbolise(frame, &symbol);
-    if (status == MOAT_OK)
-        put_symbol(&line, &symbol, frame->pc);
-    return status;
 }

@@ -289,6 +289,10 @@ void moat_cancel_for_destroy(struct co *co);
 
 /* --- backtrace.c --------------------------------------------------------- */
 
+/* The walk is neither cut by a deadline nor torn by a fork. */
+moat_status moat_backtrace_begin(size_t stack_bytes);
+void moat_backtrace_end(void);
+
 /* A backtrace of any depth: the innermost frames, and from the root outwards.
  */
 #define MOAT_BOTH_ENDS_FRAMES  ((size_t)4096)
@@ -314,6 +318,14 @@ moat_status moat_backtrace_both_ends(const moat_co *handle, uintptr_t from_sp,
 moat_status moat_backtrace_guest(const struct co *co,
                                  bool (*see)(const moat_frame *, void *),
                                  void *arg);
+
+/* --- frame.c ------------------------------------------------------------- */
+
+/* A return address may be the first byte of the next line or function. */
+static inline uintptr_t moat_frame_lookup_pc(uintptr_t pc, unsigned flags)
+{
+    return flags & MOAT_FRAME_TRAP ? pc : pc - 1;
+}
 
 struct moat_symbol;
 moat_status moat_frame_symbolise(const moat_frame *frame,
