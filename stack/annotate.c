@@ -43,6 +43,11 @@ bool moat_annotate_active(void)
     return has_asan() || has_tsan();
 }
 
+bool moat_annotate_copies_context(void)
+{
+    return has_tsan();
+}
+
 void moat_annotate_stack(uintptr_t limit, uintptr_t base)
 {
 #ifdef MOAT_WITH_VALGRIND

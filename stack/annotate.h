@@ -37,6 +37,11 @@ struct moat_fiber {
 /* Is a sanitizer in this process? Constant over its life. */
 bool moat_annotate_active(void);
 
+/* Does a handler of a signal that was sent get a copy of the context, whose
+ * change has no effect? ThreadSanitizer holds such signals back, and calls the
+ * handler later from a function of its own. Signal-safe: yes. */
+bool moat_annotate_copies_context(void);
+
 /* A stack that came into being (Valgrind must know it, or it takes a switch for
  * a huge frame). Valgrind forgets it when the memory is unmapped. */
 void moat_annotate_stack(uintptr_t limit, uintptr_t base);

@@ -24,6 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "stack/annotate.h"
 #include "stack/size.h"
 #include "trap/internal.h"
 
@@ -169,7 +170,8 @@ static void expire(uint64_t now, const siginfo_t *info, void *ucontext)
 
     moat_arch_regs_from_context(ucontext, &regs);
     if (activation == NULL || activation->notrap != 0 ||
-        activation->hold != 0 || !moat_policy_allows(activation, regs.pc)) {
+        activation->hold != 0 || moat_annotate_copies_context() ||
+        !moat_policy_allows(activation, regs.pc)) {
         moat_tls.poll = 1;
         again = SECTION_RETRY_NS;
     } else if (activation->co.state == MOAT_MARK_RUNNING &&

@@ -34,9 +34,10 @@
  *   the host's own code: poll, nanosleep, epoll_wait and the others that
  *   SA_RESTART does not restart (signal(7)) fail with EINTR. A ppoll, pselect
  *   or epoll_pwait whose mask blocks the signal does not.
- * - Under ThreadSanitizer no loop is cut: its runtime holds back signals that
- *   were sent until the thread calls a function of the C library that it
- *   intercepts. Only there does a deadline come.
+ * - Under ThreadSanitizer, whose runtime holds signals back and then shows the
+ *   handler a copy of the context, no code is cut: a deadline waits until the
+ *   guest leaves a no-trap section or comes back from a function of moat's, and
+ *   a loop that does neither runs on.
  */
 typedef struct moat_limits {
     size_t struct_size; /* sizeof(moat_limits); MOAT_LIMITS_INIT sets it     */

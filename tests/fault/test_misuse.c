@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <moat/moat.h>
@@ -452,6 +453,43 @@ static void limits_that_this_version_lacks_are_refused(const void *arg)
     expect_refused_options(&options, MOAT_E_INVAL);
 }
 
+static void *outstay_with_sections(moat_co *self, void *input)
+{
+    struct timespec now, end;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &end);
+    end.tv_sec += 1;
+    do {
+        (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    } while (now.tv_sec < end.tv_sec ||
+             (now.tv_sec == end.tv_sec && now.tv_nsec < end.tv_nsec));
+    EXPECT_EQ(moat_co_get_state(self), MOAT_CO_RUNNING);
+    moat_notrap_enter();
+    moat_notrap_leave();
+    return input;
+}
+
+/* ThreadSanitizer shows the handler a copy of the context: to change it would
+ * cut nothing, and the guest would go on, taken for trapped. */
+static void a_guest_that_a_handler_cannot_cut_is_cut_by_a_call(const void *arg)
+{
+    moat_co_options options = MOAT_CO_OPTIONS_INIT;
+    moat_limits limits = MOAT_LIMITS_INIT;
+    moat_trap_info info = MOAT_TRAP_INFO_INIT;
+    moat_event event;
+    moat_co *co;
+
+    (void)arg;
+    limits.wall_ns = 10000000;
+    options.limits = &limits;
+    REQUIRE(moat_co_create(&co, outstay_with_sections, &options) == MOAT_OK);
+    EXPECT_EQ(moat_co_resume(co, NULL, &event), MOAT_OK);
+    EXPECT_EQ(event.kind, MOAT_EVENT_TRAP);
+    EXPECT_EQ(moat_co_trap_info(co, &info), MOAT_OK);
+    EXPECT_EQ(info.kind, MOAT_TRAP_DEADLINE);
+    moat_co_destroy(co);
+}
+
 struct later_info {
     moat_trap_info known;
     unsigned char more[24];
@@ -677,6 +715,7 @@ static const struct child_case cases[] = {
     CHILD_CASE(unknown_flags_are_refused),
     CHILD_CASE(option_structs_of_other_versions),
     CHILD_CASE(limits_that_this_version_lacks_are_refused),
+    CHILD_CASE(a_guest_that_a_handler_cannot_cut_is_cut_by_a_call),
     CHILD_CASE(trap_info_of_another_version),
     CHILD_CASE(engine_options_are_checked),
     CHILD_CASE(another_threads_coroutine_cannot_be_misused),
