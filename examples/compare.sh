@@ -23,9 +23,10 @@ status=0
 "$1" >"$actual.raw" || status=$?
 sed -E \
     -e '/^ +[a-z][a-z0-9]+ [0-9a-f]{16} /d' \
-    -e 's/^(  code +).*/\1.../' \
+    -e 's/^(  bytes +).*/\1.../' \
     -e 's/^(  stack +)[0-9]+ of [0-9]+/\1N of N/' \
     -e 's/^( +#[0-9]+ +)[0-9a-f]{16} /\1ADDRESS /' \
+    -e '/^ +#/s/ \([^ ]+, inlined in .*\)$//' \
     -e '/^ +#/s/ at [^ ]+:[0-9]+$//' \
     -e '/^ +#/s/\+0x[0-9a-f]+ in [^ ]+$//' \
     -e '/^\{"coroutine"/{' \
@@ -34,6 +35,8 @@ sed -E \
     -e 's/"registers":\{[^}]*\}/"registers":{}/' \
     -e 's/,"(module|file)":"\.\.\."//g' \
     -e 's/,"line":N//g' \
+    -e 's/,"inlined":\[[^]]*\]//g' \
+    -e 's/,"module_offset":"[^"]*"//g' \
     -e 's/\{[^{}]*"function":"annotated_entry"\},//g' \
     -e 's/("function":"main"\}),.*(\]\})$/\1\2/' \
     -e '}' \
