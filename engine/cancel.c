@@ -30,7 +30,7 @@ static void caught(_Unwind_Reason_Code reason,
                    struct _Unwind_Exception *exception)
 {
     struct co_cold *cold =
-        (struct co_cold *)((char *)exception -
+        (struct co_cold *)((uintptr_t)exception -
                            offsetof(struct co_cold, unwinding.exception));
 
     (void)reason;

@@ -87,7 +87,7 @@ static void end_ending(struct co **ending)
 
 static void run(struct co *co)
 {
-    __attribute__((cleanup(end_ending))) struct co *ending = co;
+    __attribute__((cleanup(end_ending), unused)) struct co *ending = co;
 
     begin_ending(co);
     while (co->defers != NULL) {
