@@ -48,6 +48,30 @@ bool moat_annotate_copies_context(void)
     return has_tsan();
 }
 
+/* AddressSanitizer has been told that a switch begins, and not yet that it has
+ * ended. */
+static __thread volatile bool switching
+    __attribute__((tls_model("initial-exec")));
+
+bool moat_annotate_switching(void)
+{
+    return switching;
+}
+
+static MOAT_NO_SANITIZE void start_switch(void **fake_stack, const void *bottom,
+                                          size_t bytes)
+{
+    switching = true;
+    __sanitizer_start_switch_fiber(fake_stack, bottom, bytes);
+}
+
+static MOAT_NO_SANITIZE void finish_switch(void *fake_stack,
+                                           const void **bottom, size_t *bytes)
+{
+    __sanitizer_finish_switch_fiber(fake_stack, bottom, bytes);
+    switching = false;
+}
+
 void moat_annotate_stack(uintptr_t limit, uintptr_t base)
 {
 #ifdef MOAT_WITH_VALGRIND
@@ -111,8 +135,8 @@ MOAT_NO_SANITIZE void moat_annotate_enter(struct moat_fiber *fiber,
                                           uintptr_t limit, uintptr_t base)
 {
     if (has_asan())
-        __sanitizer_start_switch_fiber(&fiber->resumer_fake_stack,
-                                       (const void *)limit, base - limit);
+        start_switch(&fiber->resumer_fake_stack, (const void *)limit,
+                     base - limit);
     if (has_tsan()) {
         fiber->resumer_tsan = __tsan_get_current_fiber();
         __tsan_switch_to_fiber(fiber->tsan, 0);
@@ -122,7 +146,7 @@ MOAT_NO_SANITIZE void moat_annotate_enter(struct moat_fiber *fiber,
 MOAT_NO_SANITIZE void moat_annotate_back(struct moat_fiber *fiber)
 {
     if (has_asan())
-        __sanitizer_finish_switch_fiber(fiber->resumer_fake_stack, NULL, NULL);
+        finish_switch(fiber->resumer_fake_stack, NULL, NULL);
 }
 
 MOAT_NO_SANITIZE void moat_annotate_back_from_trap(struct moat_fiber *fiber)
@@ -149,17 +173,16 @@ void moat_annotate_unwind(void)
 MOAT_NO_SANITIZE void moat_annotate_entered(struct moat_fiber *fiber)
 {
     if (has_asan())
-        __sanitizer_finish_switch_fiber(
-            fiber->fake_stack, &fiber->resumer_bottom, &fiber->resumer_bytes);
+        finish_switch(fiber->fake_stack, &fiber->resumer_bottom,
+                      &fiber->resumer_bytes);
 }
 
 MOAT_NO_SANITIZE void moat_annotate_leave(struct moat_fiber *fiber,
                                           bool for_good)
 {
     if (has_asan())
-        __sanitizer_start_switch_fiber(for_good ? NULL : &fiber->fake_stack,
-                                       fiber->resumer_bottom,
-                                       fiber->resumer_bytes);
+        start_switch(for_good ? NULL : &fiber->fake_stack,
+                     fiber->resumer_bottom, fiber->resumer_bytes);
     /* What the last yield saved has been freed with the rest. */
     if (for_good)
         fiber->fake_stack = NULL;

@@ -42,6 +42,10 @@ bool moat_annotate_active(void);
  * handler later from a function of its own. Signal-safe: yes. */
 bool moat_annotate_copies_context(void);
 
+/* Is AddressSanitizer being told of a switch? A guest that is cut in between
+ * would have the next switch begin inside this one. Signal-safe: yes. */
+bool moat_annotate_switching(void);
+
 /* A stack that came into being (Valgrind must know it, or it takes a switch for
  * a huge frame). Valgrind forgets it when the memory is unmapped. */
 void moat_annotate_stack(uintptr_t limit, uintptr_t base);

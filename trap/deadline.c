@@ -171,7 +171,7 @@ static void expire(uint64_t now, const siginfo_t *info, void *ucontext)
     moat_arch_regs_from_context(ucontext, &regs);
     if (activation == NULL || activation->notrap != 0 ||
         activation->hold != 0 || moat_annotate_copies_context() ||
-        !moat_policy_allows(activation, regs.pc)) {
+        moat_annotate_switching() || !moat_policy_allows(activation, regs.pc)) {
         moat_tls.poll = 1;
         again = SECTION_RETRY_NS;
     } else if (activation->co.state == MOAT_MARK_RUNNING &&
