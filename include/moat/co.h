@@ -314,7 +314,7 @@ MOAT_API void *moat_co_yield(moat_co *self, void *value);
  * a time limit has those of this resume). A yield or a return leaves the
  * control words as the guest has them.
  *
- * Inline: about two nanoseconds there and back. The same symbol exists out of
+ * Inline: two to four nanoseconds there and back. The same symbol exists out of
  * line in the library for foreign-function interfaces; with MOAT_NO_INLINE
  * defined the header declares only that one.
  *

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include <moat/moat.h>
@@ -135,6 +136,35 @@ a_former_handler_without_a_stack_of_its_own_has_room(const void *arg)
     write_null();
 }
 
+static void skip_ud2(int signo, siginfo_t *info, void *context)
+{
+    ucontext_t *uc = context;
+
+    (void)signo;
+    (void)info;
+    uc->uc_mcontext.gregs[REG_RIP] += 2;
+}
+
+/* While it runs the stack is armed in another way, which the return from it
+ * does not undo. */
+static void
+an_attach_arms_the_stack_as_it_was_before_a_former_handler(const void *arg)
+{
+    struct thread_signals armed;
+    struct sigaction action;
+
+    (void)arg;
+    memset(&action, 0, sizeof(action));
+    action.sa_sigaction = skip_ud2;
+    action.sa_flags = SA_SIGINFO | SA_ONSTACK;
+    REQUIRE(sigaction(SIGILL, &action, NULL) == 0);
+    EXPECT_EQ(moat_thread_attach(), MOAT_OK);
+    thread_signals_note(&armed);
+    __asm__ volatile("ud2");
+    EXPECT_EQ(moat_thread_attach(), MOAT_OK);
+    thread_signals_expect_kept(&armed);
+}
+
 /* ---- A handler of the host's, over a guest ---- */
 
 static volatile int handler_steps;
@@ -201,6 +231,7 @@ static const struct child_case cases[] = {
     CHILD_CASE(a_stack_that_a_guest_disabled_is_armed_after_its_trap),
     EXITS_IN_HANDLER(a_former_handler_with_a_large_stack_still_has_one),
     EXITS_IN_HANDLER(a_former_handler_without_a_stack_of_its_own_has_room),
+    CHILD_CASE(an_attach_arms_the_stack_as_it_was_before_a_former_handler),
     {"a_fault_in_a_handler_on_the_alternate_stack_is_fatal",
      a_fault_in_a_handler_on_the_alternate_stack_is_fatal, NULL, NULL, SIGSEGV,
      0},
