@@ -42,6 +42,7 @@ MOAT_NORETURN static MOAT_NO_SANITIZE void leave(struct co *co)
 {
     if (moat_annotate_active())
         moat_annotate_leave(&cold_of(co)->fiber, true);
+    co->activation.co.flags |= CO_SPECIAL;
     co->activation.co.state = MOAT_MARK_DONE;
     moat_arch_leave(handle_of(co), NULL, MOAT_EVENT_RETURN);
 }
@@ -95,6 +96,7 @@ static moat_status end_fresh(struct co *co, struct moat_switched *back)
 
     if (status != MOAT_OK)
         return status;
+    co->activation.co.flags |= CO_SPECIAL;
     co->activation.co.state = MOAT_MARK_DONE;
     back->value = NULL;
     back->kind = MOAT_EVENT_RETURN;

@@ -27,10 +27,14 @@ static moat_status resolve_size(size_t *bytes, size_t if_zero)
 
 static moat_status resolve(const moat_co_options *asked, moat_co_options *out)
 {
+    static const moat_co_options defaults = MOAT_CO_OPTIONS_INIT;
     moat_status status = MOAT_OK;
 
-    memset(out, 0, sizeof *out);
-    if (asked != NULL)
+    if (asked == NULL)
+        asked = &defaults;
+    if (asked->struct_size == sizeof *out)
+        *out = *asked;
+    else
         status = moat_options_copy(out, sizeof *out, asked, sizeof *asked);
     if (status != MOAT_OK)
         return status;
@@ -75,7 +79,7 @@ static moat_status scrub(const struct co *co)
     const struct moat_slot *slot = &co->activation.slot;
     uintptr_t high = last_page_end(slot);
 
-    switch (co->flags & MOAT_CO_SCRUB_MASK) {
+    switch (co->activation.co.flags & MOAT_CO_SCRUB_MASK) {
     case MOAT_CO_SCRUB_ZERO:
         return moat_pages_zero(slot->limit, high);
     case MOAT_CO_SCRUB_DISCARD:
@@ -87,12 +91,22 @@ static moat_status scrub(const struct co *co)
 
 /* --- create -------------------------------------------------------------- */
 
+/* Does nothing of it outlive its guest's return? */
+static bool is_plain(const moat_co_options *options)
+{
+    return options->name == NULL && options->user == NULL &&
+           options->stack_bytes == DEFAULT_STACK_BYTES &&
+           options->guard_bytes == DEFAULT_GUARD_BYTES;
+}
+
 static void fill_in(struct co *co, struct moat_thread *thread, moat_entry entry,
                     const moat_co_options *options)
 {
     co->owner = thread;
     co->user = options->user;
-    co->flags = options->flags;
+    co->activation.co.flags = (uint16_t)options->flags;
+    if (!is_plain(options))
+        co->activation.co.flags |= CO_SPECIAL;
     co->activation.policy = (uint8_t)(options->flags & MOAT_CO_RECOVER_MASK);
     co->defers = NULL;
     co->activation.co.token = thread->token;
@@ -101,13 +115,13 @@ static void fill_in(struct co *co, struct moat_thread *thread, moat_entry entry,
         co->activation.co.token |= 1;
         moat_annotate_begin(&cold_of(co)->fiber);
     }
-    (void)atomic_fetch_add(&thread->live, 1);
+    moat_thread_take(thread);
     moat_resume_prepare(co, entry);
 }
 
 static void set_limits(struct co *co, const moat_limits *limits)
 {
-    co->flags |= CO_LIMITED;
+    co->activation.co.flags |= CO_LIMITED;
     co->activation.co.token |= 1;
     co->activation.co.state = co->activation.co.token;
     cold_of(co)->limits = *limits;
@@ -119,10 +133,12 @@ static moat_status create(struct co **out, moat_entry entry,
     struct moat_thread *thread = moat_thread_self();
     struct moat_slot *slot;
     moat_limits limits;
-    bool limited;
+    bool limited = false;
     char *name = NULL;
-    moat_status status = moat_limits_check(options->limits, &limits, &limited);
+    moat_status status = MOAT_OK;
 
+    if (options->limits != NULL)
+        status = moat_limits_check(options->limits, &limits, &limited);
     if (status == MOAT_OK)
         status = find_class(thread, options);
     if (status != MOAT_OK)
@@ -142,8 +158,8 @@ static moat_status create(struct co **out, moat_entry entry,
     return MOAT_OK;
 }
 
-moat_status moat_co_create(moat_co **out, moat_entry entry,
-                           const moat_co_options *asked)
+moat_status moat_co_create_slow(moat_co **out, moat_entry entry,
+                                const moat_co_options *asked)
 {
     moat_co_options options;
     struct co *co = NULL;
@@ -166,6 +182,10 @@ moat_status moat_co_create(moat_co **out, moat_entry entry,
     moat_hold_end();
     return status;
 }
+
+/* The same symbol as the inline function's, for foreign-function interfaces. */
+extern __typeof__(moat_co_create_slow) create_outline __asm__("moat_co_create")
+    __attribute__((alias("moat_co_create_slow"), visibility("default")));
 
 /* --- reset and destroy --------------------------------------------------- */
 
@@ -261,7 +281,7 @@ static void destroy(struct co *co)
     moat_thread_release(owner);
 }
 
-void moat_co_destroy(moat_co *handle)
+void moat_co_destroy_slow(moat_co *handle)
 {
     struct co *co = co_of(handle);
 
@@ -273,11 +293,39 @@ void moat_co_destroy(moat_co *handle)
         return;
     }
     moat_hold_require(MOAT_HOLD_BYTES);
-    moat_cancel_for_destroy(co);
+    if (co->activation.co.state == co->activation.co.token)
+        moat_cancel_for_destroy(co);
     moat_defers_run(co);
     moat_hold_enter();
     destroy(co);
     moat_hold_end();
+}
+
+extern __typeof__(moat_co_destroy_slow)
+    destroy_outline __asm__("moat_co_destroy")
+        __attribute__((alias("moat_co_destroy_slow"), visibility("default")));
+
+/* --- spares --------------------------------------------------------------- */
+
+size_t moat_spares_count(const struct moat_tls *tls)
+{
+    const moat_co *first = tls->spare;
+
+    return first != NULL ? first->resumer_fp : 0;
+}
+
+void moat_spares_drop(struct moat_thread *thread)
+{
+    moat_co *each = moat_tls.spare;
+
+    moat_tls.spare = NULL;
+    while (each != NULL) {
+        moat_co *next = (moat_co *)each->resumer;
+
+        moat_pool_put(&thread->pool, &co_of(each)->activation.slot);
+        moat_thread_release(thread);
+        each = next;
+    }
 }
 
 /* --- questions ----------------------------------------------------------- */

@@ -37,7 +37,6 @@ static const char *const trap_texts[] = {MOAT_TRAP_MAP(TEXT)};
                    #field ": debuggers read another width");
 WIDTH(struct moat_arena, taken, 8)
 WIDTH(struct moat_co, state, 8)
-WIDTH(struct co, flags, 8)
 WIDTH(struct co, activation.notrap, 4)
 WIDTH(struct moat_trap_record, kind, 4)
 WIDTH(struct moat_trap_record, access, 4)

@@ -19,16 +19,16 @@
 
 struct co *moat_ending_innermost(const struct co *by)
 {
-    return by->flags & CO_ENDS ? cold_of(by)->ends : NULL;
+    return by->activation.co.flags & CO_ENDS ? cold_of(by)->ends : NULL;
 }
 
 static void set_innermost(struct co *by, struct co *co)
 {
     cold_of(by)->ends = co;
     if (co != NULL)
-        by->flags |= CO_ENDS;
+        by->activation.co.flags |= CO_ENDS;
     else
-        by->flags &= ~CO_ENDS;
+        by->activation.co.flags &= (uint16_t)~CO_ENDS;
 }
 
 void moat_ending_drop(struct co *by, const struct co *down_to)
@@ -38,7 +38,7 @@ void moat_ending_drop(struct co *by, const struct co *down_to)
     moat_hold_enter();
     while ((co = moat_ending_innermost(by)) != down_to && co != NULL) {
         set_innermost(by, cold_of(co)->ending_outer);
-        co->flags &= ~CO_ENDING;
+        co->activation.co.flags &= (uint16_t)~CO_ENDING;
     }
     moat_hold_end();
 }
@@ -47,13 +47,13 @@ bool moat_is_ending(struct co *co)
 {
     struct co *by;
 
-    if (!(co->flags & CO_ENDING))
+    if (!(co->activation.co.flags & CO_ENDING))
         return false;
     by = cold_of(co)->ending_by;
     if (by != NULL && (by->activation.co.state == MOAT_MARK_DONE ||
                        by->activation.co.state == MOAT_MARK_TRAPPED))
         moat_ending_drop(by, NULL);
-    return co->flags & CO_ENDING;
+    return co->activation.co.flags & CO_ENDING;
 }
 
 static void begin_ending(struct co *co)
@@ -67,7 +67,7 @@ static void begin_ending(struct co *co)
         cold->ending_outer = moat_ending_innermost(cold->ending_by);
         set_innermost(cold->ending_by, co);
     }
-    co->flags |= CO_ENDING;
+    co->activation.co.flags |= CO_ENDING;
     moat_hold_end();
 }
 
@@ -80,7 +80,7 @@ static void end_ending(struct co **ending)
     if (cold->ending_by != NULL)
         moat_ending_drop(cold->ending_by, cold->ending_outer);
     else
-        co->flags &= ~CO_ENDING;
+        co->activation.co.flags &= (uint16_t)~CO_ENDING;
 }
 
 /* --- the functions -------------------------------------------------------- */
@@ -109,9 +109,11 @@ static void run(struct co *co)
 void moat_defers_run(struct co *co)
 {
     /* None of them can resume it: its end has begun. */
-    if (co->activation.co.state == co->activation.co.token)
+    if (co->activation.co.state == co->activation.co.token) {
+        co->activation.co.flags |= CO_SPECIAL;
         co->activation.co.state = MOAT_MARK_DONE;
-    if (co->flags & CO_ENDS)
+    }
+    if (co->activation.co.flags & CO_ENDS)
         moat_ending_drop(co, NULL);
     if (co->defers != NULL)
         run(co);
@@ -127,6 +129,7 @@ static moat_status defer(struct co *co, void (*fn)(void *), void *arg)
     made->fn = fn;
     made->arg = arg;
     co->defers = made;
+    co->activation.co.flags |= CO_SPECIAL;
     return MOAT_OK;
 }
 

@@ -32,24 +32,21 @@ moat_status moat_stack_reserve(size_t bytes)
     return MOAT_OK;
 }
 
-void moat_hold_enter(void)
+void moat_guest_hold_enter(void)
 {
-    struct moat_activation *activation = moat_trap_current();
-
-    if (activation != NULL)
-        activation->hold++;
+    moat_trap_current()->hold++;
 }
 
-moat_status moat_hold_begin(size_t stack_bytes)
+moat_status moat_guest_hold_begin(size_t stack_bytes)
 {
     moat_status status = moat_stack_reserve(stack_bytes);
 
     if (status == MOAT_OK)
-        moat_hold_enter();
+        moat_guest_hold_enter();
     return status;
 }
 
-void moat_hold_require(size_t stack_bytes)
+void moat_guest_hold_require(size_t stack_bytes)
 {
     struct moat_activation *activation = moat_trap_current();
 
@@ -71,12 +68,10 @@ static void catch_up(struct moat_activation *activation, uintptr_t pc)
         moat_trap_now(activation, MOAT_TRAP_DEADLINE, 0);
 }
 
-void moat_hold_end(void)
+void moat_guest_hold_end(void)
 {
     struct moat_activation *activation = moat_trap_current();
 
-    if (activation == NULL)
-        return;
     activation->hold--;
     catch_up(activation, ENGINE_PC);
 }
@@ -106,6 +101,7 @@ void moat_notrap_enter(void)
     if (activation->notrap >= SECTIONS_MOST)
         abort();
     activation->notrap++;
+    activation->co.flags |= CO_SECTIONS;
 }
 
 void moat_notrap_leave(void)
@@ -116,6 +112,8 @@ void moat_notrap_leave(void)
         activation->notrap <= sections_of_engine(activation))
         return;
     activation->notrap--;
+    if (activation->notrap == 0)
+        activation->co.flags &= (uint16_t)~CO_SECTIONS;
     catch_up(activation, CALLER_PC);
 }
 

@@ -27,10 +27,17 @@ struct moat_defer {
     void *arg;
 };
 
-/* Flags of struct co beside the public MOAT_CO_... of its options. */
-#define CO_LIMITED ((uint64_t)1 << 62)
-#define CO_ENDING  ((uint64_t)1 << 61) /* its moat_co_defer functions run */
-#define CO_ENDS    ((uint64_t)1 << 60) /* it runs those of co_cold.ends   */
+/* Flags of the control record, beside the public MOAT_CO_... of the options.
+ * With any of them set a coroutine ends, and is destroyed, by the library and
+ * not inline. */
+#define CO_LIMITED  ((uint16_t)1 << 15)
+#define CO_ENDING   ((uint16_t)1 << 14) /* its moat_co_defer functions run   */
+#define CO_ENDS     ((uint16_t)1 << 13) /* it runs those of co_cold.ends     */
+#define CO_SECTIONS ((uint16_t)1 << 12) /* no-trap sections are open */
+#define CO_SPECIAL                                              \
+    ((uint16_t)1 << 11) /* a name, a user's pointer, a stack of \
+                           another size; has had something in   \
+                           `defers`; was left from the middle */
 
 /* A million of these shall fit: three cache lines. */
 struct co {
@@ -40,7 +47,6 @@ struct co {
     void *user;
     char *name;                /* malloc'd; NULL: none         */
     struct moat_defer *defers; /* last registered first        */
-    uint64_t flags;
 };
 
 /* The exception of an unwinding; must not lie on the stack that is unwound.
@@ -93,9 +99,10 @@ static inline struct co_cold *cold_of(const struct co *co)
  */
 struct moat_thread {
     struct moat_thread *next, *previous;
-    uint64_t token;     /* multiple of MOAT_TOKEN_STEP, never reused  */
-    atomic_bool alive;  /* cleared under the engine's lock            */
-    atomic_size_t live; /* coroutines                                 */
+    uint64_t token;             /* multiple of MOAT_TOKEN_STEP, never reused  */
+    atomic_bool alive;          /* cleared under the engine's lock            */
+    atomic_size_t live;         /* coroutines, the spare ones among them      */
+    const struct moat_tls *tls; /* while it is alive                  */
     bool lost; /* it was another one's when the process forked        */
     sigset_t were_blocked; /* of the signals of a fault, before the attach   */
     struct moat_pool pool; /* used by the thread itself                  */
@@ -132,6 +139,9 @@ size_t moat_thread_live_total(void);
 /* Is another thread than this one attached? Caller holds the engine's lock. */
 bool moat_thread_others(void);
 
+/* One coroutine more, of this thread. */
+void moat_thread_take(struct moat_thread *thread);
+
 /* One coroutine less; frees a thread that is gone. */
 void moat_thread_release(struct moat_thread *thread);
 
@@ -140,6 +150,16 @@ void moat_thread_after_fork(void);
 
 /* Frees what is left of ended threads. Caller holds the engine's lock. */
 void moat_thread_forget_all(void);
+
+/* --- co.c --------------------------------------------------------------------
+ */
+
+/* Spare coroutines of a thread: ended and destroyed by the inline functions,
+ * and counted among its live ones. */
+size_t moat_spares_count(const struct moat_tls *tls);
+
+/* Gives this thread's to its pool. */
+void moat_spares_drop(struct moat_thread *thread);
 
 /* --- options.c --------------------------------------------------------------
  */
@@ -162,18 +182,41 @@ moat_status moat_limits_check(const moat_limits *asked, moat_limits *out,
 /* --- hold.c: the engine's own code on a guest's stack -----------------------
  */
 
+moat_status moat_guest_hold_begin(size_t stack_bytes);
+void moat_guest_hold_end(void);
+void moat_guest_hold_enter(void);
+void moat_guest_hold_require(size_t stack_bytes);
+
 /* Between the two a deadline waits, as it would cut the engine half-way. The
- * first checks that `stack_bytes` are left: MOAT_E_LIMIT. */
-moat_status moat_hold_begin(size_t stack_bytes);
-void moat_hold_end(void);
+ * first checks that `stack_bytes` are left: MOAT_E_LIMIT. The host has neither
+ * deadlines nor a limit. */
+static inline moat_status moat_hold_begin(size_t stack_bytes)
+{
+    return moat_trap_current() != NULL ? moat_guest_hold_begin(stack_bytes)
+                                       : MOAT_OK;
+}
+
+static inline void moat_hold_end(void)
+{
+    if (moat_trap_current() != NULL)
+        moat_guest_hold_end();
+}
 
 /* The same without a check, for what must not fail. */
-void moat_hold_enter(void);
+static inline void moat_hold_enter(void)
+{
+    if (moat_trap_current() != NULL)
+        moat_guest_hold_enter();
+}
 
 /* For what has no status: a guest that has not so much stack left overflows
  * here, before anything is lost. In a no-trap section that is fatal, like any
  * overflow; so it is under a policy that does not let moat's code be cut. */
-void moat_hold_require(size_t stack_bytes);
+static inline void moat_hold_require(size_t stack_bytes)
+{
+    if (moat_trap_current() != NULL)
+        moat_guest_hold_require(stack_bytes);
+}
 
 /* Stack that the engine's entry points need at most: most of them; the way to a
  * service on the resumer's stack, which an allocator may go for each block;

@@ -3,20 +3,13 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include <string.h>
-
 #include "engine/internal.h"
 
 moat_status moat_limits_check(const moat_limits *asked, moat_limits *out,
                               bool *limited)
 {
-    moat_status status;
-
-    *limited = false;
-    memset(out, 0, sizeof *out);
-    if (asked == NULL)
-        return MOAT_OK;
-    status = moat_options_copy(out, sizeof *out, asked, sizeof *asked);
+    moat_status status =
+        moat_options_copy(out, sizeof *out, asked, sizeof *asked);
     if (status != MOAT_OK)
         return status;
     if (out->total_cpu_ns != 0 || out->slice_ns != 0 || out->memory_bytes != 0)

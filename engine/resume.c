@@ -120,7 +120,7 @@ moat_status moat_resume_check(const struct co *co, const moat_event *out)
 static moat_status push_limits(const struct co *co,
                                struct moat_deadline_scope *scope)
 {
-    if (!(co->flags & CO_LIMITED))
+    if (!(co->activation.co.flags & CO_LIMITED))
         return MOAT_OK;
     return moat_deadline_push(scope, &cold_of(co)->limits);
 }
@@ -128,7 +128,7 @@ static moat_status push_limits(const struct co *co,
 static void pop_limits(const struct co *co,
                        const struct moat_deadline_scope *scope)
 {
-    if (co->flags & CO_LIMITED)
+    if (co->activation.co.flags & CO_LIMITED)
         moat_deadline_pop(scope);
 }
 

@@ -64,6 +64,7 @@ static void leave_engine(void)
     struct moat_thread *thread = self;
 
     abandon_running();
+    moat_spares_drop(thread);
     moat_pool_drain(&thread->pool);
     moat_deadline_detach();
     (void)moat_altstack_detach();
@@ -116,6 +117,7 @@ static moat_status join_engine(void)
     thread->token = last_token += MOAT_TOKEN_STEP;
     link_thread(thread);
     moat_engine_unlock();
+    thread->tls = &moat_tls;
     self = thread;
     moat_tls.token = thread->token;
     return MOAT_OK;
@@ -156,13 +158,22 @@ moat_status moat_thread_ready(void)
     return status == MOAT_OK ? join_engine() : status;
 }
 
+/* Of another thread: about as many. */
+static size_t live_of(const struct moat_thread *thread)
+{
+    size_t live = atomic_load(&thread->live);
+
+    return atomic_load(&thread->alive) ? live - moat_spares_count(thread->tls)
+                                       : live;
+}
+
 moat_status moat_thread_detach(void)
 {
     moat_status status;
 
     if (self == NULL)
         return MOAT_OK;
-    if (moat_trap_current() != NULL || atomic_load(&self->live) != 0)
+    if (moat_trap_current() != NULL || live_of(self) != 0)
         return MOAT_E_STATE;
     /* What can fail comes first. */
     status = moat_altstack_detach();
@@ -178,7 +189,7 @@ size_t moat_thread_live_total(void)
     size_t total = 0;
 
     for (struct moat_thread *each = threads; each != NULL; each = each->next)
-        total += each->lost ? 0 : atomic_load(&each->live);
+        total += each->lost ? 0 : live_of(each);
     return total;
 }
 
@@ -191,10 +202,25 @@ bool moat_thread_others(void)
     return false;
 }
 
+/* Others write it only when this thread is gone, so that no locked
+ * instruction, which costs more than a switch, is needed. */
+static void add_live(struct moat_thread *thread, size_t count)
+{
+    atomic_store_explicit(
+        &thread->live,
+        atomic_load_explicit(&thread->live, memory_order_relaxed) + count,
+        memory_order_relaxed);
+}
+
+void moat_thread_take(struct moat_thread *thread)
+{
+    add_live(thread, 1);
+}
+
 void moat_thread_release(struct moat_thread *thread)
 {
     if (thread == self) {
-        (void)atomic_fetch_sub(&thread->live, 1);
+        add_live(thread, (size_t)-1);
         return;
     }
     moat_engine_lock();

@@ -328,7 +328,7 @@ struct moat_stack_class *moat_slot_class(const struct moat_slot *slot)
 
 void *moat_slot_entry(const struct moat_slot *slot)
 {
-    return entry_at(slot->arena, index_of(slot));
+    return (void *)((uintptr_t)slot - layout.slot_offset);
 }
 
 void *moat_slot_cold(const struct moat_slot *slot)

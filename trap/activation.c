@@ -14,13 +14,6 @@ __thread struct moat_tls moat_tls;
 
 __thread struct moat_trap_thread moat_trap_thread;
 
-/* Bit 0 marks a coroutine on the slow path; addresses are even. */
-struct moat_activation *moat_trap_current(void)
-{
-    return (struct moat_activation *)(MOAT_TLS_READ(MOAT_TLS_CURRENT) &
-                                      ~UINT64_C(1));
-}
-
 struct moat_recovery *
 moat_trap_recovery(const struct moat_activation *activation)
 {

@@ -70,8 +70,13 @@ struct moat_trap_record {
 /* --- activation.c ----------------------------------------------------------
  */
 
-/* The running coroutine's; NULL on the host's stack. Signal-safe: yes. */
-struct moat_activation *moat_trap_current(void);
+/* The running coroutine's; NULL on the host's stack. Bit 0 marks one on the
+ * slow path; addresses are even. Signal-safe: yes. */
+static inline struct moat_activation *moat_trap_current(void)
+{
+    return (struct moat_activation *)(MOAT_TLS_READ(MOAT_TLS_CURRENT) &
+                                      ~UINT64_C(1));
+}
 
 static inline struct moat_trap_record *
 moat_trap_record_of(const struct moat_activation *activation)

@@ -30,8 +30,10 @@ CHECK(struct moat_co, resumer, CO_RESUMER);
 CHECK(struct moat_co, entry, CO_ENTRY);
 CHECK(struct moat_co, mxcsr, CO_MXCSR);
 CHECK(struct moat_co, fcw, CO_FCW);
+CHECK(struct moat_co, root_sp, CO_ROOT_SP);
 CHECK(struct moat_tls, current, TLS_CURRENT);
 CHECK(struct moat_tls, token, TLS_TOKEN);
+CHECK(struct moat_tls, spare, TLS_SPARE);
 CHECK(struct moat_event, kind, EVENT_KIND);
 CHECK(struct moat_event, value, EVENT_VALUE);
 CHECK(struct moat_regs, pc, REGS_PC);
@@ -42,7 +44,8 @@ CHECK(struct moat_regs, flags, REGS_FLAGS);
 CHECK(struct moat_regs, mxcsr, REGS_MXCSR);
 CHECK(struct moat_regs, fcw, REGS_FCW);
 CHECK(struct moat_regs, fsw, REGS_FSW);
-_Static_assert(MOAT_TLS_CURRENT == TLS_CURRENT && MOAT_TLS_TOKEN == TLS_TOKEN,
+_Static_assert(MOAT_TLS_CURRENT == TLS_CURRENT && MOAT_TLS_TOKEN == TLS_TOKEN &&
+                   MOAT_TLS_SPARE == TLS_SPARE,
                "the public header and layout.h disagree");
 _Static_assert(MOAT_MARK_RUNNING == MARK_RUNNING && MOAT_MARK_DONE == MARK_DONE,
                "state marks disagree");
@@ -76,10 +79,12 @@ struct first_frame {
     uintptr_t trace_sp; /* +160: REG_RSP */
     uintptr_t trace_pc; /* +168: REG_RIP */
 };
-_Static_assert(offsetof(struct first_frame, trace_fp) == 120 &&
-                   offsetof(struct first_frame, trace_sp) == 160 &&
-                   offsetof(struct first_frame, trace_pc) == 168,
-               "not where libunwind looks");
+CHECK(struct first_frame, record, FIRST_RECORD);
+CHECK(struct first_frame, end, FIRST_END);
+/* Where libunwind looks. */
+CHECK(struct first_frame, trace_fp, FIRST_TRACE_FP);
+CHECK(struct first_frame, trace_sp, FIRST_TRACE_SP);
+CHECK(struct first_frame, trace_pc, FIRST_TRACE_PC);
 _Static_assert(sizeof(struct first_frame) == MOAT_ARCH_FIRST_FRAME_BYTES,
                "arch.h must name the first frame's size");
 
@@ -101,6 +106,7 @@ void moat_arch_first_frame(moat_co *co, uintptr_t base)
     co->pc = (uintptr_t)moat_root_start;
     co->sp = (uintptr_t)top;
     co->bx = (uintptr_t)co;
+    co->root_sp = (uintptr_t)top;
 }
 
 bool moat_arch_is_fresh(const moat_co *co)

@@ -21,9 +21,18 @@
 #define CO_ENTRY      88
 #define CO_MXCSR      96
 #define CO_FCW        100
+#define CO_ROOT_SP    104
+
+/* struct first_frame */
+#define FIRST_RECORD   0
+#define FIRST_END      8
+#define FIRST_TRACE_FP 120
+#define FIRST_TRACE_SP 160
+#define FIRST_TRACE_PC 168
 
 #define TLS_CURRENT 0
 #define TLS_TOKEN   8
+#define TLS_SPARE   24
 
 #define EVENT_KIND  0
 #define EVENT_VALUE 8

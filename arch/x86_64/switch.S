@@ -90,7 +90,7 @@ END(moat_switch_body)
 /* ---------------------------------------------------------------------------
  * moat_root: the first frame of every coroutine.
  *
- * in (at moat_root_start): rbx record, rax input, rbp record,
+ * in (at moat_root_start): rdi and rbp record, rax input,
  *                          rsp -> { record, 0 }, 16-byte aligned
  *
  * .cfi_signal_frame: gdb refuses a frame whose address is not above its callee's
@@ -124,9 +124,9 @@ moat_root_start:
      * each resume: the two stores take longer than all the rest of a round trip
      * (bench/switch: 4.8 ns with them, 1.8 ns without).
      */
-    stmxcsr CO_MXCSR(%rbx)
-    fnstcw  CO_FCW(%rbx)
-    movq    %rbx, %rdi
+    stmxcsr CO_MXCSR(%rdi)
+    fnstcw  CO_FCW(%rdi)
+    movq    %rdi, %rbx              /* for the way out */
     movq    %rax, %rsi
     call    *CO_ENTRY(%rdi)
     .globl  moat_root_return
@@ -144,21 +144,49 @@ moat_root_catch:
 2:
     /*
      * The guest is done, with its result in rax. What it left in rbx, rbp and on
-     * its own stack is not to be trusted; the thread's word is.
+     * its own stack is not to be trusted; the thread's word is. But waiting for
+     * that word would be the longest part of a short life, so rbx, where the
+     * record is if the guest kept its callee-saved registers, is only compared.
      */
     movq    %rax, %rsi
-    movq    moat_tls@gottpoff(%rip), %rdi
-    movq    %fs:TLS_CURRENT(%rdi), %rdi
-    andq    $-2, %rdi
+    movq    %rbx, %rdi
+    movq    moat_tls@gottpoff(%rip), %rcx
+    movq    %fs:TLS_CURRENT(%rcx), %rcx
+    andq    $-2, %rcx
+    cmpq    %rcx, %rbx
+    jne     4f
+3:
     /* psABI 3.2.1: the direction flag is clear at a return. */
     cld
+    /*
+     * As moat_arch_first_frame leaves it: the record and the words at the stack's
+     * top, which the guest may have overwritten. Whoever takes the coroutine up
+     * again by the inline create has nothing left to do.
+     */
+    movq    CO_ROOT_SP(%rdi), %rcx
+    leaq    moat_root_start(%rip), %rax
+    movq    %rdi, CO_FP(%rdi)
+    movq    %rax, CO_PC(%rdi)
+    movq    %rcx, CO_SP(%rdi)
+    movq    %rdi, CO_BX(%rdi)
+    leaq    moat_trace_refused(%rip), %rax
+    movq    %rdi, FIRST_RECORD(%rcx)
+    movq    $0, FIRST_END(%rcx)
+    movq    %rcx, FIRST_TRACE_FP(%rcx)
+    movq    %rcx, FIRST_TRACE_SP(%rcx)
+    movq    %rax, FIRST_TRACE_PC(%rcx)
     movq    $MARK_DONE, CO_STATE(%rdi)
+    .cfi_remember_state
     WINDOW
     movq    %rsi, %rax
     movq    CO_RESUMER_FP(%rdi), %rbp
     movq    CO_RESUMER_BX(%rdi), %rbx
     movq    CO_RESUMER_SP(%rdi), %rsp
     jmp     *CO_RESUMER_PC(%rdi)
+    .cfi_restore_state
+4:
+    movq    %rcx, %rdi
+    jmp     3b
     .cfi_endproc
 END(moat_root)
 

@@ -118,63 +118,6 @@ typedef struct moat_co_options {
 MOAT_BEGIN_DECLS
 
 /**
- * Makes a coroutine that will run `entry` on a guarded stack of its own.
- *
- * Initialises the engine and attaches the thread if that has not happened yet.
- * The stack comes from the thread's pool; a stack that was used before is taken
- * without a system call.
- *
- * @param[out] out  the coroutine; written only on MOAT_OK
- * @param entry     what it runs; not NULL
- * @param options   NULL for all defaults; copied, need not outlive the call
- *
- * @return MOAT_OK, or
- *         MOAT_E_INVAL        out or entry is NULL; a size is out of range; an
- *                             unknown flag; a struct_size, here or in the
- *                             limits, smaller than any version's; the
- *                             environment's MOAT_GUARD is no kind of guard, or
- *                             its MOAT_TRAP_SOURCE no source
- *         MOAT_E_NOMEM        no memory or address space
- *         MOAT_E_GUARD_LIMIT  no mapping is left for a guard
- *         MOAT_E_LIMIT        too little stack left (on a guest's stack)
- *         MOAT_E_UNSUPPORTED  a limit or option that this build lacks; a guard
- *                             that the environment names and the kernel lacks,
- *                             a source that it names and the program does not
- *                             link
- *         MOAT_E_SYSTEM       a system call failed while initialising
- *
- * Ownership:     the caller's, until moat_co_destroy
- * Thread-safety: any thread; the coroutine belongs to the calling one
- * Signal-safety: no
- */
-MOAT_API MOAT_NODISCARD moat_status
-moat_co_create(moat_co **out, moat_entry entry, const moat_co_options *options);
-
-/**
- * Destroys a coroutine and gives its stack back to the pool. A guest that calls
- * it with less than 8 KiB of stack left overflows it, before anything is lost:
- * it traps, or its moat_notrap_call ends; in another no-trap section, or under
- * a policy other than MOAT_CO_RECOVER_ANYWHERE, that is fatal: abort.
- *
- * A suspended one is cancelled first, and gone whatever came of that: if its
- * cleanup code yields or traps, or it catches the unwinding and yields again,
- * the frames left are dropped; an exception that comes out is deleted. To drop
- * all frames without running any code of the guest, reset it first. The frames
- * of a coroutine whose thread has ended are dropped, too.
- *
- * Functions left by moat_co_defer run next, last registered first. A coroutine
- * that is RUNNING or RESUMING, whose functions are running already, or that
- * belongs to another living thread, is left as it is (debug builds assert).
- *
- * @param co  NULL is allowed
- *
- * Thread-safety: the owner's thread; any thread once that one has ended
- * Signal-safety: no
- * Legal in:      FRESH, SUSPENDED, DONE, TRAPPED
- */
-MOAT_API void moat_co_destroy(moat_co *co);
-
-/**
  * Makes a stopped coroutine fresh: the next resume starts its entry function
  * again, on the same stack with the same options.
  *
@@ -284,9 +227,12 @@ MOAT_API void *moat_co_user(const moat_co *co);
 MOAT_API const char *moat_co_name(const moat_co *co);
 
 /*
- * The four below are what the inline functions fall back to. Call the public
+ * The six below are what the inline functions fall back to. Call the public
  * names; these are listed because inline code in your objects refers to them.
  */
+MOAT_API moat_status moat_co_create_slow(moat_co **out, moat_entry entry,
+                                         const moat_co_options *options);
+MOAT_API void moat_co_destroy_slow(moat_co *co);
 MOAT_API moat_status moat_co_resume_slow(moat_co *co, void *input,
                                          moat_event *out);
 MOAT_API moat_status moat_co_settle(moat_co *co, void *value, uint64_t kind,
@@ -296,11 +242,110 @@ MOAT_API MOAT_NORETURN MOAT_COLD void moat_co_unwind(moat_co *self);
 
 #ifdef MOAT_NO_INLINE
 
+MOAT_API MOAT_NODISCARD moat_status
+moat_co_create(moat_co **out, moat_entry entry, const moat_co_options *options);
+MOAT_API void moat_co_destroy(moat_co *co);
 MOAT_API MOAT_NODISCARD moat_status moat_co_resume(moat_co *co, void *input,
                                                    moat_event *out);
 MOAT_API void *moat_co_yield(moat_co *self, void *value);
 
 #else
+
+/**
+ * Makes a coroutine that will run `entry` on a guarded stack of its own.
+ *
+ * Initialises the engine and attaches the thread if that has not happened yet.
+ * The stack comes from the thread's pool; a stack that was used before is taken
+ * without a system call.
+ *
+ * @param[out] out  the coroutine; written only on MOAT_OK
+ * @param entry     what it runs; not NULL
+ * @param options   NULL for all defaults; copied, need not outlive the call
+ *
+ * @return MOAT_OK, or
+ *         MOAT_E_INVAL        out or entry is NULL; a size is out of range; an
+ *                             unknown flag; a struct_size, here or in the
+ *                             limits, smaller than any version's; the
+ *                             environment's MOAT_GUARD is no kind of guard, or
+ *                             its MOAT_TRAP_SOURCE no source
+ *         MOAT_E_NOMEM        no memory or address space
+ *         MOAT_E_GUARD_LIMIT  no mapping is left for a guard
+ *         MOAT_E_LIMIT        too little stack left (on a guest's stack)
+ *         MOAT_E_UNSUPPORTED  a limit or option that this build lacks; a guard
+ *                             that the environment names and the kernel lacks,
+ *                             a source that it names and the program does not
+ *                             link
+ *         MOAT_E_SYSTEM       a system call failed while initialising
+ *
+ * Ownership:     the caller's, until moat_co_destroy
+ * Thread-safety: any thread; the coroutine belongs to the calling one
+ * Signal-safety: no
+ */
+static inline __attribute__((always_inline)) MOAT_NODISCARD moat_status
+moat_co_create(moat_co **out, moat_entry entry, const moat_co_options *options)
+{
+    moat_co *co;
+
+    /* On the host's stack: nothing can cut it in between. */
+    if (MOAT_UNLIKELY(options != NULL || out == NULL || entry == NULL ||
+                      MOAT_TLS_READ(MOAT_TLS_CURRENT) != 0))
+        return moat_co_create_slow(out, entry, options);
+    co = (moat_co *)MOAT_TLS_READ(MOAT_TLS_SPARE);
+    if (MOAT_UNLIKELY(co == NULL))
+        return moat_co_create_slow(out, entry, options);
+    MOAT_TLS_WRITE(MOAT_TLS_SPARE, co->resumer);
+    co->entry = entry;
+    co->state = co->token;
+    *out = co;
+    return MOAT_OK;
+}
+
+/**
+ * Destroys a coroutine and gives its stack back to the pool. A guest that calls
+ * it with less than 8 KiB of stack left overflows it, before anything is lost:
+ * it traps, or its moat_notrap_call ends; in another no-trap section, or under
+ * a policy other than MOAT_CO_RECOVER_ANYWHERE, that is fatal: abort.
+ *
+ * A suspended one is cancelled first, and gone whatever came of that: if its
+ * cleanup code yields or traps, or it catches the unwinding and yields again,
+ * the frames left are dropped; an exception that comes out is deleted. To drop
+ * all frames without running any code of the guest, reset it first. The frames
+ * of a coroutine whose thread has ended are dropped, too.
+ *
+ * Functions left by moat_co_defer run next, last registered first. A coroutine
+ * that is RUNNING or RESUMING, whose functions are running already, or that
+ * belongs to another living thread, is left as it is (debug builds assert).
+ *
+ * @param co  NULL is allowed
+ *
+ * Thread-safety: the owner's thread; any thread once that one has ended
+ * Signal-safety: no
+ * Legal in:      FRESH, SUSPENDED, DONE, TRAPPED
+ */
+static inline __attribute__((always_inline)) void moat_co_destroy(moat_co *co)
+{
+    moat_co *spare;
+    uintptr_t count = 1;
+
+    if (MOAT_UNLIKELY(co == NULL || co->state != MOAT_MARK_DONE ||
+                      co->flags != 0 ||
+                      co->token != MOAT_TLS_READ(MOAT_TLS_TOKEN) ||
+                      MOAT_TLS_READ(MOAT_TLS_CURRENT) != 0)) {
+        moat_co_destroy_slow(co);
+        return;
+    }
+    spare = (moat_co *)MOAT_TLS_READ(MOAT_TLS_SPARE);
+    if (MOAT_LIKELY(spare != NULL))
+        count = spare->resumer_fp + 1;
+    if (MOAT_UNLIKELY(count > MOAT_SPARES_MOST)) {
+        moat_co_destroy_slow(co);
+        return;
+    }
+    co->state = MOAT_MARK_FREE;
+    co->resumer = (uintptr_t)spare;
+    co->resumer_fp = count;
+    MOAT_TLS_WRITE(MOAT_TLS_SPARE, co);
+}
 
 /**
  * Runs a coroutine until it yields, returns or traps, and tells which.
@@ -354,9 +399,10 @@ moat_co_resume(moat_co *co, void *input, moat_event *out)
     MOAT_TLS_WRITE_CURRENT(co);
     back = moat_switch_resume(co, input);
     MOAT_TLS_WRITE_CURRENT(co->resumer);
-    if (MOAT_UNLIKELY(back.kind != MOAT_EVENT_YIELD))
+    if (MOAT_UNLIKELY(back.kind != MOAT_EVENT_YIELD) &&
+        (back.kind != MOAT_EVENT_RETURN || co->flags != 0))
         return moat_co_settle(co, back.value, back.kind, out);
-    out->kind = MOAT_EVENT_YIELD;
+    out->kind = (moat_event_kind)back.kind;
     out->value = back.value;
     return MOAT_OK;
 }

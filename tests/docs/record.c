@@ -33,9 +33,12 @@ static void print_offsets(void)
     ROW(struct moat_co, entry);
     ROW(struct moat_co, mxcsr);
     ROW(struct moat_co, fcw);
+    ROW(struct moat_co, flags);
+    ROW(struct moat_co, root_sp);
     ROW(struct moat_tls, current);
     ROW(struct moat_tls, token);
     ROW(struct moat_tls, poll);
+    ROW(struct moat_tls, spare);
 #undef ROW
 }
 

@@ -68,16 +68,20 @@ struct moat_co {
     /* 40 */ uintptr_t pc;
     /* 48 */ uintptr_t sp;
     /* 56 */ uintptr_t bx;
-    /* 64 */ uint64_t state;    /* == token: may be resumed; else one
-                                   of MOAT_MARK_...: RUNNING from when
-                                   the resumer's words are written to
-                                   when the coroutine's are           */
-    /* 72 */ uint64_t token;    /* of the thread that owns it        */
-    /* 80 */ uintptr_t resumer; /* moat_tls.current at the resume    */
-    /* 88 */ moat_entry entry;  /* called by the root frame          */
-    /* 96 */ uint32_t mxcsr;    /* the first resumer's, for the way  */
-    /* 100 */ uint16_t fcw;     /* back from a trap                  */
-    /* 102 */ uint16_t reserved;
+    /* 64 */ uint64_t state;     /* == token: may be resumed; else one
+                                    of MOAT_MARK_...: RUNNING from when
+                                    the resumer's words are written to
+                                    when the coroutine's are           */
+    /* 72 */ uint64_t token;     /* of the thread that owns it        */
+    /* 80 */ uintptr_t resumer;  /* moat_tls.current at the resume; of a
+                                    spare one: the next               */
+    /* 88 */ moat_entry entry;   /* called by the root frame          */
+    /* 96 */ uint32_t mxcsr;     /* the first resumer's, for the way  */
+    /* 100 */ uint16_t fcw;      /* back from a trap                  */
+    /* 102 */ uint16_t flags;    /* 0: nothing but the switch is needed
+                                    at its end: no options, no open
+                                    section, no moat_co_defer         */
+    /* 104 */ uintptr_t root_sp; /* of the root frame                */
 };
 
 /* Values of `state` that no token takes: tokens are multiples of
@@ -92,14 +96,20 @@ struct moat_co {
  * The thread's share of the switch. `current` is the running coroutine's
  * address, 0 on the host's stack; bit 0 is set while a coroutine runs that must
  * take the slow path (time limits, sanitizers, a service on its stack), so the
- * inline compare fails for it.
+ * inline compare fails for it. `spare` is a list of coroutines that were
+ * destroyed and are ready to be used again with the default options; the
+ * `resumer` of each is the next, its `resumer_fp` how many there are from it
+ * on, at most MOAT_SPARES_MOST.
  */
 struct moat_tls {
     uintptr_t current;
     uint64_t token;         /* 0: the thread is not attached            */
     volatile uint32_t poll; /* a deadline passed in a no-trap section   */
     uint32_t reserved;
+    moat_co *spare; /* NULL: none                               */
 };
+
+#define MOAT_SPARES_MOST 1024
 
 /* Initial-exec: one load from the GOT and one through fs, no call; what a
  * signal handler may read at any time. */
@@ -119,6 +129,7 @@ MOAT_API extern const char moat_switch_body[];
 
 #define MOAT_TLS_CURRENT 0 /* offsets in struct moat_tls, for the asm below */
 #define MOAT_TLS_TOKEN   8
+#define MOAT_TLS_SPARE   24
 
 /*
  * Reads a word of moat_tls. Not a plain C access: a compiler may keep the
@@ -136,15 +147,17 @@ MOAT_API extern const char moat_switch_body[];
         moat_word_;                                              \
     })
 
-#define MOAT_TLS_WRITE_CURRENT(value)                            \
+#define MOAT_TLS_WRITE(offset, value)                            \
     do {                                                         \
         uint64_t moat_slot_;                                     \
         __asm__ volatile("movq moat_tls@gottpoff(%%rip), %0\n\t" \
-                         "movq %1, %%fs:(%0)"                    \
+                         "movq %1, %%fs:%c2(%0)"                 \
                          : "=&r"(moat_slot_)                     \
-                         : "r"((uintptr_t)(value))               \
+                         : "r"((uintptr_t)(value)), "i"(offset)  \
                          : "memory");                            \
     } while (0)
+
+#define MOAT_TLS_WRITE_CURRENT(value) MOAT_TLS_WRITE(MOAT_TLS_CURRENT, value)
 
 #if defined(__CET__) && (__CET__ & 1)
 #    define MOAT_LANDING "endbr64\n\t"

@@ -1,0 +1,39 @@
+/*
+ * call.h: what an engine of bench/call is.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef BENCH_CALL_H
+#define BENCH_CALL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define CALL_STACK_BYTES ((size_t)64 * 1024)
+
+/* Makes a coroutine, runs it to its end (it returns its input and one), and
+ * destroys it, `count` times; returns the sum of the results. */
+typedef uint64_t (*call_body)(size_t count);
+
+struct call_engine {
+    const char *name;
+    call_body cached; /* on a stack that was used before              */
+    call_body fresh;  /* on a guarded stack whose pages are all new;
+                         NULL: as another engine                     */
+};
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+extern const struct call_engine call_moat;
+extern const struct call_engine call_moat_sized;
+extern const struct call_engine call_fcontext;
+extern const struct call_engine call_fiber;
+extern const struct call_engine call_ucontext;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

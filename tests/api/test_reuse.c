@@ -1,0 +1,322 @@
+/*
+ * test_reuse.c: coroutines that are destroyed and taken up again without the
+ * library: each new life is as the first, whatever the one before left behind.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <pthread.h>
+#include <string.h>
+
+#include <moat/moat.h>
+
+#include "support/fixture.h"
+
+#define TURNS 4
+
+static moat_co *create(moat_entry entry, const moat_co_options *options)
+{
+    moat_co *co = NULL;
+
+    REQUIRE(moat_co_create(&co, entry, options) == MOAT_OK);
+    return co;
+}
+
+static moat_event resume(moat_co *co, void *input)
+{
+    moat_event event = {MOAT_EVENT_PANIC, NULL};
+
+    REQUIRE(moat_co_resume(co, input, &event) == MOAT_OK);
+    return event;
+}
+
+static void *give_back(moat_co *self, void *input)
+{
+    EXPECT(moat_co_current() == self);
+    EXPECT_EQ(moat_co_get_state(self), MOAT_CO_RUNNING);
+    return input;
+}
+
+/* A life from create to destroy that must be like any other. */
+static void expect_as_new(void)
+{
+    moat_co *co = create(give_back, NULL);
+    moat_event event;
+
+    EXPECT_EQ(moat_co_get_state(co), MOAT_CO_FRESH);
+    EXPECT_STR(moat_co_name(co), "");
+    EXPECT(moat_co_user(co) == NULL);
+    event = resume(co, &event);
+    EXPECT_EQ(event.kind, MOAT_EVENT_RETURN);
+    EXPECT(event.value == &event);
+    EXPECT_EQ(moat_co_get_state(co), MOAT_CO_DONE);
+    EXPECT_EQ(moat_co_resume(co, NULL, &event), MOAT_E_STATE);
+    moat_co_destroy(co);
+    EXPECT_EQ(moat_co_get_state(co), MOAT_CO_INVALID);
+}
+
+/* ---- What guests leave behind ---- */
+
+static void *yield_first(moat_co *self, void *input)
+{
+    return moat_co_yield(self, input);
+}
+
+static void after_yields(const void *arg)
+{
+    (void)arg;
+    for (int turn = 0; turn < TURNS; turn++) {
+        moat_co *co = create(yield_first, NULL);
+
+        EXPECT_EQ(resume(co, NULL).kind, MOAT_EVENT_YIELD);
+        EXPECT_EQ(resume(co, co).kind, MOAT_EVENT_RETURN);
+        moat_co_destroy(co);
+        expect_as_new();
+    }
+}
+
+/* Over the words of the root frame, too, by which it is unwound. */
+static void *overwrite_the_top(moat_co *self, void *input)
+{
+    moat_stack_info stack;
+    char *from = __builtin_frame_address(0);
+
+    (void)self;
+    (void)input;
+    REQUIRE(moat_stack_bounds(&stack) == MOAT_OK);
+    from += 2 * sizeof(void *); /* not the way back */
+    memset(from, 0x5a, stack.base - (uintptr_t)from);
+    return NULL;
+}
+
+static void *trace_home(moat_co *self, void *input)
+{
+    moat_frame frames[64];
+    size_t count = 0;
+
+    (void)self;
+    (void)input;
+    if (moat_backtrace(frames, 64, &count) == MOAT_E_UNSUPPORTED)
+        return NULL;
+    EXPECT(count > 2);
+    EXPECT(frames[0].co == self);
+    EXPECT(frames[count - 1].co == NULL);
+    for (size_t i = 0; i < count; i++)
+        EXPECT((frames[i].flags & MOAT_FRAME_GUESSED) == 0);
+    return NULL;
+}
+
+static void after_an_overwritten_root(const void *arg)
+{
+    moat_co *co;
+
+    (void)arg;
+    for (int turn = 0; turn < TURNS; turn++) {
+        co = create(overwrite_the_top, NULL);
+        EXPECT_EQ(resume(co, NULL).kind, MOAT_EVENT_RETURN);
+        moat_co_destroy(co);
+        co = create(trace_home, NULL);
+        EXPECT_EQ(resume(co, NULL).kind, MOAT_EVENT_RETURN);
+        moat_co_destroy(co);
+    }
+}
+
+static void *fault(moat_co *self, void *input)
+{
+    (void)self;
+    *(volatile int *)input = 1;
+    return NULL;
+}
+
+static void *leave_sections_open(moat_co *self, void *input)
+{
+    (void)self;
+    moat_notrap_enter();
+    moat_notrap_enter();
+    return input;
+}
+
+static void after_open_sections(const void *arg)
+{
+    (void)arg;
+    for (int turn = 0; turn < TURNS; turn++) {
+        moat_co *co = create(leave_sections_open, NULL);
+
+        EXPECT_EQ(resume(co, NULL).kind, MOAT_EVENT_RETURN);
+        moat_co_destroy(co);
+        co = create(fault, NULL);
+        EXPECT_EQ(resume(co, NULL).kind, MOAT_EVENT_TRAP);
+        moat_co_destroy(co);
+        expect_as_new();
+    }
+}
+
+static void count_up(void *arg)
+{
+    ++*(int *)arg;
+}
+
+static void *defer_one(moat_co *self, void *input)
+{
+    EXPECT_EQ(moat_co_defer(self, count_up, input), MOAT_OK);
+    return NULL;
+}
+
+static void after_deferred_functions(const void *arg)
+{
+    int count = 0;
+
+    (void)arg;
+    for (int turn = 0; turn < TURNS; turn++) {
+        moat_co *co = create(defer_one, NULL);
+
+        EXPECT_EQ(resume(co, &count).kind, MOAT_EVENT_RETURN);
+        EXPECT_EQ(count, turn + 1);
+        moat_co_destroy(co);
+        expect_as_new();
+        EXPECT_EQ(count, turn + 1);
+    }
+}
+
+static void after_a_cancel_and_a_name(const void *arg)
+{
+    moat_co_options options = MOAT_CO_OPTIONS_INIT;
+    moat_event event;
+
+    (void)arg;
+    options.name = "named";
+    options.user = &options;
+    for (int turn = 0; turn < TURNS; turn++) {
+        moat_co *co = create(yield_first, NULL);
+
+        EXPECT_EQ(resume(co, NULL).kind, MOAT_EVENT_YIELD);
+        EXPECT_EQ(moat_co_cancel(co, &event), MOAT_OK);
+        moat_co_destroy(co);
+        expect_as_new();
+        co = create(give_back, &options);
+        EXPECT_EQ(resume(co, NULL).kind, MOAT_EVENT_RETURN);
+        moat_co_destroy(co);
+        expect_as_new();
+    }
+}
+
+/* Callee-saved registers that a guest does not give back (psABI 3.2.1). */
+void *return_with_wild_registers(moat_co *self, void *input);
+__asm__(".text\n"
+        ".type return_with_wild_registers, @function\n"
+        "return_with_wild_registers:\n\t"
+#if defined(__CET__) && (__CET__ & 1)
+        "endbr64\n\t"
+#endif
+        "movq %rsi, %rax\n\t"
+        "xorl %ebx, %ebx\n\t"
+        "movl $1, %ebp\n\t"
+        "movq %rsi, %r12\n\t"
+        "ret\n\t"
+        ".size return_with_wild_registers, . - return_with_wild_registers\n");
+
+static void after_wild_registers(const void *arg)
+{
+    (void)arg;
+    for (int turn = 0; turn < TURNS; turn++) {
+        moat_co *co = create(return_with_wild_registers, NULL);
+        moat_event event = resume(co, &turn);
+
+        EXPECT_EQ(event.kind, MOAT_EVENT_RETURN);
+        EXPECT(event.value == &turn);
+        moat_co_destroy(co);
+        expect_as_new();
+    }
+}
+
+/* ---- Who may ---- */
+
+static void *live_inside(moat_co *self, void *input)
+{
+    (void)self;
+    for (int turn = 0; turn < TURNS; turn++)
+        expect_as_new();
+    return input;
+}
+
+static void guests_reuse_too(const void *arg)
+{
+    moat_co *co = create(live_inside, NULL);
+
+    (void)arg;
+    EXPECT_EQ(resume(co, NULL).kind, MOAT_EVENT_RETURN);
+    moat_co_destroy(co);
+    expect_as_new();
+}
+
+static size_t live(void)
+{
+    moat_engine_info info = MOAT_ENGINE_INFO_INIT;
+
+    REQUIRE(moat_engine_get_info(&info) == MOAT_OK);
+    return info.live;
+}
+
+#define CROWD ((size_t)MOAT_SPARES_MOST + 500)
+
+/* More than are kept: all are counted, and none stands in a shutdown's way. */
+static void a_crowd_comes_and_goes(const void *arg)
+{
+    static moat_co *crowd[CROWD];
+
+    (void)arg;
+    for (int turn = 0; turn < TURNS; turn++) {
+        for (size_t i = 0; i < CROWD; i++)
+            crowd[i] = create(give_back, NULL);
+        EXPECT_EQ(live(), CROWD);
+        EXPECT_EQ(moat_engine_shutdown(), MOAT_E_STATE);
+        for (size_t i = 0; i < CROWD; i++)
+            EXPECT_EQ(resume(crowd[i], NULL).kind, MOAT_EVENT_RETURN);
+        for (size_t i = 0; i < CROWD; i++)
+            moat_co_destroy(crowd[i]);
+        EXPECT_EQ(live(), 0);
+    }
+    EXPECT_EQ(moat_thread_detach(), MOAT_OK);
+    expect_as_new();
+    EXPECT_EQ(moat_engine_shutdown(), MOAT_OK);
+    expect_as_new();
+}
+
+static void *live_on_a_thread(void *arg)
+{
+    (void)arg;
+    for (int turn = 0; turn < TURNS; turn++)
+        expect_as_new();
+    return NULL;
+}
+
+/* What a thread kept goes to the others at its end. */
+static void threads_leave_nothing_behind(const void *arg)
+{
+    (void)arg;
+    for (int turn = 0; turn < TURNS; turn++) {
+        pthread_t thread;
+
+        REQUIRE(pthread_create(&thread, NULL, live_on_a_thread, NULL) == 0);
+        REQUIRE(pthread_join(thread, NULL) == 0);
+        EXPECT_EQ(live(), 0);
+    }
+    EXPECT_EQ(moat_engine_shutdown(), MOAT_OK);
+}
+
+int main(void)
+{
+    const struct child_case cases[] = {
+        CHILD_CASE(after_yields),
+        CHILD_CASE(after_an_overwritten_root),
+        CHILD_CASE(after_open_sections),
+        CHILD_CASE(after_deferred_functions),
+        CHILD_CASE(after_a_cancel_and_a_name),
+        CHILD_CASE(after_wild_registers),
+        CHILD_CASE(guests_reuse_too),
+        CHILD_CASE(a_crowd_comes_and_goes),
+        CHILD_CASE(threads_leave_nothing_behind),
+    };
+
+    return child_cases_run("reuse", cases, sizeof cases / sizeof cases[0],
+                           NULL);
+}
