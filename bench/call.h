@@ -9,8 +9,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CALL_STACK_BYTES ((size_t)64 * 1024)
-
 /* Makes a coroutine, runs it to its end (it returns its input and one), and
  * destroys it, `count` times; returns the sum of the results. */
 typedef uint64_t (*call_body)(size_t count);

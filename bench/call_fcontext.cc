@@ -7,7 +7,8 @@
 
 #include <boost/context/detail/fcontext.hpp>
 
-#include "bench/call_stack.h"
+#include "bench/call.h"
+#include "bench/task_stack.h"
 
 namespace ctx = boost::context::detail;
 
@@ -20,7 +21,7 @@ static void guest(ctx::transfer_t from)
 static inline std::uint64_t call(std::size_t number, char *stack)
 {
     ctx::fcontext_t made =
-        ctx::make_fcontext(stack + CALL_STACK_BYTES, CALL_STACK_BYTES, guest);
+        ctx::make_fcontext(stack + TASK_STACK_BYTES, TASK_STACK_BYTES, guest);
     ctx::transfer_t back =
         ctx::jump_fcontext(made, reinterpret_cast<void *>(number));
 
@@ -29,12 +30,12 @@ static inline std::uint64_t call(std::size_t number, char *stack)
 
 static std::uint64_t run_cached(std::size_t count)
 {
-    char *stack = map_stack();
+    char *stack = task_stack_map();
     std::uint64_t sum = 0;
 
     for (std::size_t i = 0; i < count; i++)
         sum += call(i, stack);
-    unmap_stack(stack);
+    task_stack_unmap(stack);
     return sum;
 }
 
@@ -43,10 +44,10 @@ static std::uint64_t run_fresh(std::size_t count)
     std::uint64_t sum = 0;
 
     for (std::size_t i = 0; i < count; i++) {
-        char *stack = map_stack();
+        char *stack = task_stack_map();
 
         sum += call(i, stack);
-        unmap_stack(stack);
+        task_stack_unmap(stack);
     }
     return sum;
 }

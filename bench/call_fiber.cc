@@ -9,7 +9,8 @@
 #include <boost/context/fiber.hpp>
 #include <boost/context/stack_context.hpp>
 
-#include "bench/call_stack.h"
+#include "bench/call.h"
+#include "bench/task_stack.h"
 
 namespace ctx = boost::context;
 
@@ -23,8 +24,8 @@ struct kept_stack {
     {
         ctx::stack_context made;
 
-        made.size = CALL_STACK_BYTES;
-        made.sp = stack + CALL_STACK_BYTES;
+        made.size = TASK_STACK_BYTES;
+        made.sp = stack + TASK_STACK_BYTES;
         return made;
     }
 
@@ -36,12 +37,12 @@ struct kept_stack {
 struct new_stack {
     ctx::stack_context allocate() const
     {
-        return kept_stack{map_stack()}.allocate();
+        return kept_stack{task_stack_map()}.allocate();
     }
 
     void deallocate(ctx::stack_context &used) const
     {
-        unmap_stack(static_cast<char *>(used.sp) - used.size);
+        task_stack_unmap(static_cast<char *>(used.sp) - used.size);
     }
 };
 
@@ -66,10 +67,10 @@ std::uint64_t run(std::size_t count, const Stacks &stacks)
 
 std::uint64_t run_cached(std::size_t count)
 {
-    kept_stack kept{map_stack()};
+    kept_stack kept{task_stack_map()};
     std::uint64_t sum = run(count, kept);
 
-    unmap_stack(kept.stack);
+    task_stack_unmap(kept.stack);
     return sum;
 }
 

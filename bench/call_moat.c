@@ -9,6 +9,7 @@
 #include <moat/moat.h>
 
 #include "bench/call.h"
+#include "bench/task_stack.h"
 
 static void *guest(moat_co *self, void *input)
 {
@@ -44,7 +45,7 @@ static uint64_t run_with(size_t count, uint64_t flags)
     moat_co_options options = MOAT_CO_OPTIONS_INIT;
     uint64_t sum = 0;
 
-    options.stack_bytes = CALL_STACK_BYTES;
+    options.stack_bytes = TASK_STACK_BYTES;
     options.flags = flags;
     for (size_t i = 0; i < count; i++)
         sum += call(i, &options);

@@ -5,7 +5,8 @@
  */
 #include <ucontext.h>
 
-#include "bench/call_stack.h"
+#include "bench/call.h"
+#include "bench/task_stack.h"
 
 static ucontext_t host_context, guest_context;
 static uint64_t value;
@@ -20,7 +21,7 @@ static inline uint64_t call(size_t number, char *stack)
     if (getcontext(&guest_context) != 0)
         abort();
     guest_context.uc_stack.ss_sp = stack;
-    guest_context.uc_stack.ss_size = CALL_STACK_BYTES;
+    guest_context.uc_stack.ss_size = TASK_STACK_BYTES;
     guest_context.uc_link = &host_context;
     makecontext(&guest_context, guest, 0);
     value = number;
@@ -31,12 +32,12 @@ static inline uint64_t call(size_t number, char *stack)
 
 static uint64_t run_cached(size_t count)
 {
-    char *stack = map_stack();
+    char *stack = task_stack_map();
     uint64_t sum = 0;
 
     for (size_t i = 0; i < count; i++)
         sum += call(i, stack);
-    unmap_stack(stack);
+    task_stack_unmap(stack);
     return sum;
 }
 
@@ -45,10 +46,10 @@ static uint64_t run_fresh(size_t count)
     uint64_t sum = 0;
 
     for (size_t i = 0; i < count; i++) {
-        char *stack = map_stack();
+        char *stack = task_stack_map();
 
         sum += call(i, stack);
-        unmap_stack(stack);
+        task_stack_unmap(stack);
     }
     return sum;
 }

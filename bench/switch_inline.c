@@ -3,7 +3,9 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "bench/switch_moat.h"
+#include "bench/task_moat.h"
+
+#include "bench/switch_cases.h"
 
 const struct bench_engine engine_moat_inline = {"moat, inline", 1,
                                                 SWITCH_BODIES};

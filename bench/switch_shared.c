@@ -7,7 +7,9 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "bench/switch_moat.h"
+#include "bench/task_moat.h"
+
+#include "bench/switch_cases.h"
 
 __attribute__((
     visibility("default"))) extern const struct bench_engine bench_plugin;

@@ -1,0 +1,107 @@
+/*
+ * many.c: many coroutines at once: round robin over sets of growing size, one
+ * by one in random order, and the requests of a service.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "bench/many.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/bench.h"
+
+static const struct many_engine *const engines[] = {
+    &many_moat,
+#ifdef BENCH_FCONTEXT
+    &many_fcontext,
+#endif
+};
+#define ENGINES   (sizeof engines / sizeof engines[0])
+#define REFERENCE (ENGINES - 1)
+
+/* Above this, guards of their own are more mappings than the system gives. */
+#define GUARDED_MOST ((size_t)30000)
+
+static void begin(struct bench_series *series)
+{
+    memset(series, 0, ENGINES * sizeof *series);
+    for (size_t e = 0; e < ENGINES; e++)
+        series[e].name = engines[e]->name;
+}
+
+static void check(uint64_t sum, uint64_t expected, const char *name)
+{
+    if (sum == expected)
+        return;
+    fprintf(stderr, "%s: a wrong sum\n", name);
+    exit(1);
+}
+
+static void sample_round_robin(const struct many_engine *engine, size_t count,
+                               size_t rounds, struct bench_series *series)
+{
+    uint64_t expected = (uint64_t)rounds * count * (count + 1) / 2;
+    uint64_t sum;
+    double start;
+
+    engine->open(count, count <= GUARDED_MOST);
+    (void)engine->round_robin(1); /* warm-up */
+    start = bench_now_ns();
+    sum = engine->round_robin(rounds);
+    bench_add(series,
+              (bench_now_ns() - start) / ((double)rounds * (double)count));
+    engine->close();
+    check(sum, expected, engine->name);
+}
+
+static void run_round_robin(size_t count, const struct bench_options *options)
+{
+    static struct bench_series series[ENGINES];
+    size_t rounds = (size_t)(2e6 * options->scale / (double)count) + 1;
+    char name[64];
+
+    begin(series);
+    for (size_t round = 0; round < options->rounds; round++)
+        for (size_t e = 0; e < ENGINES; e++)
+            sample_round_robin(engines[e], count, rounds, &series[e]);
+    snprintf(name, sizeof name, "round robin over %zu%s", count,
+             count > GUARDED_MOST ? ", moat guarded" : "");
+    bench_report(name, series, ENGINES, REFERENCE);
+}
+
+static void sample_service(const struct many_engine *engine, size_t requests,
+                           size_t active, struct bench_series *series)
+{
+    double start = bench_now_ns();
+    uint64_t sum = engine->serve(requests, active);
+    uint64_t first = active, last = active + requests - 1;
+
+    bench_add(series, (bench_now_ns() - start) / (double)requests);
+    check(sum, (first + last) * requests / 2, engine->name);
+}
+
+static void run_service(const struct bench_options *options)
+{
+    static struct bench_series series[ENGINES];
+    size_t active = 10000, requests = (size_t)(1e6 * options->scale) + active;
+
+    begin(series);
+    for (size_t round = 0; round < options->rounds; round++)
+        for (size_t e = 0; e < ENGINES; e++)
+            sample_service(engines[e], requests, active, &series[e]);
+    bench_report("service, 10000 active, 32 KiB each", series, ENGINES,
+                 REFERENCE);
+}
+
+int main(int argc, char **argv)
+{
+    struct bench_options options = bench_read_options(argc, argv);
+
+    bench_open("Many coroutines, each writing to its stack", &options);
+    run_round_robin(1024, &options);
+    run_round_robin(16384, &options);
+    run_round_robin(100000, &options);
+    run_service(&options);
+    return bench_close(&options);
+}

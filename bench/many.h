@@ -1,0 +1,41 @@
+/*
+ * many.h: what an engine of bench/many is.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef BENCH_MANY_H
+#define BENCH_MANY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct many_engine {
+    const char *name;
+    /* Makes `count` coroutines, each suspended; guarded or not, where the
+     * engine leaves the choice. One set at a time. */
+    void (*open)(size_t count, bool guarded);
+    /* Resumes each once, `rounds` times, in the order of their making; each
+     * writes to its stack. Returns the sum of what came back. */
+    uint64_t (*round_robin)(size_t rounds);
+    /* Resumes those that `order` names, once each; NULL: it has none. */
+    uint64_t (*in_order)(const uint32_t *order, size_t count);
+    void (*close)(void);
+    /* Requests of a service: each a new coroutine that runs, waits, is resumed
+     * when `active` others have come, writes to 32 KiB of its stack, and
+     * returns. */
+    uint64_t (*serve)(size_t requests, size_t active);
+};
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+extern const struct many_engine many_moat;
+extern const struct many_engine many_fcontext;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
