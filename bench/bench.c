@@ -189,6 +189,12 @@ void bench_report(const char *name, struct bench_series *series, size_t count,
     }
 }
 
+void bench_note(const char *name, const char *what, double value)
+{
+    json_array_append_new(results, json_pack("{s:s, s:s, s:f}", "case", name,
+                                             "figure", what, "value", value));
+}
+
 int bench_close(const struct bench_options *options)
 {
     int status = 0;

@@ -55,6 +55,9 @@ double bench_median(struct bench_series *series);
 void bench_report(const char *name, struct bench_series *series, size_t count,
                   size_t reference);
 
+/* Keeps a figure that is not a time for the JSON file. */
+void bench_note(const char *name, const char *what, double value);
+
 /* Writes the JSON file if one was asked for. Returns the exit status. */
 int bench_close(const struct bench_options *options);
 

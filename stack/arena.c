@@ -20,7 +20,7 @@
 #include "stack/size.h"
 
 #define FIRST_CAPACITY 64
-#define MAX_CAPACITY   65536
+#define MAX_CAPACITY   262144
 #define COLOURS        32
 #define COLOUR_BYTES   64
 

@@ -1,0 +1,232 @@
+/*
+ * memory.c: what a great many suspended coroutines cost, each guarded: bytes,
+ * mappings, and time, beside what the kernel alone takes for as many guards and
+ * first pages; every guard of a sample is then run into.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <moat/moat.h>
+
+#include "bench/bench.h"
+
+#define STACK_BYTES ((size_t)48 << 10)
+#define GUARD_BYTES ((size_t)16 << 10)
+#define SLOT_BYTES  (STACK_BYTES + GUARD_BYTES)
+#define CHUNK       ((size_t)1000) /* by turns: moat, the kernel alone */
+#define SAMPLE      ((size_t)1000)
+
+/* <sys/mman.h> of glibc 2.36 does not know it: Linux 6.13, asm-generic. */
+#define GUARD_INSTALL 102
+
+/* --- what the system says of the process -----------------------------------
+ */
+
+struct usage {
+    size_t resident, page_tables; /* bytes */
+    size_t mappings;
+};
+
+static size_t status_bytes(const char *text, const char *label)
+{
+    const char *found = strstr(text, label);
+
+    return found != NULL
+               ? (size_t)strtoull(found + strlen(label), NULL, 10) * 1024
+               : 0;
+}
+
+static struct usage usage_now(void)
+{
+    static char text[8192];
+    struct usage now = {0, 0, 0};
+    FILE *file = fopen("/proc/self/status", "r");
+    int c;
+
+    if (file == NULL)
+        abort();
+    text[fread(text, 1, sizeof text - 1, file)] = '\0';
+    fclose(file);
+    now.resident = status_bytes(text, "VmRSS:");
+    now.page_tables = status_bytes(text, "VmPTE:");
+    file = fopen("/proc/self/maps", "r");
+    if (file == NULL)
+        abort();
+    while ((c = getc(file)) != EOF)
+        now.mappings += c == '\n';
+    fclose(file);
+    return now;
+}
+
+/* --- the kernel alone ------------------------------------------------------
+ */
+
+static char *floor_begin;
+static size_t floor_bytes;
+
+static void floor_open(size_t count)
+{
+    floor_bytes = count * SLOT_BYTES;
+    floor_begin =
+        mmap(NULL, floor_bytes, PROT_READ | PROT_WRITE,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+    if (floor_begin == MAP_FAILED ||
+        madvise(floor_begin, floor_bytes, MADV_NOHUGEPAGE) != 0) {
+        perror("mmap");
+        exit(2);
+    }
+}
+
+/* A guard at the low end of each slot, a word at its top. */
+static void floor_make(size_t first, size_t count)
+{
+    for (size_t i = first; i < first + count; i++) {
+        char *slot = floor_begin + i * SLOT_BYTES;
+
+        if (madvise(slot, GUARD_BYTES, GUARD_INSTALL) != 0) {
+            perror("madvise: guards need Linux 6.13");
+            exit(2);
+        }
+        *(volatile char *)(slot + SLOT_BYTES - 1) = 1;
+    }
+}
+
+/* --- moat ------------------------------------------------------------------
+ */
+
+/* Waits; then goes down until it is stopped, if it is told to. */
+static size_t descend(size_t depth)
+{
+    volatile char frame[256];
+
+    frame[0] = (char)depth;
+    return depth == 0 ? 0 : descend(depth - 1) + (size_t)frame[0];
+}
+
+static void *guest(moat_co *self, void *input)
+{
+    while (input == NULL)
+        input = moat_co_yield(self, NULL);
+    return (void *)descend(STACK_BYTES);
+}
+
+static moat_co *make(void)
+{
+    moat_co_options options = MOAT_CO_OPTIONS_INIT;
+    moat_event event;
+    moat_co *co;
+
+    options.stack_bytes = STACK_BYTES;
+    options.guard_bytes = GUARD_BYTES;
+    if (moat_co_create(&co, guest, &options) != MOAT_OK ||
+        moat_co_resume(co, NULL, &event) != MOAT_OK ||
+        event.kind != MOAT_EVENT_YIELD) {
+        fprintf(stderr, "no more coroutines\n");
+        exit(1);
+    }
+    return co;
+}
+
+static void overflow(moat_co *co)
+{
+    moat_trap_info info;
+    moat_event event;
+
+    memset(&info, 0, sizeof info);
+    info.struct_size = sizeof info;
+    if (moat_co_resume(co, co, &event) != MOAT_OK ||
+        event.kind != MOAT_EVENT_TRAP ||
+        moat_co_trap_info(co, &info) != MOAT_OK ||
+        info.kind != MOAT_TRAP_STACK_OVERFLOW) {
+        fprintf(stderr, "a guard did not stop its guest\n");
+        exit(1);
+    }
+}
+
+/* --- the run ----------------------------------------------------------------
+ */
+
+static double elapsed(double *since)
+{
+    double now = bench_now_ns(), passed = now - *since;
+
+    *since = now;
+    return passed;
+}
+
+static void report_usage(const char *what, const struct usage *before,
+                         const struct usage *now, size_t count)
+{
+    double resident = (double)now->resident - (double)before->resident;
+    double tables = (double)now->page_tables - (double)before->page_tables;
+
+    printf("%-34s %8.0f + %.0f bytes each (resident, page tables), %ld "
+           "mappings more\n",
+           what, resident / (double)count, tables / (double)count,
+           (long)now->mappings - (long)before->mappings);
+    bench_note(what, "resident_bytes_each", resident / (double)count);
+    bench_note(what, "page_table_bytes_each", tables / (double)count);
+    bench_note(what, "mappings",
+               (double)now->mappings - (double)before->mappings);
+}
+
+static void fill(moat_co **all, size_t count)
+{
+    static struct bench_series series[2] = {{.name = "moat"},
+                                            {.name = "guard and page alone"}};
+    double since = bench_now_ns(), moat_ns = 0, floor_ns = 0;
+
+    for (size_t i = 0; i < count; i += CHUNK) {
+        for (size_t j = i; j < i + CHUNK; j++)
+            all[j] = make();
+        moat_ns += elapsed(&since);
+        floor_make(i, CHUNK);
+        floor_ns += elapsed(&since);
+    }
+    bench_add(&series[0], moat_ns / (double)count);
+    bench_add(&series[1], floor_ns / (double)count);
+    bench_report("create and run to the first yield", series, 2, 1);
+}
+
+static void overflow_sample(moat_co **all, size_t count)
+{
+    size_t step = count / SAMPLE + 1, done = 0;
+
+    for (size_t i = 0; i < count; i += step, done++)
+        overflow(all[i]);
+    printf("%zu guards run into, each stopped its guest\n", done);
+}
+
+int main(int argc, char **argv)
+{
+    struct bench_options options = bench_read_options(argc, argv);
+    size_t count = (size_t)(1e6 * options.scale) / CHUNK * CHUNK;
+    struct usage before, made, gone;
+    moat_co **all;
+
+    if (count == 0)
+        count = CHUNK;
+    bench_open("A great many suspended, guarded coroutines", &options);
+    all = calloc(count, sizeof *all);
+    if (all == NULL)
+        return 2;
+    memset(all, 0xff, count * sizeof *all);
+    moat_co_destroy(make());
+    floor_open(count);
+    before = usage_now();
+    fill(all, count);
+    (void)munmap(floor_begin, floor_bytes);
+    made = usage_now();
+    printf("%zu coroutines\n", count);
+    report_usage("suspended", &before, &made, count);
+    overflow_sample(all, count);
+    for (size_t i = count; i > 0; i--)
+        moat_co_destroy(all[i - 1]);
+    gone = usage_now();
+    report_usage("destroyed", &before, &gone, count);
+    free(all);
+    return bench_close(&options);
+}
