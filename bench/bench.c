@@ -126,12 +126,22 @@ void bench_open(const char *title, struct bench_options *options)
            options->rounds);
 }
 
-double bench_now_ns(void)
+static double read_clock(clockid_t id)
 {
     struct timespec now;
 
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    clock_gettime(id, &now);
     return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
+}
+
+double bench_now_ns(void)
+{
+    return read_clock(CLOCK_THREAD_CPUTIME_ID);
+}
+
+double bench_process_ns(void)
+{
+    return read_clock(CLOCK_PROCESS_CPUTIME_ID);
 }
 
 void bench_add(struct bench_series *series, double ns)

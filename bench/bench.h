@@ -44,7 +44,9 @@ struct bench_options bench_read_options(int argc, char **argv);
 /* Binds the thread to one CPU and prints CPU, compiler and flags. */
 void bench_open(const char *title, struct bench_options *options);
 
+/* CPU time of the thread, of all threads of the process. */
 double bench_now_ns(void);
+double bench_process_ns(void);
 
 void bench_add(struct bench_series *series, double ns);
 double bench_min(const struct bench_series *series);

@@ -1,6 +1,7 @@
 /*
- * switch.c: the round trip resume + yield: moat against Boost.Context's
- * fcontext and glibc's ucontext, in one interleaved run.
+ * switch.c: the round trip resume + yield: moat against Boost's fcontext and
+ * Coroutine2, glibc's ucontext, PCL, GNU Pth, Lua's and LuaJIT's own coroutines
+ * and threads, in one interleaved run.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -12,7 +13,7 @@
 
 #include "bench/bench.h"
 
-#define MAX_ENGINES 8
+#define MAX_ENGINES 12
 
 static const char *const case_names[CASE_COUNT] = {
     "flat loop", "accumulating loop", "one call down", "tree walk, depth 14",
@@ -45,7 +46,23 @@ static void add_engines(void)
 #else
     printf("Built without Boost.Context: the reference is ucontext.\n");
 #endif
+#ifdef BENCH_COROUTINE2
+    engines[engine_count++] = &engine_coroutine2;
+#endif
+#ifdef BENCH_PCL
+    engines[engine_count++] = &engine_pcl;
+#endif
+#ifdef BENCH_PTH
+    engines[engine_count++] = &engine_pth;
+#endif
     engines[engine_count++] = &engine_ucontext;
+    engines[engine_count++] = &engine_threads;
+#ifdef BENCH_PLUGIN_LUA
+    add_plugin(BENCH_PLUGIN_LUA);
+#endif
+#ifdef BENCH_PLUGIN_LUAJIT
+    add_plugin(BENCH_PLUGIN_LUAJIT);
+#endif
 }
 
 /* The sums of two engines over the same count must agree: a switch that loses a
@@ -67,12 +84,13 @@ static void sample(const struct bench_engine *engine, int number, size_t ops,
                    struct bench_series *series)
 {
     size_t count = ((size_t)((double)ops * engine->share) + 8) / 8 * 8;
+    double (*now)(void) = engine->threaded ? bench_process_ns : bench_now_ns;
     double start;
 
     engine->bodies[number](count / 16 + 8); /* warm-up */
-    start = bench_now_ns();
+    start = now();
     engine->bodies[number](count);
-    bench_add(series, (bench_now_ns() - start) / (double)count);
+    bench_add(series, (now() - start) / (double)count);
 }
 
 static void run_case(int number, const struct bench_options *options)

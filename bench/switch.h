@@ -30,6 +30,7 @@ typedef uint64_t (*bench_body)(size_t count);
 struct bench_engine {
     const char *name;
     double share; /* of the operations of a sample; slow engines do fewer */
+    int threaded; /* its work is done by more threads than this one       */
     bench_body bodies[CASE_COUNT];
 };
 
@@ -40,6 +41,10 @@ extern "C" {
 extern const struct bench_engine engine_moat_inline;
 extern const struct bench_engine engine_fcontext;
 extern const struct bench_engine engine_ucontext;
+extern const struct bench_engine engine_coroutine2;
+extern const struct bench_engine engine_pcl;
+extern const struct bench_engine engine_pth;
+extern const struct bench_engine engine_threads;
 
 #ifdef __cplusplus
 }

@@ -7,5 +7,5 @@
 
 #include "bench/switch_cases.h"
 
-extern const struct bench_engine engine_fcontext = {"fcontext", 1,
+extern const struct bench_engine engine_fcontext = {"fcontext", 1, 0,
                                                     SWITCH_BODIES};

@@ -7,5 +7,5 @@
 
 #include "bench/switch_cases.h"
 
-const struct bench_engine engine_moat_inline = {"moat, inline", 1,
+const struct bench_engine engine_moat_inline = {"moat, inline", 1, 0,
                                                 SWITCH_BODIES};

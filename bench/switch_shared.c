@@ -15,9 +15,9 @@ __attribute__((
     visibility("default"))) extern const struct bench_engine bench_plugin;
 
 #ifdef MOAT_NO_INLINE
-const struct bench_engine bench_plugin = {"moat, out of line, .so", 1,
+const struct bench_engine bench_plugin = {"moat, out of line, .so", 1, 0,
                                           SWITCH_BODIES};
 #else
-const struct bench_engine bench_plugin = {"moat, inline, .so", 1,
+const struct bench_engine bench_plugin = {"moat, inline, .so", 1, 0,
                                           SWITCH_BODIES};
 #endif

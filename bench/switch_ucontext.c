@@ -69,4 +69,5 @@ static void drop_task(struct task *task)
 
 #include "bench/switch_cases.h"
 
-const struct bench_engine engine_ucontext = {"ucontext", 0.02, SWITCH_BODIES};
+const struct bench_engine engine_ucontext = {"ucontext", 0.02, 0,
+                                             SWITCH_BODIES};
