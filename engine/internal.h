@@ -194,8 +194,8 @@ void moat_code_unlock(void);
 /* --- perf_map.c ------------------------------------------------------------
  */
 
-/* Tells perf of code that was registered, if the environment wants it. Under the
- * lock of code.c. */
+/* Tells perf of code that was registered, if the environment wants it. Under
+ * the lock of code.c. */
 void moat_perf_map_add(const moat_code *code);
 
 /* --- fault.c ---------------------------------------------------------------
