@@ -77,11 +77,13 @@ static moat_status publish(struct moat_registered *code, moat_code_id *out)
     if (status != MOAT_OK)
         return status;
     status = moat_publication_open(publication_of(code));
-    if (status == MOAT_OK)
-        moat_perf_map_add(moat_codes_copy(code));
-    else
+    if (status != MOAT_OK) {
         moat_codes_remove(code);
-    return status;
+        return status;
+    }
+    moat_perf_map_add(moat_codes_copy(code));
+    moat_jitdump_add(moat_codes_copy(code));
+    return MOAT_OK;
 }
 
 static moat_status add(const moat_code *asked, moat_code_id *out)

@@ -198,6 +198,12 @@ void moat_code_unlock(void);
  * the lock of code.c. */
 void moat_perf_map_add(const moat_code *code);
 
+/* --- jitdump.c --------------------------------------------------------------
+ */
+
+/* The same, with its bytes and lines. */
+void moat_jitdump_add(const moat_code *code);
+
 /* --- fault.c ---------------------------------------------------------------
  */
 
