@@ -199,11 +199,12 @@ FRAME void host_call(void)
 /* libunwind has the caller's rbx behind the frame, libgcc so, too. */
 static void check_rbx(void)
 {
-    uintptr_t begin = (uintptr_t)pages, found = 0;
+    uintptr_t begin, found = 0;
     unw_context_t context;
     unw_cursor_t cursor;
     unw_word_t pc = 0, rbx = 0;
 
+    memcpy(&begin, &in_the_middle, sizeof begin);
     CHECK(unw_getcontext(&context) == 0);
     CHECK(unw_init_local(&cursor, &context) == 0);
     while (found == 0 && unw_step(&cursor) > 0) {
@@ -214,11 +215,17 @@ static void check_rbx(void)
     CHECK(unw_get_reg(&cursor, UNW_X86_64_RBX, &rbx) == 0 && rbx == RBX);
 }
 
+/* libunwind's backtrace() keeps what it knows of an address for as long as the
+ * thread lives. */
+static bool reused;
+
 static void walk_all(void)
 {
     static struct chain chain;
 
     for (const struct chain_walker *w = chain_walkers; w->name != NULL; w++) {
+        if (reused && strcmp(w->name, "backtrace as linked") == 0)
+            continue;
         chain.count = 0;
         w->walk(&chain);
         CHECK(chain_matches(w->name, &chain, expected));
@@ -233,10 +240,11 @@ static void scene_shapes(void)
     at_the_bottom = walk_all;
     for (size_t i = 0; i < SHAPES; i++) {
         for (size_t j = 0; j < sizeof encodings; j++) {
+            unsigned char *page = pages + (2 + 2 * i + j) * PAGE;
             moat_code_id id;
 
-            in_the_middle = place(pages, &shapes[i]);
-            id = enrol(pages, &shapes[i], encodings[j]);
+            in_the_middle = place(page, &shapes[i]);
+            id = enrol(page, &shapes[i], encodings[j]);
             host_call();
             leave(id);
         }
@@ -262,6 +270,7 @@ static void scene_throw(void)
 static void scene_reuse(void)
 {
     at_the_bottom = walk_all;
+    reused = true;
     for (size_t i = 0; i < 4 * SHAPES; i++) {
         const struct shape *shape = &shapes[i % SHAPES];
         moat_code_id id;
