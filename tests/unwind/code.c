@@ -91,7 +91,7 @@ static moat_code_id enrol(const void *at, const struct shape *shape,
                           unsigned char encoding)
 {
     static const moat_code_line lines[] = {{0, 10}, {4, 12}};
-    struct eh_frame *eh = (struct eh_frame *)(pages + PAGE); /* within reach */
+    struct eh_frame *eh = (void *)(pages + 40 * PAGE); /* within reach */
     struct eh_frame own = {.used = 0};
     moat_code code = MOAT_CODE_INIT;
     moat_code_id id = 0;
