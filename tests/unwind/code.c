@@ -2,8 +2,7 @@
  * code.c: registered code three coroutines deep: every unwinder crosses it, in
  * whatever way its frames were described, and goes on to main.
  *
- *   code SCENE     shapes, throw, reuse, many, storm, stop
- *   code stop      the innermost function faults and the host goes on: for gdb
+ *   code SCENE     shapes, throw, reuse, many, storm
  *
  * SPDX-License-Identifier: MIT
  */
@@ -128,7 +127,6 @@ static void leave(moat_code_id id)
 static code_function in_the_middle;
 static void (*at_the_bottom)(void);
 static moat_co *inner_co, *middle_co;
-static int *volatile nowhere;
 
 FRAME void bottom(void)
 {
