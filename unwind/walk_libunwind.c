@@ -78,7 +78,8 @@ static void regs_from_cursor(unw_cursor_t *cursor, moat_regs *out)
 }
 
 /* Reads the stack as registered: the caller of the walk survives what comes of
- * that. */
+ * that. False: by libunwind's own rules, which are those that the code was
+ * registered with, if there are any. */
 static bool step_registered(const moat_code *code, moat_regs *regs)
 {
     const uintptr_t *record;
@@ -106,12 +107,11 @@ static bool step(struct walker *walker, uintptr_t pc, bool exact)
     moat_code code;
     moat_regs regs;
 
-    if (!walker->lookup(exact ? pc : pc - 1, &code) ||
-        code.unwind == MOAT_CODE_UNWIND_NONE)
+    if (!walker->lookup(exact ? pc : pc - 1, &code))
         return unw_step(&walker->cursor) > 0;
     regs_from_cursor(&walker->cursor, &regs);
     if (!step_registered(&code, &regs))
-        return false;
+        return unw_step(&walker->cursor) > 0;
     context_from_regs(&regs, &walker->context);
     return unw_init_local2(&walker->cursor, &walker->context, 0) == 0;
 }
