@@ -23,6 +23,8 @@ static const struct many_engine *const engines[] = {
 /* Above this, guards of their own are more mappings than the system gives. */
 #define GUARDED_MOST ((size_t)30000)
 
+static const size_t sizes[] = {16, 128, 1024, 4096, 16384, 65536, 100000};
+
 static void begin(struct bench_series *series)
 {
     memset(series, 0, ENGINES * sizeof *series);
@@ -99,9 +101,8 @@ int main(int argc, char **argv)
     struct bench_options options = bench_read_options(argc, argv);
 
     bench_open("Many coroutines, each writing to its stack", &options);
-    run_round_robin(1024, &options);
-    run_round_robin(16384, &options);
-    run_round_robin(100000, &options);
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+        run_round_robin(sizes[i], &options);
     run_service(&options);
     return bench_close(&options);
 }
