@@ -376,7 +376,7 @@ template <class Out, class In = void, class Result = void> class coroutine
      */
     MOAT_IN_CALLER event_type cancel()
     {
-        moat_event event = {MOAT_EVENT_YIELD, nullptr};
+        moat_event event = {MOAT_EVENT_YIELD, nullptr, nullptr};
         moat_status status;
 
         check_owned();
@@ -436,7 +436,7 @@ template <class Out, class In = void, class Result = void> class coroutine
     MOAT_IN_CALLER event_type resume_with(detail::stored<In> &input)
     {
         start_type start = {body_.get(), std::addressof(input)};
-        moat_event event = {MOAT_EVENT_YIELD, nullptr};
+        moat_event event = {MOAT_EVENT_YIELD, nullptr, nullptr};
         moat_status status;
 
         check_owned();

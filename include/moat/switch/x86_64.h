@@ -201,16 +201,19 @@ MOAT_API extern const char moat_switch_body[];
 #    define MOAT_WINDOW_CLOSE ""
 #endif
 
-/* What came back from a resume: the guest's value and a moat_event_kind. */
+/* What came back from a resume: the guest's value, a moat_event_kind, and the
+ * guest: the one that was resumed, or one to which it has handed its place. */
 struct moat_switched {
     void *value;
     uint64_t kind;
+    moat_co *co;
 };
 
 /*
  * Enters `co`. rdi: record, rsi: value for the guest, rax: where to come back.
- * Back come rax: the guest's value, rdx: the event. The nop keeps a lookup of
- * "return address minus one" inside this statement's rows.
+ * Back come rax: the guest's value, rdx: the event, rdi: the record of the
+ * guest that it is from. The nop keeps a lookup of "return address minus one"
+ * inside this statement's rows.
  */
 static inline __attribute__((always_inline)) struct moat_switched
 moat_switch_resume(moat_co *co, void *input)
@@ -224,11 +227,15 @@ moat_switch_resume(moat_co *co, void *input)
                        "+S"(input)
                      :
                      : MOAT_CLOBBERS);
+    back.co = co;
     return back;
 }
 
-/* MOAT_EVENT_YIELD, as the resumer finds it in rdx. */
-#define MOAT_SWITCH_YIELD 1
+/* MOAT_EVENT_YIELD, as the resumer finds it in rdx; and the yield of a
+ * coroutine on the slow path, which the resumer hands to moat_co_settle like
+ * any other event: its limits end there. */
+#define MOAT_SWITCH_YIELD      1
+#define MOAT_SWITCH_YIELD_SLOW 6
 
 /* What a yield finds when it comes back: the record again, the resumer's value,
  * and in rdx a command. */
@@ -246,14 +253,14 @@ struct moat_resumed {
 
 /*
  * Leaves `co` for its resumer with a value; comes back with the next input.
- * rdi: record, rsi: value, rdx: event. The state is written once the words are:
- * from then on it may be resumed. Back come rdi: record, rax: input, rdx:
+ * rdi: record, rsi: value, rdx: `kind`. The state is written once the words
+ * are: from then on it may be resumed. Back come rdi: record, rax: input, rdx:
  * command; taking the record from rdi spares the caller a saved register.
  */
 static inline __attribute__((always_inline)) struct moat_resumed
-moat_switch_yield(moat_co *co, void *value)
+moat_switch_yield(moat_co *co, void *value, uint64_t kind)
 {
-    struct moat_resumed back = {co, NULL, MOAT_SWITCH_YIELD};
+    struct moat_resumed back = {co, NULL, kind};
     __asm__ volatile(
         "leaq 1f(%%rip), %%rax\n\t"
         "movq %%rbp, 32(%%rdi)\n\t"
