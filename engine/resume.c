@@ -51,7 +51,7 @@ MOAT_NO_SANITIZE void *moat_co_yield_slow(moat_co *self, void *value)
         return NULL;
     if (moat_annotate_active())
         moat_annotate_leave(&cold_of(co)->fiber, false);
-    back = moat_switch_yield(self, value, MOAT_SWITCH_YIELD_SLOW);
+    back = moat_switch_yield_slow(self, value);
     if (moat_annotate_active())
         moat_annotate_entered(&cold_of(co)->fiber);
     if (back.command != MOAT_COMMAND_NONE)

@@ -439,7 +439,7 @@ static inline __attribute__((always_inline)) void *moat_co_yield(moat_co *self,
     if (MOAT_UNLIKELY(self == NULL ||
                       (uintptr_t)self != MOAT_TLS_READ(MOAT_TLS_CURRENT)))
         return moat_co_yield_slow(self, value);
-    back = moat_switch_yield(self, value, MOAT_SWITCH_YIELD);
+    back = moat_switch_yield(self, value);
     /* An ordinary call that may throw, behind the switch: no compiler gives an
      * asm statement a place in the tables that name cleanup code. */
     if (MOAT_UNLIKELY(back.command != MOAT_COMMAND_NONE))

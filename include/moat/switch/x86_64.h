@@ -252,31 +252,44 @@ struct moat_resumed {
 #define MOAT_COMMAND_UNWIND 1 /* moat_co_cancel: unwind down to the root */
 
 /*
- * Leaves `co` for its resumer with a value; comes back with the next input.
- * rdi: record, rsi: value, rdx: `kind`. The state is written once the words
- * are: from then on it may be resumed. Back come rdi: record, rax: input, rdx:
- * command; taking the record from rdi spares the caller a saved register.
+ * Leaves the coroutine in `back.self` for its resumer with a value; comes back
+ * with the next input. rdi: record, rsi: value, rdx: event, from
+ * `back.command`. The state is written once the words are: from then on it may
+ * be resumed. Back come rdi: record, rax: input, rdx: command; taking the
+ * record from rdi spares the caller a saved register.
  */
+#define MOAT_SWITCH_LEAVE(back, value)                                        \
+    __asm__ volatile(                                                         \
+        "leaq 1f(%%rip), %%rax\n\t"                                           \
+        "movq %%rbp, 32(%%rdi)\n\t"                                           \
+        "movq %%rax, 40(%%rdi)\n\t"                                           \
+        "movq %%rsp, 48(%%rdi)\n\t"                                           \
+        "movq %%rbx, 56(%%rdi)\n\t"                                           \
+        "movq 72(%%rdi), %%rcx\n\t"                                           \
+        "movq %%rcx, 64(%%rdi)\n\t"                                           \
+        "movq %%rsi, %%rax\n\t" MOAT_WINDOW_OPEN "movq 0(%%rdi), %%rbp\n\t"   \
+        "movq 24(%%rdi), %%rbx\n\t"                                           \
+        "movq 16(%%rdi), %%rsp\n\t"                                           \
+        "jmp *8(%%rdi)\n\t" MOAT_WINDOW_CLOSE "nop\n"                         \
+        "1:\n\t" MOAT_LANDING                                                 \
+        : "=&a"(back.input), "+D"(back.self), "+S"(value), "+d"(back.command) \
+        :                                                                     \
+        : MOAT_CLOBBERS)
+
 static inline __attribute__((always_inline)) struct moat_resumed
-moat_switch_yield(moat_co *co, void *value, uint64_t kind)
+moat_switch_yield(moat_co *co, void *value)
 {
-    struct moat_resumed back = {co, NULL, kind};
-    __asm__ volatile(
-        "leaq 1f(%%rip), %%rax\n\t"
-        "movq %%rbp, 32(%%rdi)\n\t"
-        "movq %%rax, 40(%%rdi)\n\t"
-        "movq %%rsp, 48(%%rdi)\n\t"
-        "movq %%rbx, 56(%%rdi)\n\t"
-        "movq 72(%%rdi), %%rcx\n\t"
-        "movq %%rcx, 64(%%rdi)\n\t"
-        "movq %%rsi, %%rax\n\t" MOAT_WINDOW_OPEN "movq 0(%%rdi), %%rbp\n\t"
-        "movq 24(%%rdi), %%rbx\n\t"
-        "movq 16(%%rdi), %%rsp\n\t"
-        "jmp *8(%%rdi)\n\t" MOAT_WINDOW_CLOSE "nop\n"
-        "1:\n\t" MOAT_LANDING
-        : "=&a"(back.input), "+D"(back.self), "+S"(value), "+d"(back.command)
-        :
-        : MOAT_CLOBBERS);
+    struct moat_resumed back = {co, NULL, MOAT_SWITCH_YIELD};
+    MOAT_SWITCH_LEAVE(back, value);
+    return back;
+}
+
+/* The yield of a coroutine on the slow path. */
+static inline __attribute__((always_inline)) struct moat_resumed
+moat_switch_yield_slow(moat_co *co, void *value)
+{
+    struct moat_resumed back = {co, NULL, MOAT_SWITCH_YIELD_SLOW};
+    MOAT_SWITCH_LEAVE(back, value);
     return back;
 }
 
