@@ -95,7 +95,24 @@ MOAT_NORETURN void moat_arch_leave(moat_co *co, void *value, uint64_t kind);
 
 /* Resumes `co`, which is suspended, with MOAT_COMMAND_UNWIND: its yield does
  * not return but calls moat_co_unwind. Comes back as a resume does. */
-struct moat_switched moat_arch_resume_unwinding(moat_co *co, void *input);
+void moat_arch_resume_unwinding(moat_co *co, void *input,
+                                struct moat_switched *back);
+
+/* Makes the resumer of `self` that of `other`, with all that a switch and a
+ * trap need to go there. A fresh one will not note the control words at its
+ * entry: they are not its resumer's then. */
+void moat_arch_take_place(moat_co *other, const moat_co *self);
+
+/* What somebody who goes on finds: MOAT_COMMAND_... */
+struct moat_arch_input {
+    void *input;
+    uint64_t command;
+};
+
+/* Suspends `self`, the caller, and lets `other` go on, which has taken its
+ * place and is the thread's current one. Comes back when `self` goes on. */
+struct moat_arch_input moat_arch_switch_to(moat_co *self, moat_co *other,
+                                           void *value);
 
 /*
  * Calls fn(arg) such that a fault inside can be redirected to `landing`.

@@ -441,6 +441,10 @@ static void append_resumers(const struct co *co, struct trace *trace,
         .resumer_sp = cold->resumer_sp,
     };
 
+    /* If it resumed inline, at the place of the switch, as every unwinder would
+     * have shown it during the fault. */
+    if (co->activation.co.resumer_sp == walk.resumer_sp)
+        walk.resumer_pc = co->activation.co.resumer_pc;
     walk.trace.co = moat_co_current();
     walk_live(&walk);
     *trace = walk.trace;

@@ -100,7 +100,20 @@ static moat_status end_fresh(struct co *co, struct moat_switched *back)
     co->activation.co.state = MOAT_MARK_DONE;
     back->value = NULL;
     back->kind = MOAT_EVENT_RETURN;
+    back->co = handle_of(co);
     return MOAT_OK;
+}
+
+/* Its cleanup code may not hand its place to another: the canceller waits for
+ * this one. */
+static moat_status unwind(struct co *co, struct moat_switched *back)
+{
+    moat_status status;
+
+    co->activation.co.flags |= CO_CANCELLED;
+    status = moat_resume_run(co, NULL, MOAT_COMMAND_UNWIND, back);
+    co->activation.co.flags &= (uint16_t)~CO_CANCELLED;
+    return status;
 }
 
 moat_status moat_co_cancel(moat_co *handle, moat_event *out)
@@ -115,7 +128,7 @@ moat_status moat_co_cancel(moat_co *handle, moat_event *out)
     if (moat_arch_is_fresh(handle))
         status = end_fresh(co, &back);
     else
-        status = moat_resume_run(co, NULL, MOAT_COMMAND_UNWIND, &back);
+        status = unwind(co, &back);
     if (status != MOAT_OK)
         return status;
     if (back.kind == MOAT_EVENT_TRAP)
@@ -124,7 +137,7 @@ moat_status moat_co_cancel(moat_co *handle, moat_event *out)
      */
     if (back.kind == MOAT_EVENT_RETURN)
         moat_exceptions_set_uncaught(uncaught);
-    return moat_resume_finish(co, &back, out);
+    return moat_resume_finish(&back, out);
 }
 
 void moat_cancel_for_destroy(struct co *co)

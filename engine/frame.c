@@ -24,6 +24,30 @@ static void find_registered_line(uintptr_t pc, struct moat_symbol *out)
     out->inlined_count = 0;
 }
 
+struct question {
+    uintptr_t pc;
+    struct moat_symbol *out;
+};
+
+/* Takes no lock, so that it may end in a fault: another thread unloads the
+ * library. */
+static void symbolise_without_files(void *arg)
+{
+    const struct question *question = arg;
+
+    moat_symbolise(question->pc, false, question->out);
+}
+
+static void symbolise(uintptr_t pc, struct moat_symbol *out)
+{
+    struct question question = {pc, out};
+
+    if (!moat_poison_seen())
+        moat_symbolise(pc, true, out);
+    else
+        (void)moat_trap_try(symbolise_without_files, &question);
+}
+
 moat_status moat_frame_symbolise(const moat_frame *frame,
                                  struct moat_symbol *out)
 {
@@ -35,7 +59,7 @@ moat_status moat_frame_symbolise(const moat_frame *frame,
         return status;
     memset(out, 0, sizeof *out);
     if (!moat_codes_name(pc, out->function, sizeof out->function, &out->offset))
-        moat_symbolise(pc, !moat_poison_seen(), out);
+        symbolise(pc, out);
     find_registered_line(pc, out);
     out->offset += behind;
     out->module_offset += behind;

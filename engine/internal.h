@@ -38,6 +38,10 @@ struct moat_defer {
     ((uint16_t)1 << 11) /* a name, a user's pointer, a stack of \
                            another size; has had something in   \
                            `defers`; was left from the middle */
+#define CO_HELD                                                  \
+    ((uint16_t)1 << 10) /* it runs, and deadlines of its resumer \
+                           wait until its event is settled */
+#define CO_CANCELLED ((uint16_t)1 << 9) /* moat_co_cancel runs it */
 
 /* A million of these shall fit: three cache lines. */
 struct co {
@@ -63,7 +67,9 @@ struct co_cold {
     /* The resumer's frame when the trap was settled: its return address and its
      * stack pointer, to find the frame again as long as it lives. */
     uintptr_t resumer_pc, resumer_sp;
-    moat_limits limits;      /* flags & CO_LIMITED                        */
+    /* flags & CO_LIMITED; the second is what was in force before its own. */
+    moat_limits limits;
+    struct moat_deadline_scope outer_limits;
     moat_entry entry;        /* the guest's, where a sanitizer is at work */
     struct moat_fiber fiber; /* the sanitizer's                           */
     struct moat_unwinding unwinding; /* of moat_co_unwind             */
@@ -279,17 +285,24 @@ uint32_t moat_call_sections(const struct moat_activation *activation);
 /* Makes a coroutine ready to be entered. */
 void moat_resume_prepare(struct co *co, moat_entry entry);
 
-/* May it be resumed, or cancelled, by this thread? */
+/* May it be resumed, cancelled or switched to by this thread? */
+moat_status moat_resume_allowed(const struct co *co);
+
+/* The same of the arguments of a resume or a cancel. */
 moat_status moat_resume_check(const struct co *co, const moat_event *out);
 
+/* The scope of its limits and the limits; NULL: it has none. */
+struct moat_deadline_scope *moat_limits_scope(const struct co *co);
+
 /* Everything of a resume that is checked, up to its way back. On MOAT_OK
- * deadlines are held off; note the resumer of a trap, then finish. */
+ * deadlines are held off; note the resumer of a trap, then finish: of back->co.
+ */
 moat_status moat_resume_run(struct co *co, void *input, uint64_t command,
                             struct moat_switched *back);
 
 /* What a yield, a return or a trap needs; fills in the event. Deadlines come
  * again before the functions of moat_co_defer run. */
-moat_status moat_resume_finish(struct co *co, const struct moat_switched *back,
+moat_status moat_resume_finish(const struct moat_switched *back,
                                moat_event *out);
 
 /* Where to find the frame of the function that resumed: the caller of the one

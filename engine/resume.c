@@ -51,7 +51,7 @@ MOAT_NO_SANITIZE void *moat_co_yield_slow(moat_co *self, void *value)
         return NULL;
     if (moat_annotate_active())
         moat_annotate_leave(&cold_of(co)->fiber, false);
-    back = moat_switch_yield(self, value);
+    back = moat_switch_yield_slow(self, value);
     if (moat_annotate_active())
         moat_annotate_entered(&cold_of(co)->fiber);
     if (back.command != MOAT_COMMAND_NONE)
@@ -71,72 +71,97 @@ static void land(const struct moat_switched *back)
         moat_exceptions_landed(back->value);
 }
 
-static void end(struct co *co, const struct moat_switched *back,
-                moat_event *out)
+static void end(const struct moat_switched *back, moat_event *out)
 {
-    if (back->kind != MOAT_EVENT_YIELD)
-        moat_defers_run(co);
-    out->kind = (moat_event_kind)back->kind;
+    bool yields =
+        back->kind == MOAT_SWITCH_YIELD_SLOW || back->kind == MOAT_SWITCH_YIELD;
+
+    if (!yields)
+        moat_defers_run(co_of(back->co));
+    out->kind = yields ? MOAT_EVENT_YIELD : (moat_event_kind)back->kind;
     out->value = back->value;
+    out->co = back->co;
 }
 
-moat_status moat_resume_finish(struct co *co, const struct moat_switched *back,
+moat_status moat_resume_finish(const struct moat_switched *back,
                                moat_event *out)
 {
     land(back);
     moat_hold_end();
-    end(co, back, out);
+    end(back, out);
     return MOAT_OK;
+}
+
+/* Its limits are no longer in force, and it holds nobody off. */
+static void pop_limits(struct co *co)
+{
+    const struct moat_deadline_scope *scope = moat_limits_scope(co);
+
+    if (scope != NULL)
+        moat_deadline_pop(scope);
+    co->activation.co.flags &= (uint16_t)~CO_HELD;
 }
 
 moat_status moat_co_settle(moat_co *handle, void *value, uint64_t kind,
                            moat_event *out)
 {
-    const struct moat_switched back = {value, kind};
+    const struct moat_switched back = {value, kind, handle};
     struct co *co = co_of(handle);
 
     if (kind == MOAT_EVENT_TRAP)
         MOAT_NOTE_RESUMER(co);
+    /* Entered by moat_co_switch_to, for the resume was not a slow one. */
+    if (co->activation.co.flags & CO_HELD) {
+        pop_limits(co);
+        return moat_resume_finish(&back, out);
+    }
     land(&back);
-    end(co, &back, out);
+    end(&back, out);
     return MOAT_OK;
 }
 
 /* --- the resumer's side -------------------------------------------------- */
 
-moat_status moat_resume_check(const struct co *co, const moat_event *out)
+moat_status moat_resume_allowed(const struct co *co)
 {
-    moat_status status;
+    moat_status status = moat_co_check_owner(co);
 
-    if (co == NULL || out == NULL)
-        return MOAT_E_INVAL;
-    status = moat_co_check_owner(co);
     if (status != MOAT_OK)
         return status;
     return co->activation.co.state == co->activation.co.token ? MOAT_OK
                                                               : MOAT_E_STATE;
 }
 
-static moat_status push_limits(const struct co *co,
-                               struct moat_deadline_scope *scope)
+moat_status moat_resume_check(const struct co *co, const moat_event *out)
 {
-    if (!(co->activation.co.flags & CO_LIMITED))
-        return MOAT_OK;
-    return moat_deadline_push(scope, &cold_of(co)->limits);
+    return co != NULL && out != NULL ? moat_resume_allowed(co) : MOAT_E_INVAL;
 }
 
-static void pop_limits(const struct co *co,
-                       const struct moat_deadline_scope *scope)
+struct moat_deadline_scope *moat_limits_scope(const struct co *co)
 {
-    if (co->activation.co.flags & CO_LIMITED)
-        moat_deadline_pop(scope);
+    return co->activation.co.flags & CO_LIMITED ? &cold_of(co)->outer_limits
+                                                : NULL;
 }
 
-static MOAT_NO_SANITIZE void note_back(struct co *co, uint64_t kind)
+static moat_status push_limits(struct co *co)
 {
+    struct moat_deadline_scope *scope = moat_limits_scope(co);
+    moat_status status = MOAT_OK;
+
+    if (scope != NULL)
+        status = moat_deadline_push(scope, &cold_of(co)->limits);
+    if (status == MOAT_OK)
+        co->activation.co.flags |= CO_HELD;
+    return status;
+}
+
+static MOAT_NO_SANITIZE void note_back(const struct moat_switched *back)
+{
+    struct co *co = co_of(back->co);
+
     if (!moat_annotate_active())
         return;
-    if (kind == MOAT_EVENT_TRAP || kind == MOAT_EVENT_PANIC)
+    if (back->kind == MOAT_EVENT_TRAP || back->kind == MOAT_EVENT_PANIC)
         moat_annotate_back_from_trap(&cold_of(co)->fiber);
     else
         moat_annotate_back(&cold_of(co)->fiber);
@@ -156,11 +181,12 @@ static MOAT_NO_SANITIZE struct moat_switched enter(struct co *co, void *input,
     if (moat_annotate_active())
         moat_annotate_enter(&cold_of(co)->fiber, slot->limit, slot->base);
     MOAT_TLS_WRITE_CURRENT((uintptr_t)handle | 1);
-    back = command == MOAT_COMMAND_NONE
-               ? moat_switch_resume(handle, input)
-               : moat_arch_resume_unwinding(handle, input);
-    MOAT_TLS_WRITE_CURRENT(handle->resumer);
-    note_back(co, back.kind);
+    if (command == MOAT_COMMAND_NONE)
+        back = moat_switch_resume(handle, input);
+    else
+        moat_arch_resume_unwinding(handle, input, &back);
+    MOAT_TLS_WRITE_CURRENT(back.co->resumer);
+    note_back(&back);
     return back;
 }
 
@@ -168,18 +194,17 @@ MOAT_NO_SANITIZE moat_status moat_resume_run(struct co *co, void *input,
                                              uint64_t command,
                                              struct moat_switched *back)
 {
-    struct moat_deadline_scope scope = {0, 0, 0};
     moat_status status = moat_hold_begin(MOAT_HOLD_BYTES);
 
     if (status != MOAT_OK)
         return status;
-    status = push_limits(co, &scope);
+    status = push_limits(co);
     if (status != MOAT_OK) {
         moat_hold_end();
         return status;
     }
     *back = enter(co, input, command);
-    pop_limits(co, &scope);
+    pop_limits(co_of(back->co));
     return MOAT_OK;
 }
 
@@ -195,6 +220,6 @@ MOAT_NO_SANITIZE moat_status moat_co_resume_slow(moat_co *handle, void *input,
     if (status != MOAT_OK)
         return status;
     if (back.kind == MOAT_EVENT_TRAP)
-        MOAT_NOTE_RESUMER(co);
-    return moat_resume_finish(co, &back, out);
+        MOAT_NOTE_RESUMER(co_of(back.co));
+    return moat_resume_finish(&back, out);
 }

@@ -76,7 +76,7 @@ static void run(struct self_test *test)
 {
     moat_limits limits = MOAT_LIMITS_INIT;
     moat_co_options options = MOAT_CO_OPTIONS_INIT;
-    moat_event event = {MOAT_EVENT_RETURN, NULL};
+    moat_event event = {.kind = MOAT_EVENT_RETURN};
     moat_status status;
     moat_co *co;
 

@@ -172,9 +172,28 @@ void moat_annotate_unwind(void)
 
 MOAT_NO_SANITIZE void moat_annotate_entered(struct moat_fiber *fiber)
 {
-    if (has_asan())
+    /* The stack that it comes from is its resumer's, unless it was told. */
+    if (has_asan() && fiber->passed)
+        finish_switch(fiber->fake_stack, NULL, NULL);
+    else if (has_asan())
         finish_switch(fiber->fake_stack, &fiber->resumer_bottom,
                       &fiber->resumer_bytes);
+    fiber->passed = false;
+}
+
+MOAT_NO_SANITIZE void moat_annotate_pass(struct moat_fiber *from,
+                                         struct moat_fiber *to, uintptr_t limit,
+                                         uintptr_t base)
+{
+    to->resumer_fake_stack = from->resumer_fake_stack;
+    to->resumer_bottom = from->resumer_bottom;
+    to->resumer_bytes = from->resumer_bytes;
+    to->resumer_tsan = from->resumer_tsan;
+    to->passed = true;
+    if (has_asan())
+        start_switch(&from->fake_stack, (const void *)limit, base - limit);
+    if (has_tsan())
+        __tsan_switch_to_fiber(to->tsan, 0);
 }
 
 MOAT_NO_SANITIZE void moat_annotate_leave(struct moat_fiber *fiber,

@@ -32,6 +32,7 @@ struct moat_fiber {
     size_t resumer_bytes;
     void *tsan;         /* TSan: the coroutine's fiber              */
     void *resumer_tsan; /* TSan: its resumer's                      */
+    bool passed;        /* it goes on in another's place            */
 };
 
 /* Is a sanitizer in this process? Constant over its life. */
@@ -76,5 +77,10 @@ void moat_annotate_back_from_trap(struct moat_fiber *fiber);
 /* The guest's side: when it has come in, and before it leaves. */
 void moat_annotate_entered(struct moat_fiber *fiber);
 void moat_annotate_leave(struct moat_fiber *fiber, bool for_good);
+
+/* The guest's side: before it hands its place to another, whose stack that is.
+ */
+void moat_annotate_pass(struct moat_fiber *from, struct moat_fiber *to,
+                        uintptr_t limit, uintptr_t base);
 
 #endif

@@ -421,14 +421,40 @@ moat_status moat_deadline_push(struct moat_deadline_scope *scope,
     return status;
 }
 
+/* The timer may have been used up for the inner coroutine, and it may have
+ * stayed behind at a fork. */
+static void arm_again(void)
+{
+    if (deadline.due_at != NEVER && make_timer() == MOAT_OK)
+        (void)arm_for_due(now_ns(CLOCK_MONOTONIC));
+}
+
 void moat_deadline_pop(const struct moat_deadline_scope *scope)
 {
     restore(scope);
     moat_tls.poll = 0;
-    /* The timer may have been used up for the inner coroutine, and it may have
-     * stayed behind at a fork. */
-    if (deadline.due_at != NEVER && make_timer() == MOAT_OK)
-        (void)arm_for_due(now_ns(CLOCK_MONOTONIC));
+    arm_again();
+}
+
+moat_status moat_deadline_replace(const struct moat_deadline_scope *leaving,
+                                  struct moat_deadline_scope *entering,
+                                  const moat_limits *limits)
+{
+    const struct moat_deadline_scope before = {
+        deadline.wall_at, deadline.cpu_at, deadline.due_at};
+    moat_status status = MOAT_OK;
+
+    if (leaving != NULL)
+        restore(leaving);
+    if (entering != NULL)
+        status = moat_deadline_push(entering, limits);
+    if (status != MOAT_OK)
+        restore(&before);
+    else
+        moat_tls.poll = 0;
+    if (status != MOAT_OK || entering == NULL)
+        arm_again();
+    return status;
 }
 
 bool moat_deadline_pending(void)

@@ -222,7 +222,7 @@ void moat_altstack_harden(void);
 /* --- deadline.c ------------------------------------------------------------
  */
 
-/* What was in force before a resume; lives in the resumer's frame. */
+/* What was in force before a coroutine's own limits were. */
 struct moat_deadline_scope {
     uint64_t wall_at, cpu_at, due_at;
 };
@@ -240,6 +240,13 @@ moat_status moat_deadline_remove(void);
 moat_status moat_deadline_push(struct moat_deadline_scope *scope,
                                const moat_limits *limits);
 void moat_deadline_pop(const struct moat_deadline_scope *scope);
+
+/* One takes the other's place: takes the limits out that were put into force
+ * with `leaving`, and puts others into force with `entering`; each may be NULL.
+ * If that fails, nothing has changed. */
+moat_status moat_deadline_replace(const struct moat_deadline_scope *leaving,
+                                  struct moat_deadline_scope *entering,
+                                  const moat_limits *limits);
 
 /* Did a deadline pass while the running coroutine could not be cut? */
 bool moat_deadline_pending(void);

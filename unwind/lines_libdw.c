@@ -1,15 +1,17 @@
 /*
  * lines_libdw.c: symbol tables and line tables by elfutils' libdwfl.
  *
- * A session over /proc/self/maps is opened at the first question and kept; an
- * address that it does not know (a library loaded since) opens a new one, once.
- * libdwfl has no locking of its own: one lock serialises all questions.
+ * A session over /proc/self/maps is opened at the first question and kept; it
+ * is renewed when a library was loaded or unloaded since: another may lie where
+ * one was. libdwfl has no locking of its own: one lock serialises all
+ * questions.
  *
  * SPDX-License-Identifier: MIT
  */
 #include <dwarf.h>
 #include <elfutils/libdw.h>
 #include <elfutils/libdwfl.h>
+#include <link.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,6 +43,7 @@ struct units {
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static Dwfl *session;
+static unsigned long long session_changes; /* seen before it was renewed */
 
 bool moat_lines_available(void)
 {
@@ -57,53 +60,72 @@ void moat_lines_unlock(void)
     (void)pthread_mutex_unlock(&lock);
 }
 
-static Dwfl *open_session(void)
-{
-    Dwfl *dwfl = dwfl_begin(&callbacks);
-
-    if (dwfl == NULL)
-        return NULL;
-    if (dwfl_linux_proc_report(dwfl, getpid()) == 0 &&
-        dwfl_report_end(dwfl, NULL, NULL) == 0)
-        return dwfl;
-    dwfl_end(dwfl);
-    return NULL;
-}
-
-static int free_units(Dwfl_Module *module, void **userdata, const char *name,
-                      Dwarf_Addr start, void *arg)
+static void free_units(void **userdata)
 {
     struct units *units = *userdata;
 
+    if (units != NULL)
+        free(units->ranges);
+    free(units);
+    *userdata = NULL;
+}
+
+static int free_each(Dwfl_Module *module, void **userdata, const char *name,
+                     Dwarf_Addr start, void *arg)
+{
     (void)module;
     (void)name;
     (void)start;
     (void)arg;
-    if (units != NULL)
-        free(units->ranges);
-    free(units);
+    free_units(userdata);
     return DWARF_CB_OK;
+}
+
+/* libdwfl hands over the same pointer here, by another type. */
+static int free_removed(Dwfl_Module *module, void *userdata, const char *name,
+                        Dwarf_Addr start, void *arg)
+{
+    return free_each(module, userdata, name, start, arg);
 }
 
 static void close_session(void)
 {
     if (session == NULL)
         return;
-    (void)dwfl_getmodules(session, free_units, NULL, 0);
+    (void)dwfl_getmodules(session, free_each, NULL, 0);
     dwfl_end(session);
     session = NULL;
 }
 
-static Dwfl_Module *find_module(uintptr_t pc)
+/* What is known of a file that is mapped where it was is kept. */
+static void renew_session(void)
 {
-    Dwfl_Module *module = NULL;
+    bool reported;
 
     if (session != NULL)
-        module = dwfl_addrmodule(session, pc);
-    if (module != NULL)
-        return module;
-    close_session();
-    session = open_session();
+        dwfl_report_begin(session);
+    else if ((session = dwfl_begin(&callbacks)) == NULL)
+        return;
+    reported = dwfl_linux_proc_report(session, getpid()) == 0;
+    if (dwfl_report_end(session, free_removed, NULL) != 0 || !reported)
+        close_session();
+}
+
+static int count_changes(struct dl_phdr_info *info, size_t size, void *changes)
+{
+    (void)size;
+    *(unsigned long long *)changes = info->dlpi_adds + info->dlpi_subs;
+    return 1; /* all objects tell the same */
+}
+
+static Dwfl_Module *find_module(uintptr_t pc)
+{
+    unsigned long long changes = 0;
+
+    (void)dl_iterate_phdr(count_changes, &changes);
+    if (session == NULL || changes != session_changes)
+        renew_session();
+    session_changes = changes;
     return session != NULL ? dwfl_addrmodule(session, pc) : NULL;
 }
 

@@ -3,7 +3,9 @@
  * that it belongs to.
  *
  * Without a lock and without the heap, unlike dladdr and dl_iterate_phdr: a
- * guest may have died with the dynamic linker's lock in its hands.
+ * guest may have died with the dynamic linker's lock in its hands. If another
+ * thread unloads the file meanwhile, what is read may be gone: the caller holds
+ * that lock, or survives a fault.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -3,9 +3,27 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <link.h>
 #include <string.h>
 
 #include "unwind/unwind.h"
+
+struct question {
+    uintptr_t pc;
+    struct moat_symbol *out;
+};
+
+/* Called once: while the dynamic linker goes through its objects none is
+ * unloaded. */
+static int describe_module(struct dl_phdr_info *info, size_t size, void *arg)
+{
+    const struct question *question = arg;
+
+    (void)info;
+    (void)size;
+    moat_module_describe(question->pc, question->out);
+    return 1;
+}
 
 /* libunwind reads the file's full symbol table, where it has one: prefer its
  * answer if it is nearer. */
@@ -25,10 +43,14 @@ static void ask_unwinder(uintptr_t pc, struct moat_symbol *out)
 
 void moat_symbolise(uintptr_t pc, bool with_files, struct moat_symbol *out)
 {
+    struct question question = {pc, out};
+
     memset(out, 0, sizeof *out);
-    moat_module_describe(pc, out);
-    if (!with_files)
+    if (!with_files) {
+        moat_module_describe(pc, out);
         return;
+    }
+    (void)dl_iterate_phdr(describe_module, &question);
     moat_lines_find(pc, out);
     if (!moat_lines_available())
         ask_unwinder(pc, out);

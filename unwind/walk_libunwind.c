@@ -10,6 +10,8 @@
 #define UNW_LOCAL_ONLY
 #include <libunwind.h>
 
+#include <link.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <ucontext.h>
 
@@ -116,6 +118,31 @@ static bool step(struct walker *walker, uintptr_t pc, bool exact)
     return unw_init_local2(&walker->cursor, &walker->context, 0) == 0;
 }
 
+/* --- libraries that come and go ------------------------------------------- */
+
+/* Loaded and unloaded when the cache was emptied last. */
+static atomic_ullong changes_seen;
+
+static int count_changes(struct dl_phdr_info *info, size_t size, void *changes)
+{
+    (void)size;
+    *(unsigned long long *)changes = info->dlpi_adds + info->dlpi_subs;
+    return 1; /* all objects tell the same */
+}
+
+/* libunwind remembers what it has found out by address, and would take it for
+ * true of another library that lies there now. */
+static void forget_if_changed(void)
+{
+    unsigned long long changes = 0;
+
+    (void)dl_iterate_phdr(count_changes, &changes);
+    if (changes == atomic_load(&changes_seen))
+        return;
+    unw_flush_cache(unw_local_addr_space, 0, 0);
+    atomic_store(&changes_seen, changes);
+}
+
 /* --- walks --------------------------------------------------------------- */
 
 static void walk(struct walker *walker, bool exact, moat_unwind_visit *visit,
@@ -144,6 +171,7 @@ __attribute__((noinline)) void moat_unwind_here(moat_unwind_lookup *lookup,
     unw_context_t context;
 
     walker.lookup = lookup;
+    forget_if_changed();
     if (unw_getcontext(&context) != 0 ||
         unw_init_local(&walker.cursor, &context) != 0 ||
         unw_step(&walker.cursor) <= 0)
@@ -158,6 +186,7 @@ void moat_unwind_from(const moat_regs *regs, bool exact,
     struct walker walker;
 
     walker.lookup = lookup;
+    forget_if_changed();
     context_from_regs(regs, &walker.context);
     if (unw_init_local2(&walker.cursor, &walker.context,
                         exact ? UNW_INIT_SIGNAL_FRAME : 0) == 0)

@@ -36,6 +36,10 @@ CHECK(struct moat_tls, token, TLS_TOKEN);
 CHECK(struct moat_tls, spare, TLS_SPARE);
 CHECK(struct moat_event, kind, EVENT_KIND);
 CHECK(struct moat_event, value, EVENT_VALUE);
+CHECK(struct moat_event, co, EVENT_CO);
+CHECK(struct moat_switched, value, SWITCHED_VALUE);
+CHECK(struct moat_switched, kind, SWITCHED_KIND);
+CHECK(struct moat_switched, co, SWITCHED_CO);
 CHECK(struct moat_regs, pc, REGS_PC);
 CHECK(struct moat_regs, fp, REGS_FP);
 CHECK(struct moat_regs, rax, REGS_RAX);
@@ -60,6 +64,7 @@ _Static_assert(MOAT_COMMAND_UNWIND == COMMAND_UNWIND, "commands disagree");
 _Static_assert(COMMAND_NONE == 0, "the switch must not test for zero");
 
 extern const char moat_trace_refused[]; /* switch.S */
+extern const char moat_root_noted[];    /* switch.S */
 
 /*
  * At the top of the stack: the two words that the root frame's unwind rules
@@ -87,6 +92,19 @@ CHECK(struct first_frame, trace_sp, FIRST_TRACE_SP);
 CHECK(struct first_frame, trace_pc, FIRST_TRACE_PC);
 _Static_assert(sizeof(struct first_frame) == MOAT_ARCH_FIRST_FRAME_BYTES,
                "arch.h must name the first frame's size");
+
+void moat_arch_take_place(moat_co *other, const moat_co *self)
+{
+    other->resumer_fp = self->resumer_fp;
+    other->resumer_pc = self->resumer_pc;
+    other->resumer_sp = self->resumer_sp;
+    other->resumer_bx = self->resumer_bx;
+    other->resumer = self->resumer;
+    other->mxcsr = self->mxcsr;
+    other->fcw = self->fcw;
+    if (moat_arch_is_fresh(other))
+        other->pc = (uintptr_t)moat_root_noted;
+}
 
 uintptr_t moat_arch_root_sp(uintptr_t base)
 {

@@ -36,6 +36,7 @@
 
 #define EVENT_KIND  0
 #define EVENT_VALUE 8
+#define EVENT_CO    16
 
 #define MARK_RUNNING 2
 #define KIND_YIELD   1
@@ -45,6 +46,11 @@
 
 #define COMMAND_NONE   0
 #define COMMAND_UNWIND 1
+
+/* struct moat_switched */
+#define SWITCHED_VALUE 0
+#define SWITCHED_KIND  8
+#define SWITCHED_CO    16
 
 /* struct moat_regs */
 #define REGS_PC    0

@@ -126,6 +126,11 @@ moat_root_start:
      */
     stmxcsr CO_MXCSR(%rdi)
     fnstcw  CO_FCW(%rdi)
+    /* Here a guest begins that takes another's place, and has them from it. */
+    .globl  moat_root_noted
+    .hidden moat_root_noted
+moat_root_noted:
+    LANDING
     movq    %rdi, %rbx              /* for the way out */
     movq    %rax, %rsi
     call    *CO_ENTRY(%rdi)
@@ -313,7 +318,6 @@ FUNCTION(moat_co_resume)
     jne     .Lresume_slow
     PUSH_CALLEE_SAVED
     pushq   %rdx                    /* out */
-    pushq   %rdi                    /* co */
     movq    %fs:TLS_CURRENT(%rcx), %rax
     movq    %rax, CO_RESUMER(%rdi)
     movq    %rdi, %fs:TLS_CURRENT(%rcx)
@@ -324,7 +328,6 @@ FUNCTION(moat_co_resume)
     nop
 1:
     LANDING
-    popq    %rdi
     popq    %rcx
     movq    moat_tls@gottpoff(%rip), %r10
     movq    CO_RESUMER(%rdi), %r9
@@ -333,6 +336,7 @@ FUNCTION(moat_co_resume)
     jne     .Lresume_settle
     movl    $KIND_YIELD, EVENT_KIND(%rcx)
     movq    %rax, EVENT_VALUE(%rcx)
+    movq    %rdi, EVENT_CO(%rcx)
     xorl    %eax, %eax
     .cfi_remember_state
     POP_CALLEE_SAVED
@@ -395,20 +399,124 @@ FUNCTION(moat_co_yield)
 END(moat_co_yield)
 
 /* ---------------------------------------------------------------------------
- * moat_arch_resume_unwinding(co, input): moat_switch_resume with a command. The
- * struct comes back in rax and rdx, which is where the other side leaves them.
+ * Symmetric transfer. SWITCH_OVER leaves rdi, the running coroutine, for rsi,
+ * which has its resumer's words and is the thread's current one; rdx is the
+ * value. The callee-saved registers are on the stack. The order of the writes is
+ * that of a yield, then that of a resume: in between a deadline waits, for
+ * neither record is RUNNING. In the window the frame is the resumer's, who is
+ * the same for both. Behind it come rdi: record, rax: input, rdx: command.
+ */
+#define SWITCH_OVER                                                            \
+    leaq    1f(%rip), %rax;                                                    \
+    movq    %rbp, CO_FP(%rdi);                                                 \
+    movq    %rax, CO_PC(%rdi);                                                 \
+    movq    %rsp, CO_SP(%rdi);                                                 \
+    movq    %rbx, CO_BX(%rdi);                                                 \
+    movq    CO_TOKEN(%rdi), %rcx;                                              \
+    movq    %rcx, CO_STATE(%rdi);                                              \
+    movq    %rsi, %rdi;                                                        \
+    movq    %rdx, %rax;                                                        \
+    xorl    %edx, %edx;         /* COMMAND_NONE */                             \
+    movq    $MARK_RUNNING, CO_STATE(%rdi);                                     \
+    .cfi_remember_state;                                                       \
+    WINDOW;                                                                    \
+    movq    CO_FP(%rdi), %rbp;                                                 \
+    movq    CO_BX(%rdi), %rbx;                                                 \
+    movq    CO_SP(%rdi), %rsp;                                                 \
+    jmp     *CO_PC(%rdi);                                                      \
+    .cfi_restore_state;                                                        \
+    nop;                                                                       \
+1:                                                                             \
+    LANDING
+
+/* moat_status moat_co_switch_to(moat_co *self, moat_co *other, void *value,
+ *                               void **input) */
+FUNCTION(moat_co_switch_to)
+    .cfi_startproc
+    LANDING
+    testq   %rdi, %rdi
+    je      .Lswitch_to_slow
+    testq   %rsi, %rsi
+    je      .Lswitch_to_slow
+    testq   %rcx, %rcx
+    je      .Lswitch_to_slow
+    movq    moat_tls@gottpoff(%rip), %r8
+    cmpq    %rdi, %fs:TLS_CURRENT(%r8)
+    jne     .Lswitch_to_slow
+    movq    %fs:TLS_TOKEN(%r8), %rax
+    cmpq    CO_STATE(%rsi), %rax
+    jne     .Lswitch_to_slow
+    /* A fresh one must not note the control words as its resumer's. */
+    leaq    moat_root_start(%rip), %rax
+    cmpq    %rax, CO_PC(%rsi)
+    je      .Lswitch_to_slow
+    PUSH_CALLEE_SAVED
+    pushq   %rcx                    /* input */
+    /* As moat_arch_take_place. */
+    movups  CO_RESUMER_FP(%rdi), %xmm0
+    movups  CO_RESUMER_SP(%rdi), %xmm1
+    movups  %xmm0, CO_RESUMER_FP(%rsi)
+    movups  %xmm1, CO_RESUMER_SP(%rsi)
+    movq    CO_RESUMER(%rdi), %rax
+    movq    %rax, CO_RESUMER(%rsi)
+    movl    CO_MXCSR(%rdi), %eax
+    movl    %eax, CO_MXCSR(%rsi)
+    movzwl  CO_FCW(%rdi), %eax
+    movw    %ax, CO_FCW(%rsi)
+    movq    %rsi, %fs:TLS_CURRENT(%r8)
+    SWITCH_OVER
+    testl   %edx, %edx
+    jne     .Lswitch_to_unwind
+    popq    %rcx
+    movq    %rax, (%rcx)
+    xorl    %eax, %eax
+    .cfi_remember_state
+    POP_CALLEE_SAVED
+    RETURN_BY_JMP
+    .cfi_restore_state
+.Lswitch_to_unwind:
+    call    moat_co_unwind@PLT      /* does not return; rsp is aligned */
+    nop
+    .cfi_endproc
+
+    .cfi_startproc
+.Lswitch_to_slow:
+    jmp     moat_co_switch_to_slow@PLT
+    .cfi_endproc
+END(moat_co_switch_to)
+
+/* struct moat_arch_input moat_arch_switch_to(moat_co *self, moat_co *other,
+ *                                            void *value): in rax and rdx */
+    .hidden moat_arch_switch_to
+FUNCTION(moat_arch_switch_to)
+    .cfi_startproc
+    LANDING
+    PUSH_CALLEE_SAVED
+    SWITCH_OVER
+    POP_CALLEE_SAVED
+    RETURN_BY_JMP
+    .cfi_endproc
+END(moat_arch_switch_to)
+
+/* ---------------------------------------------------------------------------
+ * moat_arch_resume_unwinding(co, input, back): moat_switch_resume with a command.
  */
     .hidden moat_arch_resume_unwinding
 FUNCTION(moat_arch_resume_unwinding)
     .cfi_startproc
     LANDING
     PUSH_CALLEE_SAVED
+    pushq   %rdx                    /* back */
     leaq    1f(%rip), %rax
     movl    $COMMAND_UNWIND, %edx
     jmp     .Lswitch_command
     nop
 1:
     LANDING
+    popq    %rcx
+    movq    %rax, SWITCHED_VALUE(%rcx)
+    movq    %rdx, SWITCHED_KIND(%rcx)
+    movq    %rdi, SWITCHED_CO(%rcx)
     .cfi_remember_state
     POP_CALLEE_SAVED
     RETURN_BY_JMP

@@ -43,6 +43,8 @@ typedef enum moat_event_kind {
 typedef struct moat_event {
     moat_event_kind kind;
     void *value; /* NULL for the kinds that have none */
+    moat_co *co; /* whose it is: the coroutine that was resumed, or one to
+                    which that has handed its place (moat_co_switch_to) */
 } moat_event;
 
 /* X(name, number, text). Numbers are pinned. */
@@ -227,8 +229,9 @@ MOAT_API void *moat_co_user(const moat_co *co);
 MOAT_API const char *moat_co_name(const moat_co *co);
 
 /*
- * The six below are what the inline functions fall back to. Call the public
- * names; these are listed because inline code in your objects refers to them.
+ * Those below are what the inline functions, and moat_co_switch_to, fall back
+ * to. Call the public names; these are listed because code in your objects
+ * refers to them.
  */
 MOAT_API moat_status moat_co_create_slow(moat_co **out, moat_entry entry,
                                          const moat_co_options *options);
@@ -238,7 +241,58 @@ MOAT_API moat_status moat_co_resume_slow(moat_co *co, void *input,
 MOAT_API moat_status moat_co_settle(moat_co *co, void *value, uint64_t kind,
                                     moat_event *out);
 MOAT_API void *moat_co_yield_slow(moat_co *self, void *value);
+MOAT_API MOAT_NODISCARD moat_status moat_co_switch_to_slow(moat_co *self,
+                                                           moat_co *other,
+                                                           void *value,
+                                                           void **input);
 MOAT_API MOAT_NORETURN MOAT_COLD void moat_co_unwind(moat_co *self);
+
+/**
+ * Hands the running coroutine's place to another: symmetric transfer. `self` is
+ * SUSPENDED where it stands, and `other` runs in its place: it gets `value` as
+ * its input, and what it does next (a yield, a return, a trap, a panic) is the
+ * event of the resume that had entered `self`. That event's `co` tells whose it
+ * is: who resumes coroutines that switch must go by it, not by the handle that
+ * it resumed. Nothing of the resumer's runs, and the chain of resumers does not
+ * grow, however often two coroutines switch to and fro.
+ *
+ * Comes back when somebody resumes `self`, or switches to it. Both may be done
+ * with a coroutine that stopped in either way, in a yield or a switch.
+ *
+ * Each coroutine has its own limits: those of `self` end here, as at a yield,
+ * and those of `other` begin, as at a resume. So do its no-trap sections, its
+ * moat_co_defer functions and its policy. The SSE and x87 control words go
+ * along as at any switch; after a trap of `other` the resumer has those that it
+ * would have after a trap of `self`.
+ *
+ * @param self        the running coroutine
+ * @param other       FRESH or SUSPENDED, created by this thread
+ * @param value       its input
+ * @param[out] input  what `self` was given when it went on; not NULL, and
+ *                    written on MOAT_OK only
+ *
+ * @return MOAT_OK: `self` goes on; or, at once and with nothing changed,
+ *         MOAT_E_INVAL   self, other or input is NULL
+ *         MOAT_E_STATE   self is not the running coroutine, is being unwound by
+ *                        moat_co_cancel or moat_co_destroy, or a service runs
+ *                        on its stack (moat_call_on_parent); or other is
+ *                        running, as self is, resuming, done or trapped
+ *         MOAT_E_THREAD  other belongs to another thread
+ *         MOAT_E_LIMIT   too little stack left, on that of self or of its
+ *                        resumer; only if a time limit, a fresh `other` or a
+ *                        sanitizer makes the switch a slow one
+ *         MOAT_E_SYSTEM  the deadline timer could not be made
+ * Does not return, but unwinds the caller, when the coroutine is cancelled.
+ *
+ * Thread-safety: the coroutines' thread
+ * Signal-safety: no
+ * Legal in:      RUNNING
+ * Cost:          no system call, no allocation; with a time limit as a resume
+ */
+MOAT_API MOAT_NODISCARD moat_status moat_co_switch_to(moat_co *self,
+                                                      moat_co *other,
+                                                      void *value,
+                                                      void **input);
 
 #ifdef MOAT_NO_INLINE
 
@@ -351,13 +405,14 @@ static inline __attribute__((always_inline)) void moat_co_destroy(moat_co *co)
  * Runs a coroutine until it yields, returns or traps, and tells which.
  *
  * What the guest did is in `out`; the status says only whether the call was
- * legal. On any status but MOAT_OK nothing has happened and `out` is not
- * written. After a trap the host's registers are as the compiler expects them
- * at a call: direction flag clear, x87 stack empty, and the SSE and x87 control
- * words those of the first resume since the coroutine was created or reset
- * (saving them at each resume would cost more than the switch; a coroutine with
- * a time limit has those of this resume). A yield or a return leaves the
- * control words as the guest has them.
+ * legal. If the guest has handed its place to another (moat_co_switch_to), it
+ * is that one's event: `out->co` tells whose. On any status but MOAT_OK nothing
+ * has happened and `out` is not written. After a trap the host's registers are
+ * as the compiler expects them at a call: direction flag clear, x87 stack
+ * empty, and the SSE and x87 control words those of the first resume since the
+ * coroutine was created or reset (saving them at each resume would cost more
+ * than the switch; a coroutine with a time limit has those of this resume). A
+ * yield or a return leaves the control words as the guest has them.
  *
  * Inline: two to four nanoseconds there and back. The same symbol exists out of
  * line in the library for foreign-function interfaces; with MOAT_NO_INLINE
@@ -398,12 +453,14 @@ moat_co_resume(moat_co *co, void *input, moat_event *out)
      * deadline waits: it would find neither that one nor the caller whole. */
     MOAT_TLS_WRITE_CURRENT(co);
     back = moat_switch_resume(co, input);
-    MOAT_TLS_WRITE_CURRENT(co->resumer);
+    /* Not `co`: another may have taken its place, and resumed it since. */
+    MOAT_TLS_WRITE_CURRENT(back.co->resumer);
     if (MOAT_UNLIKELY(back.kind != MOAT_EVENT_YIELD) &&
-        (back.kind != MOAT_EVENT_RETURN || co->flags != 0))
-        return moat_co_settle(co, back.value, back.kind, out);
+        (back.kind != MOAT_EVENT_RETURN || back.co->flags != 0))
+        return moat_co_settle(back.co, back.value, back.kind, out);
     out->kind = (moat_event_kind)back.kind;
     out->value = back.value;
+    out->co = back.co;
     return MOAT_OK;
 }
 

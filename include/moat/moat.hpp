@@ -139,26 +139,55 @@ struct exception_list {
     }
 };
 
-/* While it lives the thread has the guest's list. */
-class exchanged_list
-{
-  public:
-    explicit exchanged_list(exception_list &guest) noexcept
-        : guest_(guest), host_(exception_list::current())
-    {
-        guest.make_current();
-    }
-    ~exchanged_list()
-    {
-        guest_ = exception_list::current();
-        host_.make_current();
-    }
-    exchanged_list(const exchanged_list &) = delete;
-    exchanged_list &operator=(const exchanged_list &) = delete;
+struct place;
 
-  private:
-    exception_list &guest_;
-    exception_list host_;
+/* What a coroutine owns beside its stack, whatever its types; its address does
+ * not change. */
+struct body_base {
+    exception_list exceptions;
+    bool fresh = true;
+    place *where = nullptr; /* while it runs */
+    const void *type;       /* the same for the same types */
+
+    explicit body_base(const void *of) noexcept : type(of)
+    {
+    }
+    body_base(const body_base &) = delete;
+    body_base &operator=(const body_base &) = delete;
+    virtual ~body_base() = default;
+};
+
+/* Under a resumer: whose place it is changes by guest::switch_to. While it
+ * lives the thread has that one's list of exceptions. */
+struct place {
+    body_base *guest;
+    body_base &first;
+    place
+        *before; /* a resume of one that runs is refused, and changes nothing */
+    exception_list host = exception_list::current();
+
+    explicit place(body_base &body) noexcept
+        : guest(&body), first(body), before(body.where)
+    {
+        guest->where = this;
+        guest->exceptions.make_current();
+    }
+    ~place()
+    {
+        guest->exceptions = exception_list::current();
+        host.make_current();
+        if (guest == &first)
+            first.where = before;
+    }
+    void hand_over(body_base &other) noexcept
+    {
+        guest->exceptions = exception_list::current();
+        guest = &other;
+        guest->where = this;
+        guest->exceptions.make_current();
+    }
+    place(const place &) = delete;
+    place &operator=(const place &) = delete;
 };
 
 /* "GNUCC++" or "CLNGC++"; the last byte tells how the object was made. */
@@ -190,6 +219,8 @@ using stored = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
 
 } // namespace detail
 
+template <class Out, class In, class Result> class coroutine;
+
 /* --- the guest's side -------------------------------------------------------
  */
 
@@ -200,7 +231,8 @@ using stored = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
 template <class Out, class In = void> class guest
 {
   public:
-    explicit guest(moat_co *self) noexcept : self_(self)
+    guest(moat_co *self, detail::body_base &body) noexcept
+        : self_(self), body_(body)
     {
     }
     guest(const guest &) = delete;
@@ -218,6 +250,27 @@ template <class Out, class In = void> class guest
         return take(moat_co_yield(self_, nullptr));
     }
 
+    /**
+     * Hands its place to another coroutine of the same types, whose next event
+     * is what the resume gets; see moat_co_switch_to. Gives what it is given
+     * itself when it goes on: by a resume, or by a switch to it.
+     *
+     * @throws moat::error with what moat_co_switch_to says; MOAT_E_INVAL also
+     * if `other` owns nothing, or returns another type
+     */
+    template <class Result>
+    In switch_to(coroutine<Out, In, Result> &other, detail::stored<In> value)
+    {
+        static_assert(!std::is_void_v<In>, "its inputs carry no value");
+        return switch_with(other, value);
+    }
+    template <class Result> In switch_to(coroutine<Out, In, Result> &other)
+    {
+        static_assert(std::is_void_v<In>, "its inputs carry a value");
+        std::monostate nothing;
+        return switch_with(other, nothing);
+    }
+
     /** For the C functions. Yield by this object only: they know no types. */
     moat_co *native_handle() const noexcept
     {
@@ -225,6 +278,10 @@ template <class Out, class In = void> class guest
     }
 
   private:
+    template <class Result>
+    In switch_with(coroutine<Out, In, Result> &other,
+                   detail::stored<In> &value);
+
     static In take(void *input)
     {
         if constexpr (!std::is_void_v<In>)
@@ -234,21 +291,19 @@ template <class Out, class In = void> class guest
     }
 
     moat_co *self_;
+    detail::body_base &body_;
 };
 
 namespace detail
 {
 
-/* What a coroutine owns beside its stack; its address does not change. */
-template <class Out, class In, class Result> struct body {
-    exception_list exceptions;
-    bool fresh = true;
+template <class Out, class In, class Result> struct body : body_base {
+    static constexpr char type_of = 0;
     std::optional<stored<Result>> result;
 
-    body() = default;
-    body(const body &) = delete;
-    body &operator=(const body &) = delete;
-    virtual ~body() = default;
+    body() noexcept : body_base(&type_of)
+    {
+    }
     virtual void run(guest<Out, In> &self, stored<In> &input) = 0;
 };
 
@@ -286,7 +341,7 @@ template <class Out, class In, class Result> struct start {
     static void *enter(moat_co *co, void *first)
     {
         auto *self = static_cast<start *>(first);
-        guest<Out, In> handle(co);
+        guest<Out, In> handle(co, *self->what);
 
         self->what->run(handle, *self->input);
         return nullptr;
@@ -334,7 +389,8 @@ template <class Out, class In = void, class Result = void> class coroutine
         check(moat_co_create(&co_, start_type::enter, &options));
     }
     coroutine(coroutine &&other) noexcept
-        : body_(std::move(other.body_)), co_(std::exchange(other.co_, nullptr))
+        : body_(std::move(other.body_)), co_(std::exchange(other.co_, nullptr)),
+          speaker_(other.speaker_)
     {
     }
     coroutine &operator=(coroutine &&other) noexcept
@@ -342,13 +398,14 @@ template <class Out, class In = void, class Result = void> class coroutine
         coroutine old(std::move(*this));
         body_ = std::move(other.body_);
         co_ = std::exchange(other.co_, nullptr);
+        speaker_ = other.speaker_;
         return *this;
     }
     ~coroutine()
     {
         if (co_ == nullptr)
             return;
-        detail::exchanged_list apart(body_->exceptions);
+        detail::place place(*body_);
         moat_co_destroy(co_);
     }
 
@@ -376,16 +433,16 @@ template <class Out, class In = void, class Result = void> class coroutine
      */
     MOAT_IN_CALLER event_type cancel()
     {
-        moat_event event = {MOAT_EVENT_YIELD, nullptr};
+        moat_event event = {MOAT_EVENT_YIELD, nullptr, nullptr};
         moat_status status;
 
         check_owned();
         {
-            detail::exchanged_list apart(body_->exceptions);
+            detail::place place(*body_);
             status = moat_co_cancel(co_, &event);
         }
         check(status);
-        return settle(event);
+        return settle(event, *body_);
     }
 
     /**
@@ -415,6 +472,13 @@ template <class Out, class In = void, class Result = void> class coroutine
         return co_;
     }
 
+    /** Whose event the last resume gave: its own handle, unless it has handed
+     * its place on (guest::switch_to). */
+    moat_co *speaker() const noexcept
+    {
+        return speaker_;
+    }
+
     explicit operator bool() const noexcept
     {
         return co_ != nullptr;
@@ -436,24 +500,27 @@ template <class Out, class In = void, class Result = void> class coroutine
     MOAT_IN_CALLER event_type resume_with(detail::stored<In> &input)
     {
         start_type start = {body_.get(), std::addressof(input)};
-        moat_event event = {MOAT_EVENT_YIELD, nullptr};
+        moat_event event = {MOAT_EVENT_YIELD, nullptr, nullptr};
         moat_status status;
+        detail::body_base *from;
 
         check_owned();
         {
-            detail::exchanged_list apart(body_->exceptions);
+            detail::place place(*body_);
             status = moat_co_resume(co_,
                                     body_->fresh ? static_cast<void *>(&start)
                                                  : std::addressof(input),
                                     &event);
+            from = place.guest;
         }
         check(status);
         body_->fresh = false;
-        return settle(event);
+        return settle(event, *static_cast<body_type *>(from));
     }
 
-    event_type settle(const moat_event &event)
+    event_type settle(const moat_event &event, body_type &from)
     {
+        speaker_ = event.co;
         switch (event.kind) {
         case MOAT_EVENT_YIELD:
             return yield_of(event.value);
@@ -462,7 +529,7 @@ template <class Out, class In = void, class Result = void> class coroutine
         case MOAT_EVENT_PANIC:
             detail::throw_again(event.value);
         default:
-            return result();
+            return result(from);
         }
     }
 
@@ -477,23 +544,57 @@ template <class Out, class In = void, class Result = void> class coroutine
     event_type trap() const
     {
         trapped what = {MOAT_TRAP_INFO_INIT};
-        check(moat_co_trap_info(co_, &what.info));
+        check(moat_co_trap_info(speaker_, &what.info));
         return what;
     }
 
-    event_type result()
+    static event_type result(body_type &from)
     {
-        if (!body_->result)
+        if (!from.result)
             return cancelled{};
         if constexpr (std::is_void_v<Result>)
             return returned<Result>{};
         else
-            return returned<Result>{std::move(*body_->result)};
+            return returned<Result>{std::move(*from.result)};
     }
+
+    template <class, class> friend class guest;
 
     std::unique_ptr<body_type> body_;
     moat_co *co_ = nullptr;
+    moat_co *speaker_ = nullptr;
 };
+
+template <class Out, class In>
+template <class Result>
+In guest<Out, In>::switch_with(coroutine<Out, In, Result> &other,
+                               detail::stored<In> &value)
+{
+    auto *next = other.body_.get();
+    void *input = nullptr;
+
+    /* What the resume gives is of its own types. */
+    if (next == nullptr || next->type != body_.type)
+        throw error(MOAT_E_INVAL);
+    detail::start<Out, In, Result> start = {next, std::addressof(value)};
+    bool fresh = std::exchange(next->fresh, false);
+    detail::place &place = *body_.where;
+    detail::place *const elsewhere = next->where;
+
+    place.hand_over(*next);
+    moat_status status =
+        moat_co_switch_to(self_, other.co_,
+                          fresh ? static_cast<void *>(&start)
+                                : static_cast<void *>(std::addressof(value)),
+                          &input);
+    if (MOAT_UNLIKELY(status != MOAT_OK)) {
+        place.hand_over(body_);
+        next->where = elsewhere;
+        next->fresh = fresh;
+        throw error(status);
+    }
+    return take(input);
+}
 
 } // namespace moat
 

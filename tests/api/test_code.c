@@ -497,7 +497,7 @@ static void *register_as_a_guest(moat_co *self, void *input)
 
 static void a_guest_may_register(const void *arg)
 {
-    moat_event event = {MOAT_EVENT_TRAP, NULL};
+    moat_event event = {.kind = MOAT_EVENT_TRAP};
     moat_co *co = NULL;
 
     (void)arg;

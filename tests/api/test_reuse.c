@@ -23,7 +23,7 @@ static moat_co *create(moat_entry entry, const moat_co_options *options)
 
 static moat_event resume(moat_co *co, void *input)
 {
-    moat_event event = {MOAT_EVENT_PANIC, NULL};
+    moat_event event = {MOAT_EVENT_PANIC, NULL, NULL};
 
     REQUIRE(moat_co_resume(co, input, &event) == MOAT_OK);
     return event;

@@ -191,7 +191,7 @@ static moat_co *create(moat_entry entry, const moat_limits *limits,
 
 static moat_co *create_suspended(moat_entry entry, const moat_limits *limits)
 {
-    moat_event event = {MOAT_EVENT_PANIC, NULL};
+    moat_event event = {.kind = MOAT_EVENT_PANIC};
     moat_co *co = create(entry, limits, 0);
 
     CHECK(moat_co_resume(co, NULL, &event) == MOAT_OK);
@@ -226,7 +226,7 @@ static void check_trap(const moat_co *co, moat_trap_kind kind)
 
 static void take(moat_co *co, const struct step *step)
 {
-    moat_event event = {MOAT_EVENT_PREEMPT, NULL};
+    moat_event event = {.kind = MOAT_EVENT_PREEMPT};
     moat_status status = step->action == CANCEL
                              ? moat_co_cancel(co, &event)
                              : moat_co_resume(co, NULL, &event);
@@ -335,7 +335,7 @@ void *must_not_run(moat_co *self, void *input)
 
 static void a_fresh_one_is_done_at_once(void)
 {
-    moat_event event = {MOAT_EVENT_PREEMPT, &event};
+    moat_event event = {.kind = MOAT_EVENT_PREEMPT, .value = &event};
     moat_co *co = create(must_not_run, NULL, 0);
 
     CHECK(moat_co_cancel(co, &event) == MOAT_OK);
@@ -351,7 +351,7 @@ static void a_fresh_one_is_done_at_once(void)
 
 static void *try_own_cancel(moat_co *self, void *input)
 {
-    moat_event event = {MOAT_EVENT_PREEMPT, NULL};
+    moat_event event = {.kind = MOAT_EVENT_PREEMPT};
 
     CHECK(moat_co_cancel(self, &event) == MOAT_E_STATE);
     /* The one that waits for this one. */
@@ -363,7 +363,7 @@ static void *try_own_cancel(moat_co *self, void *input)
 
 static void *resume_another(moat_co *self, void *input)
 {
-    moat_event event = {MOAT_EVENT_PREEMPT, NULL};
+    moat_event event = {.kind = MOAT_EVENT_PREEMPT};
 
     CHECK(moat_co_resume(input, self, &event) == MOAT_OK);
     CHECK(event.kind == MOAT_EVENT_RETURN);
@@ -372,7 +372,7 @@ static void *resume_another(moat_co *self, void *input)
 
 static void a_running_or_resuming_one_is_refused(void)
 {
-    moat_event event = {MOAT_EVENT_PREEMPT, NULL};
+    moat_event event = {.kind = MOAT_EVENT_PREEMPT};
     moat_co *inner = create(try_own_cancel, NULL, 0);
     moat_co *outer = create(resume_another, NULL, 0);
 
@@ -391,7 +391,7 @@ static void *fault(moat_co *self, void *input)
 
 static void a_stopped_one_is_refused(void)
 {
-    moat_event event = {MOAT_EVENT_PREEMPT, NULL};
+    moat_event event = {.kind = MOAT_EVENT_PREEMPT};
     moat_co *co = create(fault, NULL, 0);
 
     CHECK(moat_co_resume(co, NULL, &event) == MOAT_OK);
@@ -402,7 +402,7 @@ static void a_stopped_one_is_refused(void)
 
 static void null_is_refused(void)
 {
-    moat_event event = {MOAT_EVENT_PREEMPT, NULL};
+    moat_event event = {.kind = MOAT_EVENT_PREEMPT};
     moat_co *co = create_suspended(c_nested, NULL);
 
     CHECK(moat_co_cancel(NULL, &event) == MOAT_E_INVAL);
@@ -415,7 +415,7 @@ static void null_is_refused(void)
 
 static void *cancel_elsewhere(void *co)
 {
-    moat_event event = {MOAT_EVENT_PREEMPT, NULL};
+    moat_event event = {.kind = MOAT_EVENT_PREEMPT};
 
     CHECK(moat_co_cancel(co, &event) == MOAT_E_THREAD);
     return NULL;
@@ -453,7 +453,7 @@ static void the_frames_of_an_ended_thread_are_dropped(void)
 
 static void a_reset_drops_the_frames(void)
 {
-    moat_event event = {MOAT_EVENT_PREEMPT, NULL};
+    moat_event event = {.kind = MOAT_EVENT_PREEMPT};
     moat_co *co = create_suspended(c_nested, NULL);
 
     CHECK(moat_co_reset(co) == MOAT_OK);
@@ -469,7 +469,7 @@ static void a_reset_drops_the_frames(void)
 
 static void a_guest_cancels(void)
 {
-    moat_event event = {MOAT_EVENT_PREEMPT, NULL};
+    moat_event event = {.kind = MOAT_EVENT_PREEMPT};
     moat_co *victim = create_suspended(cxx_nested, NULL);
     moat_co *canceller = create(c_canceller, NULL, 0);
 
@@ -484,7 +484,7 @@ static void a_guest_cancels(void)
 #ifndef __SANITIZE_THREAD__
 static void a_time_limit_holds(void)
 {
-    moat_event event = {MOAT_EVENT_PREEMPT, NULL};
+    moat_event event = {.kind = MOAT_EVENT_PREEMPT};
     moat_limits limits = MOAT_LIMITS_INIT;
     moat_co *co;
 
@@ -518,7 +518,7 @@ static void *fill_the_stack(moat_co *self, void *input)
 /* The unwinder overflows the guest's stack; the canceller does not notice. */
 static void too_little_stack_is_an_overflow(void)
 {
-    moat_event event = {MOAT_EVENT_PREEMPT, NULL};
+    moat_event event = {.kind = MOAT_EVENT_PREEMPT};
     moat_co *co = create(fill_the_stack, NULL, 16384);
 
     CHECK(moat_co_resume(co, NULL, &event) == MOAT_OK);
@@ -532,7 +532,7 @@ static void too_little_stack_is_an_overflow(void)
 
 static void the_least_stack_suffices(void)
 {
-    moat_event event = {MOAT_EVENT_PREEMPT, NULL};
+    moat_event event = {.kind = MOAT_EVENT_PREEMPT};
     moat_co *co = create(cxx_nested, NULL, 8192);
 
     CHECK(moat_co_resume(co, NULL, &event) == MOAT_OK);

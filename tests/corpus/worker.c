@@ -232,7 +232,7 @@ static void measure(void)
 static void repeat(void)
 {
     uintptr_t phase = job->done % job->phases * PHASE_BYTES / job->phases;
-    moat_event event = {MOAT_EVENT_YIELD, NULL};
+    moat_event event = {.kind = MOAT_EVENT_YIELD};
     enum verdict verdict;
 
     step("running");

@@ -534,6 +534,144 @@ void a_cancel_may_throw()
     no_exception_is_left();
 }
 
+/* --- transfer ----------------------------------------------------------------
+ */
+
+using stage = moat::coroutine<int, int, std::string>;
+
+void a_place_is_handed_over()
+{
+    stage second([](auto &self, int number) {
+        number = self.yield(number * 10);
+        number = self.yield(number * 10);
+        return "second " + std::to_string(number);
+    });
+    stage first([&](auto &self, int number) {
+        return "first " + std::to_string(self.switch_to(second, number + 1));
+    });
+
+    auto event = first.resume(1);
+    auto *yield = get_if<moat::yielded<int>>(&event);
+    CHECK(yield != nullptr && yield->value == 20);
+    CHECK(first.speaker() == second.native_handle());
+    CHECK(first.state() == MOAT_CO_SUSPENDED);
+    event = second.resume(3);
+    yield = get_if<moat::yielded<int>>(&event);
+    CHECK(yield != nullptr && yield->value == 30);
+    event = first.resume(5);
+    auto *result = get_if<moat::returned<std::string>>(&event);
+    CHECK(result != nullptr && result->value == "first 5");
+    CHECK(first.speaker() == first.native_handle());
+    event = second.resume(7);
+    result = get_if<moat::returned<std::string>>(&event);
+    CHECK(result != nullptr && result->value == "second 7");
+}
+
+void a_switch_may_be_refused()
+{
+    stage nothing, done([](auto &, int) { return std::string(); });
+    moat::coroutine<int, int, int> other([](auto &, int) { return 1; });
+    stage first([&](auto &self, int number) {
+        int refusals = 0;
+        auto refused = [&](auto &to, moat_status status) {
+            try {
+                self.switch_to(to, number);
+            } catch (const moat::error &error) {
+                refusals += error.status() == status;
+            }
+        };
+        refused(nothing, MOAT_E_INVAL);
+        refused(other, MOAT_E_INVAL);
+        refused(done, MOAT_E_STATE);
+        /* It is refused, and what runs is none the worse for it. */
+        try {
+            (void)first.resume(1);
+        } catch (const moat::error &error) {
+            refusals += error.status() == MOAT_E_STATE;
+        }
+        refused(first, MOAT_E_STATE);
+        return std::to_string(refusals);
+    });
+
+    (void)done.resume(1);
+    auto event = first.resume(1);
+    auto *result = get_if<moat::returned<std::string>>(&event);
+    CHECK(result != nullptr && result->value == "5");
+}
+
+void exceptions_stay_with_their_coroutine()
+{
+    stage second([](auto &self, int number) -> std::string {
+        CHECK(std::current_exception() == nullptr);
+        try {
+            throw 2;
+        } catch (int) {
+            number = self.yield(number);
+        }
+        throw counted_error();
+    });
+    stage first([&](auto &self, int number) {
+        counted here;
+        try {
+            try {
+                throw 1;
+            } catch (int) {
+                number = self.switch_to(second, number);
+                throw;
+            }
+        } catch (int caught) {
+            return std::to_string(caught);
+        }
+    });
+    bool thrown = false;
+
+    CHECK(holds_alternative<moat::yielded<int>>(first.resume(1)));
+    CHECK(std::current_exception() == nullptr);
+    auto event = first.resume(1);
+    auto *result = get_if<moat::returned<std::string>>(&event);
+    CHECK(result != nullptr && result->value == "1");
+    CHECK(std::uncaught_exceptions() == 0);
+    try {
+        (void)second.resume(1);
+    } catch (const counted_error &) {
+        thrown = true;
+    }
+    CHECK(thrown && counted::alive == 0);
+}
+
+void one_that_switched_is_unwound()
+{
+    stage second([](auto &self, int number) {
+        return std::to_string(self.yield(number));
+    });
+    {
+        stage first([&](auto &self, int number) {
+            counted here;
+            return std::to_string(self.switch_to(second, number));
+        });
+        (void)first.resume(1);
+        CHECK(counted::alive == 1);
+    }
+    CHECK(counted::alive == 0);
+}
+
+void a_trap_in_anothers_place()
+{
+    stage second([](auto &, int) {
+        moat_trap_raise(3);
+        return std::string();
+    });
+    stage first([&](auto &self, int number) {
+        return std::to_string(self.switch_to(second, number));
+    });
+    auto event = first.resume(1);
+    auto *trap = get_if<moat::trapped>(&event);
+
+    CHECK(trap != nullptr && trap->info.user_code == 3);
+    CHECK(first.speaker() == second.native_handle());
+    CHECK(second.state() == MOAT_CO_TRAPPED);
+}
+
 } // namespace
 
 int main(int argc, char **)
@@ -554,9 +692,14 @@ int main(int argc, char **)
     lists_are_apart();
     a_resume_while_unwinding_is_apart();
     a_cancel_may_throw();
+    a_place_is_handed_over();
+    a_switch_may_be_refused();
+    exceptions_stay_with_their_coroutine();
+    one_that_switched_is_unwound();
     /* What a guest that traps has allocated is lost: not under a leak check. */
     if (argc == 1) {
         a_trap_is_a_value();
+        a_trap_in_anothers_place();
         asks_for_the_resumer();
         a_lost_guest_takes_its_list_along();
     }

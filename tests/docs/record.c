@@ -125,7 +125,7 @@ static void run_c_guest(void)
 
 static void cancel(moat_co *co)
 {
-    moat_event event = {MOAT_EVENT_YIELD, NULL};
+    moat_event event = {.kind = MOAT_EVENT_YIELD};
     void *value = NULL;
 
     expect(jit_resume(co, &value, &value) == MOAT_EVENT_YIELD, "a yield");

@@ -45,6 +45,39 @@ static void try_yield(moat_co *co, char *text, size_t size)
     (void)snprintf(text, size, "no effect");
 }
 
+struct attempt {
+    moat_co *other;
+    char *text;
+    size_t size;
+};
+
+/* One that has an effect comes back by another call than this one, or never. */
+static void *switch_over(moat_co *self, void *arg)
+{
+    const struct attempt *attempt = arg;
+    void *input;
+    moat_status status;
+
+    say_status(MOAT_OK, attempt->text, attempt->size);
+    status = moat_co_switch_to(self, attempt->other, NULL, &input);
+    say_status(status, attempt->text, attempt->size);
+    return NULL;
+}
+
+/* To it, from a guest: the running one, or else one that is made for this. */
+static void try_switch_to(moat_co *co, char *text, size_t size)
+{
+    struct attempt attempt = {co, text, size};
+    moat_co *self = moat_co_current();
+    moat_event event;
+
+    if (self != NULL)
+        (void)switch_over(self, &attempt);
+    else if (moat_co_create(&self, switch_over, NULL) != MOAT_OK ||
+             moat_co_resume(self, &attempt, &event) != MOAT_OK)
+        abort();
+}
+
 static void try_reset(moat_co *co, char *text, size_t size)
 {
     say_status(moat_co_reset(co), text, size);
@@ -144,6 +177,7 @@ static const struct {
 } calls[] = {
     {"moat_co_resume", try_resume},
     {"moat_co_yield", try_yield},
+    {"moat_co_switch_to", try_switch_to},
     {"moat_co_reset", try_reset},
     {"moat_co_cancel", try_cancel},
     {"moat_co_destroy", try_destroy},

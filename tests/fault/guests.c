@@ -44,7 +44,7 @@ moat_co *guest_create_limited(moat_entry entry, uint64_t cpu_ns,
 
 moat_event guest_resume(moat_co *co, void *input)
 {
-    moat_event event = {MOAT_EVENT_PREEMPT, NULL};
+    moat_event event = {.kind = MOAT_EVENT_PREEMPT};
 
     EXPECT_EQ(moat_co_resume(co, input, &event), MOAT_OK);
     return event;

@@ -67,7 +67,7 @@ static void *bystander(moat_co *self, void *input)
 
 static void ask_bystander(struct scene *s)
 {
-    moat_event event = {MOAT_EVENT_TRAP, NULL};
+    moat_event event = {.kind = MOAT_EVENT_TRAP};
 
     EXPECT_EQ(moat_co_resume(s->bystander, NULL, &event), MOAT_OK);
     EXPECT_EQ(event.kind, MOAT_EVENT_YIELD);
@@ -259,8 +259,11 @@ static void expect_record(const struct scene *s)
 
 static void commit(struct scene *s)
 {
-    struct attempt attempt = {
-        s->criminal, s, MOAT_E_INVAL, {MOAT_EVENT_YIELD, s}, 0};
+    struct attempt attempt = {s->criminal,
+                              s,
+                              MOAT_E_INVAL,
+                              {.kind = MOAT_EVENT_YIELD, .value = s},
+                              0};
     struct cpu_state before, after;
     struct thread_signals signals;
     moat_co *current = moat_co_current();
@@ -281,7 +284,7 @@ static void commit(struct scene *s)
 
 static void reset_and_run_well(struct scene *s)
 {
-    moat_event event = {MOAT_EVENT_YIELD, NULL};
+    moat_event event = {.kind = MOAT_EVENT_YIELD};
 
     EXPECT_EQ(moat_co_resume(s->criminal, s, &event), MOAT_E_STATE);
     EXPECT_EQ(moat_co_reset(s->criminal), MOAT_OK);

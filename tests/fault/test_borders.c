@@ -76,7 +76,7 @@ static void
 an_exception_is_a_panic_event_for_a_resume_out_of_line(const void *arg)
 {
     moat_co *co = guest_create(throw_through_the_root);
-    moat_event event = {MOAT_EVENT_PREEMPT, NULL};
+    moat_event event = {.kind = MOAT_EVENT_PREEMPT};
 
     (void)arg;
     EXPECT_EQ(resume_out_of_line(co, NULL, &event), MOAT_OK);

@@ -213,7 +213,7 @@ static void *shoot(void *arg)
 /* Runs `guest` until the handler lets it return; expects that it is not cut. */
 static void run_guest(moat_entry guest)
 {
-    moat_event event = {MOAT_EVENT_TRAP, NULL};
+    moat_event event = {.kind = MOAT_EVENT_TRAP};
     moat_co *co = NULL;
 
     REQUIRE(moat_co_create(&co, guest, NULL) == MOAT_OK);
@@ -276,7 +276,7 @@ static void *overflow(moat_co *self, void *input)
 
 static void expect_containment(void)
 {
-    moat_event event = {MOAT_EVENT_YIELD, NULL};
+    moat_event event = {.kind = MOAT_EVENT_YIELD};
     moat_co *co = NULL;
 
     REQUIRE(moat_co_create(&co, overflow, NULL) == MOAT_OK);
@@ -462,7 +462,7 @@ static void nodefer_handler_runs_with_its_signal_open(const void *arg)
 static void onstack_handler_runs_on_no_guests_stack(const void *arg)
 {
     moat_stack_info stack = {0, 0, 0, 0, 0};
-    moat_event event = {MOAT_EVENT_TRAP, NULL};
+    moat_event event = {.kind = MOAT_EVENT_TRAP};
     moat_co *co = NULL;
     pid_t sender;
 

@@ -76,7 +76,7 @@ static moat_co *create(moat_entry entry)
 
 static moat_event_kind resume(moat_co *co)
 {
-    moat_event event = {MOAT_EVENT_PANIC, NULL};
+    moat_event event = {.kind = MOAT_EVENT_PANIC};
 
     EXPECT_EQ(moat_co_resume(co, NULL, &event), MOAT_OK);
     return event.kind;
@@ -141,7 +141,7 @@ static void deferred_functions_run_at_reset(const void *arg)
 /* One of the functions tries to bring its own coroutine back. */
 static void revive(void *arg)
 {
-    moat_event event = {MOAT_EVENT_PANIC, NULL};
+    moat_event event = {.kind = MOAT_EVENT_PANIC};
     moat_stack_info stack;
 
     EXPECT_EQ(moat_co_resume(arg, NULL, &event), MOAT_E_STATE);
@@ -352,7 +352,7 @@ static void
 a_guest_that_yields_in_a_deferred_function_may_go_on(const void *arg)
 {
     moat_co *guest = create_in_the_middle(leave_by_yield, MOAT_EVENT_YIELD);
-    moat_event event = {MOAT_EVENT_PANIC, NULL};
+    moat_event event = {.kind = MOAT_EVENT_PANIC};
 
     (void)arg;
     EXPECT_EQ(moat_co_reset(ending), MOAT_E_STATE);
@@ -368,7 +368,7 @@ a_guest_that_yields_in_a_deferred_function_may_go_on(const void *arg)
 static void a_coroutine_outlives_the_guest_that_was_ending_it(const void *arg)
 {
     moat_co *guest = create_in_the_middle(leave_by_yield, MOAT_EVENT_YIELD);
-    moat_event event = {MOAT_EVENT_PANIC, NULL};
+    moat_event event = {.kind = MOAT_EVENT_PANIC};
 
     (void)arg;
     moat_co_destroy(guest);

@@ -85,7 +85,7 @@ static void ignore(void *arg)
 /* Resumes; a resume that fails leaves state and event as they were. */
 static bool resume(moat_co *co, moat_event_kind kind)
 {
-    moat_event event = {MOAT_EVENT_PANIC, NULL};
+    moat_event event = {.kind = MOAT_EVENT_PANIC};
     moat_co_state state = moat_co_get_state(co);
 
     if (went_well(moat_co_resume(co, NULL, &event))) {
@@ -111,7 +111,7 @@ static bool reset(moat_co *co)
 /* Cancels; a cancel that fails leaves the coroutine as it was. */
 static bool cancel(moat_co *co)
 {
-    moat_event event = {MOAT_EVENT_PANIC, NULL};
+    moat_event event = {.kind = MOAT_EVENT_PANIC};
 
     if (went_well(moat_co_cancel(co, &event))) {
         EXPECT_EQ(event.kind, MOAT_EVENT_RETURN);
@@ -391,7 +391,7 @@ static void expect_cut_after_failures_from(unsigned n)
 {
     moat_co_options options = MOAT_CO_OPTIONS_INIT;
     moat_limits limits = MOAT_LIMITS_INIT;
-    moat_event event = {MOAT_EVENT_PANIC, NULL};
+    moat_event event = {.kind = MOAT_EVENT_PANIC};
     moat_co *co = NULL;
 
     expect_context("from call %u on", n);
@@ -441,7 +441,7 @@ static void expect_a_failed_reset(moat_entry entry, bool resumed, bool deferred,
                                   moat_co_state after)
 {
     moat_co_options options = MOAT_CO_OPTIONS_INIT;
-    moat_event event = {MOAT_EVENT_PANIC, NULL};
+    moat_event event = {.kind = MOAT_EVENT_PANIC};
     int calls = 0;
     moat_co *co = NULL;
 

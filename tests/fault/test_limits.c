@@ -46,7 +46,7 @@ static moat_co *create_limited(moat_entry entry, uint64_t cpu_ns,
 
 static moat_event resume(moat_co *co, void *input)
 {
-    moat_event event = {MOAT_EVENT_PANIC, NULL};
+    moat_event event = {.kind = MOAT_EVENT_PANIC};
 
     EXPECT_EQ(moat_co_resume(co, input, &event), MOAT_OK);
     return event;
@@ -417,7 +417,7 @@ static void every_thread_has_its_own_timer(const void *arg)
 /* The CPU's state after a deadline is as after a fault. */
 static void resume_input(void *arg)
 {
-    moat_event event = {MOAT_EVENT_PANIC, NULL};
+    moat_event event = {.kind = MOAT_EVENT_PANIC};
 
     EXPECT_EQ(moat_co_resume(arg, NULL, &event), MOAT_OK);
     EXPECT_EQ(event.kind, MOAT_EVENT_TRAP);

@@ -18,7 +18,8 @@
 /* What an event holds before a call that must not write it. */
 static moat_event untouched_event(void)
 {
-    moat_event event = {MOAT_EVENT_PANIC, (void *)(uintptr_t)0x5151};
+    moat_event event = {.kind = MOAT_EVENT_PANIC,
+                        .value = (void *)(uintptr_t)0x5151};
 
     return event;
 }

@@ -51,7 +51,7 @@ static void *overflow(moat_co *self, void *input)
 static void expect_trap(moat_entry guest, moat_trap_kind kind)
 {
     moat_trap_info info = MOAT_TRAP_INFO_INIT;
-    moat_event event = {MOAT_EVENT_YIELD, NULL};
+    moat_event event = {.kind = MOAT_EVENT_YIELD};
     moat_co *co = NULL;
 
     REQUIRE(moat_co_create(&co, guest, NULL) == MOAT_OK);
@@ -345,7 +345,7 @@ static void *load_as_a_guest(moat_co *self, void *input)
 static void run_managed_code(void)
 {
     static const long seven = 7;
-    moat_event event = {MOAT_EVENT_TRAP, NULL};
+    moat_event event = {.kind = MOAT_EVENT_TRAP};
     moat_co *co = NULL;
 
     EXPECT_EQ(runtime_checked_load(&seven), 7);
@@ -466,7 +466,7 @@ static void *yield_once(moat_co *self, void *input)
 
 static void finish(moat_co *co)
 {
-    moat_event event = {MOAT_EVENT_TRAP, NULL};
+    moat_event event = {.kind = MOAT_EVENT_TRAP};
 
     EXPECT_EQ(moat_co_resume(co, co, &event), MOAT_OK);
     EXPECT_EQ(event.kind, MOAT_EVENT_RETURN);
@@ -581,7 +581,7 @@ static void *come_and_go(void *arg)
 {
     struct visitor *self = arg;
     const stack_t own = {self->stack, 0, sizeof(self->stack)};
-    moat_event event = {MOAT_EVENT_TRAP, NULL};
+    moat_event event = {.kind = MOAT_EVENT_TRAP};
     moat_co *left = NULL;
     /* AddressSanitizer unmaps the one that a thread has at its end. */
     bool has_own = !UNDER_ASAN && self->number % 2 == 0;
@@ -682,7 +682,7 @@ static void load(struct loaded *out)
 static void *trap_in_library(void *arg)
 {
     const struct loaded *moat = arg;
-    moat_event event = {MOAT_EVENT_YIELD, NULL};
+    moat_event event = {.kind = MOAT_EVENT_YIELD};
     moat_co *co = NULL;
 
     for (int i = 0; i < 3; i++) {

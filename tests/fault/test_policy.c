@@ -251,7 +251,7 @@ static void play(const void *arg)
     moat_co_options options = MOAT_CO_OPTIONS_INIT;
     moat_co *other = guest_create(guest_echo);
     moat_trap_info info;
-    moat_event event = {MOAT_EVENT_RETURN, NULL};
+    moat_event event = {.kind = MOAT_EVENT_RETURN};
     moat_co *co = NULL;
 
     make_code(cell);
@@ -742,7 +742,7 @@ static void *yield_below_a_cleanup(moat_co *self, void *input)
 static void an_unwinding_closes_the_call(const void *arg)
 {
     moat_co *co = create(yield_below_a_cleanup, ANYWHERE, 0);
-    moat_event event = {MOAT_EVENT_YIELD, NULL};
+    moat_event event = {.kind = MOAT_EVENT_YIELD};
 
     (void)arg;
     EXPECT_EQ(guest_resume(co, NULL).kind, MOAT_EVENT_YIELD);

@@ -113,7 +113,7 @@ static void close_range_of(struct range *range)
 /* Runs a guest that must return its input. */
 static void run_well(moat_entry guest, void *input)
 {
-    moat_event event = {MOAT_EVENT_TRAP, NULL};
+    moat_event event = {.kind = MOAT_EVENT_TRAP};
     moat_co *co = NULL;
 
     REQUIRE(moat_co_create(&co, guest, NULL) == MOAT_OK);
@@ -175,7 +175,7 @@ static void run_badly(moat_entry guest, void *input, moat_trap_kind kind,
                       uintptr_t address)
 {
     moat_trap_info info = MOAT_TRAP_INFO_INIT;
-    moat_event event = {MOAT_EVENT_YIELD, NULL};
+    moat_event event = {.kind = MOAT_EVENT_YIELD};
     moat_co *co = NULL;
 
     REQUIRE(moat_co_create(&co, guest, NULL) == MOAT_OK);
@@ -725,7 +725,7 @@ static void *touch(moat_co *self, void *input)
 static void touch_traffic(moat_co *co, size_t turn)
 {
     char *page = traffic[turn % TRAFFIC].begin;
-    moat_event event = {MOAT_EVENT_YIELD, NULL};
+    moat_event event = {.kind = MOAT_EVENT_YIELD};
 
     EXPECT_EQ(moat_co_resume(co, page, &event), MOAT_OK);
     EXPECT(event.kind == MOAT_EVENT_RETURN || event.kind == MOAT_EVENT_TRAP);

@@ -41,7 +41,7 @@ static void *fault(moat_co *self, void *input)
 
 static void expect_containment(void)
 {
-    moat_event event = {MOAT_EVENT_YIELD, NULL};
+    moat_event event = {.kind = MOAT_EVENT_YIELD};
     moat_co *co = NULL;
 
     REQUIRE(moat_co_create(&co, fault, NULL) == MOAT_OK);

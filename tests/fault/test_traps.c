@@ -28,7 +28,7 @@ static void *nested(moat_co *self, void *input);
 
 static void enter(const struct nest *nest)
 {
-    moat_event event = {MOAT_EVENT_YIELD, NULL};
+    moat_event event = {.kind = MOAT_EVENT_YIELD};
     struct nest inner = *nest;
     moat_co *co = NULL;
 

@@ -35,7 +35,7 @@ static uintptr_t in_main;
 
 static moat_event run(moat_co *co, void *input)
 {
-    moat_event event = {MOAT_EVENT_YIELD, NULL};
+    moat_event event = {.kind = MOAT_EVENT_YIELD};
 
     check(moat_co_resume(co, input, &event) == MOAT_OK, "resume");
     return event;
@@ -311,7 +311,7 @@ __attribute__((target("avx512f"))) static void *wide_guest(moat_co *self,
 __attribute__((target("avx512f"))) NOINLINE static void run_wide(moat_co *co)
 {
     for (int i = 0; i < 10; i++) {
-        moat_event event = {MOAT_EVENT_RETURN, NULL};
+        moat_event event = {.kind = MOAT_EVENT_RETURN};
         moat_status status = MOAT_E_INVAL;
 
         ACROSS_WIDE(status = moat_co_resume(co, NULL, &event), "host");

@@ -50,7 +50,7 @@ static void *play(moat_co *self, void *input)
 
 static void play_nested(const struct crime *crime)
 {
-    moat_event event = {MOAT_EVENT_PANIC, NULL};
+    moat_event event = {.kind = MOAT_EVENT_PANIC};
     moat_co *co = NULL;
 
     REQUIRE(moat_co_create(&co, play, NULL) == MOAT_OK);
@@ -71,7 +71,7 @@ static void cut_a_loop(void)
 {
     moat_co_options options = MOAT_CO_OPTIONS_INIT;
     moat_limits limits = MOAT_LIMITS_INIT;
-    moat_event event = {MOAT_EVENT_PANIC, NULL};
+    moat_event event = {.kind = MOAT_EVENT_PANIC};
     moat_co *co = NULL;
 
     limits.wall_ns = 200000;

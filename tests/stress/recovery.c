@@ -63,7 +63,7 @@ static moat_co *create(moat_entry entry)
 /* True: the guest trapped as `kind` and can be used again. */
 static bool recover(moat_co *co, moat_trap_kind kind)
 {
-    moat_event event = {MOAT_EVENT_PANIC, NULL};
+    moat_event event = {.kind = MOAT_EVENT_PANIC};
     moat_trap_info info = MOAT_TRAP_INFO_INIT;
 
     return moat_co_resume(co, NULL, &event) == MOAT_OK &&

@@ -139,7 +139,7 @@ static void *fault_at_once(moat_co *self, void *input)
 
 static void expect_trap(moat_co *co, void *input, moat_trap_kind kind)
 {
-    moat_event event = {MOAT_EVENT_PANIC, NULL};
+    moat_event event = {.kind = MOAT_EVENT_PANIC};
     moat_trap_info info = MOAT_TRAP_INFO_INIT;
 
     EXPECT_EQ(moat_co_resume(co, input, &event), MOAT_OK);
@@ -258,7 +258,7 @@ static void renew(struct player *player, uint64_t flags, struct tally *tally)
 
 static void cancel(struct player *player, struct tally *tally)
 {
-    moat_event event = {MOAT_EVENT_PANIC, NULL};
+    moat_event event = {.kind = MOAT_EVENT_PANIC};
 
     EXPECT_EQ(moat_co_cancel(player->co, &event), MOAT_OK);
     EXPECT_EQ(event.kind, MOAT_EVENT_RETURN);
@@ -281,7 +281,7 @@ static void walk(const struct player *player, struct tally *tally)
 
 static void give_order(struct player *player, const struct order *order)
 {
-    moat_event event = {MOAT_EVENT_PANIC, NULL};
+    moat_event event = {.kind = MOAT_EVENT_PANIC};
 
     if (order->act == ACT_FAULT) {
         expect_trap(player->co, (void *)(uintptr_t)order, order->fault->kind);

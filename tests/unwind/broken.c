@@ -166,7 +166,7 @@ static void check_chain(void)
 
 FRAME void middle_call(void)
 {
-    moat_event event = {MOAT_EVENT_YIELD, NULL};
+    moat_event event = {.kind = MOAT_EVENT_YIELD};
 
     CHECK(moat_co_resume(guest_co, NULL, &event) == MOAT_OK &&
           event.kind == MOAT_EVENT_TRAP);

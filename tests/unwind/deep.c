@@ -1,6 +1,7 @@
 /*
  * deep.c: six coroutines deep: each unwinder finds all six, their resumers and
- * main; from the innermost function, and from a profiler's signal there.
+ * main; from the innermost function, and from a profiler's signal there. One of
+ * the six has taken the place of another, which must not be found.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -11,12 +12,14 @@
 
 #include "tests/unwind/chain.h"
 
-#define DEEP 6
+#define DEEP   6
+#define HANDED 3 /* whose place was another's before */
 
 /* Seen by dladdr, so not static. */
 void deep_bottom(void);
 void deep_resume(moat_co *co);
 void *deep_entry(moat_co *self, void *input);
+void *deep_hand_over(moat_co *self, void *input);
 
 static int depth;
 static const struct chain_walker *walker;
@@ -36,7 +39,8 @@ static size_t count_of(const char *name)
 static void check(const char *what)
 {
     bool whole = count_of("deep_entry") == DEEP &&
-                 count_of("deep_resume") == DEEP && count_of("main") == 1;
+                 count_of("deep_resume") == DEEP && count_of("main") == 1 &&
+                 count_of("deep_hand_over") == 0;
 
     if (!CHECK(whole))
         printf("%s: %zu guests, %zu resumers, main %zu times\n", what,
@@ -88,7 +92,20 @@ FRAME void deep_resume(moat_co *co)
 
     CHECK(moat_co_resume(co, NULL, &event) == MOAT_OK);
     CHECK(event.kind == MOAT_EVENT_RETURN);
-    moat_co_destroy(co);
+    CHECK((event.co == co) == (depth-- != HANDED));
+    moat_co_destroy(event.co);
+    if (event.co != co)
+        moat_co_destroy(co);
+}
+
+FRAME void *deep_hand_over(moat_co *self, void *input)
+{
+    moat_co *other = NULL;
+
+    if (CHECK(moat_co_create(&other, deep_entry, NULL) == MOAT_OK))
+        CHECK(moat_co_switch_to(self, other, NULL, &input) == MOAT_OK);
+    KEEP_FRAME();
+    return input;
 }
 
 FRAME void *deep_entry(moat_co *self, void *input)
@@ -98,7 +115,9 @@ FRAME void *deep_entry(moat_co *self, void *input)
     (void)self;
     if (++depth == DEEP)
         deep_bottom();
-    else if (CHECK(moat_co_create(&next, deep_entry, NULL) == MOAT_OK))
+    else if (CHECK(moat_co_create(
+                       &next, depth + 1 == HANDED ? deep_hand_over : deep_entry,
+                       NULL) == MOAT_OK))
         deep_resume(next);
     KEEP_FRAME();
     return input;

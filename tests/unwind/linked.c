@@ -140,7 +140,7 @@ static void check_trap(moat_co *co)
 
 FRAME void middle_bottom(moat_co *inner)
 {
-    moat_event event = {MOAT_EVENT_YIELD, NULL};
+    moat_event event = {.kind = MOAT_EVENT_YIELD};
 
     CHECK(moat_co_resume(inner, NULL, &event) == MOAT_OK);
     if (mode == MODE_WALK) {

@@ -40,11 +40,14 @@ void scene_switch(moat_co *co);
 void scene_nested(moat_co *co);
 void scene_trap(moat_co *co);
 void scene_cancel(moat_co *co);
+void scene_transfer(moat_co *co);
 void scene_begin(void);
 void scene_end(void);
 void *echo_entry(moat_co *self, void *input);
 void *nested_entry(moat_co *self, void *input);
 void *fault_entry(moat_co *self, void *input);
+void *transfer_entry(moat_co *self, void *input);
+void *partner_entry(moat_co *self, void *input);
 void outline_switch(moat_co *co);
 void *outline_entry(moat_co *self, void *input);
 
@@ -148,17 +151,58 @@ FRAME void scene_cancel(moat_co *co)
     KEEP_FRAME();
 }
 
+static inline __attribute__((always_inline)) void
+switch_to(moat_co *self, moat_co *other, void *value)
+{
+    void *input;
+
+    if (moat_co_switch_to(self, other, value, &input) != MOAT_OK)
+        _exit(1);
+}
+
+FRAME void *transfer_entry(moat_co *self, void *input)
+{
+    switch_to(self, moat_co_user(self), self);
+    switch_to(self, moat_co_user(self), self);
+    return input;
+}
+
+FRAME void *partner_entry(moat_co *self, void *input)
+{
+    switch_to(self, input, NULL);
+    moat_co_yield(self, NULL);
+    switch_to(self, input, NULL);
+    return NULL;
+}
+
+/* The long way, to a fresh one; the short way, to and fro; a yield of the one
+ * in the place of the other, and a resume of it; a cancel behind a switch. */
+FRAME void scene_transfer(moat_co *co)
+{
+    moat_event event;
+
+    scene_begin();
+    resume(co, MOAT_EVENT_YIELD);
+    resume(moat_co_user(co), MOAT_EVENT_RETURN);
+    if (moat_co_cancel(moat_co_user(co), &event) != MOAT_OK ||
+        event.kind != MOAT_EVENT_RETURN)
+        _exit(1);
+    scene_end();
+    KEEP_FRAME();
+}
+
 static const struct scene {
     const char *name;
     void (*run)(moat_co *co);
-    moat_entry entry;
+    moat_entry entry, inner;
 } scenes[] = {
-    {"inline", scene_switch, echo_entry},
-    {"outline", outline_switch, outline_entry},
-    {"nested", scene_nested, nested_entry},
-    {"trap", scene_trap, fault_entry},
-    {"cancel", scene_cancel, echo_entry},
-    {"cancel_outline", scene_cancel, outline_entry},
+    {"inline", scene_switch, echo_entry, echo_entry},
+    {"outline", outline_switch, outline_entry, echo_entry},
+    {"nested", scene_nested, nested_entry, echo_entry},
+    {"trap", scene_trap, fault_entry, echo_entry},
+    {"cancel", scene_cancel, echo_entry, echo_entry},
+    {"cancel_outline", scene_cancel, outline_entry, echo_entry},
+    {"transfer", scene_transfer, transfer_entry, partner_entry},
 };
 
 static int run_scene(const struct scene *scene)
@@ -166,7 +210,7 @@ static int run_scene(const struct scene *scene)
     moat_co_options options = MOAT_CO_OPTIONS_INIT;
     moat_co *co, *inner;
 
-    if (moat_co_create(&inner, echo_entry, NULL) != MOAT_OK)
+    if (moat_co_create(&inner, scene->inner, NULL) != MOAT_OK)
         return 1;
     options.user = inner;
     if (moat_co_create(&co, scene->entry, &options) != MOAT_OK)

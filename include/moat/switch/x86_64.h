@@ -214,16 +214,19 @@ MOAT_API extern const char moat_switch_body[];
 #    define MOAT_WINDOW_CLOSE ""
 #endif
 
-/* What came back from a resume: the guest's value and a moat_event_kind. */
+/* What came back from a resume: the guest's value, a moat_event_kind, and the
+ * guest: the one that was resumed, or one to which it has handed its place. */
 struct moat_switched {
     void *value;
     uint64_t kind;
+    moat_co *co;
 };
 
 /*
  * Enters `co`. rdi: record, rsi: value for the guest, rax: where to come back.
- * Back come rax: the guest's value, rdx: the event. The nop keeps a lookup of
- * "return address minus one" inside this statement's rows.
+ * Back come rax: the guest's value, rdx: the event, rdi: the record of the
+ * guest that it is from. The nop keeps a lookup of "return address minus one"
+ * inside this statement's rows.
  */
 static inline __attribute__((always_inline)) struct moat_switched
 moat_switch_resume(moat_co *co, void *input)
@@ -237,11 +240,15 @@ moat_switch_resume(moat_co *co, void *input)
                        "+S"(input)
                      :
                      : MOAT_CLOBBERS);
+    back.co = co;
     return back;
 }
 
-/* MOAT_EVENT_YIELD, as the resumer finds it in rdx. */
-#define MOAT_SWITCH_YIELD 1
+/* MOAT_EVENT_YIELD, as the resumer finds it in rdx; and the yield of a
+ * coroutine on the slow path, which the resumer hands to moat_co_settle like
+ * any other event: its limits end there. */
+#define MOAT_SWITCH_YIELD      1
+#define MOAT_SWITCH_YIELD_SLOW 6
 
 /* What a yield finds when it comes back: the record again, the resumer's value,
  * and in rdx a command. */
@@ -258,31 +265,44 @@ struct moat_resumed {
 #define MOAT_COMMAND_UNWIND 1 /* moat_co_cancel: unwind down to the root */
 
 /*
- * Leaves `co` for its resumer with a value; comes back with the next input.
- * rdi: record, rsi: value, rdx: event. The state is written once the words are:
- * from then on it may be resumed. Back come rdi: record, rax: input, rdx:
- * command; taking the record from rdi spares the caller a saved register.
+ * Leaves the coroutine in `back.self` for its resumer with a value; comes back
+ * with the next input. rdi: record, rsi: value, rdx: event, from
+ * `back.command`. The state is written once the words are: from then on it may
+ * be resumed. Back come rdi: record, rax: input, rdx: command; taking the
+ * record from rdi spares the caller a saved register.
  */
+#define MOAT_SWITCH_LEAVE(back, value)                                        \
+    __asm__ volatile(                                                         \
+        "leaq 1f(%%rip), %%rax\n\t"                                           \
+        "movq %%rbp, 32(%%rdi)\n\t"                                           \
+        "movq %%rax, 40(%%rdi)\n\t"                                           \
+        "movq %%rsp, 48(%%rdi)\n\t"                                           \
+        "movq %%rbx, 56(%%rdi)\n\t"                                           \
+        "movq 72(%%rdi), %%rcx\n\t"                                           \
+        "movq %%rcx, 64(%%rdi)\n\t"                                           \
+        "movq %%rsi, %%rax\n\t" MOAT_WINDOW_OPEN "movq 0(%%rdi), %%rbp\n\t"   \
+        "movq 24(%%rdi), %%rbx\n\t"                                           \
+        "movq 16(%%rdi), %%rsp\n\t"                                           \
+        "jmp *8(%%rdi)\n\t" MOAT_WINDOW_CLOSE "nop\n"                         \
+        "1:\n\t" MOAT_LANDING                                                 \
+        : "=&a"(back.input), "+D"(back.self), "+S"(value), "+d"(back.command) \
+        :                                                                     \
+        : MOAT_CLOBBERS)
+
 static inline __attribute__((always_inline)) struct moat_resumed
 moat_switch_yield(moat_co *co, void *value)
 {
     struct moat_resumed back = {co, NULL, MOAT_SWITCH_YIELD};
-    __asm__ volatile(
-        "leaq 1f(%%rip), %%rax\n\t"
-        "movq %%rbp, 32(%%rdi)\n\t"
-        "movq %%rax, 40(%%rdi)\n\t"
-        "movq %%rsp, 48(%%rdi)\n\t"
-        "movq %%rbx, 56(%%rdi)\n\t"
-        "movq 72(%%rdi), %%rcx\n\t"
-        "movq %%rcx, 64(%%rdi)\n\t"
-        "movq %%rsi, %%rax\n\t" MOAT_WINDOW_OPEN "movq 0(%%rdi), %%rbp\n\t"
-        "movq 24(%%rdi), %%rbx\n\t"
-        "movq 16(%%rdi), %%rsp\n\t"
-        "jmp *8(%%rdi)\n\t" MOAT_WINDOW_CLOSE "nop\n"
-        "1:\n\t" MOAT_LANDING
-        : "=&a"(back.input), "+D"(back.self), "+S"(value), "+d"(back.command)
-        :
-        : MOAT_CLOBBERS);
+    MOAT_SWITCH_LEAVE(back, value);
+    return back;
+}
+
+/* The yield of a coroutine on the slow path. */
+static inline __attribute__((always_inline)) struct moat_resumed
+moat_switch_yield_slow(moat_co *co, void *value)
+{
+    struct moat_resumed back = {co, NULL, MOAT_SWITCH_YIELD_SLOW};
+    MOAT_SWITCH_LEAVE(back, value);
     return back;
 }
 
