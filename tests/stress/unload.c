@@ -163,7 +163,10 @@ static void look_at_trapped(struct job *job, const moat_co *co)
     size_t count = 0;
 
     EXPECT_EQ(moat_co_backtrace(co, job->frames, FRAMES, &count), MOAT_OK);
-    EXPECT(count > 2);
+    /* Of code that is gone only the fault and the border are sure to be there.
+     */
+    EXPECT(count >= 2 && job->frames[0].flags & MOAT_FRAME_TRAP);
+    EXPECT(job->frames[count - 1].flags & MOAT_FRAME_ROOT);
     job->count = count;
     if (choose(job->worker, 16) == 0) {
         EXPECT_EQ(moat_co_print_report(co, sink), MOAT_OK);
