@@ -89,36 +89,35 @@ struct moat_cfi_reader moat_cfi_part(struct moat_cfi_reader *reader,
  * number of a register. Jumps are left out: no compiler needs them, and the
  * depth of the stack is plain without. */
 struct operation {
-    unsigned char first, last;
     const char *operands;
-    unsigned char pops, pushes;
+    unsigned char first, last, pops, pushes;
 };
 
 static const struct operation operations[] = {
-    {0x03, 0x03, "8", 0, 1},  /* addr            */
-    {0x06, 0x06, "", 1, 1},   /* deref           */
-    {0x08, 0x09, "1", 0, 1},  /* const1u, s      */
-    {0x0a, 0x0b, "2", 0, 1},  /* const2u, s      */
-    {0x0c, 0x0d, "4", 0, 1},  /* const4u, s      */
-    {0x0e, 0x0f, "8", 0, 1},  /* const8u, s      */
-    {0x10, 0x10, "u", 0, 1},  /* constu          */
-    {0x11, 0x11, "s", 0, 1},  /* consts          */
-    {0x12, 0x12, "", 1, 2},   /* dup             */
-    {0x13, 0x13, "", 1, 0},   /* drop            */
-    {0x14, 0x14, "", 2, 3},   /* over            */
-    {0x16, 0x16, "", 2, 2},   /* swap            */
-    {0x17, 0x17, "", 3, 3},   /* rot             */
-    {0x19, 0x19, "", 1, 1},   /* abs             */
-    {0x1a, 0x1e, "", 2, 1},   /* and ... mul     */
-    {0x1f, 0x20, "", 1, 1},   /* neg, not        */
-    {0x21, 0x22, "", 2, 1},   /* or, plus        */
-    {0x23, 0x23, "u", 1, 1},  /* plus_uconst     */
-    {0x24, 0x27, "", 2, 1},   /* shl ... xor     */
-    {0x29, 0x2e, "", 2, 1},   /* eq ... ne       */
-    {0x30, 0x4f, "", 0, 1},   /* lit0 ... lit31  */
-    {0x70, 0x7f, "s", 0, 1},  /* breg0 ... 15    */
-    {0x92, 0x92, "rs", 0, 1}, /* bregx           */
-    {0x96, 0x96, "", 0, 0},   /* nop             */
+    {"8", 0x03, 0x03, 0, 1},  /* addr            */
+    {"", 0x06, 0x06, 1, 1},   /* deref           */
+    {"1", 0x08, 0x09, 0, 1},  /* const1u, s      */
+    {"2", 0x0a, 0x0b, 0, 1},  /* const2u, s      */
+    {"4", 0x0c, 0x0d, 0, 1},  /* const4u, s      */
+    {"8", 0x0e, 0x0f, 0, 1},  /* const8u, s      */
+    {"u", 0x10, 0x10, 0, 1},  /* constu          */
+    {"s", 0x11, 0x11, 0, 1},  /* consts          */
+    {"", 0x12, 0x12, 1, 2},   /* dup             */
+    {"", 0x13, 0x13, 1, 0},   /* drop            */
+    {"", 0x14, 0x14, 2, 3},   /* over            */
+    {"", 0x16, 0x16, 2, 2},   /* swap            */
+    {"", 0x17, 0x17, 3, 3},   /* rot             */
+    {"", 0x19, 0x19, 1, 1},   /* abs             */
+    {"", 0x1a, 0x1e, 2, 1},   /* and ... mul     */
+    {"", 0x1f, 0x20, 1, 1},   /* neg, not        */
+    {"", 0x21, 0x22, 2, 1},   /* or, plus        */
+    {"u", 0x23, 0x23, 1, 1},  /* plus_uconst     */
+    {"", 0x24, 0x27, 2, 1},   /* shl ... xor     */
+    {"", 0x29, 0x2e, 2, 1},   /* eq ... ne       */
+    {"", 0x30, 0x4f, 0, 1},   /* lit0 ... lit31  */
+    {"s", 0x70, 0x7f, 0, 1},  /* breg0 ... 15    */
+    {"rs", 0x92, 0x92, 0, 1}, /* bregx           */
+    {"", 0x96, 0x96, 0, 0},   /* nop             */
 };
 
 static const struct operation *operation_of(uint64_t code)
