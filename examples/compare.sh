@@ -33,7 +33,7 @@ sed -E \
     -e 's/^(  access +[a-z]+ [a-z]+ )0x[0-9a-f]{8,}/\1ADDRESS/' \
     -e 's/^(  signal +SIGRTMAX-)[0-9]+/\1N/' \
     -e 's/^(  \.\.\. )[0-9]+( frames left out)/\1N\2/' \
-    -e 's/^( +#[0-9]+ +)[0-9a-f]{16} /\1ADDRESS /' \
+    -e 's/^( +#[0-9]+ +\??)[0-9a-f]{16} /\1ADDRESS /' \
     -e '/^ +#/s/ \([^ ]+, inlined in .*\)$//' \
     -e '/^ +#/{' \
     -e '/\.(ditch|lua):[0-9]+$/!s/ at [^ ]+:[0-9]+$//' \
@@ -55,7 +55,8 @@ sed -E \
          /^ +#/ && $NF == "main" { below = 1 }
          /^ +#/ { frame = $0; sub(/#[0-9]+ +/, "", frame) }
          /^ +#/ && frame == last { next }
-         /^ +#/ { last = frame; sub(/#[0-9]+ +/, sprintf("#%-4d", number++)) }
+         /^ +#/ { last = frame; width = / \?/ ? 3 : 4 }
+         /^ +#/ { sub(/#[0-9]+ +/, sprintf("#%-" width "d", number++)) }
          { print }' >"$actual"
 rm -f "$actual.raw"
 

@@ -177,13 +177,14 @@ static char *read_file(const char *path)
 __attribute__((noinline)) static int run_program(struct program *program,
                                                  struct options *options)
 {
+    const char *name = strrchr(options->file, '/');
     moat_co *co;
     moat_status status;
     int failed;
 
     options->co.limits = &options->limits;
     options->co.flags = MOAT_CO_RECOVER_CODE;
-    options->co.name = options->file;
+    options->co.name = name != NULL ? name + 1 : options->file;
     status = moat_co_create(&co, program->entry, &options->co);
     if (status != MOAT_OK) {
         fprintf(stderr, "%s: %s\n", options->file, moat_status_str(status));
@@ -199,7 +200,6 @@ int main(int argc, char **argv)
     struct options options;
     struct parse_error error = {0, ""};
     struct program program;
-    const char *name;
     char *text;
     int failed;
 
@@ -208,8 +208,6 @@ int main(int argc, char **argv)
     text = read_file(options.file);
     if (text == NULL)
         return 1;
-    name = strrchr(options.file, '/');
-    options.file = name != NULL ? name + 1 : options.file;
     if (!program_load(&program, options.file, text, print, &error)) {
         fprintf(stderr, "%s:%d: %s\n", options.file, error.line, error.text);
         free(text);

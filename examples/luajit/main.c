@@ -52,7 +52,7 @@ static const char watch[] =
     "jit.attach(function(what, number, func, pc, parent)\n"
     "  if what == 'start' then\n"
     "    local info = util.funcinfo(func, pc)\n"
-    "    file, line = info.source:match '[^/@]+$', info.currentline\n"
+    "    file, line = info.source:match '^@(.*)' or '?', info.currentline\n"
     "    name = debug.getinfo(2, 'n').name or 'main chunk'\n"
     "    root = known and not parent\n"
     "  elseif what == 'stop' then\n"
