@@ -196,8 +196,8 @@ static int lua_print(lua_State *L)
     return 0;
 }
 
-/* False: the message is on top of L's stack. */
-static bool run_script(lua_State *L, const char *file)
+/* False: the message is on top of L's stack. noinline: for the report. */
+__attribute__((noinline)) static bool run_script(lua_State *L, const char *file)
 {
     luaL_openlibs(L);
     lua_pushcfunction(L, lua_print);

@@ -30,6 +30,7 @@
 
 struct seen {
     uintptr_t pc[MAX_FRAMES];
+    uintptr_t fp[MAX_FRAMES];
     size_t count;
 };
 
@@ -77,6 +78,8 @@ static void check(const struct seen *seen)
             complain(seen, "the entry is missing");
         if (i == seen->count || strcmp(name_of(seen->pc[i]), "moat_root") != 0)
             complain(seen, "the root is missing");
+        else if (seen->fp[i] != (uintptr_t)stepped)
+            complain(seen, "the root's frame pointer is lost");
         i++;
     }
     if (i >= seen->count || strcmp(name_of(seen->pc[i]), "run") != 0)
@@ -93,8 +96,10 @@ static _Unwind_Reason_Code take(struct _Unwind_Context *context, void *argument)
     uintptr_t pc = (uintptr_t)_Unwind_GetIP(context);
 
     /* The handler's own frames come first. */
-    if ((seen->count > 0 || is_compiled(pc)) && seen->count < MAX_FRAMES)
+    if ((seen->count > 0 || is_compiled(pc)) && seen->count < MAX_FRAMES) {
+        seen->fp[seen->count] = _Unwind_GetGR(context, 6);
         seen->pc[seen->count++] = pc;
+    }
     return _URC_NO_REASON;
 }
 
