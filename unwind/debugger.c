@@ -11,7 +11,15 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <stdlib.h>
+
 #include "unwind/publication.h"
+
+struct moat_debugger_entry {
+    struct moat_debugger_entry *next, *previous;
+    const void *image;
+    uint64_t bytes;
+};
 
 enum { NO_ACTION = 0, REGISTER = 1, UNREGISTER = 2 };
 
@@ -46,16 +54,50 @@ static void tell(uint32_t action, struct moat_debugger_entry *entry)
     __jit_debug_descriptor.relevant = NULL;
 }
 
-void moat_debugger_add(struct moat_debugger_entry *entry)
+/* --- memory --------------------------------------------------------------
+ *
+ * Entries lie close together, apart from the images: a removal writes to both
+ * neighbours in the list, which may be any.
+ */
+
+#define BLOCK_ENTRIES ((size_t)127)
+
+static struct moat_debugger_entry *spares;
+
+static struct moat_debugger_entry *take(void)
+{
+    struct moat_debugger_entry *entry = spares, *block;
+
+    if (entry == NULL) {
+        block = calloc(BLOCK_ENTRIES, sizeof *block);
+        if (block == NULL)
+            return NULL;
+        for (size_t i = 1; i < BLOCK_ENTRIES; i++)
+            block[i - 1].next = &block[i];
+        entry = block;
+    }
+    spares = entry->next;
+    return entry;
+}
+
+/* --- the list ------------------------------------------------------------ */
+
+struct moat_debugger_entry *moat_debugger_add(const void *image, size_t bytes)
 {
     struct moat_debugger_entry *next = __jit_debug_descriptor.first;
+    struct moat_debugger_entry *entry = take();
 
+    if (entry == NULL)
+        return NULL;
+    entry->image = image;
+    entry->bytes = bytes;
     entry->previous = NULL;
     entry->next = next;
     if (next != NULL)
         next->previous = entry;
     __jit_debug_descriptor.first = entry;
     tell(REGISTER, entry);
+    return entry;
 }
 
 void moat_debugger_remove(struct moat_debugger_entry *entry)
@@ -67,4 +109,6 @@ void moat_debugger_remove(struct moat_debugger_entry *entry)
     if (entry->next != NULL)
         entry->next->previous = entry->previous;
     tell(UNREGISTER, entry);
+    entry->next = spares;
+    spares = entry;
 }

@@ -17,11 +17,11 @@ enum section {
     TEXT,
     SYMBOLS,
     STRINGS,
-    EH_FRAME,
+    EH_FRAME,      /* only with rules */
     ABBREVIATIONS, /* only with lines, from here on */
     INFO,
     LINES,
-    SECTIONS
+    MOST_SECTIONS
 };
 
 /* All that the file has of strings, but the code's name, which follows. */
@@ -29,12 +29,12 @@ static const char strings[] = "\0.text\0.symtab\0.strtab\0.eh_frame\0"
                               ".debug_abbrev\0.debug_info\0.debug_line";
 
 /* Where the names begin in it. */
-static const Elf64_Word names[SECTIONS] = {0, 1, 7, 15, 23, 33, 47, 59};
+static const Elf64_Word names[MOST_SECTIONS] = {0, 1, 7, 15, 23, 33, 47, 59};
 
 struct image {
     struct moat_bytes to;
     const moat_code *code;
-    Elf64_Shdr sections[SECTIONS];
+    Elf64_Shdr sections[MOST_SECTIONS];
 };
 
 /* --- lines --------------------------------------------------------------- */
@@ -252,14 +252,20 @@ static void put_header(struct image *image, Elf64_Half sections)
 size_t moat_debugger_image(const moat_code *code, unsigned char *to)
 {
     struct image image = {.to = {to, 0}, .code = code};
-    size_t sections = code->line_count > 0 ? SECTIONS : ABBREVIATIONS;
+    size_t sections = EH_FRAME;
+
+    if (code->line_count > 0)
+        sections = MOST_SECTIONS;
+    else if (code->eh_frame != NULL)
+        sections = ABBREVIATIONS;
 
     put_header(&image, (Elf64_Half)sections);
     put_text_section(&image);
     put_symbols(&image);
     put_strings(&image);
-    put_eh_frame(&image);
-    if (sections == SECTIONS)
+    if (sections > EH_FRAME)
+        put_eh_frame(&image);
+    if (sections == MOST_SECTIONS)
         put_debug_sections(&image);
     if (to != NULL)
         memcpy(to + sizeof(Elf64_Ehdr), image.sections,

@@ -12,14 +12,18 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <stdlib.h>
+
 #include "unwind/publication.h"
 
-/* Its struct object, which it never copies: six to eight words so far. */
-#define OBJECT_WORDS 16
+/* libgcc's struct object, of six words so far. */
+struct object {
+    uintptr_t words[8];
+};
 
 struct libgcc_group {
     const void *rules[MOAT_GROUP_PIECES + 1]; /* up to NULL */
-    uintptr_t object[OBJECT_WORDS];
+    struct object *object;
 };
 
 /* NOLINTBEGIN(bugprone-reserved-identifier): libgcc's names */
@@ -27,6 +31,30 @@ extern void __register_frame_info_table(void *rules, void *object)
     __attribute__((weak));
 extern void *__deregister_frame_info(const void *rules) __attribute__((weak));
 /* NOLINTEND(bugprone-reserved-identifier) */
+
+/* Objects lie close together: to withdraw one libgcc looks at many. They are
+ * never given back, as groups are not. */
+static struct object *take_object(void)
+{
+    static struct object *block;
+    static size_t left;
+
+    if (left == 0) {
+        block = malloc(64 * sizeof *block);
+        if (block == NULL)
+            return NULL;
+        left = 64;
+    }
+    return &block[--left];
+}
+
+static bool prepare(void *memory)
+{
+    struct libgcc_group *group = memory;
+
+    group->object = take_object();
+    return group->object != NULL;
+}
 
 static void publish(void *memory, const struct moat_piece *const *pieces,
                     size_t count)
@@ -52,5 +80,5 @@ static void forget(void)
 {
 }
 
-const struct moat_unwinder moat_unwinder_libgcc = {sizeof(struct libgcc_group),
-                                                   publish, withdraw, forget};
+const struct moat_unwinder moat_unwinder_libgcc = {
+    sizeof(struct libgcc_group), prepare, publish, withdraw, forget};

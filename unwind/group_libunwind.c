@@ -31,6 +31,12 @@ struct libunwind_group {
     unw_dyn_info_t runs[MOAT_GROUP_PIECES];
 };
 
+static bool prepare(void *memory)
+{
+    (void)memory;
+    return true;
+}
+
 static int32_t distance(uintptr_t to, uintptr_t from)
 {
     return (int32_t)(intptr_t)(to - from);
@@ -100,4 +106,4 @@ static void forget(void)
 }
 
 const struct moat_unwinder moat_unwinder_libunwind = {
-    sizeof(struct libunwind_group), publish, withdraw, forget};
+    sizeof(struct libunwind_group), prepare, publish, withdraw, forget};

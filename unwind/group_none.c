@@ -5,6 +5,12 @@
  */
 #include "unwind/publication.h"
 
+static bool prepare(void *memory)
+{
+    (void)memory;
+    return true;
+}
+
 static void publish(void *memory, const struct moat_piece *const *pieces,
                     size_t count)
 {
@@ -22,5 +28,5 @@ static void forget(void)
 {
 }
 
-const struct moat_unwinder moat_unwinder_libunwind = {0, publish, withdraw,
-                                                      forget};
+const struct moat_unwinder moat_unwinder_libunwind = {0, prepare, publish,
+                                                      withdraw, forget};

@@ -22,14 +22,20 @@
 struct group {
     struct group *next; /* among the spares */
     size_t count;
+    uintptr_t begins[MOAT_GROUP_PIECES]; /* searched without a look at these: */
     const struct moat_piece *pieces[MOAT_GROUP_PIECES];
     void *libgcc, *libunwind;
     max_align_t memory[]; /* of both */
 };
 
+struct place {
+    uintptr_t from; /* where the group's first piece begins */
+    struct group *group;
+};
+
 /* Ascending; no group is empty. */
 static struct {
-    struct group **all;
+    struct place *all;
     size_t count, room;
     struct group *oldest, *newest; /* spares */
     size_t spare_count;
@@ -50,11 +56,15 @@ static struct group *new_group(void)
     size_t libunwind = aligned(moat_unwinder_libunwind.bytes);
     struct group *group = malloc(sizeof *group + libgcc + libunwind);
 
-    if (group != NULL) {
-        group->libgcc = group->memory;
-        group->libunwind = (char *)group->memory + libgcc;
-    }
-    return group;
+    if (group == NULL)
+        return NULL;
+    group->libgcc = group->memory;
+    group->libunwind = (char *)group->memory + libgcc;
+    if (moat_unwinder_libgcc.prepare(group->libgcc) &&
+        moat_unwinder_libunwind.prepare(group->libunwind))
+        return group;
+    free(group);
+    return NULL;
 }
 
 static void keep(struct group *spare)
@@ -91,8 +101,7 @@ static moat_status reserve(void)
     }
     if (groups.count == groups.room) {
         size_t room = 2 * groups.room + 8;
-        struct group **more =
-            reallocarray(groups.all, room, sizeof *groups.all);
+        struct place *more = realloc(groups.all, room * sizeof *groups.all);
 
         if (more == NULL)
             return MOAT_E_NOMEM;
@@ -112,7 +121,7 @@ static size_t groups_up_to(uintptr_t address)
     while (low < high) {
         size_t middle = low + (high - low) / 2;
 
-        if (groups.all[middle]->pieces[0]->begin <= address)
+        if (groups.all[middle].from <= address)
             low = middle + 1;
         else
             high = middle;
@@ -128,7 +137,7 @@ static size_t pieces_up_to(const struct group *group, uintptr_t address)
     while (low < high) {
         size_t middle = low + (high - low) / 2;
 
-        if (group->pieces[middle]->begin <= address)
+        if (group->begins[middle] <= address)
             low = middle + 1;
         else
             high = middle;
@@ -146,11 +155,29 @@ static size_t group_for(const struct moat_piece *piece)
 
 /* --- changes ------------------------------------------------------------- */
 
-static void append(struct group *to, const struct moat_piece *const *pieces,
+/* The other's pieces from `first` on, `count` of them. */
+static void append(struct group *to, const struct group *from, size_t first,
                    size_t count)
 {
-    memcpy(&to->pieces[to->count], pieces, count * sizeof(void *));
+    memcpy(&to->begins[to->count], &from->begins[first],
+           count * sizeof from->begins[0]);
+    memcpy(&to->pieces[to->count], &from->pieces[first],
+           count * sizeof from->pieces[0]);
     to->count += count;
+}
+
+static void insert(struct group *group, const struct moat_piece *piece)
+{
+    size_t at = pieces_up_to(group, piece->begin);
+    size_t behind = group->count - at;
+
+    memmove(&group->begins[at + 1], &group->begins[at],
+            behind * sizeof group->begins[0]);
+    memmove(&group->pieces[at + 1], &group->pieces[at],
+            behind * sizeof group->pieces[0]);
+    group->begins[at] = piece->begin;
+    group->pieces[at] = piece;
+    group->count++;
 }
 
 static void publish(struct group *group)
@@ -174,10 +201,12 @@ static void replace(size_t at, size_t gone, struct group *const *news,
 {
     struct group *olds[2] = {NULL, NULL};
 
-    memcpy(olds, &groups.all[at], gone * sizeof(void *));
+    for (size_t i = 0; i < gone; i++)
+        olds[i] = groups.all[at + i].group;
     memmove(&groups.all[at + made], &groups.all[at + gone],
-            (groups.count - at - gone) * sizeof(void *));
-    memcpy(&groups.all[at], news, made * sizeof(void *));
+            (groups.count - at - gone) * sizeof groups.all[0]);
+    for (size_t i = 0; i < made; i++)
+        groups.all[at + i] = (struct place){news[i]->begins[0], news[i]};
     groups.count += made;
     groups.count -= gone;
     moat_walks_stop();
@@ -186,16 +215,6 @@ static void replace(size_t at, size_t gone, struct group *const *news,
     for (size_t i = 0; i < gone; i++)
         withdraw(olds[i]);
     moat_walks_go();
-}
-
-static void insert(struct group *group, const struct moat_piece *piece)
-{
-    size_t at = pieces_up_to(group, piece->begin);
-
-    memmove(&group->pieces[at + 1], &group->pieces[at],
-            (group->count - at) * sizeof(void *));
-    group->pieces[at] = piece;
-    group->count++;
 }
 
 moat_status moat_groups_add(const struct moat_piece *piece)
@@ -209,21 +228,21 @@ moat_status moat_groups_add(const struct moat_piece *piece)
         return MOAT_E_NOMEM;
     news[0] = take();
     if (groups.count == 0) {
-        append(news[0], &piece, 1);
+        insert(news[0], piece);
         replace(0, 0, news, 1);
         return MOAT_OK;
     }
-    old = groups.all[at];
+    old = groups.all[at].group;
     if (old->count < MOAT_GROUP_PIECES) {
-        append(news[0], old->pieces, old->count);
+        append(news[0], old, 0, old->count);
         insert(news[0], piece);
         replace(at, 1, news, 1);
         return MOAT_OK;
     }
     news[1] = take();
-    append(news[0], old->pieces, half);
-    append(news[1], &old->pieces[half], old->count - half);
-    insert(news[piece->begin > news[1]->pieces[0]->begin], piece);
+    append(news[0], old, 0, half);
+    append(news[1], old, half, old->count - half);
+    insert(news[piece->begin > news[1]->begins[0]], piece);
     replace(at, 1, news, 2);
     return MOAT_OK;
 }
@@ -232,24 +251,26 @@ moat_status moat_groups_add(const struct moat_piece *piece)
 static bool fits(size_t at, size_t count)
 {
     return at + 1 < groups.count &&
-           count + groups.all[at + 1]->count <= MOAT_GROUP_PIECES / 2;
+           count + groups.all[at + 1].group->count <= MOAT_GROUP_PIECES / 2;
 }
 
 void moat_groups_remove(const struct moat_piece *piece)
 {
     size_t at = group_for(piece);
-    const struct group *old = groups.all[at];
+    const struct group *old = groups.all[at].group;
     size_t place = pieces_up_to(old, piece->begin) - 1;
+    const struct group *next;
     struct group *left;
 
     if (old->count == 1) {
         replace(at, 1, NULL, 0);
     } else {
         left = take();
-        append(left, old->pieces, place);
-        append(left, &old->pieces[place + 1], old->count - place - 1);
+        append(left, old, 0, place);
+        append(left, old, place + 1, old->count - place - 1);
         if (fits(at, left->count)) {
-            append(left, groups.all[at + 1]->pieces, groups.all[at + 1]->count);
+            next = groups.all[at + 1].group;
+            append(left, next, 0, next->count);
             replace(at, 2, &left, 1);
         } else {
             replace(at, 1, &left, 1);

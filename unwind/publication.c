@@ -11,7 +11,9 @@
 /* Behind the pieces lie the rules of each, if there is more than one, and the
  * debuggers' image. */
 struct moat_publication {
-    struct moat_debugger_entry debugger; /* image_bytes 0: not told */
+    const void *image;
+    size_t image_bytes; /* 0: debuggers are not told */
+    struct moat_debugger_entry *debugger;
     size_t piece_count;
     struct moat_piece pieces[];
 };
@@ -109,8 +111,8 @@ moat_status moat_publication_make(const moat_code *code,
     memset(made, 0, sizeof *made);
     made->piece_count = count;
     to = make_pieces(made, code, (unsigned char *)&made->pieces[count]);
-    made->debugger.image = to;
-    made->debugger.image_bytes = image;
+    made->image = to;
+    made->image_bytes = image;
     if (image > 0)
         (void)moat_debugger_image(code, to);
     *out = made;
@@ -136,14 +138,19 @@ moat_status moat_publication_open(struct moat_publication *publication)
             return MOAT_E_NOMEM;
         }
     }
-    if (publication->debugger.image_bytes > 0)
-        moat_debugger_add(&publication->debugger);
-    return MOAT_OK;
+    if (publication->image_bytes == 0)
+        return MOAT_OK;
+    publication->debugger =
+        moat_debugger_add(publication->image, publication->image_bytes);
+    if (publication->debugger != NULL)
+        return MOAT_OK;
+    remove_pieces(publication, publication->piece_count);
+    return MOAT_E_NOMEM;
 }
 
 void moat_publication_close(struct moat_publication *publication)
 {
-    if (publication->debugger.image_bytes > 0)
-        moat_debugger_remove(&publication->debugger);
+    if (publication->debugger != NULL)
+        moat_debugger_remove(publication->debugger);
     remove_pieces(publication, publication->piece_count);
 }

@@ -59,6 +59,8 @@ void moat_groups_remove(const struct moat_piece *piece);
  */
 struct moat_unwinder {
     size_t bytes;
+    /* Once for a group's memory. False: none for what lies outside it. */
+    bool (*prepare)(void *memory);
     /* The pieces ascend and are one at least; they and the memory stay until
      * the withdrawal. */
     void (*publish)(void *memory, const struct moat_piece *const *pieces,
@@ -79,13 +81,11 @@ extern const struct moat_unwinder moat_unwinder_libgcc, moat_unwinder_libunwind;
 size_t moat_debugger_image(const moat_code *code, unsigned char *to);
 
 /* Of the interface that gdb and lldb have for JIT compilers. */
-struct moat_debugger_entry {
-    struct moat_debugger_entry *next, *previous;
-    const void *image;
-    uint64_t image_bytes;
-};
+struct moat_debugger_entry;
 
-void moat_debugger_add(struct moat_debugger_entry *entry);
+/* Tells debuggers of an image; NULL: no memory. The image stays as long as the
+ * entry. */
+struct moat_debugger_entry *moat_debugger_add(const void *image, size_t bytes);
 void moat_debugger_remove(struct moat_debugger_entry *entry);
 
 #endif
