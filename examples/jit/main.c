@@ -42,19 +42,20 @@ static void print(moat_co *self, int64_t value)
 
 /* --- what came of it ----------------------------------------------------- */
 
-/* The script's line in which the coroutine waits. */
+/* The script's line in which the coroutine waits: in the innermost frame, but
+ * where moat has yielded for it, for its limits' sake. */
 static void print_place(const moat_co *co)
 {
-    moat_frame frame;
-    char text[256] = "";
+    moat_frame frames[8];
+    char text[256];
     const char *place = NULL;
-    size_t count;
+    size_t count = 0;
 
-    /* One frame is enough: MOAT_E_LIMIT, for there are more. */
-    (void)moat_co_backtrace(co, &frame, 1, &count);
-    if (count == 1 && (frame.flags & MOAT_FRAME_JIT) &&
-        moat_frame_describe(&frame, text, sizeof text) == MOAT_OK)
-        place = strstr(text, " at ");
+    (void)moat_co_backtrace(co, frames, 8, &count);
+    for (size_t i = 0; i < count && place == NULL; i++)
+        if ((frames[i].flags & MOAT_FRAME_JIT) &&
+            moat_frame_describe(&frames[i], text, sizeof text) == MOAT_OK)
+            place = strstr(text, " at ");
     printf("%s\n", place != NULL ? place : " somewhere");
 }
 

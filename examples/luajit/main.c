@@ -164,21 +164,64 @@ struct job {
     char error[256];
 };
 
-/* malloc has a lock, so nothing may cut the guest there. The memory of a state
- * that is cut elsewhere is lost: guest_arena.c shows what saves it. */
-static void *allocate(void *unused, void *block, size_t before, size_t bytes)
+/* All memory of the guest's, to be given back whatever becomes of it; but not
+ * that of LuaJIT's for machine code, which it takes from the system. */
+struct block {
+    struct block *next;
+    struct block **link; /* what points to it */
+};
+
+static struct block *blocks;
+
+static void put_in(struct block *block)
+{
+    block->next = blocks;
+    block->link = &blocks;
+    if (blocks != NULL)
+        blocks->link = &block->next;
+    blocks = block;
+}
+
+static void take_out(struct block *block)
+{
+    *block->link = block->next;
+    if (block->next != NULL)
+        block->next->link = block->link;
+}
+
+static void *resize(struct block *block, size_t bytes)
+{
+    struct block *resized;
+
+    if (block != NULL)
+        take_out(block);
+    if (bytes == 0) {
+        free(block);
+        return NULL;
+    }
+    resized = realloc(block, sizeof *block + bytes);
+    if (resized != NULL)
+        put_in(resized);
+    else if (block != NULL)
+        put_in(block);
+    return resized != NULL ? resized + 1 : NULL;
+}
+
+/* A cut inside malloc would leave its lock held: not here. */
+static void *allocate(void *unused, void *memory, size_t before, size_t bytes)
 {
     (void)unused;
     (void)before;
     moat_notrap_enter();
-    if (bytes == 0) {
-        free(block);
-        block = NULL;
-    } else {
-        block = realloc(block, bytes);
-    }
+    memory = resize(memory != NULL ? (struct block *)memory - 1 : NULL, bytes);
     moat_notrap_leave();
-    return block;
+    return memory;
+}
+
+static void free_blocks(void)
+{
+    while (blocks != NULL)
+        (void)resize(blocks, 0);
 }
 
 static void *print(void *text)
@@ -266,6 +309,7 @@ int main(int argc, char **argv)
     failed = run(co, &job);
     moat_co_destroy(co);
     (void)forget(NULL);
+    free_blocks();
     printf("the host goes on\n");
     return failed;
 }

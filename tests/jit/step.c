@@ -25,6 +25,7 @@
 #define TRAP_FLAG  0x100
 #define MAX_FRAMES 64
 #define MAX_SHOWN  10
+#define MAX_STEPS  20000 /* then the script runs on by itself */
 #define RESUMES    4
 #define ENTRY_MOST 48 /* the first piece's size, about */
 
@@ -110,7 +111,7 @@ static void on_step(int signo, siginfo_t *info, void *context)
 
     (void)signo;
     (void)info;
-    if (!stepping) {
+    if (!stepping || steps == MAX_STEPS) {
         registers[REG_EFL] &= ~TRAP_FLAG;
         return;
     }
