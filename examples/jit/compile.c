@@ -113,7 +113,6 @@ static void yield(struct compiler *c)
 {
     struct emitter *e = c->e;
     size_t slow, resumed, gone_on;
-    int depth = e->depth;
 
     EMIT(e, "\x48\x89\xdf"           /* mov rdi, rbx */
             "\x48\x89\xc6"           /* mov rsi, rax */
@@ -141,12 +140,7 @@ static void yield(struct compiler *c)
             "\x85\xd2");                   /* test edx, edx: a command? */
     gone_on = emit_jump(e, "\x0f\x84", 2); /* jz: none */
 
-    align(e, 0);
-    EMIT(e, "\x48\xb8"); /* mov rax, moat_co_unwind: cancelled */
-    emit_int64(e, (intptr_t)&moat_co_unwind);
-    EMIT(e, "\xff\xd0\x90"); /* call rax: does not come back; nop */
-    emit_depth(e, depth);
-
+    call_helper(e, (intptr_t)&moat_co_unwind); /* does not come back */
     emit_land(e, slow);
     call_helper(e, (intptr_t)&moat_co_yield_slow);
     emit_land(e, gone_on);
