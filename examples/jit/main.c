@@ -162,17 +162,24 @@ static char *read_file(const char *path)
 {
     FILE *file = fopen(path, "re");
     char *text = calloc(1, SCRIPT_BYTES_MOST + 2); /* one more: too long */
+    const char *failure = NULL;
+    size_t bytes = 0;
 
-    if (file == NULL || text == NULL) {
-        fprintf(stderr, "%s: %s\n", path, strerror(errno));
-        free(text);
-        text = NULL;
-    } else {
-        (void)fread(text, 1, SCRIPT_BYTES_MOST + 1, file);
-    }
+    if (file == NULL || text == NULL)
+        failure = strerror(errno);
+    else
+        bytes = fread(text, 1, SCRIPT_BYTES_MOST + 1, file);
+    if (file != NULL && ferror(file))
+        failure = strerror(errno);
+    else if (text != NULL && strlen(text) != bytes)
+        failure = "there is a byte 0 in it";
     if (file != NULL)
         (void)fclose(file);
-    return text;
+    if (failure == NULL)
+        return text;
+    fprintf(stderr, "%s: %s\n", path, failure);
+    free(text);
+    return NULL;
 }
 
 __attribute__((noinline)) static int run_program(struct program *program,

@@ -297,7 +297,7 @@ int main(int argc, char **argv)
 
     if (argc == 4 && strcmp(argv[1], "--wall") == 0)
         limits.wall_ns = strtoull(argv[2], NULL, 10) * 1000000;
-    else if (argc != 2) {
+    if (argc != 2 && limits.wall_ns == 0) {
         fprintf(stderr, "usage: luajit_host [--wall MS] FILE\n");
         return 2;
     }
