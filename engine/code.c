@@ -43,22 +43,23 @@ static moat_status copy(const moat_code *asked, struct moat_registered **out)
     return status;
 }
 
+_Static_assert(sizeof(struct moat_publication) <=
+                   MOAT_CODES_USER_WORDS * sizeof(uint64_t),
+               "a registration has no room for its publication");
+
 static struct moat_publication *publication_of(struct moat_registered *code)
 {
-    return *moat_codes_user(code);
+    return moat_codes_user(code);
 }
 
 static moat_status make(const moat_code *asked, struct moat_registered **out)
 {
-    struct moat_publication *publication;
     moat_status status = copy(asked, out);
 
     if (status != MOAT_OK)
         return status;
-    status = moat_publication_make(moat_codes_copy(*out), &publication);
-    if (status == MOAT_OK)
-        *moat_codes_user(*out) = publication;
-    else
+    status = moat_publication_make(moat_codes_copy(*out), publication_of(*out));
+    if (status != MOAT_OK)
         moat_codes_free(*out);
     return status;
 }

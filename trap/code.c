@@ -16,7 +16,7 @@
 
 struct moat_registered {
     struct moat_entry entry; /* first */
-    void *user;
+    uint64_t user[MOAT_CODES_USER_WORDS];
     moat_code copy; /* of its strings, lines and eh_frame, too */
     uint64_t copies[];
 };
@@ -229,7 +229,7 @@ moat_status moat_codes_make(const moat_code *asked,
     made = malloc(bytes);
     if (made == NULL)
         return MOAT_E_NOMEM;
-    made->user = NULL;
+    memset(made->user, 0, sizeof made->user);
     made->entry.place.begin = begin;
     made->entry.place.end = begin + asked->size;
     copy_all(made, asked, name_bytes, file_bytes);
@@ -251,9 +251,9 @@ const moat_code *moat_codes_copy(const struct moat_registered *code)
     return &code->copy;
 }
 
-void **moat_codes_user(struct moat_registered *code)
+void *moat_codes_user(struct moat_registered *code)
 {
-    return &code->user;
+    return code->user;
 }
 
 moat_status moat_codes_add(struct moat_registered *code, moat_code_id *out)

@@ -56,13 +56,12 @@ static bool prepare(void *memory)
     return group->object != NULL;
 }
 
-static void publish(void *memory, const struct moat_piece *const *pieces,
-                    size_t count)
+static void publish(void *memory, const struct moat_piece *pieces, size_t count)
 {
     struct libgcc_group *group = memory;
 
     for (size_t i = 0; i < count; i++)
-        group->rules[i] = pieces[i]->rules;
+        group->rules[i] = pieces[i].rules;
     group->rules[count] = NULL;
     if (__register_frame_info_table != NULL && __deregister_frame_info != NULL)
         __register_frame_info_table(group->rules, group->object);

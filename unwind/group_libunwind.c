@@ -72,20 +72,19 @@ static bool add_to_run(unw_dyn_info_t *run, const struct moat_piece *piece,
     return true;
 }
 
-static void publish(void *memory, const struct moat_piece *const *pieces,
-                    size_t count)
+static void publish(void *memory, const struct moat_piece *pieces, size_t count)
 {
     struct libunwind_group *group = memory;
     unw_dyn_info_t *run = NULL;
 
     group->run_count = 0;
     for (size_t i = 0; i < count; i++) {
-        if (run != NULL && add_to_run(run, pieces[i], &group->rows[i]))
+        if (run != NULL && add_to_run(run, &pieces[i], &group->rows[i]))
             continue;
         run = &group->runs[group->run_count++];
-        begin_run(run, pieces[i], &group->rows[i]);
+        begin_run(run, &pieces[i], &group->rows[i]);
         group->rows[i] = (struct row){0, 0};
-        run->end_ip = pieces[i]->end;
+        run->end_ip = pieces[i].end;
         run->u.rti.table_len = 1;
     }
     for (size_t i = 0; i < group->run_count; i++)

@@ -11,8 +11,7 @@ static bool prepare(void *memory)
     return true;
 }
 
-static void publish(void *memory, const struct moat_piece *const *pieces,
-                    size_t count)
+static void publish(void *memory, const struct moat_piece *pieces, size_t count)
 {
     (void)memory;
     (void)pieces;

@@ -22,8 +22,7 @@
 struct group {
     struct group *next; /* among the spares */
     size_t count;
-    uintptr_t begins[MOAT_GROUP_PIECES]; /* searched without a look at these: */
-    const struct moat_piece *pieces[MOAT_GROUP_PIECES];
+    struct moat_piece pieces[MOAT_GROUP_PIECES];
     void *libgcc, *libunwind;
     max_align_t memory[]; /* of both */
 };
@@ -137,7 +136,7 @@ static size_t pieces_up_to(const struct group *group, uintptr_t address)
     while (low < high) {
         size_t middle = low + (high - low) / 2;
 
-        if (group->begins[middle] <= address)
+        if (group->pieces[middle].begin <= address)
             low = middle + 1;
         else
             high = middle;
@@ -159,8 +158,6 @@ static size_t group_for(const struct moat_piece *piece)
 static void append(struct group *to, const struct group *from, size_t first,
                    size_t count)
 {
-    memcpy(&to->begins[to->count], &from->begins[first],
-           count * sizeof from->begins[0]);
     memcpy(&to->pieces[to->count], &from->pieces[first],
            count * sizeof from->pieces[0]);
     to->count += count;
@@ -169,14 +166,10 @@ static void append(struct group *to, const struct group *from, size_t first,
 static void insert(struct group *group, const struct moat_piece *piece)
 {
     size_t at = pieces_up_to(group, piece->begin);
-    size_t behind = group->count - at;
 
-    memmove(&group->begins[at + 1], &group->begins[at],
-            behind * sizeof group->begins[0]);
     memmove(&group->pieces[at + 1], &group->pieces[at],
-            behind * sizeof group->pieces[0]);
-    group->begins[at] = piece->begin;
-    group->pieces[at] = piece;
+            (group->count - at) * sizeof group->pieces[0]);
+    group->pieces[at] = *piece;
     group->count++;
 }
 
@@ -206,7 +199,7 @@ static void replace(size_t at, size_t gone, struct group *const *news,
     memmove(&groups.all[at + made], &groups.all[at + gone],
             (groups.count - at - gone) * sizeof groups.all[0]);
     for (size_t i = 0; i < made; i++)
-        groups.all[at + i] = (struct place){news[i]->begins[0], news[i]};
+        groups.all[at + i] = (struct place){news[i]->pieces[0].begin, news[i]};
     groups.count += made;
     groups.count -= gone;
     moat_walks_stop();
@@ -239,10 +232,15 @@ moat_status moat_groups_add(const struct moat_piece *piece)
         replace(at, 1, news, 1);
         return MOAT_OK;
     }
+    if (piece->begin > old->pieces[old->count - 1].begin) {
+        insert(news[0], piece); /* code often comes in ascending order */
+        replace(at + 1, 0, news, 1);
+        return MOAT_OK;
+    }
     news[1] = take();
     append(news[0], old, 0, half);
     append(news[1], old, half, old->count - half);
-    insert(news[piece->begin > news[1]->begins[0]], piece);
+    insert(news[piece->begin > news[1]->pieces[0].begin], piece);
     replace(at, 1, news, 2);
     return MOAT_OK;
 }

@@ -8,16 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Behind the pieces lie the rules of each, if there is more than one, and the
- * debuggers' image. */
-struct moat_publication {
-    const void *image;
-    size_t image_bytes; /* 0: debuggers are not told */
-    struct moat_debugger_entry *debugger;
-    size_t piece_count;
-    struct moat_piece pieces[];
-};
-
 /* --- pieces -------------------------------------------------------------- */
 
 static const char *cie_of(const struct moat_fde *fde)
@@ -97,31 +87,31 @@ static bool is_news(const moat_code *code)
 }
 
 moat_status moat_publication_make(const moat_code *code,
-                                  struct moat_publication **out)
+                                  struct moat_publication *out)
 {
-    struct moat_publication *made;
     size_t rules, count = count_pieces(code, &rules);
     size_t image = is_news(code) ? moat_debugger_image(code, NULL) : 0;
+    size_t bytes = count * sizeof(struct moat_piece) + rules + image;
     unsigned char *to;
 
-    made =
-        malloc(sizeof *made + count * sizeof made->pieces[0] + rules + image);
-    if (made == NULL)
+    memset(out, 0, sizeof *out);
+    if (bytes == 0)
+        return MOAT_OK;
+    out->pieces = malloc(bytes);
+    if (out->pieces == NULL)
         return MOAT_E_NOMEM;
-    memset(made, 0, sizeof *made);
-    made->piece_count = count;
-    to = make_pieces(made, code, (unsigned char *)&made->pieces[count]);
-    made->image = to;
-    made->image_bytes = image;
+    out->piece_count = count;
+    to = make_pieces(out, code, (unsigned char *)(out->pieces + count));
+    out->image = to;
+    out->image_bytes = image;
     if (image > 0)
         (void)moat_debugger_image(code, to);
-    *out = made;
     return MOAT_OK;
 }
 
 void moat_publication_free(struct moat_publication *publication)
 {
-    free(publication);
+    free(publication->pieces);
 }
 
 static void remove_pieces(struct moat_publication *publication, size_t count)

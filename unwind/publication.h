@@ -16,15 +16,27 @@
 
 #include "unwind/cfi.h"
 
+struct moat_piece;
+struct moat_debugger_entry;
+
 /* --- publication.c ---------------------------------------------------------
  */
 
-struct moat_publication;
+/* What is told of one code; zeros: nothing. Lies with the code, which is looked
+ * at whenever this is. */
+struct moat_publication {
+    struct moat_piece *pieces; /* and behind them what they need, and the image;
+                                  for free() */
+    size_t piece_count;
+    const void *image;
+    size_t image_bytes; /* 0: debuggers are not told */
+    struct moat_debugger_entry *debugger;
+};
 
 /* Everything that it needs but the memory of groups. The code stays as it is
  * for as long as the publication is. MOAT_E_NOMEM. */
 moat_status moat_publication_make(const moat_code *code,
-                                  struct moat_publication **out);
+                                  struct moat_publication *out);
 void moat_publication_free(struct moat_publication *publication);
 
 /* MOAT_E_NOMEM: nobody has been told. */
@@ -46,7 +58,8 @@ struct moat_piece {
 
 #define MOAT_GROUP_PIECES ((size_t)64)
 
-/* MOAT_E_NOMEM: it is not added. Pieces share no address. */
+/* MOAT_E_NOMEM: it is not added. Pieces share no address; they are copied,
+ * their rules are not. */
 moat_status moat_groups_add(const struct moat_piece *piece);
 
 /* When it returns neither a walk of moat's nor libgcc knows the piece. */
@@ -63,7 +76,7 @@ struct moat_unwinder {
     bool (*prepare)(void *memory);
     /* The pieces ascend and are one at least; they and the memory stay until
      * the withdrawal. */
-    void (*publish)(void *memory, const struct moat_piece *const *pieces,
+    void (*publish)(void *memory, const struct moat_piece *pieces,
                     size_t count);
     void (*withdraw)(void *memory);
     /* Some code is gone: what was remembered of it is void. */

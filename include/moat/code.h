@@ -107,9 +107,9 @@ MOAT_BEGIN_DECLS
  *         MOAT_E_NOMEM    and what moat_engine_init returns
  *
  * Thread-safety: any. Signal-safety: no.
- * Cost:          about twice as much for the ten thousandth as for the first;
- *                while many threads trap, some tens of microseconds more.
- *                About 1 KiB of memory
+ * Cost:          among 10,000 about one and a half times as much as among 100;
+ *                while many threads trap, some tens of microseconds more. 1 to
+ *                2 KiB of memory
  */
 MOAT_API MOAT_NODISCARD moat_status moat_code_register(const moat_code *code,
                                                        moat_code_id *out);
@@ -124,6 +124,7 @@ MOAT_API MOAT_NODISCARD moat_status moat_code_register(const moat_code *code,
  *         MOAT_E_LIMIT  too little stack left (on a guest's stack)
  *
  * Thread-safety: any. Signal-safety: no.
+ * Cost:          among 10,000 two to three times as much as among 100
  */
 MOAT_API moat_status moat_code_unregister(moat_code_id id);
 
