@@ -7,28 +7,38 @@
 # library's frames below main are dropped, and the one of moat's own that a build
 # with a sanitizer has.
 #
-# Usage: compare.sh PROGRAM EXPECTED
+# Lines of scripts stay: they do not depend on the build. Of a recursion's equal
+# frames one is left.
+#
+# Usage: compare.sh EXPECTED PROGRAM [ARGUMENT...]
 #
 # SPDX-License-Identifier: MIT
 set -eu
 
-if [ $# -ne 2 ]; then
-    echo "usage: $0 PROGRAM EXPECTED" >&2
+if [ $# -lt 2 ]; then
+    echo "usage: $0 EXPECTED PROGRAM [ARGUMENT...]" >&2
     exit 2
 fi
+expected=$1
+shift
 actual=$(mktemp)
 trap 'rm -f "$actual"' EXIT
 
 status=0
-"$1" >"$actual.raw" || status=$?
+"$@" >"$actual.raw" || status=$?
 sed -E \
     -e '/^ +[a-z][a-z0-9]+ [0-9a-f]{16} /d' \
     -e 's/^(  bytes +).*/\1.../' \
     -e 's/^(  stack +)[0-9]+ of [0-9]+/\1N of N/' \
-    -e 's/^( +#[0-9]+ +)[0-9a-f]{16} /\1ADDRESS /' \
+    -e 's/^(  access +[a-z]+ [a-z]+ )0x[0-9a-f]{8,}/\1ADDRESS/' \
+    -e 's/^(  signal +SIGRTMAX-)[0-9]+/\1N/' \
+    -e 's/^(  \.\.\. )[0-9]+( frames left out)/\1N\2/' \
+    -e 's/^( +#[0-9]+ +\??)[0-9a-f]{16} /\1ADDRESS /' \
     -e '/^ +#/s/ \([^ ]+, inlined in .*\)$//' \
-    -e '/^ +#/s/ at [^ ]+:[0-9]+$//' \
-    -e '/^ +#/s/\+0x[0-9a-f]+ in [^ ]+$//' \
+    -e '/^ +#/{' \
+    -e '/\.(ditch|lua):[0-9]+$/!s/ at [^ ]+:[0-9]+$//' \
+    -e 's/\+0x[0-9a-f]+( in [^ ]+)?( at [^ ]+)?$/\2/' \
+    -e '}' \
     -e '/^\{"coroutine"/{' \
     -e 's/"(signal|code|stack_used|frame_count|number|line)":-?[0-9]+/"\1":N/g' \
     -e 's/"(bytes|pc|sp|module|file)":"[^"]*"/"\1":"..."/g' \
@@ -43,12 +53,15 @@ sed -E \
     "$actual.raw" |
     awk '/^ +#/ && (below || $NF == "annotated_entry") { next }
          /^ +#/ && $NF == "main" { below = 1 }
-         /^ +#/ { sub(/#[0-9]+/, "#" number++) }
+         /^ +#/ { frame = $0; sub(/#[0-9]+ +/, "", frame) }
+         /^ +#/ && frame == last { next }
+         /^ +#/ { last = frame; width = / \?/ ? 3 : 4 }
+         /^ +#/ { sub(/#[0-9]+ +/, sprintf("#%-" width "d", number++)) }
          { print }' >"$actual"
 rm -f "$actual.raw"
 
-if ! diff -u "$2" "$actual"; then
-    echo "$1: the output differs from $2" >&2
+if ! diff -u "$expected" "$actual"; then
+    echo "$1: the output differs from $expected" >&2
     exit 1
 fi
 if [ "$status" -ne 0 ]; then

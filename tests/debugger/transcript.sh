@@ -121,7 +121,7 @@ session() {
 for program in "$@"; do
     ln -s "$program" "$scratch/"
 done
-ln -s "$source/debugger" "$scratch/debugger"
+ln -s "$source/debugger" "$source/examples" "$scratch/"
 cd "$scratch"
 "$source/tests/docs/block.sh" "$document" "$block" >block
 status=0

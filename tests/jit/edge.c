@@ -1,0 +1,144 @@
+/*
+ * edge.c: a script that calls C, yields or is cancelled with ever less stack
+ * left. What overflows is always the script's own code: C that is entered with
+ * too little stack would take the host with it, for the coroutines' policy
+ * allows cuts in registered code only.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "examples/jit/program.h"
+
+#define STACK_BYTES ((size_t)64 << 10)
+#define LONG_NS     ((uint64_t)60 * 1000 * 1000 * 1000)
+#define LAST        900 /* calls before the overflow: deeper than C needs */
+
+static const char printing[] =
+    "func down(n) { print n; return 1 + down(n + 1); }"
+    "func main() { return down(0); }";
+static const char yielding[] =
+    "func down(n) { yield n; return 1 + down(n + 1); }"
+    "func main() { return down(0); }";
+
+static struct program program;
+
+static void *no_print(void *unused)
+{
+    return unused;
+}
+
+static void print(moat_co *self, int64_t value)
+{
+    (void)value;
+    (void)moat_call_on_parent(self, no_print, NULL);
+}
+
+static moat_co *create(uint64_t wall_ns)
+{
+    moat_co_options options = MOAT_CO_OPTIONS_INIT;
+    moat_limits limits = MOAT_LIMITS_INIT;
+    moat_co *co;
+
+    limits.wall_ns = wall_ns;
+    options.limits = &limits;
+    options.stack_bytes = STACK_BYTES;
+    options.flags = MOAT_CO_RECOVER_CODE;
+    if (moat_co_create(&co, program.entry, &options) != MOAT_OK)
+        exit(1);
+    return co;
+}
+
+/* Resumes it until it does not yield, `most` times at most; gives back how
+ * often it has yielded. */
+static unsigned run(moat_co *co, unsigned most, moat_event *event)
+{
+    unsigned yields = 0;
+
+    event->kind = MOAT_EVENT_YIELD;
+    while (yields < most) {
+        if (moat_co_resume(co, NULL, event) != MOAT_OK)
+            exit(1);
+        if (event->kind != MOAT_EVENT_YIELD)
+            break;
+        yields++;
+    }
+    return yields;
+}
+
+static bool has_overflowed(const moat_co *co)
+{
+    moat_trap_info trap = MOAT_TRAP_INFO_INIT;
+
+    return moat_co_trap_info(co, &trap) == MOAT_OK &&
+           trap.kind == MOAT_TRAP_STACK_OVERFLOW &&
+           trap.pc - (uintptr_t)program.code < program.code_bytes;
+}
+
+/* Gives back how often it yielded before it overflowed; fails otherwise. */
+static unsigned overflow(uint64_t wall_ns)
+{
+    moat_co *co = create(wall_ns);
+    moat_event event;
+    unsigned yields = run(co, UINT32_MAX, &event);
+
+    if (!has_overflowed(co)) {
+        printf("another end than an overflow in the script's code\n");
+        exit(1);
+    }
+    moat_co_destroy(co);
+    return yields;
+}
+
+/* Cancelled, or overflown on the way. */
+static bool cancel(uint64_t wall_ns, unsigned yields, unsigned *overflows)
+{
+    moat_co *co = create(wall_ns);
+    moat_event event;
+    bool passed = run(co, yields, &event) == yields &&
+                  moat_co_cancel(co, &event) == MOAT_OK;
+
+    if (event.kind == MOAT_EVENT_TRAP) {
+        passed = passed && has_overflowed(co);
+        *overflows += 1;
+    } else {
+        passed = passed && event.kind == MOAT_EVENT_RETURN;
+    }
+    moat_co_destroy(co);
+    return passed;
+}
+
+static void load(const char *text)
+{
+    struct parse_error error;
+
+    if (!program_load(&program, "edge", text, print, &error))
+        exit(1);
+}
+
+int main(void)
+{
+    unsigned failures = 0;
+
+    load(printing);
+    (void)overflow(0);
+    (void)overflow(LONG_NS);
+    program_unload(&program);
+
+    load(yielding);
+    for (int limited = 0; limited < 2; limited++) {
+        uint64_t wall_ns = limited ? LONG_NS : 0;
+        unsigned most = overflow(wall_ns);
+        unsigned overflows = 0;
+
+        for (unsigned yields = most - LAST; yields <= most; yields++)
+            failures += !cancel(wall_ns, yields, &overflows);
+        printf("%u yields, then an overflow; %u cancels overflowed\n", most,
+               overflows);
+    }
+    program_unload(&program);
+    printf("%u failures\n", failures);
+    return failures > 0;
+}
