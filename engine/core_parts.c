@@ -155,7 +155,10 @@ static void add_file(struct mappings *maps, const struct core_map *map)
 
     note_file(maps->core, map);
     add_header(maps->core, map);
-    maps->data = map->private && map->readable && map->writable;
+    /* Of a program or library, that is: what maps the whole of a file so, as
+     * libdw does, reads it. */
+    maps->data =
+        map->private && map->readable && map->writable && map->offset != 0;
     if (!maps->data)
         return;
     /* What was read-only from the end of relocation on lies in front of it. */
