@@ -64,8 +64,7 @@ void moat_core_sort(struct core *core);
 
 /* Copies memory as it is now, which other threads may be changing. What cannot
  * be read is zero; false: that was all of it. */
-bool moat_core_read(const struct core *core, uintptr_t from, void *to,
-                    size_t bytes);
+bool moat_core_read(struct core *core, uintptr_t from, void *to, size_t bytes);
 
 /* --- maps.c -------------------------------------------------------------- */
 

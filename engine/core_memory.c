@@ -24,15 +24,18 @@ static uintptr_t next_page(uintptr_t address)
     return (address / MOAT_PAGE_BYTES + 1) * MOAT_PAGE_BYTES;
 }
 
-static ssize_t copy(const struct core *core, struct iovec *to,
-                    const struct iovec *from, unsigned long count)
+/* How many bytes; 0: what is there cannot be read. */
+static size_t copy(struct core *core, struct iovec *to,
+                   const struct iovec *from, unsigned long count)
 {
     ssize_t got;
 
     do
         got = process_vm_readv(core->pid, to, 1, from, count, 0);
     while (got < 0 && errno == EINTR);
-    return got;
+    if (got < 0 && errno != EFAULT && core->status == MOAT_OK)
+        core->status = MOAT_E_SYSTEM;
+    return got < 0 ? 0 : (size_t)got;
 }
 
 /* How many of the pages from `start` on can be read: a byte of each is. */
@@ -42,14 +45,10 @@ static size_t readable_pages(struct core *core, uintptr_t start, uintptr_t end)
     unsigned char bytes[PROBES];
     struct iovec to = {bytes, sizeof bytes};
     unsigned long count = 0;
-    ssize_t got;
 
     for (uintptr_t at = start; at < end && count < PROBES; at = next_page(at))
         from[count++] = (struct iovec){(void *)at, 1};
-    got = copy(core, &to, from, count);
-    if (got < 0 && errno != EFAULT && core->status == MOAT_OK)
-        core->status = MOAT_E_SYSTEM;
-    return got < 0 ? 0 : (size_t)got;
+    return copy(core, &to, from, count);
 }
 
 static void push(struct core *core, uintptr_t start, uintptr_t end)
@@ -60,16 +59,19 @@ static void push(struct core *core, uintptr_t start, uintptr_t end)
 
 void moat_core_add(struct core *core, uintptr_t start, uintptr_t end)
 {
-    while (start < end && core->status == MOAT_OK) {
-        size_t pages = readable_pages(core, start, end);
-        uintptr_t stop = start;
+    uintptr_t at = start;
 
-        if (pages > 0) {
-            stop = next_page(start) + (pages - 1) * MOAT_PAGE_BYTES;
-            push(core, start, stop < end ? stop : end);
-        }
-        /* The page there cannot be read, or has not been asked for. */
-        start = pages == PROBES ? stop : next_page(stop);
+    while (at < end && core->status == MOAT_OK) {
+        size_t pages = readable_pages(core, at, end);
+
+        if (pages > 0)
+            at = next_page(at) + (pages - 1) * MOAT_PAGE_BYTES;
+        if (pages == PROBES && at < end)
+            continue;
+        /* The piece ends here, or at a page that cannot be read. */
+        if (start < at)
+            push(core, start, at < end ? at : end);
+        start = at = next_page(at);
     }
 }
 
@@ -135,8 +137,7 @@ void moat_core_sort(struct core *core)
     core->part_count = count;
 }
 
-bool moat_core_read(const struct core *core, uintptr_t from, void *to,
-                    size_t bytes)
+bool moat_core_read(struct core *core, uintptr_t from, void *to, size_t bytes)
 {
     unsigned char *at = to;
     bool any = false;
@@ -144,19 +145,17 @@ bool moat_core_read(const struct core *core, uintptr_t from, void *to,
     while (bytes > 0) {
         struct iovec local = {at, bytes};
         struct iovec remote = {(void *)from, bytes};
-        ssize_t got = copy(core, &local, &remote, 1);
-        size_t skipped = next_page(from) - from;
+        size_t done = copy(core, &local, &remote, 1);
 
-        if (got > 0) {
-            any = true;
-            skipped = (size_t)got;
-        } else {
-            skipped = skipped < bytes ? skipped : bytes;
-            memset(at, 0, skipped);
+        any |= done > 0;
+        if (done == 0) {
+            done = next_page(from) - from;
+            done = done < bytes ? done : bytes;
+            memset(at, 0, done);
         }
-        at += skipped;
-        from += skipped;
-        bytes -= skipped;
+        at += done;
+        from += done;
+        bytes -= done;
     }
     return any;
 }

@@ -9,17 +9,12 @@
  *   scenes deep     six nested; the innermost stops
  *   scenes call     a guest's service on the host's stack stops
  *   scenes spin     six nested; the innermost works, for profilers
- *   scenes mortem   the innermost of three that are nested traps; who resumed
- * it writes guest.core, and the program goes on scenes overflow, nowhere,
- * returned the same of a stack overflow, of a jump to nowhere, and when the
- * function that resumed has returned
  *
  * A stop is a SIGQUIT to the own thread: no trap of moat's, so that a debugger
  * stops at it, and without one it dumps core.
  *
  * SPDX-License-Identifier: MIT
  */
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -265,55 +260,6 @@ static void scene_call(void)
     (void)resume(make("caller", caller, NULL), NULL);
 }
 
-/* --- the core of one guest ----------------------------------------------- */
-
-FRAME static void post_mortem(moat_co *co)
-{
-    int fd = open("guest.core", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-
-    if (moat_co_write_core(co, fd) != MOAT_OK)
-        exit(5);
-    (void)close(fd);
-    KEEP_FRAME();
-}
-
-FRAME static void supervise(moat_co *co)
-{
-    moat_event event;
-
-    if (moat_co_resume(co, NULL, &event) != MOAT_OK)
-        exit(3);
-    if (event.kind == MOAT_EVENT_TRAP)
-        post_mortem(co);
-    KEEP_FRAME();
-}
-
-static void *supervisor(moat_co *self, void *input)
-{
-    (void)self;
-    supervise(make("broken", breaker, NULL));
-    return input;
-}
-
-static void scene_mortem(void)
-{
-    int order = 7;
-
-    (void)make("fresh", returner, NULL);
-    (void)resume(make("waiting", waiter, NULL), &order);
-    (void)resume(make("done", returner, NULL), NULL);
-    (void)resume(make("jumper", jumper, NULL), NULL);
-    (void)resume(make("supervisor", supervisor, NULL), NULL);
-}
-
-static void scene_returned(void)
-{
-    moat_co *co = make("broken", breaker, NULL);
-
-    (void)resume(co, NULL);
-    post_mortem(co);
-}
-
 int main(int argc, char **argv)
 {
     const char *scene = argc > 1 ? argv[1] : "";
@@ -330,14 +276,6 @@ int main(int argc, char **argv)
         scene_deep();
     } else if (strcmp(scene, "call") == 0) {
         scene_call();
-    } else if (strcmp(scene, "mortem") == 0) {
-        scene_mortem();
-    } else if (strcmp(scene, "overflow") == 0) {
-        supervise(make("descender", descender, NULL));
-    } else if (strcmp(scene, "nowhere") == 0) {
-        supervise(make("jumper", jumper, NULL));
-    } else if (strcmp(scene, "returned") == 0) {
-        scene_returned();
     } else if (strcmp(scene, "spin") == 0) {
         spins = true;
         scene_deep();
