@@ -42,7 +42,7 @@ for program in "$@"; do
     for scene in nested overflow nowhere returned slow far; do
         echo "$program $scene"
         rm -f guest.core
-        "$program" "$scene" >expected
+        "$program" "$scene" frames >expected
         [ "$(wc -l <expected)" -ge 3 ]
         in_gdb "$program" "$scene"
         diff -u expected found
