@@ -24,6 +24,8 @@
 
 #include <moat/moat.h>
 
+#include "../support/resume_far.h"
+
 #define MANY        10000
 #define FRAMES_MOST 4096
 
@@ -152,10 +154,6 @@ FRAME static void supervise(moat_co *co)
     }
     KEEP_FRAME();
 }
-
-/* The library's function, as a program in another language calls it. */
-moat_status resume_far(moat_co *co, void *input,
-                       moat_event *out) __asm__("moat_co_resume");
 
 FRAME static void supervise_far(moat_co *co)
 {
