@@ -59,6 +59,12 @@ void moat_core_collect(struct core *core);
 /* What of [start, end) can be read goes in. */
 void moat_core_add(struct core *core, uintptr_t start, uintptr_t end);
 
+/* Is there room for no further part? */
+static inline bool moat_core_is_full(const struct core *core)
+{
+    return core->part_count == CORE_PARTS_MAX || core->status != MOAT_OK;
+}
+
 /* Puts the parts in order, and makes one of those that meet. */
 void moat_core_sort(struct core *core);
 

@@ -53,7 +53,7 @@ static size_t readable_pages(struct core *core, uintptr_t start, uintptr_t end)
 
 static void push(struct core *core, uintptr_t start, uintptr_t end)
 {
-    if (core->part_count < CORE_PARTS_MAX)
+    if (!moat_core_is_full(core))
         core->parts[core->part_count++] = (struct core_part){start, end};
 }
 

@@ -264,15 +264,21 @@ static void add_other(struct core *core, const struct co *co, uintptr_t cold)
     }
 }
 
-static void add_arena(struct core *core, const struct moat_arena *arena)
+/* All control records, before any stack: a list of coroutines is complete. */
+static void add_records(struct core *core, const struct moat_arena *arena)
+{
+    uintptr_t bytes = atomic_load(&arena->taken) * CO_ENTRY_BYTES;
+
+    moat_core_add(core, (uintptr_t)arena, (uintptr_t)arena + sizeof *arena);
+    moat_core_add(core, arena->entries, arena->entries + bytes);
+}
+
+static void add_others(struct core *core, const struct moat_arena *arena)
 {
     size_t taken = atomic_load(&arena->taken);
     struct co co;
 
-    moat_core_add(core, (uintptr_t)arena, (uintptr_t)arena + sizeof *arena);
-    moat_core_add(core, arena->entries,
-                  arena->entries + taken * CO_ENTRY_BYTES);
-    for (size_t i = 0; i < taken; i++) {
+    for (size_t i = 0; i < taken && !moat_core_is_full(core); i++) {
         if (moat_core_read(core, arena->entries + i * CO_ENTRY_BYTES, &co,
                            sizeof co))
             add_other(core, &co, arena->cold + i * CO_COLD_BYTES);
@@ -282,6 +288,7 @@ static void add_arena(struct core *core, const struct moat_arena *arena)
 void moat_core_collect(struct core *core)
 {
     struct mappings maps = {.core = core};
+    const struct moat_arena *arenas = atomic_load(&moat_arenas);
     moat_status status;
 
     add_guest(core);
@@ -290,8 +297,9 @@ void moat_core_collect(struct core *core)
     if (core->status == MOAT_OK)
         core->status = status;
     add_libraries(core);
-    for (const struct moat_arena *arena = atomic_load(&moat_arenas);
-         arena != NULL; arena = arena->next)
-        add_arena(core, arena);
+    for (const struct moat_arena *each = arenas; each; each = each->next)
+        add_records(core, each);
+    for (const struct moat_arena *each = arenas; each; each = each->next)
+        add_others(core, each);
     moat_core_sort(core);
 }

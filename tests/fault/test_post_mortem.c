@@ -667,6 +667,36 @@ static void other_stacks_are_bounded(const void *arg)
     moat_co_destroy(co);
 }
 
+/* More pieces than a file may have: each has a stack and a name. */
+#define TOO_MANY 33000
+
+static void the_list_of_coroutines_is_complete(const void *arg)
+{
+    moat_co_options options = MOAT_CO_OPTIONS_INIT;
+    moat_co *co = trapped(guest_write_null), *first = NULL, *last = NULL;
+    struct file file;
+
+    (void)arg;
+    options.name = "a name";
+    options.stack_bytes = (size_t)16 << 10;
+    for (size_t i = 0; i < TOO_MANY; i++) {
+        moat_status status = moat_co_create(&last, yield_once, &options);
+
+        /* PROT_NONE guards are not for so many. */
+        if (status == MOAT_E_GUARD_LIMIT || status == MOAT_E_NOMEM)
+            return;
+        REQUIRE(status == MOAT_OK);
+        first = first != NULL ? first : last;
+    }
+    take(co, &file);
+    EXPECT(file.header->e_phnum <= 65001);
+    EXPECT(has_same(&file, first, sizeof *first));
+    EXPECT(has_same(&file, last, sizeof *last));
+    EXPECT(found(&file, (void *)first->sp, 16) == NULL);
+    EXPECT(found(&file, (void *)last->sp, 16) != NULL);
+    drop(&file);
+}
+
 /* ---- Where it is written to ---- */
 
 static int ends[2];
@@ -846,6 +876,8 @@ static const struct child_case cases[] = {
     CHILD_CASE(a_lost_stack_pointer_leaves_the_whole_stack),
     CHILD_CASE(it_grows_by_what_is_in_use),
     CHILD_CASE(other_stacks_are_bounded),
+    {"the_list_of_coroutines_is_complete", the_list_of_coroutines_is_complete,
+     NULL, UNDER_ASAN ? "the sanitizer's memory" : NULL, 0, 0},
     CHILD_CASE(a_pipe_takes_it),
     CHILD_CASE(one_that_cannot_be_written_says_so),
     CHILD_CASE(each_call_may_fail),
