@@ -201,21 +201,24 @@ def limited_to(co: Coroutine, innermost: gdb.Frame) -> Iterator[None]:
         gdb.execute("set backtrace limit %s" % (former or "unlimited"))
 
 
-def thread_of(co: Coroutine) -> Optional[gdb.InferiorThread]:
-    """The thread that runs it. Selects it."""
+def innermost_of(co: Coroutine) -> Optional[gdb.Frame]:
+    """The innermost frame of one that runs. Selects its thread."""
     threads = sorted(gdb.selected_inferior().threads(), key=lambda t: t.num)
     for thread in threads:
         thread.switch()
         if co.owns(stack_pointer(gdb.newest_frame())):
-            return thread
-    # In a signal handler, or on its resumer's stack for the time being.
+            return gdb.newest_frame()
+    # In a signal handler, or on its resumer's stack for the time being; in the
+    # core of one guest, behind the guest that it resumed.
     for thread in threads:
         thread.switch()
-        for frame in frames_from(gdb.newest_frame()):
-            if co.world.by_root(frame.pc(), stack_pointer(frame)):
-                if stack_pointer(frame) == co.root_sp:
-                    return thread
-                break
+        innermost = gdb.newest_frame()
+        for frame in frames_from(innermost):
+            owner = co.world.by_root(frame.pc(), stack_pointer(frame))
+            if owner is not None and owner.record == co.record:
+                return innermost
+            if owner is not None:
+                innermost = frame.older()
     return None
 
 
@@ -223,9 +226,10 @@ def thread_of(co: Coroutine) -> Optional[gdb.InferiorThread]:
 def frames_of(co: Coroutine) -> Iterator[Tuple[gdb.Frame, int]]:
     """Its innermost frame, and the level to begin at."""
     if co.state == "running":
-        if thread_of(co) is None:
+        innermost = innermost_of(co)
+        if innermost is None:
             raise moat_table.Error("gdb finds no thread that runs " + co.title)
-        yield gdb.newest_frame(), 0
+        yield innermost, innermost.level()
     elif co.registers() is None:
         raise moat_table.Error("%s is %s: it has no frames"
                                % (co.title, co.state))

@@ -17,7 +17,7 @@ SPDX-License-Identifier: MIT
 import contextlib
 import os
 import sys
-from typing import Iterator, Optional
+from typing import Iterable, Iterator, List, Optional
 
 import lldb
 
@@ -32,20 +32,23 @@ PLUGIN = os.path.join(os.path.dirname(os.path.abspath(__file__)),
 SETTING = "target.process.python-os-plugin-path"
 
 
-def thread_of(process: lldb.SBProcess,
-              co: Coroutine) -> Optional[lldb.SBThread]:
-    """The thread that runs it."""
+def running_frames(process: lldb.SBProcess,
+                   co: Coroutine) -> Optional[List[lldb.SBFrame]]:
+    """Those of its thread, from its innermost on."""
     threads = list(process)
     for thread in threads:
         if co.owns(thread.GetFrameAtIndex(0).GetSP()):
-            return thread
+            return list(thread)
+    # On its resumer's stack for the time being; in the core of one guest,
+    # behind the guest that it resumed.
     for thread in threads:
-        for frame in thread:
+        first = 0
+        for number, frame in enumerate(thread):
             owner = co.world.by_root(frame.GetPC(), frame.GetSP())
+            if owner is not None and owner.record == co.record:
+                return list(thread)[first:]
             if owner is not None:
-                if owner.record == co.record:
-                    return thread
-                break
+                first = number + 1
     return None
 
 
@@ -102,16 +105,17 @@ def frames_of(process: lldb.SBProcess,
     """Innermost first. Behind the root of one that nobody resumes is nothing
     any more."""
     state = co.state
+    frames: Optional[Iterable[lldb.SBFrame]]
     if state == "running":
-        thread = thread_of(process, co)
-        if thread is None:
+        frames = running_frames(process, co)
+        if frames is None:
             raise moat_table.Error("lldb finds no thread that runs " + co.title)
     elif co.registers() is None:
         raise moat_table.Error("%s is %s: it has no frames"
                                % (co.title, state))
     else:
-        thread = present(process, co)
-    for frame in thread:
+        frames = present(process, co)
+    for frame in frames:
         yield frame
         if state not in ("running", "resuming") and co.world.by_root(
                 frame.GetPC(), frame.GetSP()):

@@ -141,6 +141,7 @@ struct live_walk {
     /* moat_co_backtrace only: the resumer's frame that is looked for. */
     uintptr_t resumer_pc, resumer_sp;
     struct moat_unwind_frame held; /* the last frame, not yet taken     */
+    moat_regs *held_regs;          /* its registers are wanted; or NULL */
     bool held_same, found;
     moat_regs root; /* where a walk is taken up again                  */
     bool at_root;   /* the next frame is that root, already taken      */
@@ -423,8 +424,60 @@ static bool take_from_resumer(struct live_walk *walk,
     if (is_root(frame->pc) && walk->trace.co != NULL)
         walk->trace.co = resumer_of(walk->trace.co);
     walk->held = *frame;
+    if (walk->held_regs != NULL)
+        moat_unwind_regs(frame, walk->held_regs);
     walk->held_same = moat_unwind_same_procedure(frame, walk->resumer_pc);
     return true;
+}
+
+/* Only to find it. */
+static bool stop_at_resumer(struct live_walk *walk,
+                            const struct moat_unwind_frame *frame)
+{
+    if (is_resumer(walk, frame->sp)) {
+        walk->found = true;
+        walk->trace.full = true;
+        return false;
+    }
+    return take_from_resumer(walk, frame);
+}
+
+static void begin_resumer_walk(struct live_walk *walk, const struct co *co,
+                               uintptr_t from_sp)
+{
+    const struct co_cold *cold = cold_of(co);
+
+    memset(walk, 0, sizeof *walk);
+    walk->trace.co = moat_co_current();
+    walk->from_sp = from_sp;
+    walk->resumer_pc = cold->resumer_pc;
+    walk->resumer_sp = cold->resumer_sp;
+    /* If it resumed inline, at the place of the switch, as every unwinder would
+     * have shown it during the fault. */
+    if (co->activation.co.resumer_sp == walk->resumer_sp)
+        walk->resumer_pc = co->activation.co.resumer_pc;
+}
+
+moat_status moat_backtrace_resumer(const struct co *co, uintptr_t from_sp,
+                                   moat_regs *out)
+{
+    struct live_walk walk;
+    moat_status status = moat_backtrace_begin(MOAT_HOLD_UNWIND_BYTES);
+
+    if (status != MOAT_OK)
+        return status;
+    begin_resumer_walk(&walk, co, from_sp);
+    walk.take = stop_at_resumer;
+    walk.held_regs = out;
+    walk_live(&walk);
+    moat_backtrace_end();
+    if (!walk.found) {
+        memset(out, 0, sizeof *out);
+        return MOAT_OK;
+    }
+    out->pc = walk.resumer_pc;
+    out->sp = walk.resumer_sp;
+    return MOAT_OK;
 }
 
 /* Appends the caller's live chain from the frame that resumed `co`; nothing if
@@ -432,19 +485,11 @@ static bool take_from_resumer(struct live_walk *walk,
 static void append_resumers(const struct co *co, struct trace *trace,
                             uintptr_t from_sp)
 {
-    const struct co_cold *cold = cold_of(co);
-    struct live_walk walk = {
-        .trace = *trace,
-        .from_sp = from_sp,
-        .take = take_from_resumer,
-        .resumer_pc = cold->resumer_pc,
-        .resumer_sp = cold->resumer_sp,
-    };
+    struct live_walk walk;
 
-    /* If it resumed inline, at the place of the switch, as every unwinder would
-     * have shown it during the fault. */
-    if (co->activation.co.resumer_sp == walk.resumer_sp)
-        walk.resumer_pc = co->activation.co.resumer_pc;
+    begin_resumer_walk(&walk, co, from_sp);
+    walk.take = take_from_resumer;
+    walk.trace = *trace;
     walk.trace.co = moat_co_current();
     walk_live(&walk);
     *trace = walk.trace;

@@ -389,6 +389,11 @@ moat_status moat_backtrace_guest(const struct co *co,
                                  bool (*see)(const moat_frame *, void *),
                                  void *arg);
 
+/* The registers of the frame that resumed a trapped coroutine, as a backtrace
+ * shows it, for the caller of the frame with `from_sp`; zeros if it is gone. */
+moat_status moat_backtrace_resumer(const struct co *co, uintptr_t from_sp,
+                                   moat_regs *out);
+
 /* --- frame.c ------------------------------------------------------------- */
 
 /* A return address may be the first byte of the next line or function. */
@@ -423,6 +428,9 @@ void moat_text_begin(struct moat_text *text, int fd, char *buffer, size_t size);
 __attribute__((format(printf, 2, 3))) void
 moat_text_put(struct moat_text *text, const char *format, ...);
 moat_status moat_text_end(struct moat_text *text);
+
+/* All of it, whatever comes in between; errno says why not. */
+moat_status moat_write_all(int fd, const void *from, size_t count);
 
 /* --- report.c, json.c ---------------------------------------------------- */
 

@@ -23,8 +23,10 @@ void moat_text_begin(struct moat_text *text, int fd, char *buffer, size_t size)
     text->status = MOAT_OK;
 }
 
-static moat_status write_all(int fd, const char *bytes, size_t count)
+moat_status moat_write_all(int fd, const void *from, size_t count)
 {
+    const char *bytes = from;
+
     while (count > 0) {
         ssize_t written = write(fd, bytes, count);
 
@@ -41,7 +43,7 @@ static moat_status write_all(int fd, const char *bytes, size_t count)
 static void flush(struct moat_text *text)
 {
     if (text->status == MOAT_OK)
-        text->status = write_all(text->fd, text->buffer, text->used);
+        text->status = moat_write_all(text->fd, text->buffer, text->used);
     text->used = 0;
 }
 

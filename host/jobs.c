@@ -28,7 +28,7 @@ static void *work(void *argument)
     size_t i;
 
     while ((i = atomic_fetch_add(&jobs->next, 1)) < count) {
-        script_run(jobs->options, jobs->options->files[i], &jobs->results[i]);
+        script_run(jobs->options, i, &jobs->results[i]);
         /* A write of so few bytes is never split. */
         while (write(jobs->finished[1], &i, sizeof(i)) < 0 && errno == EINTR)
             continue;

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core_files.h"
 #include "modules.h"
 #include "quantity.h"
 
@@ -31,6 +32,7 @@ enum option_key {
     KEY_JSON,
     KEY_MODULE,
     KEY_READ,
+    KEY_CORE_DIR,
     KEY_QUIET,
     KEY_NO_PROGRESS,
     KEY_HELP
@@ -46,6 +48,7 @@ static const struct option long_options[] = {
     {"json", no_argument, NULL, KEY_JSON},
     {"module", required_argument, NULL, KEY_MODULE},
     {"read", required_argument, NULL, KEY_READ},
+    {"core-dir", required_argument, NULL, KEY_CORE_DIR},
     {"quiet", no_argument, NULL, KEY_QUIET},
     {"no-progress", no_argument, NULL, KEY_NO_PROGRESS},
     {"help", no_argument, NULL, KEY_HELP},
@@ -135,6 +138,9 @@ static bool take(struct run_options *options, int key, char *text)
     case KEY_READ:
         options->read_dir = text;
         return true;
+    case KEY_CORE_DIR:
+        options->core_dir = text;
+        return true;
     default:
         return take_flag(options, key);
     }
@@ -151,7 +157,8 @@ enum options_result options_parse(struct run_options *options, int argc,
                                     .cpu_ns = 10 * SECOND,
                                     .wall_ns = 60 * SECOND,
                                     .jobs = 1,
-                                    .read_fd = -1};
+                                    .read_fd = -1,
+                                    .core_fd = -1};
     while ((key = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
         if (key == KEY_HELP)
             return OPTIONS_HELP;
@@ -199,6 +206,7 @@ bool options_open(struct run_options *options)
         if (options->read_fd < 0)
             all = complain(options->read_dir, strerror(errno));
     }
+    all &= core_files_open(options);
     for (size_t i = 0; i < options->module_count; i++)
         all &= modules_open(&options->modules[i]);
     return all;

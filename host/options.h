@@ -33,6 +33,8 @@ struct run_options {
     bool no_progress;
     const char *read_dir; /* NULL: scripts read no files */
     int read_fd;          /* that folder, opened; -1 if none */
+    const char *core_dir; /* NULL: traps write no core files      */
+    int core_fd;          /* that folder, opened; -1 if none      */
     struct module modules[MODULES_MAX];
     size_t module_count;
     char **files;

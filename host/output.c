@@ -51,6 +51,16 @@ void output_text(const struct result *result, bool quiet)
         write_indented(result->message);
     if (result->report != NULL)
         fputs(result->report, stdout);
+    if (result->core != NULL && result->core_error == NULL)
+        printf("    core: %s\n", result->core);
+}
+
+void output_core_error(const struct result *result)
+{
+    if (result->core_error != NULL)
+        fprintf(stderr, "moat: run: %s: %s\n",
+                result->core != NULL ? result->core : result->file,
+                result->core_error);
 }
 
 void tally_add(struct tally *tally, const struct result *result)

@@ -15,6 +15,9 @@
 /* Writes what a script printed, its verdict, its error or trap. */
 void output_text(const struct result *result, bool quiet);
 
+/* Says on stderr that a core file could not be written, if so. */
+void output_core_error(const struct result *result);
+
 /* Writes one object on one line. */
 void output_json(const struct result *result);
 

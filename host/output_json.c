@@ -90,6 +90,9 @@ static void add_trap(json_t *object, const struct result *result)
         return;
     json_object_set(object, "trap",
                     result->trap != NULL ? result->trap : json_null());
+    json_object_set_new(
+        object, "core",
+        text_or_null(result->core_error == NULL ? result->core : NULL));
     json_object_set_new(object, "lua_frames", lua_array(&result->lua));
     json_object_set_new(object, "lua_frames_cut",
                         json_boolean(result->lua.cut));

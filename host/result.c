@@ -25,6 +25,7 @@ void result_free(struct result *result)
     free(result->message);
     free(result->output);
     free(result->report);
+    free(result->core);
     json_decref(result->trap);
     lua_frames_free(&result->lua);
 }

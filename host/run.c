@@ -33,6 +33,7 @@ static void write_result(struct stream *stream, struct result *result)
     else
         output_text(result, stream->options->quiet);
     fflush(stdout);
+    output_core_error(result);
     tally_add(&stream->tally, result);
     result_free(result);
     stream->written++;

@@ -14,6 +14,7 @@
 
 #include <moat/moat.h>
 
+#include "core_files.h"
 #include "guest.h"
 #include "report.h"
 #include "source.h"
@@ -58,7 +59,7 @@ static void judge_return(struct result *result, const struct guest *guest)
 }
 
 static void judge_trap(struct result *result, const struct guest *guest,
-                       const moat_co *co, bool json)
+                       const moat_co *co)
 {
     moat_trap_info info = MOAT_TRAP_INFO_INIT;
 
@@ -69,8 +70,9 @@ static void judge_trap(struct result *result, const struct guest *guest,
                       : info.kind == MOAT_TRAP_STACK_OVERFLOW
                           ? VERDICT_STACK_OVERFLOW
                           : VERDICT_FAULT;
+    core_files_write(guest->options, co, result);
     lua_frames_take(guest->state, &result->lua);
-    if (json)
+    if (guest->options->json)
         result->trap = report_json(co, &result->lua);
     else
         result->report = report_text(co, &info, &result->lua);
@@ -108,7 +110,7 @@ static void run_guest(struct result *result, struct guest *guest, moat_co *co)
     }
     take_evidence(result, guest, co);
     if (event.kind == MOAT_EVENT_TRAP)
-        judge_trap(result, guest, co, guest->options->json);
+        judge_trap(result, guest, co);
     else if (event.kind == MOAT_EVENT_RETURN)
         judge_return(result, guest);
     else /* a C module that yields the coroutine itself */
@@ -168,15 +170,16 @@ static void run_with_memory(struct result *result, struct guest *guest)
     quota_close(&guest->quota);
 }
 
-void script_run(const struct run_options *options, const char *file,
+void script_run(const struct run_options *options, size_t index,
                 struct result *result)
 {
+    const char *file = options->files[index];
     struct guest guest = {.options = options};
     struct source source;
     const char *why = "";
     char *chunk_name = NULL;
 
-    *result = (struct result){.file = file};
+    *result = (struct result){.file = file, .number = index + 1};
     if (!source_open(&source, file, &why)) {
         refuse(result, VERDICT_LOAD_ERROR, file, why);
         return;

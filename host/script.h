@@ -39,6 +39,7 @@ enum verdict {
 /* What became of a script. Everything in it is the host's own copy. */
 struct result {
     const char *file;
+    size_t number; /* of the file among the arguments, from 1      */
     enum verdict verdict;
     moat_trap_kind kind; /* MOAT_TRAP_NONE unless it was trapped       */
     char *message;       /* of an error, with its traceback; else NULL */
@@ -52,10 +53,13 @@ struct result {
     char *report; /* of a trap, for people; NULL with --json    */
     json_t *trap; /* of a trap, with --json; else NULL          */
     struct lua_frames lua;
+    char *core; /* of a trap: the core file's path; NULL: none     */
+    const char *core_error; /* why it could not be written; NULL: it was */
 };
 
-/* Runs a script on the calling thread; never fails but by a verdict. */
-void script_run(const struct run_options *options, const char *file,
+/* Runs the script files[index] on the calling thread; never fails but by a
+ * verdict. */
+void script_run(const struct run_options *options, size_t index,
                 struct result *result);
 
 void result_free(struct result *result);

@@ -51,6 +51,9 @@ void moat_unwind_from(const moat_regs *regs, bool exact,
  * stack. */
 bool moat_unwind_is_interrupted(const struct moat_unwind_frame *frame);
 
+/* The frame's registers, those that a call preserves. */
+void moat_unwind_regs(const struct moat_unwind_frame *frame, moat_regs *out);
+
 /* Does `pc` belong to the procedure that the frame is in? */
 bool moat_unwind_same_procedure(const struct moat_unwind_frame *frame,
                                 uintptr_t pc);

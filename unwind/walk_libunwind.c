@@ -199,6 +199,11 @@ bool moat_unwind_is_interrupted(const struct moat_unwind_frame *frame)
     return unw_is_signal_frame(frame->cursor) > 0;
 }
 
+void moat_unwind_regs(const struct moat_unwind_frame *frame, moat_regs *out)
+{
+    regs_from_cursor(frame->cursor, out);
+}
+
 bool moat_unwind_same_procedure(const struct moat_unwind_frame *frame,
                                 uintptr_t pc)
 {

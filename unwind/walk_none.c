@@ -35,6 +35,12 @@ bool moat_unwind_is_interrupted(const struct moat_unwind_frame *frame)
     return false;
 }
 
+void moat_unwind_regs(const struct moat_unwind_frame *frame, moat_regs *out)
+{
+    (void)frame;
+    (void)out;
+}
+
 bool moat_unwind_same_procedure(const struct moat_unwind_frame *frame,
                                 uintptr_t pc)
 {

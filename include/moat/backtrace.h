@@ -124,6 +124,27 @@ MOAT_API MOAT_NODISCARD moat_status moat_co_print_report(const moat_co *co,
 MOAT_API MOAT_NODISCARD moat_status moat_co_write_json(const moat_co *co,
                                                        int fd);
 
+/**
+ * Writes an ELF core file of a trapped coroutine while the process goes on:
+ * gdb, lldb and eu-stack show its frames from the fault on, and behind its root
+ * its resumers' as moat_co_backtrace does. Write it before the function that
+ * resumed it returns: later it holds the coroutine's own frames only.
+ *
+ * The file is written front to back: fd may be a pipe. It holds memory of the
+ * process: registers, stacks, the modules' data, the control records and stacks
+ * of the other coroutines; not the heap. docs/debugging.md says what, and how
+ * large it becomes. Give it the permissions of a secret (mode 0600).
+ *
+ * @return as moat_co_print_report; and
+ *         MOAT_E_SYSTEM  also if /proc or the memory could not be read: a
+ *                        process that is not dumpable, a filter for system
+ *                        calls
+ *
+ * Where this build has no unwinder, the file ends at the coroutine's root.
+ */
+MOAT_API MOAT_NODISCARD moat_status moat_co_write_core(const moat_co *co,
+                                                       int fd);
+
 MOAT_END_DECLS
 
 #endif

@@ -141,6 +141,11 @@ static void try_write_json(moat_co *co, char *text, size_t size)
     say_status(moat_co_write_json(co, open("/dev/null", O_WRONLY)), text, size);
 }
 
+static void try_write_core(moat_co *co, char *text, size_t size)
+{
+    say_status(moat_co_write_core(co, open("/dev/null", O_WRONLY)), text, size);
+}
+
 static void try_stack_info(moat_co *co, char *text, size_t size)
 {
     moat_stack_info info;
@@ -190,6 +195,7 @@ static const struct {
     {"moat_co_backtrace", try_backtrace},
     {"moat_co_print_report", try_print_report},
     {"moat_co_write_json", try_write_json},
+    {"moat_co_write_core", try_write_core},
     {"moat_co_stack_info", try_stack_info},
     {"moat_co_defer", try_defer},
 };

@@ -532,7 +532,8 @@ static _Noreturn void overflow_once(size_t at)
     found |= moat_co_is_poisoned(co) ? POISONED : 0;
     /* Those of the others read files, which takes time. */
     if (found != 0 && (moat_co_print_report(co, null) != MOAT_OK ||
-                       moat_co_write_json(co, null) != MOAT_OK))
+                       moat_co_write_json(co, null) != MOAT_OK ||
+                       moat_co_write_core(co, null) != MOAT_OK))
         _exit(CHILD_FAILED);
     found |= lock_is_held() ? HELD : 0;
     _exit(found);

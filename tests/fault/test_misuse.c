@@ -137,6 +137,7 @@ static void expect_all_refused(moat_co *co, moat_co_state state)
     EXPECT_EQ(count, 99);
     EXPECT_EQ(moat_co_print_report(co, STDERR_FILENO), MOAT_E_STATE);
     EXPECT_EQ(moat_co_write_json(co, STDERR_FILENO), MOAT_E_STATE);
+    EXPECT_EQ(moat_co_write_core(co, STDERR_FILENO), MOAT_E_STATE);
 #ifdef NDEBUG
     moat_co_destroy(co);
 #endif
@@ -209,6 +210,7 @@ static void trap_calls_want_a_trapped_coroutine(const void *arg)
         EXPECT_EQ(info.kind, MOAT_TRAP_NONE);
         EXPECT_EQ(moat_co_print_report(each[i], STDERR_FILENO), MOAT_E_STATE);
         EXPECT_EQ(moat_co_write_json(each[i], STDERR_FILENO), MOAT_E_STATE);
+        EXPECT_EQ(moat_co_write_core(each[i], STDERR_FILENO), MOAT_E_STATE);
         moat_co_destroy(each[i]);
     }
 }
@@ -304,7 +306,9 @@ static void null_to_the_other_calls_is_refused(const void *arg)
     EXPECT_EQ(moat_co_print_report(NULL, 2), MOAT_E_INVAL);
     EXPECT_EQ(moat_co_print_report(co, -1), MOAT_E_INVAL);
     EXPECT_EQ(moat_co_write_json(NULL, 2), MOAT_E_INVAL);
+    EXPECT_EQ(moat_co_write_core(NULL, 2), MOAT_E_INVAL);
     EXPECT_EQ(moat_co_write_json(co, -1), MOAT_E_INVAL);
+    EXPECT_EQ(moat_co_write_core(co, -1), MOAT_E_INVAL);
     EXPECT_EQ(moat_engine_get_info(NULL), MOAT_E_INVAL);
     EXPECT_EQ(count, 99);
     moat_co_destroy(co);
@@ -604,6 +608,7 @@ static void *reports_from_elsewhere(void *arg)
 {
     EXPECT_EQ(moat_co_print_report(arg, STDERR_FILENO), MOAT_E_THREAD);
     EXPECT_EQ(moat_co_write_json(arg, STDERR_FILENO), MOAT_E_THREAD);
+    EXPECT_EQ(moat_co_write_core(arg, STDERR_FILENO), MOAT_E_THREAD);
     return NULL;
 }
 

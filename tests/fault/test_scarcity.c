@@ -40,6 +40,11 @@ static moat_status write_json(const moat_co *subject)
     return status == MOAT_E_UNSUPPORTED ? MOAT_OK : status;
 }
 
+static moat_status write_core(const moat_co *subject)
+{
+    return moat_co_write_core(subject, null_device);
+}
+
 static moat_status trace(const moat_co *subject)
 {
     moat_frame frames[4];
@@ -117,6 +122,12 @@ static void json_never_overflows_the_guests_stack(const void *arg)
 {
     (void)arg;
     expect_done_or_refused(write_json, 320);
+}
+
+static void a_core_never_overflows_the_guests_stack(const void *arg)
+{
+    (void)arg;
+    expect_done_or_refused(write_core, 128);
 }
 
 static void a_backtrace_never_overflows_the_guests_stack(const void *arg)
@@ -209,6 +220,7 @@ static const struct child_case cases[] = {
     CHILD_CASE(describing_a_frame_never_overflows_the_guests_stack),
     CHILD_CASE(a_report_never_overflows_the_guests_stack),
     CHILD_CASE(json_never_overflows_the_guests_stack),
+    CHILD_CASE(a_core_never_overflows_the_guests_stack),
     CHILD_CASE(a_backtrace_never_overflows_the_guests_stack),
     CHILD_CASE(a_reset_with_too_little_stack_has_run_no_defers),
     {"a_limit_on_data_is_told_as_memory_not_as_guards",

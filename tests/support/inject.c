@@ -55,7 +55,7 @@ long inject_live_mapped_bytes(void)
     return mapped;
 }
 
-static bool fails(const char *name, int error)
+bool inject_fails(const char *name, int error)
 {
     if (turn == 0 || ++calls < turn || (calls > turn && !go_on))
         return false;
@@ -72,7 +72,7 @@ static bool fails_once(const char *name, int error)
     bool on = go_on, failed;
 
     go_on = false;
-    failed = fails(name, error);
+    failed = inject_fails(name, error);
     go_on = on;
     return failed;
 }
@@ -85,7 +85,7 @@ static bool fails_once(const char *name, int error)
 
 WRAPPED(void *, malloc, (size_t size))
 {
-    void *block = fails("malloc", ENOMEM) ? NULL : __real_malloc(size);
+    void *block = inject_fails("malloc", ENOMEM) ? NULL : __real_malloc(size);
 
     blocks += block != NULL;
     return block;
@@ -93,7 +93,8 @@ WRAPPED(void *, malloc, (size_t size))
 
 WRAPPED(void *, calloc, (size_t count, size_t size))
 {
-    void *block = fails("calloc", ENOMEM) ? NULL : __real_calloc(count, size);
+    void *block =
+        inject_fails("calloc", ENOMEM) ? NULL : __real_calloc(count, size);
 
     blocks += block != NULL;
     return block;
@@ -101,7 +102,8 @@ WRAPPED(void *, calloc, (size_t count, size_t size))
 
 WRAPPED(void *, realloc, (void *old, size_t size))
 {
-    void *block = fails("realloc", ENOMEM) ? NULL : __real_realloc(old, size);
+    void *block =
+        inject_fails("realloc", ENOMEM) ? NULL : __real_realloc(old, size);
 
     blocks += block != NULL && old == NULL;
     return block;
@@ -109,7 +111,7 @@ WRAPPED(void *, realloc, (void *old, size_t size))
 
 WRAPPED(char *, strdup, (const char *text))
 {
-    char *copy = fails("strdup", ENOMEM) ? NULL : __real_strdup(text);
+    char *copy = inject_fails("strdup", ENOMEM) ? NULL : __real_strdup(text);
 
     blocks += copy != NULL;
     return copy;
@@ -127,7 +129,7 @@ WRAPPED(void *, mmap,
 {
     void *mapping;
 
-    if (fails("mmap", ENOMEM))
+    if (inject_fails("mmap", ENOMEM))
         return MAP_FAILED;
     mapping = __real_mmap(address, bytes, protection, flags, fd, offset);
     if (mapping != MAP_FAILED && !(flags & MAP_FIXED))
@@ -143,15 +145,16 @@ WRAPPED(int, munmap, (void *address, size_t bytes))
 
 WRAPPED(int, mprotect, (void *address, size_t bytes, int protection))
 {
-    return fails("mprotect", ENOMEM)
+    return inject_fails("mprotect", ENOMEM)
                ? -1
                : __real_mprotect(address, bytes, protection);
 }
 
 WRAPPED(int, madvise, (void *address, size_t bytes, int advice))
 {
-    return fails("madvise", ENOMEM) ? -1
-                                    : __real_madvise(address, bytes, advice);
+    return inject_fails("madvise", ENOMEM)
+               ? -1
+               : __real_madvise(address, bytes, advice);
 }
 
 WRAPPED(int, sigaction,
@@ -164,13 +167,14 @@ WRAPPED(int, sigaction,
 
 WRAPPED(int, sigaltstack, (const stack_t *stack, stack_t *old))
 {
-    return fails("sigaltstack", ENOMEM) ? -1 : __real_sigaltstack(stack, old);
+    return inject_fails("sigaltstack", ENOMEM) ? -1
+                                               : __real_sigaltstack(stack, old);
 }
 
 WRAPPED(int, timer_create,
         (clockid_t clock, struct sigevent *event, timer_t *timer))
 {
-    return fails("timer_create", EAGAIN)
+    return inject_fails("timer_create", EAGAIN)
                ? -1
                : __real_timer_create(clock, event, timer);
 }
@@ -179,32 +183,35 @@ WRAPPED(int, timer_settime,
         (timer_t timer, int flags, const struct itimerspec *when,
          struct itimerspec *old))
 {
-    return fails("timer_settime", EINVAL)
+    return inject_fails("timer_settime", EINVAL)
                ? -1
                : __real_timer_settime(timer, flags, when, old);
 }
 
 WRAPPED(int, clock_gettime, (clockid_t clock, struct timespec *now))
 {
-    return fails("clock_gettime", EPERM) ? -1
-                                         : __real_clock_gettime(clock, now);
+    return inject_fails("clock_gettime", EPERM)
+               ? -1
+               : __real_clock_gettime(clock, now);
 }
 
 WRAPPED(ssize_t, getrandom, (void *to, size_t bytes, unsigned flags))
 {
-    return fails("getrandom", ENOSYS) ? -1 : __real_getrandom(to, bytes, flags);
+    return inject_fails("getrandom", ENOSYS)
+               ? -1
+               : __real_getrandom(to, bytes, flags);
 }
 
 WRAPPED(int, pthread_key_create, (pthread_key_t * key, void (*end)(void *)))
 {
-    return fails("pthread_key_create", EAGAIN)
+    return inject_fails("pthread_key_create", EAGAIN)
                ? EAGAIN
                : __real_pthread_key_create(key, end);
 }
 
 WRAPPED(int, pthread_setspecific, (pthread_key_t key, const void *value))
 {
-    return fails("pthread_setspecific", ENOMEM)
+    return inject_fails("pthread_setspecific", ENOMEM)
                ? ENOMEM
                : __real_pthread_setspecific(key, value);
 }
@@ -212,14 +219,15 @@ WRAPPED(int, pthread_setspecific, (pthread_key_t key, const void *value))
 WRAPPED(int, pthread_atfork,
         (void (*prepare)(void), void (*parent)(void), void (*child)(void)))
 {
-    return fails("pthread_atfork", ENOMEM)
+    return inject_fails("pthread_atfork", ENOMEM)
                ? ENOMEM
                : __real_pthread_atfork(prepare, parent, child);
 }
 
 WRAPPED(ssize_t, pread, (int fd, void *to, size_t bytes, off_t offset))
 {
-    return fails("pread", EIO) ? -1 : __real_pread(fd, to, bytes, offset);
+    return inject_fails("pread", EIO) ? -1
+                                      : __real_pread(fd, to, bytes, offset);
 }
 
 int __real_open(const char *path, int flags, ...);
@@ -234,5 +242,5 @@ int __wrap_open(const char *path, int flags, ...)
     if (flags & O_CREAT)
         mode = va_arg(rest, int);
     va_end(rest);
-    return fails("open", EMFILE) ? -1 : __real_open(path, flags, mode);
+    return inject_fails("open", EMFILE) ? -1 : __real_open(path, flags, mode);
 }

@@ -17,6 +17,10 @@
  * follow it; every call counts. */
 void inject_arm(unsigned n, bool on);
 
+/* For wrappers of a test's own: is it the turn of this call, `name`, to fail?
+ * Then errno is set. */
+bool inject_fails(const char *name, int error);
+
 /* No call fails any more. Gives how many calls there were since inject_arm. */
 unsigned inject_disarm(void);
 
