@@ -119,10 +119,13 @@ static moat_status create(struct co **out, moat_entry entry,
     struct moat_thread *thread = moat_thread_self();
     struct moat_slot *slot;
     moat_limits limits;
+    moat_script script;
     bool limited;
     char *name = NULL;
     moat_status status = moat_limits_check(options->limits, &limits, &limited);
 
+    if (status == MOAT_OK)
+        status = moat_script_check(options->script, &script);
     if (status == MOAT_OK)
         status = find_class(thread, options);
     if (status != MOAT_OK)
@@ -139,6 +142,8 @@ static moat_status create(struct co **out, moat_entry entry,
     fill_in(*out, thread, entry, options);
     if (limited)
         set_limits(*out, &limits);
+    if (options->script != NULL)
+        moat_script_set(*out, &script);
     return MOAT_OK;
 }
 

@@ -28,9 +28,11 @@ struct moat_defer {
 };
 
 /* Flags of struct co beside the public MOAT_CO_... of its options. */
-#define CO_LIMITED ((uint64_t)1 << 62)
-#define CO_ENDING  ((uint64_t)1 << 61) /* its moat_co_defer functions run */
-#define CO_ENDS    ((uint64_t)1 << 60) /* it runs those of co_cold.ends   */
+#define CO_LIMITED  ((uint64_t)1 << 62)
+#define CO_ENDING   ((uint64_t)1 << 61) /* its moat_co_defer functions run */
+#define CO_ENDS     ((uint64_t)1 << 60) /* it runs those of co_cold.ends   */
+#define CO_SCRIPTED ((uint64_t)1 << 59) /* has co_cold.script              */
+#define CO_READER   ((uint64_t)1 << 58) /* runs the `walk` of a script     */
 
 /* A million of these shall fit: three cache lines. */
 struct co {
@@ -58,6 +60,8 @@ struct co_cold {
      * stack pointer, to find the frame again as long as it lives. */
     uintptr_t resumer_pc, resumer_sp;
     moat_limits limits;      /* flags & CO_LIMITED                        */
+    moat_script script;      /* flags & CO_SCRIPTED                       */
+    char language[16];       /* the script's                              */
     moat_entry entry;        /* the guest's, where a sanitizer is at work */
     struct moat_fiber fiber; /* the sanitizer's                           */
     struct moat_unwinding unwinding; /* of moat_co_unwind             */
@@ -305,6 +309,20 @@ struct moat_both_ends {
                         belong behind frame FRAMES - RESERVE - 1          */
 };
 
+/* The first frame behind those that were left out. */
+static inline size_t moat_both_ends_gap(const struct moat_both_ends *ends)
+{
+    return ends->left_out > 0 ? MOAT_BOTH_ENDS_FRAMES - MOAT_BOTH_ENDS_RESERVE
+                              : ends->count;
+}
+
+/* Counts those that were left out. */
+static inline size_t moat_both_ends_number(const struct moat_both_ends *ends,
+                                           size_t i)
+{
+    return i < moat_both_ends_gap(ends) ? i : i + ends->left_out;
+}
+
 /* The stack pointer of the caller of the function that this is used in: the
  * frames before that one are the library's, and are not shown. */
 #define MOAT_CALLER_SP \
@@ -330,6 +348,64 @@ static inline uintptr_t moat_frame_lookup_pc(uintptr_t pc, unsigned flags)
 struct moat_symbol;
 moat_status moat_frame_symbolise(const moat_frame *frame,
                                  struct moat_symbol *out);
+
+/* --- script.c ------------------------------------------------------------ */
+
+/* Copies and checks what the options say of a script. */
+moat_status moat_script_check(const moat_script *asked, moat_script *out);
+void moat_script_set(struct co *co, const moat_script *script);
+
+/* A frame of a script that was kept. */
+struct moat_script_line {
+    size_t number;     /* among the script's, 0 is the innermost             */
+    size_t gap;        /* how many before it are missing                     */
+    size_t activation; /* of the loop that runs it: how many lie further in  */
+    bool after_skip;   /* of which there may be more than were counted       */
+    size_t place;      /* the native frame behind which it stands            */
+    const char *language;
+    int line;
+    char function[96], source[128];
+};
+
+/* The frames of one coroutine's script. */
+struct moat_script_walk {
+    const moat_co *co;
+    struct moat_script_line
+        *lines; /* the first `head`, then a ring: the last */
+    size_t head, room;
+    size_t count;       /* all that were named                        */
+    size_t skipped;     /* and that were not                          */
+    size_t activations; /* that have been left behind                 */
+    const char *error;  /* why it is not complete; NULL: it is. Static */
+};
+
+#define MOAT_SCRIPT_LINES_MAX ((size_t)2048)
+#define MOAT_SCRIPT_WALKS_MAX ((size_t)32)
+
+/* The scripts in a backtrace. */
+struct moat_scripts {
+    struct moat_script_walk walks[MOAT_SCRIPT_WALKS_MAX];
+    size_t walk_count;
+    struct moat_script_line lines[MOAT_SCRIPT_LINES_MAX];
+    size_t used;                           /* of these             */
+    uint16_t order[MOAT_SCRIPT_LINES_MAX]; /* by place             */
+    size_t count;                          /* of these             */
+    uint16_t loops[MOAT_BOTH_ENDS_FRAMES]; /* of one walk          */
+};
+
+/* Reads the scripts of all coroutines in the backtrace; `out` is zero. */
+void moat_scripts_read(const struct moat_both_ends *ends,
+                       struct moat_scripts *out);
+
+/* Of the coroutine: why frames of its script are missing; NULL: none are. */
+const char *moat_scripts_error(const struct moat_scripts *scripts,
+                               const moat_co *co);
+
+static inline const struct moat_script_line *
+moat_scripts_line(const struct moat_scripts *scripts, size_t i)
+{
+    return &scripts->lines[scripts->order[i]];
+}
 
 /* --- poison.c ------------------------------------------------------------ */
 
@@ -363,6 +439,7 @@ struct moat_report {
     moat_trap_info info;
     const char *lock_function; /* NULL: none, or not known */
     struct moat_both_ends ends;
+    struct moat_scripts scripts;
     struct moat_text text;
     char buffer[(size_t)1 << 20]; /* more than a report: it is one write */
 };
