@@ -50,7 +50,7 @@ void output_text(const struct result *result, bool quiet)
     if (result->message != NULL)
         write_indented(result->message);
     if (result->report != NULL)
-        fputs(result->report, stdout);
+        write_indented(result->report);
 }
 
 void tally_add(struct tally *tally, const struct result *result)

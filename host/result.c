@@ -26,5 +26,4 @@ void result_free(struct result *result)
     free(result->output);
     free(result->report);
     json_decref(result->trap);
-    lua_frames_free(&result->lua);
 }

@@ -12,7 +12,6 @@
 #include <jansson.h>
 #include <moat/trap.h>
 
-#include "lua_frames.h"
 #include "options.h"
 
 /* X(name, text). */
@@ -51,7 +50,6 @@ struct result {
     size_t output_dropped;
     char *report; /* of a trap, for people; NULL with --json    */
     json_t *trap; /* of a trap, with --json; else NULL          */
-    struct lua_frames lua;
 };
 
 /* Runs a script on the calling thread; never fails but by a verdict. */

@@ -43,7 +43,8 @@ has 'lua .*script.lua:1 in main chunk'
 script 'local function f(s) return (s:gsub(".", f)) end f("x")'
 run 1
 has 'script.lua: stack overflow ('
-has 'trap: stack overflow, write to 0x'
+has "coroutine '.*script.lua' trapped: stack overflow"
+has '^      access   write to 0x.* (the guard of its stack)'
 script 'require("buggy").null_write()'
 run 1
 has 'script.lua: null pointer access ('
