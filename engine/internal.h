@@ -362,6 +362,7 @@ struct moat_script_line {
     size_t activation; /* of the loop that runs it: how many lie further in  */
     bool after_skip;   /* of which there may be more than were counted       */
     size_t place;      /* the native frame behind which it stands            */
+    bool in_gap;       /* and behind it native frames were left out          */
     const char *language;
     int line;
     char function[96], source[128];

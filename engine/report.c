@@ -259,7 +259,8 @@ static size_t tail_of(const struct moat_report *report)
     size_t tail = report->ends.count - gap;
 
     for (size_t i = 0; i < report->scripts.count; i++)
-        tail += moat_scripts_line(&report->scripts, i)->place >= gap;
+        tail += moat_scripts_line(&report->scripts, i)->in_gap ||
+                moat_scripts_line(&report->scripts, i)->place >= gap;
     return report->ends.left_out > 0 && tail < LAST_FRAMES ? tail : LAST_FRAMES;
 }
 
@@ -271,29 +272,45 @@ static size_t skip_of(const struct moat_report *report)
     return count > shown ? count - shown : 0;
 }
 
+/* Those behind the i-th native frame, from `next` on; gives the first that is
+ * not. Counts the native frames that were left out where they belong. */
+static size_t print_script(struct lines *lines,
+                           const struct moat_report *report, size_t i,
+                           size_t next, size_t *left_out)
+{
+    for (; next < report->scripts.count; next++) {
+        const struct moat_script_line *line =
+            moat_scripts_line(&report->scripts, next);
+        size_t gap = line->gap;
+
+        if (line->place > i)
+            break;
+        if (line->in_gap) {
+            gap += *left_out;
+            *left_out = 0;
+        }
+        if (next_line(lines, gap))
+            print_script_line(lines->text, line);
+    }
+    return next;
+}
+
 static void print_frames(struct moat_text *text,
                          const struct moat_report *report)
 {
     const struct moat_both_ends *ends = &report->ends;
-    const struct moat_scripts *scripts = &report->scripts;
     struct lines lines = {text, 0, skip_of(report), 0};
-    size_t gap = moat_both_ends_gap(ends), next = 0;
+    size_t left_out = ends->left_out, next = 0;
 
     moat_text_put(text, "backtrace, innermost first:\n");
     for (size_t i = 0; i < ends->count; i++) {
-        if (next_line(&lines, i == gap ? ends->left_out : 0)) {
+        bool behind = i == moat_both_ends_gap(ends);
+
+        if (next_line(&lines, behind ? left_out : 0)) {
             print_script_error(text, report, &ends->frames[i]);
             print_frame(text, &ends->frames[i], moat_both_ends_number(ends, i));
         }
-        for (; next < scripts->count; next++) {
-            const struct moat_script_line *line =
-                moat_scripts_line(scripts, next);
-
-            if (line->place > i)
-                break;
-            if (next_line(&lines, line->gap))
-                print_script_line(text, line);
-        }
+        next = print_script(&lines, report, i, next, &left_out);
     }
     if (!moat_unwind_available())
         moat_text_put(text, "  (this build has no unwinder)\n");

@@ -229,6 +229,7 @@ struct places {
     size_t activations;      /* of the loop, as the script counts them     */
     size_t last;             /* native frame before the border             */
     size_t gap;              /* the last native frame in front of it       */
+    bool has_gap;
 };
 
 static void find_places(const struct moat_both_ends *ends, size_t root,
@@ -240,7 +241,7 @@ static void find_places(const struct moat_both_ends *ends, size_t root,
     struct known known;
 
     known.count = 0;
-    *out = (struct places){loops, 0, 0, 0, root, gap - 1};
+    *out = (struct places){loops, 0, 0, 0, root, gap - 1, ends->left_out > 0};
     for (size_t i = 0; i < root; i++) {
         if (ends->frames[i].co != walk->co)
             continue;
@@ -265,9 +266,13 @@ static size_t place_of(const struct places *places,
         return places->last;
     if (line->activation < places->in_front && !line->after_skip)
         return places->loops[line->activation];
-    if (from_outside <= places->behind || line->after_skip)
-        return places->loops[from_outside <= loops ? loops - from_outside : 0];
-    return places->behind > 0 ? places->gap : places->loops[loops - 1];
+    if (places->has_gap)
+        return from_outside <= places->behind
+                   ? places->loops[loops - from_outside]
+                   : places->gap;
+    if (line->after_skip && from_outside <= loops)
+        return places->loops[loops - from_outside];
+    return places->loops[loops - 1];
 }
 
 static size_t kept_of(const moat_script_walk *walk)
@@ -297,24 +302,35 @@ static void insert(struct moat_scripts *scripts,
     scripts->order[i] = (uint16_t)(line - scripts->lines);
 }
 
+static bool is_in_gap(const struct places *places,
+                      const struct moat_script_line *line)
+{
+    return places->has_gap && line->place == places->gap &&
+           (line->activation >= places->in_front || line->after_skip);
+}
+
+/* What the host says may contradict the stack: the order is the script's. */
 static void put_in_place(struct moat_scripts *scripts,
                          const struct moat_both_ends *ends, size_t root,
                          const moat_script_walk *walk)
 {
+    size_t next = 0, last_place = 0;
     struct places places;
-    size_t next = 0;
 
-    if (walk->count == 0)
+    if (kept_of(walk) == 0)
         return;
     find_places(ends, root, walk, scripts->loops, &places);
-    if (kept_of(walk) > 0)
-        places.activations = kept_line(walk, kept_of(walk) - 1)->activation + 1;
+    places.activations = kept_line(walk, kept_of(walk) - 1)->activation + 1;
     for (size_t i = 0; i < kept_of(walk); i++) {
         struct moat_script_line *line = kept_line(walk, i);
 
         line->place = place_of(&places, line);
+        if (line->place < last_place)
+            line->place = last_place;
+        line->in_gap = is_in_gap(&places, line);
         line->gap = line->number - next;
         next = line->number + 1;
+        last_place = line->place;
         insert(scripts, line);
     }
 }
