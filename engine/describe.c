@@ -37,16 +37,44 @@ static void put(struct request *request, const moat_described_frame *frame)
         memcpy((to), (from), sizeof(from));                              \
     } while (0)
 
-static void name(moat_described_frame *out)
+/* A recursion repeats a few addresses thousands of times, and naming one is
+ * slow. */
+#define LOOK_BACK ((size_t)16)
+
+static bool is_same_code(const moat_frame *a, const moat_frame *b)
+{
+    return a->pc == b->pc && a->flags == b->flags;
+}
+
+static bool copy_name(const struct request *request, moat_described_frame *out)
+{
+    size_t first = request->count > LOOK_BACK ? request->count - LOOK_BACK : 0;
+
+    for (size_t i = first; i < request->count; i++) {
+        const moat_described_frame *named = &request->frames[i];
+
+        if (!is_same_code(&named->frame, &out->frame))
+            continue;
+        COPY(out->function, named->function);
+        COPY(out->module, named->module);
+        COPY(out->source, named->source);
+        out->line = named->line;
+        return true;
+    }
+    return false;
+}
+
+static bool find_name(moat_described_frame *out)
 {
     struct moat_symbol symbol;
 
     if (moat_frame_symbolise(&out->frame, &symbol) != MOAT_OK)
-        return;
+        return false;
     COPY(out->function, symbol.function);
     COPY(out->module, symbol.module);
     COPY(out->source, symbol.place.file);
     out->line = symbol.place.line;
+    return true;
 }
 
 static void put_native(struct request *request, const struct stack *stack,
@@ -58,7 +86,7 @@ static void put_native(struct request *request, const struct stack *stack,
     out.frame = stack->ends.frames[i];
     out.number = moat_both_ends_number(&stack->ends, i);
     if (!(out.frame.flags & MOAT_FRAME_ROOT))
-        name(&out);
+        (void)(copy_name(request, &out) || find_name(&out));
     else if (out.frame.co != NULL)
         out.script_error = moat_scripts_error(&stack->scripts, out.frame.co);
     put(request, &out);

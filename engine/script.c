@@ -224,12 +224,11 @@ static bool runs_script(const moat_script *script, struct known *known,
 
 /* Where the frames of a script can stand. */
 struct places {
-    const uint16_t *loops;   /* native frames of the loop, innermost first */
-    size_t in_front, behind; /* of those of the backtrace's gap            */
-    size_t activations;      /* of the loop, as the script counts them     */
-    size_t last;             /* native frame before the border             */
-    size_t gap;              /* the last native frame in front of it       */
-    bool has_gap;
+    const uint16_t *loops; /* native frames of the loop, innermost first */
+    size_t count;          /* of these                                   */
+    size_t activations;    /* of the loop, as the script counts them     */
+    size_t last;           /* native frame before the border             */
+    bool has_gap;          /* behind that one native frames are missing  */
 };
 
 static void find_places(const struct moat_both_ends *ends, size_t root,
@@ -237,42 +236,37 @@ static void find_places(const struct moat_both_ends *ends, size_t root,
                         struct places *out)
 {
     const moat_script *script = &cold_of(co_of(walk->co))->script;
-    size_t gap = moat_both_ends_gap(ends), count = 0;
     struct known known;
 
     known.count = 0;
-    *out = (struct places){loops, 0, 0, 0, root, gap - 1, ends->left_out > 0};
+    *out = (struct places){loops, 0, 0, root, false};
     for (size_t i = 0; i < root; i++) {
         if (ends->frames[i].co != walk->co)
             continue;
         out->last = i;
-        if (!runs_script(script, &known, &ends->frames[i]))
-            continue;
-        loops[count++] = (uint16_t)i;
-        out->in_front += i < gap;
-        out->behind += i >= gap;
+        if (runs_script(script, &known, &ends->frames[i]))
+            loops[out->count++] = (uint16_t)i;
     }
+    out->has_gap =
+        ends->left_out > 0 && out->last + 1 == moat_both_ends_gap(ends);
 }
 
-/* Activations are counted from the fault outwards, or, if some may be missing
- * in between, from whichever end has it. */
+/* Activations are counted from the fault outwards; behind frames that the host
+ * skipped, from the border inwards. */
 static size_t place_of(const struct places *places,
                        const struct moat_script_line *line)
 {
-    size_t loops = places->in_front + places->behind;
-    size_t from_outside = places->activations - line->activation;
+    size_t from_border = places->activations - line->activation;
 
-    if (loops == 0)
+    if (places->count == 0)
         return places->last;
-    if (line->activation < places->in_front && !line->after_skip)
+    if (line->activation < places->count && !line->after_skip)
         return places->loops[line->activation];
     if (places->has_gap)
-        return from_outside <= places->behind
-                   ? places->loops[loops - from_outside]
-                   : places->gap;
-    if (line->after_skip && from_outside <= loops)
-        return places->loops[loops - from_outside];
-    return places->loops[loops - 1];
+        return places->last;
+    if (line->after_skip && from_border <= places->count)
+        return places->loops[places->count - from_border];
+    return places->loops[places->count - 1];
 }
 
 static size_t kept_of(const moat_script_walk *walk)
@@ -305,8 +299,8 @@ static void insert(struct moat_scripts *scripts,
 static bool is_in_gap(const struct places *places,
                       const struct moat_script_line *line)
 {
-    return places->has_gap && line->place == places->gap &&
-           (line->activation >= places->in_front || line->after_skip);
+    return places->has_gap && line->place == places->last &&
+           (line->activation >= places->count || line->after_skip);
 }
 
 /* What the host says may contradict the stack: the order is the script's. */

@@ -24,8 +24,10 @@
 
 #if UNDER_TSAN || UNDER_ASAN
 #    define NO_MEMORY "the sanitizer needs address space itself"
+#    define NO_LOCKS  "the sanitizer's functions stand before the C library's"
 #else
 #    define NO_MEMORY NULL
+#    define NO_LOCKS  NULL
 #endif
 
 /* ---- A toy: its script's calls, and native frames that run them ---- */
@@ -56,7 +58,7 @@ static void call(struct toy *toy, const char *function, bool entered)
 /* The loop: each level of it runs two calls. */
 static __attribute__((noinline)) void loop(struct toy *toy, int levels)
 {
-    static const char *const names[] = {"a", "b", "c", "d", "e", "f"};
+    static const char *const names[] = {"a", "b", "c", "d", "e", "f", "g"};
 
     call(toy, names[toy->depth], true);
     call(toy, names[toy->depth], false);
@@ -694,6 +696,47 @@ static void each_coroutine_has_its_own_script(const void *arg)
     moat_co_destroy(co);
 }
 
+static bool in_outer;
+
+static void host_overflow(struct toy *toy)
+{
+    static const moat_script script = {sizeof(moat_script), "deep", walk_deep,
+                                       runs_deep};
+    moat_co *co = create_with(overflow, toy, &script);
+
+    expect_trap(co);
+    describe(co);
+    moat_co_destroy(co);
+    in_outer = true;
+    after++;
+}
+
+/* Behind the frames that were left out of the inner one's. */
+static void an_overflow_inside_leaves_the_outer_script_whole(const void *arg)
+{
+    struct toy outer = {.end = host_overflow};
+    moat_co *co = create_toy(&outer);
+    char text[64] = "";
+    size_t roots = 0;
+
+    (void)arg;
+    /* One more than its loop has native frames for. */
+    call(&outer, "z", true);
+    EXPECT_EQ(guest_resume(co, NULL).kind, MOAT_EVENT_RETURN);
+    EXPECT(in_outer);
+    for (size_t i = 0; i < count; i++) {
+        roots += is_root(&frames[i]);
+        if (roots == 1 && frames[i].frame.flags == MOAT_FRAME_SCRIPT) {
+            (void)strcat(text, frames[i].function);
+            EXPECT(frames[i].frame.co == co);
+        } else if (roots == 1 && strcmp(frames[i].function, "loop") == 0) {
+            (void)strcat(text, "|");
+        }
+    }
+    EXPECT_STR(text, "|gf|ed|cbz");
+    moat_co_destroy(co);
+}
+
 /* The inner one's goes on for ever: the outer one's is not asked any more. */
 static void one_walk_without_end_is_enough(const void *arg)
 {
@@ -803,11 +846,14 @@ static const struct child_case cases[] = {
      &(const struct loss){spin, "time limit passed"}, NO_LIMITS, 0, 0},
     CHILD_CASE(a_text_that_cannot_be_read_ends_the_walk),
     CHILD_CASE(a_report_in_a_walk_reads_no_script),
-    CHILD_CASE(no_script_is_read_where_a_lock_may_be_held),
-    CHILD_CASE(a_walk_that_dies_with_a_lock_poisons),
+    {"no_script_is_read_where_a_lock_may_be_held",
+     no_script_is_read_where_a_lock_may_be_held, NULL, NO_LOCKS, 0, 0},
+    {"a_walk_that_dies_with_a_lock_poisons",
+     a_walk_that_dies_with_a_lock_poisons, NULL, NO_LOCKS, 0, 0},
     {"without_memory_for_a_walk_the_report_says_so",
      without_memory_for_a_walk_the_report_says_so, NULL, NO_MEMORY, 0, 0},
     CHILD_CASE(each_coroutine_has_its_own_script),
+    CHILD_CASE(an_overflow_inside_leaves_the_outer_script_whole),
     {"one_walk_without_end_is_enough", one_walk_without_end_is_enough, NULL,
      NO_LIMITS, 0, 0},
     CHILD_CASE(a_service_on_the_resumers_stack_can_report),
