@@ -380,6 +380,11 @@ struct moat_script_walk {
     const char *error;  /* why it is not complete; NULL: it is. Static */
 };
 
+/* Reads the lines of the walk's coroutine; gives the error, NULL: none. */
+const char *moat_script_read(struct moat_script_walk *walk);
+
+/* --- places.c ------------------------------------------------------------ */
+
 #define MOAT_SCRIPT_LINES_MAX ((size_t)2048)
 #define MOAT_SCRIPT_WALKS_MAX ((size_t)32)
 
