@@ -400,7 +400,7 @@ static void an_overflow_keeps_both_ends(const void *arg)
 
     (void)arg;
     options.script = &script;
-    options.stack_bytes = (size_t)4 << 20;
+    options.stack_bytes = (size_t)1 << 20;
     REQUIRE(moat_co_create(&co, overflow, &options) == MOAT_OK);
     expect_trap(co);
     EXPECT(entered > 5000);
