@@ -95,6 +95,7 @@ static moat_status scrub(const struct co *co)
 static bool is_plain(const moat_co_options *options)
 {
     return options->name == NULL && options->user == NULL &&
+           options->script == NULL &&
            options->stack_bytes == DEFAULT_STACK_BYTES &&
            options->guard_bytes == DEFAULT_GUARD_BYTES;
 }
@@ -133,12 +134,15 @@ static moat_status create(struct co **out, moat_entry entry,
     struct moat_thread *thread = moat_thread_self();
     struct moat_slot *slot;
     moat_limits limits;
+    moat_script script;
     bool limited = false;
     char *name = NULL;
     moat_status status = MOAT_OK;
 
     if (options->limits != NULL)
         status = moat_limits_check(options->limits, &limits, &limited);
+    if (status == MOAT_OK && options->script != NULL)
+        status = moat_script_check(options->script, &script);
     if (status == MOAT_OK)
         status = find_class(thread, options);
     if (status != MOAT_OK)
@@ -155,6 +159,8 @@ static moat_status create(struct co **out, moat_entry entry,
     fill_in(*out, thread, entry, options);
     if (limited)
         set_limits(*out, &limits);
+    if (options->script != NULL)
+        moat_script_set(*out, &script);
     return MOAT_OK;
 }
 

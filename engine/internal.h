@@ -30,18 +30,18 @@ struct moat_defer {
 /* Flags of the control record, beside the public MOAT_CO_... of the options.
  * With any of them set a coroutine ends, and is destroyed, by the library and
  * not inline. */
-#define CO_LIMITED  ((uint16_t)1 << 15)
-#define CO_ENDING   ((uint16_t)1 << 14) /* its moat_co_defer functions run   */
-#define CO_ENDS     ((uint16_t)1 << 13) /* it runs those of co_cold.ends     */
-#define CO_SECTIONS ((uint16_t)1 << 12) /* no-trap sections are open */
-#define CO_SPECIAL                                              \
-    ((uint16_t)1 << 11) /* a name, a user's pointer, a stack of \
-                           another size; has had something in   \
-                           `defers`; was left from the middle */
-#define CO_HELD                                                  \
-    ((uint16_t)1 << 10) /* it runs, and deadlines of its resumer \
-                           wait until its event is settled */
-#define CO_CANCELLED ((uint16_t)1 << 9) /* moat_co_cancel runs it */
+#define CO_LIMITED   ((uint16_t)1 << 15)
+#define CO_ENDING    ((uint16_t)1 << 14) /* its moat_co_defer functions run  */
+#define CO_ENDS      ((uint16_t)1 << 13) /* it runs those of co_cold.ends    */
+#define CO_SECTIONS  ((uint16_t)1 << 12) /* no-trap sections are open        */
+#define CO_CANCELLED ((uint16_t)1 << 11) /* moat_co_cancel runs it           */
+#define CO_SCRIPTED  ((uint16_t)1 << 10) /* has co_cold.script               */
+#define CO_READER    ((uint16_t)1 << 9)  /* runs the `walk` of a script      */
+/* It runs, and deadlines of its resumer wait until its event is settled. */
+#define CO_HELD ((uint16_t)1 << 8)
+/* A name, a user's pointer, a stack of another size; has had something in
+ * `defers`; was left from the middle. */
+#define CO_SPECIAL ((uint16_t)1 << 7)
 
 /* A million of these shall fit: three cache lines. */
 struct co {
@@ -70,6 +70,8 @@ struct co_cold {
     /* flags & CO_LIMITED; the second is what was in force before its own. */
     moat_limits limits;
     struct moat_deadline_scope outer_limits;
+    moat_script script;      /* flags & CO_SCRIPTED                       */
+    char language[16];       /* the script's                              */
     moat_entry entry;        /* the guest's, where a sanitizer is at work */
     struct moat_fiber fiber; /* the sanitizer's                           */
     struct moat_unwinding unwinding; /* of moat_co_unwind             */
@@ -375,6 +377,20 @@ struct moat_both_ends {
                         belong behind frame FRAMES - RESERVE - 1          */
 };
 
+/* The first frame behind those that were left out. */
+static inline size_t moat_both_ends_gap(const struct moat_both_ends *ends)
+{
+    return ends->left_out > 0 ? MOAT_BOTH_ENDS_FRAMES - MOAT_BOTH_ENDS_RESERVE
+                              : ends->count;
+}
+
+/* Counts those that were left out. */
+static inline size_t moat_both_ends_number(const struct moat_both_ends *ends,
+                                           size_t i)
+{
+    return i < moat_both_ends_gap(ends) ? i : i + ends->left_out;
+}
+
 /* The stack pointer of the caller of the function that this is used in: the
  * frames before that one are the library's, and are not shown. */
 #define MOAT_CALLER_SP \
@@ -405,6 +421,70 @@ static inline uintptr_t moat_frame_lookup_pc(uintptr_t pc, unsigned flags)
 struct moat_symbol;
 moat_status moat_frame_symbolise(const moat_frame *frame,
                                  struct moat_symbol *out);
+
+/* --- script.c ------------------------------------------------------------ */
+
+/* Copies and checks what the options say of a script. */
+moat_status moat_script_check(const moat_script *asked, moat_script *out);
+void moat_script_set(struct co *co, const moat_script *script);
+
+/* A frame of a script that was kept. */
+struct moat_script_line {
+    size_t number;     /* among the script's, 0 is the innermost             */
+    size_t gap;        /* how many before it are missing                     */
+    size_t activation; /* of the loop that runs it: how many lie further in  */
+    bool after_skip;   /* of which there may be more than were counted       */
+    size_t place;      /* the native frame behind which it stands            */
+    bool in_gap;       /* and behind it native frames were left out          */
+    const char *language;
+    int line;
+    char function[96], source[128];
+};
+
+/* The frames of one coroutine's script. */
+struct moat_script_walk {
+    const moat_co *co;
+    struct moat_script_line
+        *lines; /* the first `head`, then a ring: the last */
+    size_t head, room;
+    size_t count;       /* all that were named                        */
+    size_t skipped;     /* and that were not                          */
+    size_t activations; /* that have been left behind                 */
+    const char *error;  /* why it is not complete; NULL: it is. Static */
+};
+
+/* Reads the lines of the walk's coroutine; gives the error, NULL: none. */
+const char *moat_script_read(struct moat_script_walk *walk);
+
+/* --- places.c ------------------------------------------------------------ */
+
+#define MOAT_SCRIPT_LINES_MAX ((size_t)2048)
+#define MOAT_SCRIPT_WALKS_MAX ((size_t)32)
+
+/* The scripts in a backtrace. */
+struct moat_scripts {
+    struct moat_script_walk walks[MOAT_SCRIPT_WALKS_MAX];
+    size_t walk_count;
+    struct moat_script_line lines[MOAT_SCRIPT_LINES_MAX];
+    size_t used;                           /* of these             */
+    uint16_t order[MOAT_SCRIPT_LINES_MAX]; /* by place             */
+    size_t count;                          /* of these             */
+    uint16_t loops[MOAT_BOTH_ENDS_FRAMES]; /* of one walk          */
+};
+
+/* Reads the scripts of all coroutines in the backtrace; `out` is zero. */
+void moat_scripts_read(const struct moat_both_ends *ends,
+                       struct moat_scripts *out);
+
+/* Of the coroutine: why frames of its script are missing; NULL: none are. */
+const char *moat_scripts_error(const struct moat_scripts *scripts,
+                               const moat_co *co);
+
+static inline const struct moat_script_line *
+moat_scripts_line(const struct moat_scripts *scripts, size_t i)
+{
+    return &scripts->lines[scripts->order[i]];
+}
 
 /* --- poison.c ------------------------------------------------------------ */
 
@@ -441,6 +521,7 @@ struct moat_report {
     moat_trap_info info;
     const char *lock_function; /* NULL: none, or not known */
     struct moat_both_ends ends;
+    struct moat_scripts scripts;
     struct moat_text text;
     char buffer[(size_t)1 << 20]; /* more than a report: it is one write */
 };

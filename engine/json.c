@@ -234,37 +234,88 @@ static void put_symbol(struct json *json, const moat_frame *frame)
     put_inlined(json, &symbol);
 }
 
-static void put_frame(struct json *json, const moat_frame *frame, size_t number)
+static void put_script_line(struct json *json,
+                            const struct moat_script_line *line)
 {
     comma(json);
     begin(json, "{");
-    size(json, "number", number);
+    size(json, "number", line->number);
+    string(json, "language", line->language);
+    if (line->function[0] != '\0')
+        string(json, "function", line->function);
+    if (line->source[0] != '\0')
+        string(json, "source", line->source);
+    if (line->line > 0)
+        integer(json, "line", line->line);
+    end(json, "}");
+}
+
+/* Those that the i-th native frame runs; `next` is the first that no native
+ * frame before it did. */
+static void put_script(struct json *json, const struct moat_scripts *scripts,
+                       size_t i, size_t next)
+{
+    if (next == scripts->count || moat_scripts_line(scripts, next)->place != i)
+        return;
+    key(json, "script");
+    begin(json, "[");
+    for (; next < scripts->count; next++) {
+        if (moat_scripts_line(scripts, next)->place != i)
+            break;
+        put_script_line(json, moat_scripts_line(scripts, next));
+    }
+    end(json, "]");
+}
+
+static void put_border(struct json *json, const struct moat_scripts *scripts,
+                       const moat_frame *frame)
+{
+    const char *error =
+        frame->co != NULL ? moat_scripts_error(scripts, frame->co) : NULL;
+
+    if (error != NULL)
+        string(json, "script_error", error);
+}
+
+static void put_frame(struct json *json, const struct moat_report *report,
+                      size_t i, size_t next)
+{
+    const moat_frame *frame = &report->ends.frames[i];
+
+    comma(json);
+    begin(json, "{");
+    size(json, "number", moat_both_ends_number(&report->ends, i));
     address(json, "pc", frame->pc);
     address(json, "sp", frame->sp);
     boolean(json, "root", (frame->flags & MOAT_FRAME_ROOT) != 0);
     boolean(json, "guessed", (frame->flags & MOAT_FRAME_GUESSED) != 0);
     if (frame->co != NULL)
         string(json, "coroutine", moat_co_name(frame->co));
-    if (!(frame->flags & MOAT_FRAME_ROOT))
+    if (frame->flags & MOAT_FRAME_ROOT)
+        put_border(json, &report->scripts, frame);
+    else
         put_symbol(json, frame);
+    put_script(json, &report->scripts, i, next);
     end(json, "}");
 }
 
 /* As many as people would be shown, twice: the ends of a long backtrace. */
 #define END_FRAMES 128
 
-static void put_frames(struct json *json, const struct moat_both_ends *ends)
+static void put_frames(struct json *json, const struct moat_report *report)
 {
-    size_t count = ends->count;
+    const struct moat_scripts *scripts = &report->scripts;
+    size_t count = report->ends.count, next = 0;
 
-    size(json, "frame_count", count + ends->left_out);
+    size(json, "frame_count", count + report->ends.left_out);
     key(json, "frames");
     begin(json, "[");
     for (size_t i = 0; i < count; i++) {
-        bool last = count - i <= END_FRAMES;
-
-        if (last || i < END_FRAMES)
-            put_frame(json, &ends->frames[i], last ? i + ends->left_out : i);
+        while (next < scripts->count &&
+               moat_scripts_line(scripts, next)->place < i)
+            next++;
+        if (count - i <= END_FRAMES || i < END_FRAMES)
+            put_frame(json, report, i, next);
     }
     end(json, "]");
 }
@@ -281,7 +332,7 @@ __attribute__((noinline)) moat_status moat_co_write_json(const moat_co *co,
     json = (struct json){&report->text, false};
     begin(&json, "{");
     put_record(&json, report);
-    put_frames(&json, &report->ends);
+    put_frames(&json, report);
     end(&json, "}\n"); /* one object, one line */
     return moat_report_end(report);
 }

@@ -43,10 +43,12 @@ static moat_status map_report(const moat_co *co, int fd,
     report->info = *info;
     moat_text_begin(&report->text, fd, report->buffer, sizeof report->buffer);
     status = fill_in(report, from_sp);
-    if (status == MOAT_OK)
+    if (status == MOAT_OK) {
+        moat_scripts_read(&report->ends, &report->scripts);
         *out = report;
-    else
+    } else {
         (void)munmap(report, sizeof *report);
+    }
     return status;
 }
 
@@ -198,33 +200,117 @@ static void print_frame(struct moat_text *text, const moat_frame *frame,
                   frame->pc, line);
 }
 
-/* How many of the last frames to show: if some are missing in front of the
- * root, none from before that gap. */
-static size_t tail_of(const struct moat_both_ends *ends)
+/* In the column of the native frames' functions. */
+static void print_script_line(struct moat_text *text,
+                              const struct moat_script_line *line)
 {
-    size_t behind_gap =
-        ends->count - (MOAT_BOTH_ENDS_FRAMES - MOAT_BOTH_ENDS_RESERVE);
+    moat_text_put(text, "%*s%s %s", 25, "", line->language,
+                  line->source[0] != '\0' ? line->source : "?");
+    if (line->line > 0)
+        moat_text_put(text, ":%d", line->line);
+    moat_text_put(text, " in %s\n",
+                  line->function[0] != '\0' ? line->function : "?");
+}
 
-    return ends->left_out > 0 && behind_gap < LAST_FRAMES ? behind_gap
-                                                          : LAST_FRAMES;
+/* Before a border: what is not known of the script in it. */
+static void print_script_error(struct moat_text *text,
+                               const struct moat_report *report,
+                               const moat_frame *frame)
+{
+    const char *error = frame->flags & MOAT_FRAME_ROOT && frame->co != NULL
+                            ? moat_scripts_error(&report->scripts, frame->co)
+                            : NULL;
+
+    if (error != NULL)
+        moat_text_put(text, "%*s(frames of the script are missing: %s)\n", 25,
+                      "", error);
+}
+
+/* The lines of a backtrace, as far as they are shown. */
+struct lines {
+    struct moat_text *text;
+    size_t count;  /* so far                                       */
+    size_t skip;   /* behind FIRST_FRAMES so many are not shown    */
+    size_t hidden; /* since the last that was shown                */
+};
+
+/* Shall the next line be shown? Then says first what is missing before it. */
+static bool next_line(struct lines *lines, size_t gap)
+{
+    size_t i = lines->count++;
+
+    lines->hidden += gap;
+    if (i >= FIRST_FRAMES && i - FIRST_FRAMES < lines->skip) {
+        lines->hidden++;
+        return false;
+    }
+    if (lines->hidden > 0)
+        moat_text_put(lines->text, "  ... %zu frames left out ...\n",
+                      lines->hidden);
+    lines->hidden = 0;
+    return true;
+}
+
+/* How many of the last lines to show: if some are missing in front of the root,
+ * none from before that gap. */
+static size_t tail_of(const struct moat_report *report)
+{
+    size_t gap = moat_both_ends_gap(&report->ends);
+    size_t tail = report->ends.count - gap;
+
+    for (size_t i = 0; i < report->scripts.count; i++)
+        tail += moat_scripts_line(&report->scripts, i)->in_gap ||
+                moat_scripts_line(&report->scripts, i)->place >= gap;
+    return report->ends.left_out > 0 && tail < LAST_FRAMES ? tail : LAST_FRAMES;
+}
+
+static size_t skip_of(const struct moat_report *report)
+{
+    size_t count = report->ends.count + report->scripts.count;
+    size_t shown = FIRST_FRAMES + tail_of(report);
+
+    return count > shown ? count - shown : 0;
+}
+
+/* Those behind the i-th native frame, from `next` on; gives the first that is
+ * not. Counts the native frames that were left out where they belong. */
+static size_t print_script(struct lines *lines,
+                           const struct moat_report *report, size_t i,
+                           size_t next, size_t *left_out)
+{
+    for (; next < report->scripts.count; next++) {
+        const struct moat_script_line *line =
+            moat_scripts_line(&report->scripts, next);
+        size_t gap = line->gap;
+
+        if (line->place > i)
+            break;
+        if (line->in_gap) {
+            gap += *left_out;
+            *left_out = 0;
+        }
+        if (next_line(lines, gap))
+            print_script_line(lines->text, line);
+    }
+    return next;
 }
 
 static void print_frames(struct moat_text *text,
-                         const struct moat_both_ends *ends)
+                         const struct moat_report *report)
 {
-    size_t tail = tail_of(ends);
-    size_t missing = ends->left_out;
+    const struct moat_both_ends *ends = &report->ends;
+    struct lines lines = {text, 0, skip_of(report), 0};
+    size_t left_out = ends->left_out, next = 0;
 
     moat_text_put(text, "backtrace, innermost first:\n");
     for (size_t i = 0; i < ends->count; i++) {
-        if (i == FIRST_FRAMES && ends->count > FIRST_FRAMES + tail) {
-            size_t skipped = ends->count - FIRST_FRAMES - tail;
+        bool behind = i == moat_both_ends_gap(ends);
 
-            moat_text_put(text, "  ... %zu frames left out ...\n",
-                          skipped + missing);
-            i += skipped;
+        if (next_line(&lines, behind ? left_out : 0)) {
+            print_script_error(text, report, &ends->frames[i]);
+            print_frame(text, &ends->frames[i], moat_both_ends_number(ends, i));
         }
-        print_frame(text, &ends->frames[i], i < FIRST_FRAMES ? i : i + missing);
+        next = print_script(&lines, report, i, next, &left_out);
     }
     if (!moat_unwind_available())
         moat_text_put(text, "  (this build has no unwinder)\n");
@@ -239,6 +325,6 @@ __attribute__((noinline)) moat_status moat_co_print_report(const moat_co *co,
     if (status != MOAT_OK)
         return status;
     print_record(&report->text, report);
-    print_frames(&report->text, &report->ends);
+    print_frames(&report->text, report);
     return moat_report_end(report);
 }

@@ -40,7 +40,8 @@ struct guest {
     struct quota quota;
     struct capture capture;
 
-    /* Written on the guest's stack, read by the host afterwards. */
+    /* Written on the guest's stack, read by the host afterwards, and, wherever
+     * the guest may stand, by lua_frames.c. */
     lua_State *state;
     enum guest_phase phase;
     int status;          /* of lua_pcall; valid once the guest has returned */

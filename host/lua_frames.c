@@ -1,27 +1,33 @@
 /*
- * lua_frames.c: the inspection of a dead interpreter, itself a guest.
+ * lua_frames.c: reads the call stack of an interpreter that was stopped
+ * anywhere, through the Lua coroutines that were running in it.
  *
- * Only calls that allocate nothing are made: the allocator may be as broken as
- * the rest.
+ * moat calls it so that it may fault. Only calls that allocate nothing are
+ * made: the allocator may be as broken as the rest.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "lua_frames.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include <moat/co.h>
+#include <lua.h>
 
-#define INSPECTION_NS ((uint64_t)200 * 1000 * 1000)
-#define THREADS_MAX   256 /* Lua's own limit on nested C calls is 200 */
+#include "guest.h"
+
+#define THREADS_MAX 256 /* Lua's own limit on nested C calls is 200 */
+
+/* Lua finds a level by counting from the innermost, so that all of a deep
+ * recursion would take a square of time: of each thread so many are named. */
+#define FIRST_LEVELS 1024
+#define LAST_LEVELS  32
 
 struct inspection {
-    lua_State *main;
-    struct lua_frames *out;
+    moat_script_walk *out;
     lua_State *threads[THREADS_MAX]; /* main first; each resumed the next */
     size_t thread_count;
+    size_t skipped; /* since the last frame that was named */
 };
 
 static bool is_known(const struct inspection *inspection, lua_State *thread)
@@ -71,16 +77,15 @@ static lua_State *resumed_by(const struct inspection *inspection,
     return thread;
 }
 
-static void name_frame(struct lua_frame *frame, const lua_Debug *ar)
+static void name_function(char *name, size_t size, const lua_Debug *ar)
 {
     if (strcmp(ar->what, "main") == 0)
-        snprintf(frame->name, sizeof(frame->name), "main chunk");
+        snprintf(name, size, "main chunk");
     else if (ar->name != NULL)
-        snprintf(frame->name, sizeof(frame->name), "%.10s '%.30s'",
+        snprintf(name, size, "%.10s '%.30s'",
                  *ar->namewhat != '\0' ? ar->namewhat : "function", ar->name);
     else
-        snprintf(frame->name, sizeof(frame->name), "function <line %d>",
-                 ar->linedefined);
+        snprintf(name, size, "function <line %d>", ar->linedefined);
 }
 
 /* Did C code call this Lua function, so that the interpreter's loop was entered
@@ -96,97 +101,87 @@ static bool is_entered(lua_State *state, int level, const lua_Debug *ar)
            !lua_getinfo(state, "S", &caller) || strcmp(caller.what, "C") == 0;
 }
 
-static void walk_thread(struct lua_frames *out, lua_State *state)
+static void name_level(struct inspection *inspection, lua_State *state,
+                       int level)
 {
+    char name[48];
+    moat_script_frame frame = {.function = name};
     lua_Debug ar;
 
-    for (int level = 0; lua_getstack(state, level, &ar); level++) {
-        struct lua_frame *frame = &out->frames[out->count];
-
-        if (!lua_getinfo(state, "Sln", &ar) || strcmp(ar.what, "C") == 0)
-            continue;
-        if (out->count == LUA_FRAMES_MAX) {
-            out->cut = true;
-            return;
-        }
-        memcpy(frame->source, ar.short_src, sizeof(frame->source));
-        frame->line = ar.currentline;
-        frame->entered = is_entered(state, level, &ar);
-        name_frame(frame, &ar);
-        out->count++;
-    }
-}
-
-static void *inspect(moat_co *self, void *input)
-{
-    struct inspection *inspection = input;
-    lua_State *next = inspection->main;
-
-    (void)self;
-    while (next != NULL && inspection->thread_count < THREADS_MAX) {
-        inspection->threads[inspection->thread_count++] = next;
-        next = resumed_by(inspection, next);
-    }
-    for (size_t i = inspection->thread_count; i > 0; i--)
-        walk_thread(inspection->out, inspection->threads[i - 1]);
-    return NULL;
-}
-
-static void run_inspection(struct inspection *inspection)
-{
-    moat_limits limits = MOAT_LIMITS_INIT;
-    moat_co_options options = MOAT_CO_OPTIONS_INIT;
-    moat_event event;
-    moat_co *co;
-
-    limits.resume_cpu_ns = INSPECTION_NS;
-    options.stack_bytes = (size_t)64 * 1024;
-    options.limits = &limits;
-    options.name = "inspection";
-    if (moat_co_create(&co, inspect, &options) != MOAT_OK) {
-        inspection->out->cut = true;
+    if (!lua_getstack(state, level, &ar) || !lua_getinfo(state, "Sln", &ar) ||
+        strcmp(ar.what, "C") == 0)
         return;
+    name_function(name, sizeof(name), &ar);
+    frame.source = ar.short_src;
+    frame.line = ar.currentline;
+    frame.flags = is_entered(state, level, &ar) ? MOAT_SCRIPT_ENTERED : 0;
+    frame.skipped = inspection->skipped;
+    inspection->skipped = 0;
+    moat_script_put(inspection->out, &frame);
+}
+
+/* The first level that is not there; `there` is. */
+static int end_of(lua_State *state, int there)
+{
+    int missing = there + 1;
+    lua_Debug ar;
+
+    for (; lua_getstack(state, missing, &ar); missing *= 2)
+        there = missing;
+    while (missing - there > 1) {
+        int middle = there + (missing - there) / 2;
+
+        if (lua_getstack(state, middle, &ar))
+            there = middle;
+        else
+            missing = middle;
     }
-    if (moat_co_resume(co, inspection, &event) != MOAT_OK ||
-        event.kind != MOAT_EVENT_RETURN)
-        inspection->out->cut = true;
-    moat_co_destroy(co);
+    return missing;
 }
 
-/* Many results may wait to be written: each keeps only what it needs. */
-static void give_back(struct lua_frames *out)
+static void walk_thread(struct inspection *inspection, lua_State *state)
 {
-    struct lua_frame *fitting;
+    int level = 0, end;
+    lua_Debug ar;
 
-    if (out->count == 0) {
-        free(out->frames);
-        out->frames = NULL;
+    for (; level < FIRST_LEVELS && lua_getstack(state, level, &ar); level++)
+        name_level(inspection, state, level);
+    if (level < FIRST_LEVELS)
         return;
+    end = end_of(state, level - 1);
+    if (end - level > LAST_LEVELS) {
+        inspection->skipped = (size_t)(end - LAST_LEVELS - level);
+        level = end - LAST_LEVELS;
     }
-    fitting = realloc(out->frames, out->count * sizeof(*out->frames));
-    if (fitting != NULL)
-        out->frames = fitting;
+    for (; level < end; level++)
+        name_level(inspection, state, level);
 }
 
-void lua_frames_take(lua_State *state, struct lua_frames *out)
+static void walk(const moat_co *co, moat_script_walk *out)
 {
-    struct inspection inspection = {.main = state, .out = out};
+    const struct guest *guest = moat_co_user(co);
+    struct inspection inspection = {.out = out};
+    lua_State *next = guest->state;
 
-    *out = (struct lua_frames){0};
-    if (state == NULL)
-        return;
-    /* One more than the limit: the walk looks at a frame before it counts it.
-     */
-    out->frames = calloc(LUA_FRAMES_MAX + 1, sizeof(*out->frames));
-    if (out->frames == NULL)
-        out->cut = true;
-    else
-        run_inspection(&inspection);
-    give_back(out);
+    while (next != NULL && inspection.thread_count < THREADS_MAX) {
+        inspection.threads[inspection.thread_count++] = next;
+        next = resumed_by(&inspection, next);
+    }
+    for (size_t i = inspection.thread_count; i > 0; i--)
+        walk_thread(&inspection, inspection.threads[i - 1]);
 }
 
-void lua_frames_free(struct lua_frames *frames)
+/* Without its name the loop is not known, and the script's frames stand where
+ * the stack enters the interpreter. */
+static bool runs(const moat_frame *frame, const char *function)
 {
-    free(frames->frames);
-    *frames = (struct lua_frames){0};
+    (void)frame;
+    return function != NULL && strcmp(function, "luaV_execute") == 0;
 }
+
+const moat_script lua_frames = {
+    .struct_size = sizeof(moat_script),
+    .language = "lua",
+    .walk = walk,
+    .runs = runs,
+};

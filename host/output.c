@@ -50,7 +50,7 @@ void output_text(const struct result *result, bool quiet)
     if (result->message != NULL)
         write_indented(result->message);
     if (result->report != NULL)
-        fputs(result->report, stdout);
+        write_indented(result->report);
     if (result->core != NULL && result->core_error == NULL)
         printf("    core: %s\n", result->core);
 }

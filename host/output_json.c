@@ -67,35 +67,53 @@ static void set_count(json_t *object, const char *name, uint64_t value)
     json_object_set_new(object, name, json_integer((json_int_t)value));
 }
 
-static json_t *lua_array(const struct lua_frames *lua)
+static json_t *lua_frame(json_t *script, size_t c_frame)
 {
-    json_t *array = json_array();
+    json_t *object = json_object();
+    json_t *line = json_object_get(script, "line");
 
-    for (size_t i = 0; i < lua->count; i++) {
-        const struct lua_frame *frame = &lua->frames[i];
-        json_t *object = json_object();
+    json_object_set(object, "source", json_object_get(script, "source"));
+    json_object_set_new(object, "line",
+                        line != NULL ? json_incref(line) : json_integer(-1));
+    json_object_set(object, "function", json_object_get(script, "function"));
+    set_count(object, "c_frame", c_frame);
+    return object;
+}
 
-        json_object_set_new(object, "source", text_or_null(frame->source));
-        json_object_set_new(object, "line", json_integer(frame->line));
-        json_object_set_new(object, "function", text_or_null(frame->name));
-        set_count(object, "c_frame", frame->c_frame);
-        json_array_append_new(array, object);
+/* All frames of the script that a report has, in one array. */
+static void add_lua_frames(json_t *object, const json_t *trap)
+{
+    json_t *array = json_array(), *frame, *script;
+    bool cut = trap == NULL;
+    size_t i, j;
+
+    json_array_foreach(json_object_get(trap, "frames"), i, frame)
+    {
+        cut = cut || json_object_get(frame, "script_error") != NULL;
+        json_array_foreach(json_object_get(frame, "script"), j, script)
+        {
+            const json_t *number = json_object_get(script, "number");
+
+            cut = cut ||
+                  (size_t)json_integer_value(number) != json_array_size(array);
+            json_array_append_new(array, lua_frame(script, i));
+        }
     }
-    return array;
+    json_object_set_new(object, "lua_frames", array);
+    json_object_set_new(object, "lua_frames_cut", json_boolean(cut));
 }
 
 static void add_trap(json_t *object, const struct result *result)
 {
     if (result->kind == MOAT_TRAP_NONE)
         return;
-    json_object_set(object, "trap",
-                    result->trap != NULL ? result->trap : json_null());
+    json_object_set_new(object, "trap",
+                        result->trap != NULL ? json_incref(result->trap)
+                                             : json_null());
     json_object_set_new(
         object, "core",
         text_or_null(result->core_error == NULL ? result->core : NULL));
-    json_object_set_new(object, "lua_frames", lua_array(&result->lua));
-    json_object_set_new(object, "lua_frames_cut",
-                        json_boolean(result->lua.cut));
+    add_lua_frames(object, result->trap);
 }
 
 void output_json(const struct result *result)

@@ -1,5 +1,5 @@
 /*
- * report.h: what a trap looked like, C and Lua frames together.
+ * report.h: what moat says of a trapped script.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -8,16 +8,11 @@
 
 #include <jansson.h>
 #include <moat/co.h>
-#include <moat/trap.h>
 
-#include "lua_frames.h"
+/* What moat_co_print_report says; malloc'ed; NULL if that fails. */
+char *report_text(const moat_co *co);
 
-/* The report for people, as indented lines; malloc'ed; NULL without memory. */
-char *report_text(const moat_co *co, const moat_trap_info *info,
-                  struct lua_frames *lua);
-
-/* What moat_co_write_json says, as an object; NULL if that fails. Tells the Lua
- * frames which C frames ran them. */
-json_t *report_json(const moat_co *co, struct lua_frames *lua);
+/* What moat_co_write_json says, as an object; NULL if that fails. */
+json_t *report_json(const moat_co *co);
 
 #endif

@@ -27,5 +27,4 @@ void result_free(struct result *result)
     free(result->report);
     free(result->core);
     json_decref(result->trap);
-    lua_frames_free(&result->lua);
 }

@@ -16,6 +16,7 @@
 
 #include "core_files.h"
 #include "guest.h"
+#include "lua_frames.h"
 #include "report.h"
 #include "source.h"
 
@@ -71,11 +72,10 @@ static void judge_trap(struct result *result, const struct guest *guest,
                           ? VERDICT_STACK_OVERFLOW
                           : VERDICT_FAULT;
     core_files_write(guest->options, co, result);
-    lua_frames_take(guest->state, &result->lua);
     if (guest->options->json)
-        result->trap = report_json(co, &result->lua);
+        result->trap = report_json(co);
     else
-        result->report = report_text(co, &info, &result->lua);
+        result->report = report_text(co);
 }
 
 static void take_evidence(struct result *result, struct guest *guest,
@@ -117,9 +117,9 @@ static void run_guest(struct result *result, struct guest *guest, moat_co *co)
         refuse(result, VERDICT_ERROR, "the script", "left its coroutine");
 }
 
-static moat_status create(moat_co **co, const struct run_options *options,
-                          const char *name)
+static moat_status create(moat_co **co, struct guest *guest, const char *name)
 {
+    const struct run_options *options = guest->options;
     moat_limits limits = MOAT_LIMITS_INIT;
     moat_co_options how = MOAT_CO_OPTIONS_INIT;
 
@@ -127,15 +127,17 @@ static moat_status create(moat_co **co, const struct run_options *options,
     limits.wall_ns = options->wall_ns;
     how.stack_bytes = (size_t)options->stack_bytes;
     how.flags = MOAT_CO_SCRUB_DISCARD;
+    how.user = guest;
     how.name = name;
     how.limits = &limits;
+    how.script = &lua_frames;
     return moat_co_create(co, guest_main, &how);
 }
 
 static void run_on_coroutine(struct result *result, struct guest *guest)
 {
     moat_co *co;
-    moat_status status = create(&co, guest->options, result->file);
+    moat_status status = create(&co, guest, result->file);
 
     if (status != MOAT_OK) {
         refuse(result, VERDICT_NOT_RUN, "create", moat_status_str(status));

@@ -12,7 +12,6 @@
 #include <jansson.h>
 #include <moat/trap.h>
 
-#include "lua_frames.h"
 #include "options.h"
 
 /* X(name, text). */
@@ -52,7 +51,6 @@ struct result {
     size_t output_dropped;
     char *report; /* of a trap, for people; NULL with --json    */
     json_t *trap; /* of a trap, with --json; else NULL          */
-    struct lua_frames lua;
     char *core; /* of a trap: the core file's path; NULL: none     */
     const char *core_error; /* why it could not be written; NULL: it was */
 };

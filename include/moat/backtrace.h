@@ -22,6 +22,8 @@
     8u /* found by a repair (frame pointers, restart at \
           the root): frames between it and the one      \
           before may be missing                         */
+#define MOAT_FRAME_SCRIPT \
+    16u /* moat_co_describe: a function of a script; see script.h */
 
 typedef struct moat_frame {
     uintptr_t pc;      /* a return address, but for MOAT_FRAME_TRAP and the
@@ -30,6 +32,22 @@ typedef struct moat_frame {
     const moat_co *co; /* the coroutine it belongs to; NULL: the host       */
     unsigned flags;    /* MOAT_FRAME_...                                    */
 } moat_frame;
+
+/* A frame with its names. Texts that are not known are "". */
+typedef struct moat_described_frame {
+    moat_frame frame; /* of a script's: the native frame that runs it, with the
+                         flag MOAT_FRAME_SCRIPT and no other                 */
+    size_t number;    /* among the native frames, and among those of one script;
+                         0 is the innermost; numbers that are missing were left
+                         out                                                 */
+    int line;         /* in the source; 0: not known                         */
+    char function[192];
+    char module[192]; /* the file that native code was loaded from; of a script
+                         its language                                        */
+    char source[256];
+    const char *script_error; /* of a root frame: why frames of the coroutine's
+                                 script are missing; NULL: none are. Static  */
+} moat_described_frame;
 
 MOAT_BEGIN_DECLS
 
@@ -98,8 +116,27 @@ MOAT_API moat_status moat_frame_describe(const moat_frame *frame, char *buffer,
                                          size_t size);
 
 /**
+ * Walks a stopped coroutine, as moat_co_backtrace does, and describes the
+ * frames: native ones, and those of scripts behind the native frame that runs
+ * them (moat_co_options.script). It calls the `walk` of each coroutine's
+ * script.
+ *
+ * @param[out] frames  innermost first. Each is about 700 bytes
+ *
+ * @return as moat_co_backtrace, and MOAT_E_NOMEM
+ *
+ * Ownership:     all texts are the caller's, but for script_error
+ * Thread-safety: the owner's thread. Signal-safety: no.
+ * Legal in:      FRESH, SUSPENDED, DONE, TRAPPED
+ */
+MOAT_API moat_status moat_co_describe(const moat_co *co,
+                                      moat_described_frame *frames,
+                                      size_t capacity, size_t *count);
+
+/**
  * Writes the trap record and the linked backtrace of a trapped coroutine, for
- * people.
+ * people; with the frames of its script, if it has one
+ * (moat_co_options.script).
  *
  * @return MOAT_OK, or
  *         MOAT_E_INVAL   co is NULL or fd negative

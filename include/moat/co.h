@@ -28,6 +28,7 @@
 #include <moat/cpu.h>
 #include <moat/export.h>
 #include <moat/limits.h>
+#include <moat/script.h>
 #include <moat/status.h>
 
 typedef enum moat_event_kind {
@@ -110,11 +111,13 @@ typedef struct moat_co_options {
     void *user;       /* moat_co_user gives it back; never dereferenced      */
     const char *name; /* copied; shown in backtraces and reports; NULL: none */
     const moat_limits *limits; /* copied; NULL: none but the stack */
+    const moat_script *script; /* copied; how the interpreter that runs in it is
+                                  read for backtraces; NULL: there is none    */
 } moat_co_options;
 
-#define MOAT_CO_OPTIONS_INIT                      \
-    {                                             \
-        sizeof(moat_co_options), 0, 0, 0, 0, 0, 0 \
+#define MOAT_CO_OPTIONS_INIT                         \
+    {                                                \
+        sizeof(moat_co_options), 0, 0, 0, 0, 0, 0, 0 \
     }
 
 MOAT_BEGIN_DECLS
@@ -318,8 +321,9 @@ MOAT_API void *moat_co_yield(moat_co *self, void *value);
  *
  * @return MOAT_OK, or
  *         MOAT_E_INVAL        out or entry is NULL; a size is out of range; an
- *                             unknown flag; a struct_size, here or in the
- *                             limits, smaller than any version's; the
+ *                             unknown flag; a struct_size, here, in the limits
+ *                             or in the script, smaller than any version's; a
+ *                             script without `walk`; the
  *                             environment's MOAT_GUARD is no kind of guard, or
  *                             its MOAT_TRAP_SOURCE no source
  *         MOAT_E_NOMEM        no memory or address space

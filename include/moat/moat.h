@@ -9,6 +9,7 @@
  *   trap.h       what a trapped guest did
  *   limits.h     what a guest may use up
  *   backtrace.h  linked backtraces and reports
+ *   script.h     an interpreter's own frames in them
  *   guest.h      services for code on a guest's stack
  *   region.h     ranges of memory whose faults are repaired
  *   code.h       code of JIT compilers
@@ -43,6 +44,7 @@
 #include <moat/guest.h>
 #include <moat/limits.h>
 #include <moat/region.h>
+#include <moat/script.h>
 #include <moat/status.h>
 #include <moat/trap.h>
 #include <moat/version.h>

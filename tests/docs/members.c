@@ -35,6 +35,16 @@ static void *flush_nothing(moat_co *self, void *input)
     return input;
 }
 
+/* The script's reader, which is lost after the first of its frames. */
+static void walk(const moat_co *co, moat_script_walk *out)
+{
+    const moat_script_frame frame = {"f", "writer.toy", 3, 0, 0};
+
+    (void)co;
+    moat_script_put(out, &frame);
+    write_to(0);
+}
+
 static const char *type_name(const json_t *value)
 {
     static const char *const names[] = {
@@ -72,10 +82,12 @@ static json_t *report_of(const moat_co *co)
 
 static void print_frame(json_t *frame)
 {
-    json_t *inlined;
+    json_t *inlined, *script;
     size_t i;
 
     print_members("frames[].", frame);
+    json_array_foreach(json_object_get(frame, "script"), i, script)
+        print_members("frames[].script[].", script);
     json_array_foreach(json_object_get(frame, "inlined"), i, inlined)
         print_members("frames[].inlined[].", inlined);
 }
@@ -95,10 +107,13 @@ static void print_report(const moat_co *co)
 static moat_co *trap(moat_entry entry)
 {
     moat_co_options options = MOAT_CO_OPTIONS_INIT;
+    moat_script script = MOAT_SCRIPT_INIT;
     moat_event event;
     moat_co *co = NULL;
 
+    script.walk = walk;
     options.name = "writer";
+    options.script = &script;
     if (moat_co_create(&co, entry, &options) != MOAT_OK ||
         moat_co_resume(co, NULL, &event) != MOAT_OK)
         exit(1);

@@ -122,6 +122,14 @@ static void try_trap_info(moat_co *co, char *text, size_t size)
     say_status(moat_co_trap_info(co, &info), text, size);
 }
 
+static void try_describe(moat_co *co, char *text, size_t size)
+{
+    static moat_described_frame frames[256];
+    size_t count;
+
+    say_status(moat_co_describe(co, frames, 256, &count), text, size);
+}
+
 static void try_backtrace(moat_co *co, char *text, size_t size)
 {
     static moat_frame frames[256];
@@ -193,6 +201,7 @@ static const struct {
     {"moat_co_lock_function", try_lock_function},
     {"moat_co_is_poisoned", try_is_poisoned},
     {"moat_co_backtrace", try_backtrace},
+    {"moat_co_describe", try_describe},
     {"moat_co_print_report", try_print_report},
     {"moat_co_write_json", try_write_json},
     {"moat_co_write_core", try_write_core},

@@ -5,7 +5,11 @@
  */
 #include "guests.h"
 
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "../support/fixture.h"
 
@@ -58,6 +62,25 @@ void guest_expect_trap(moat_co *co, void *input, moat_trap_kind kind)
     REQUIRE(moat_co_get_state(co) == MOAT_CO_TRAPPED);
     EXPECT_EQ(moat_co_trap_info(co, &info), MOAT_OK);
     EXPECT_STR(moat_trap_kind_name(info.kind), moat_trap_kind_name(kind));
+}
+
+char *guest_report(moat_status (*write_to)(const moat_co *, int),
+                   const moat_co *co)
+{
+    int fd = memfd_create("report", MFD_CLOEXEC);
+    moat_status status = write_to(co, fd);
+    struct stat file;
+    char *text;
+
+    if (status == MOAT_E_UNSUPPORTED)
+        return NULL;
+    EXPECT_EQ(status, MOAT_OK);
+    REQUIRE(fstat(fd, &file) == 0 && file.st_size > 0);
+    text = calloc(1, (size_t)file.st_size + 1);
+    REQUIRE(text != NULL);
+    REQUIRE(pread(fd, text, (size_t)file.st_size, 0) == file.st_size);
+    (void)close(fd);
+    return text;
 }
 
 void write_null(void)

@@ -26,6 +26,11 @@ moat_event guest_resume(moat_co *co, void *input);
 /* Resumes it and expects a trap of that kind. */
 void guest_expect_trap(moat_co *co, void *input, moat_trap_kind kind);
 
+/* What moat_co_print_report or moat_co_write_json writes, for free(); NULL if
+ * this build cannot. */
+char *guest_report(moat_status (*write_to)(const moat_co *, int),
+                   const moat_co *co);
+
 /* Entry functions. */
 void *guest_write_null(moat_co *self, void *input);
 void *guest_loop(moat_co *self, void *input);

@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <moat/moat.h>
 
@@ -45,26 +43,6 @@ static void *overflow(moat_co *self, void *input)
     return (void *)descend(end);
 }
 
-/* The text that `write` wrote; NULL if this build cannot write it. */
-static char *text_of(moat_status (*write)(const moat_co *, int),
-                     const moat_co *co)
-{
-    int fd = memfd_create("report", MFD_CLOEXEC);
-    moat_status status = write(co, fd);
-    struct stat file;
-    char *text;
-
-    if (status == MOAT_E_UNSUPPORTED)
-        return NULL;
-    EXPECT_EQ(status, MOAT_OK);
-    REQUIRE(fstat(fd, &file) == 0 && file.st_size > 0);
-    text = calloc(1, (size_t)file.st_size + 1);
-    REQUIRE(text != NULL);
-    REQUIRE(pread(fd, text, (size_t)file.st_size, 0) == file.st_size);
-    (void)close(fd);
-    return text;
-}
-
 static moat_co *create_deep(void)
 {
     moat_co_options options = MOAT_CO_OPTIONS_INIT;
@@ -87,7 +65,7 @@ static void the_report_of_a_deep_overflow_contains_both_ends(const void *arg)
     (void)arg;
     EXPECT_EQ(moat_co_resume(co, NULL, &event), MOAT_OK);
     EXPECT(depth > 30000);
-    text = text_of(moat_co_print_report, co);
+    text = guest_report(moat_co_print_report, co);
     REQUIRE(text != NULL);
     EXPECT(strstr(text, "descend+0x") != NULL);
     EXPECT(strstr(text, "left out") != NULL);
@@ -107,7 +85,7 @@ static void the_json_of_a_deep_overflow_contains_both_ends(const void *arg)
     (void)arg;
     EXPECT_EQ(moat_co_resume(co, NULL, &event), MOAT_OK);
     EXPECT(depth > 30000);
-    text = text_of(moat_co_write_json, co);
+    text = guest_report(moat_co_write_json, co);
     if (text != NULL) {
         EXPECT(strstr(text, "\"descend\"") != NULL);
         EXPECT(strstr(text, "\"root\":true") != NULL);
@@ -272,7 +250,7 @@ static void a_walk_of_the_dead_leaves_a_circle(const void *arg)
     EXPECT_EQ(moat_co_backtrace(co, frames, MANY, &count), MOAT_OK);
     EXPECT_EQ(frames[1].flags, MOAT_FRAME_JIT);
     EXPECT_EQ(roots_among(frames, count), 1);
-    text = text_of(moat_co_print_report, co);
+    text = guest_report(moat_co_print_report, co);
     EXPECT(text != NULL && strstr(text, "broken+0x") != NULL);
     free(text);
     moat_co_destroy(co);

@@ -28,6 +28,17 @@ has '"verdict":"load error"'
 has '"verdict":"stack overflow"'
 has '"verdict":"time limit"'
 has '"lua_frames":\[{"source":"[^"]*trap_in_coroutine.lua","line":5'
+has '"script":\[{"number":0,"language":"lua",'
+has '"lua_frames_cut":false'
+script 'require("ruin")()'
+expect 1 run --json --module "ruin=$RUIN" "$work/script.lua"
+check
+has '"script_error":"invalid memory access"'
+has '"lua_frames":\[\],"lua_frames_cut":true'
+expect 1 run --json --module "buggy=$BUGGY" "$scripts/deep.lua"
+has '"function":"metamethod .index.","c_frame":'
+has '"function":"main chunk","c_frame":'
+has '"lua_frames_cut":true'
 script 'local s = "x" while true do s = s .. s end'
 expect 1 run --json "$work/script.lua" "$scripts/fine.lua"
 has '"message":"not enough memory'

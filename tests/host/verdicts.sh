@@ -43,7 +43,8 @@ has 'lua .*script.lua:1 in main chunk'
 script 'local function f(s) return (s:gsub(".", f)) end f("x")'
 run 1
 has 'script.lua: stack overflow ('
-has 'trap: stack overflow, write to 0x'
+has "coroutine '.*script.lua' trapped: stack overflow"
+has '^      access   write to 0x.* (the guard of its stack)'
 script 'require("buggy").null_write()'
 run 1
 has 'script.lua: null pointer access ('
@@ -74,17 +75,38 @@ has "lua .*trap_in_coroutine.lua:9 in function"
 has "lua .*trap_in_coroutine.lua:11 in main chunk"
 has "#0 .*null_write"
 has "\[coroutine '.*trap_in_coroutine.lua'\]"
-if [ "$NAMES" = 1 ]; then
-    has 'luaV_execute'
-    # Innermost first, and the innermost Lua frame below the C function that it
-    # called.
-    order=$(grep -n -e 'null_write' -e 'lua:5 in' -e 'lua:9 in' -e 'lua:11 in' \
-        -e "\[coroutine '" "$work/out" | sed 's/^\([0-9]*\):.*/\1/' | tr '\n' ' ')
-    sorted=$(echo "$order" | tr ' ' '\n' | sort -n | tr '\n' ' ')
+# in_order PATTERN...: each has a line behind that of the one before.
+in_order() {
     cases=$((cases + 1))
-    [ "$(echo "$order" | wc -w)" -ge 5 ] &&
-        [ "$(echo $order)" = "$(echo $sorted)" ] || fail "order: $order"
+    before=0
+    for pattern; do
+        lines=$(tail -n "+$((before + 1))" "$work/out" |
+            grep -n -m 1 -e "$pattern" | cut -d: -f1)
+        [ -n "$lines" ] || fail "'$pattern' does not follow"
+        before=$((before + ${lines:-0}))
+    done
+}
+if [ "$NAMES" = 1 ]; then
+    in_order null_write 'luaV_execute' 'lua:5 in' auxwrap 'lua:9 in' \
+        luaB_coresume 'lua:11 in' guest_main "\[coroutine '"
 fi
+# Below a deep recursion, in a metamethod, in a function that C called back: both
+# ends of it, and the rest.
+expect 1 run --module "buggy=$BUGGY" "$scripts/deep.lua"
+in_order null_write "lua:7 in upvalue 'down'" "lua:9 in upvalue 'down'" \
+    'frames left out' 'lua:21 in main chunk' "\[coroutine '"
+hasnt 'missing'
+if [ "$NAMES" = 1 ]; then
+    in_order null_write luaV_execute 'lua:7 in' 'frames left out' str_gsub \
+        "lua:17 in local 'outermost'" 'lua:21 in main chunk' lua_callk
+fi
+# A state that cannot be read costs its frames.
+script 'require("ruin")()'
+expect 1 run --module "ruin=$RUIN" "$work/script.lua"
+has 'script.lua: null pointer access ('
+has '(frames of the script are missing: invalid memory access)'
+has "\[coroutine '.*script.lua'\]"
+has 'run_guest'
 
 # Output beyond the bound is dropped and told.
 script 'for i = 1, 10000 do io.write("0123456789") end'

@@ -1,0 +1,28 @@
+/*
+ * ruin.c: a Lua module that ruins the interpreter that calls it, and faults.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <string.h>
+
+#include <lauxlib.h>
+#include <lua.h>
+
+static char *volatile nowhere;
+
+/* The state's own fields, which lead to the stack of calls. */
+static int ruin(lua_State *L)
+{
+    memset((void *)L, 0xa5, 128);
+    *nowhere = 1;
+    return 0;
+}
+
+/* Loaded by name. */
+__attribute__((visibility("default"))) int luaopen_ruin(lua_State *L);
+
+int luaopen_ruin(lua_State *L)
+{
+    lua_pushcfunction(L, ruin);
+    return 1;
+}
