@@ -71,6 +71,14 @@ static void catch_up(struct moat_activation *activation, uintptr_t pc)
         moat_trap_now(activation, MOAT_TRAP_DEADLINE, 0);
 }
 
+void moat_hold_leave(void)
+{
+    struct moat_activation *activation = moat_trap_current();
+
+    if (activation != NULL)
+        activation->hold--;
+}
+
 void moat_hold_end(void)
 {
     struct moat_activation *activation = moat_trap_current();

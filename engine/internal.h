@@ -167,8 +167,10 @@ moat_status moat_limits_check(const moat_limits *asked, moat_limits *out,
 moat_status moat_hold_begin(size_t stack_bytes);
 void moat_hold_end(void);
 
-/* The same without a check, for what must not fail. */
+/* The same without a check, for what must not fail; and without a look at what
+ * came meanwhile, for which the timer comes again. */
 void moat_hold_enter(void);
+void moat_hold_leave(void);
 
 /* For what has no status: a guest that has not so much stack left overflows
  * here, before anything is lost. In a no-trap section that is fatal, like any

@@ -68,10 +68,14 @@ bool moat_codes_name(uintptr_t pc, char *name, size_t size, uintptr_t *offset)
 
 bool moat_codes_describe(uintptr_t pc, moat_code *out)
 {
-    bool entered = moat_grace_enter();
-    const struct code *code = code_at(pc);
-    bool found = code != NULL;
+    const struct code *code;
+    bool entered, found;
 
+    if (!moat_ranges_any(&codes.places))
+        return false;
+    entered = moat_grace_enter();
+    code = code_at(pc);
+    found = code != NULL;
     memset(out, 0, sizeof *out);
     if (found) {
         out->start = (const void *)code->entry.place.begin;
