@@ -46,6 +46,7 @@ static void before_fork(void)
     if (forking++ != 0)
         return;
     moat_engine_lock();
+    moat_code_lock();
     moat_arena_lock();
     moat_ranges_lock();
     moat_walks_stop(); /* walks ask for lines */
@@ -61,6 +62,7 @@ static void after_fork_in_parent(void)
     moat_walks_go();
     moat_ranges_unlock();
     moat_arena_unlock();
+    moat_code_unlock();
     moat_engine_unlock();
 }
 
@@ -75,6 +77,7 @@ static void after_fork_in_child(void)
     moat_walks_after_fork();
     moat_ranges_unlock();
     moat_arena_unlock();
+    moat_code_unlock();
     moat_engine_unlock();
 }
 

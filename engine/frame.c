@@ -5,12 +5,24 @@
  * SPDX-License-Identifier: MIT
  */
 #include <inttypes.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "engine/internal.h"
 #include "unwind/unwind.h"
+
+static void find_registered_line(uintptr_t pc, struct moat_symbol *out)
+{
+    struct moat_place *place = &out->place;
+    uint32_t line;
+
+    if (!moat_codes_line(pc, place->file, sizeof place->file, &line))
+        return;
+    place->line = line <= INT_MAX ? (int)line : INT_MAX;
+    out->inlined_count = 0;
+}
 
 moat_status moat_frame_symbolise(const moat_frame *frame,
                                  struct moat_symbol *out)
@@ -24,6 +36,7 @@ moat_status moat_frame_symbolise(const moat_frame *frame,
     memset(out, 0, sizeof *out);
     if (!moat_codes_name(pc, out->function, sizeof out->function, &out->offset))
         moat_symbolise(pc, !moat_poison_seen(), out);
+    find_registered_line(pc, out);
     out->offset += behind;
     out->module_offset += behind;
     moat_backtrace_end();

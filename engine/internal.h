@@ -186,10 +186,18 @@ void moat_hold_require(size_t stack_bytes);
 #define MOAT_HOLD_UNWIND_BYTES ((size_t)48 << 10)
 #define MOAT_HOLD_SYMBOL_BYTES ((size_t)192 << 10)
 
+/* --- code.c -----------------------------------------------------------------
+ */
+
+/* Around fork, and whatever registers or unregisters. */
+void moat_code_lock(void);
+void moat_code_unlock(void);
+
 /* --- perf_map.c ------------------------------------------------------------
  */
 
-/* Tells perf of code that was registered, if the environment wants it. */
+/* Tells perf of code that was registered, if the environment wants it. Under the
+ * lock of code.c. */
 void moat_perf_map_add(const moat_code *code);
 
 /* --- fault.c ---------------------------------------------------------------

@@ -17,7 +17,7 @@
 
 #include "engine/internal.h"
 
-/* Under the lock of the ranges. */
+/* Under the lock of code.c. */
 static struct {
     int file;
     pid_t writer; /* whose file it is; 0: none was opened yet */
@@ -97,9 +97,7 @@ void moat_perf_map_add(const moat_code *code)
 {
     if (code->name == NULL || !is_wanted())
         return;
-    moat_ranges_lock();
     open_map();
     if (map.file >= 0)
         write_line(code);
-    moat_ranges_unlock();
 }

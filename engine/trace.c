@@ -53,9 +53,20 @@ static bool step_guessing(struct moat_cursor *cursor)
     return guess.made;
 }
 
+/* Unwind information of registered code must not go under the step. */
+static enum moat_step step(struct moat_cursor *cursor)
+{
+    bool entered = moat_codes_enter();
+    enum moat_step step = moat_cursor_step(cursor, moat_codes_describe);
+
+    if (entered)
+        moat_codes_leave();
+    return step;
+}
+
 bool moat_trace_step(struct moat_cursor *cursor)
 {
-    switch (moat_cursor_step(cursor, moat_codes_describe)) {
+    switch (step(cursor)) {
     case MOAT_STEP_MADE:
         return true;
     case MOAT_STEP_LOST:

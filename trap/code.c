@@ -1,5 +1,6 @@
 /*
- * code.c: registered code: what is where, and under which name.
+ * code.c: registered code: what is where, under which name, and from which
+ * line.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -10,23 +11,25 @@
 #include "trap/internal.h"
 #include "trap/ranges.h"
 
-#define MOST_FRAME_BYTES ((size_t)1 << 30)
+#define MOST_FRAME_BYTES    ((size_t)1 << 30)
+#define MOST_EH_FRAME_BYTES ((size_t)1 << 28)
 
-struct code {
+struct moat_registered {
     struct moat_entry entry; /* first */
-    size_t frame_bytes;
-    moat_code_unwind unwind;
-    bool named;
-    char name[];
+    moat_code copy;          /* of its strings, lines and eh_frame, too */
+    uint64_t copies[];
 };
 
 static struct moat_registry codes;
 
 /* --- readers ------------------------------------------------------------- */
 
-static const struct code *code_at(uintptr_t pc)
+static const moat_code *code_at(uintptr_t pc)
 {
-    return (const struct code *)moat_registry_at(&codes, pc);
+    const struct moat_registered *code =
+        (const struct moat_registered *)moat_registry_at(&codes, pc);
+
+    return code != NULL ? &code->copy : NULL;
 }
 
 bool moat_codes_cover(uintptr_t pc)
@@ -43,7 +46,17 @@ bool moat_codes_cover(uintptr_t pc)
     return covered;
 }
 
-static void copy_name(char *to, size_t size, const char *from)
+bool moat_codes_enter(void)
+{
+    return moat_ranges_any(&codes.places) && moat_grace_enter();
+}
+
+void moat_codes_leave(void)
+{
+    moat_grace_leave();
+}
+
+static void copy_text(char *to, size_t size, const char *from)
 {
     size_t bytes = strnlen(from, size - 1);
 
@@ -54,21 +67,53 @@ static void copy_name(char *to, size_t size, const char *from)
 bool moat_codes_name(uintptr_t pc, char *name, size_t size, uintptr_t *offset)
 {
     bool entered = moat_grace_enter();
-    const struct code *code = code_at(pc);
-    bool named = code != NULL && code->named;
+    const moat_code *code = code_at(pc);
+    bool named = code != NULL && code->name != NULL;
 
     if (named) {
-        copy_name(name, size, code->name);
-        *offset = pc - code->entry.place.begin;
+        copy_text(name, size, code->name);
+        *offset = pc - (uintptr_t)code->start;
     }
     if (entered)
         moat_grace_leave();
     return named;
 }
 
+/* 0: from none. */
+static uint32_t line_at(const moat_code *code, size_t offset)
+{
+    size_t low = 0, high = code->line_count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (code->lines[middle].offset <= offset)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low > 0 ? code->lines[low - 1].line : 0;
+}
+
+bool moat_codes_line(uintptr_t pc, char *file, size_t size, uint32_t *line)
+{
+    bool entered = moat_grace_enter();
+    const moat_code *code = code_at(pc);
+    uint32_t found =
+        code != NULL ? line_at(code, pc - (uintptr_t)code->start) : 0;
+
+    if (found != 0) {
+        copy_text(file, size, code->file);
+        *line = found;
+    }
+    if (entered)
+        moat_grace_leave();
+    return found != 0;
+}
+
 bool moat_codes_describe(uintptr_t pc, moat_code *out)
 {
-    const struct code *code;
+    const moat_code *code;
     bool entered, found;
 
     if (!moat_ranges_any(&codes.places))
@@ -76,12 +121,13 @@ bool moat_codes_describe(uintptr_t pc, moat_code *out)
     entered = moat_grace_enter();
     code = code_at(pc);
     found = code != NULL;
-    memset(out, 0, sizeof *out);
     if (found) {
-        out->start = (const void *)code->entry.place.begin;
-        out->size = code->entry.place.end - code->entry.place.begin;
-        out->frame_bytes = code->frame_bytes;
-        out->unwind = code->unwind;
+        *out = *code;
+        out->name = out->file = NULL;
+        out->lines = NULL;
+        out->line_count = 0;
+    } else {
+        memset(out, 0, sizeof *out);
     }
     if (entered)
         moat_grace_leave();
@@ -102,75 +148,141 @@ static bool is_one_piece(uintptr_t begin, size_t bytes)
 
 static bool is_unwindable(const moat_code *asked)
 {
+    bool described = asked->eh_frame != NULL && asked->eh_frame_bytes != 0;
+    bool plain = asked->eh_frame == NULL && asked->eh_frame_bytes == 0;
+
     switch (asked->unwind) {
     case MOAT_CODE_UNWIND_NONE:
     case MOAT_CODE_UNWIND_FP:
-        return asked->frame_bytes == 0;
+        return plain && asked->frame_bytes == 0;
     case MOAT_CODE_UNWIND_FIXED:
-        return asked->frame_bytes % sizeof(uintptr_t) == 0 &&
+        return plain && asked->frame_bytes % sizeof(uintptr_t) == 0 &&
                asked->frame_bytes < MOST_FRAME_BYTES;
+    case MOAT_CODE_UNWIND_CFI:
+        return described && asked->frame_bytes == 0 &&
+               asked->eh_frame_bytes <= MOST_EH_FRAME_BYTES;
     default:
         return false;
     }
 }
 
-static moat_status code_from(const moat_code *asked, struct code **out)
+/* A line for each byte at most. */
+static bool may_have_lines(const moat_code *asked)
+{
+    if (asked->line_count == 0)
+        return asked->lines == NULL;
+    return asked->lines != NULL && asked->file != NULL &&
+           asked->line_count <= asked->size &&
+           asked->line_count <= SIZE_MAX / 2 / sizeof *asked->lines;
+}
+
+moat_status moat_codes_check(const moat_code *asked)
+{
+    if (asked->start == NULL ||
+        !is_one_piece((uintptr_t)asked->start, asked->size) ||
+        !is_unwindable(asked) || !may_have_lines(asked) || asked->flags != 0)
+        return MOAT_E_INVAL;
+    return MOAT_OK;
+}
+
+static bool are_lines_of(const moat_code *code)
+{
+    for (size_t i = 0; i < code->line_count; i++) {
+        if (code->lines[i].offset >= code->size ||
+            (i > 0 && code->lines[i].offset <= code->lines[i - 1].offset))
+            return false;
+    }
+    return true;
+}
+
+static size_t text_bytes(const char *text)
+{
+    return text != NULL ? strlen(text) + 1 : 0;
+}
+
+/* Where the copy begins; NULL: of nothing. */
+static const void *append(unsigned char **to, const void *from, size_t bytes)
+{
+    unsigned char *copy = *to;
+
+    if (bytes == 0)
+        return NULL;
+    memcpy(copy, from, bytes);
+    *to += bytes;
+    return copy;
+}
+
+/* In the order of their alignment. */
+static void copy_all(struct moat_registered *made, const moat_code *asked,
+                     size_t name_bytes, size_t file_bytes)
+{
+    unsigned char *to = (unsigned char *)made->copies;
+    moat_code *copy = &made->copy;
+
+    *copy = *asked;
+    copy->eh_frame = append(&to, asked->eh_frame, asked->eh_frame_bytes);
+    copy->lines =
+        append(&to, asked->lines, asked->line_count * sizeof *asked->lines);
+    copy->name = append(&to, asked->name, name_bytes);
+    copy->file = append(&to, asked->file, file_bytes);
+}
+
+moat_status moat_codes_make(const moat_code *asked,
+                            struct moat_registered **out)
 {
     uintptr_t begin = (uintptr_t)asked->start;
-    size_t name_bytes = asked->name != NULL ? strlen(asked->name) + 1 : 0;
-    struct code *made;
+    size_t name_bytes = text_bytes(asked->name);
+    size_t file_bytes = text_bytes(asked->file);
+    size_t bytes = sizeof(struct moat_registered) + asked->eh_frame_bytes +
+                   name_bytes + file_bytes;
+    struct moat_registered *made;
 
-    if (asked->start == NULL || !is_one_piece(begin, asked->size) ||
-        !is_unwindable(asked) || asked->flags != 0)
-        return MOAT_E_INVAL;
-    made = malloc(sizeof *made + name_bytes);
+    if (!moat_size_add(bytes, asked->line_count * sizeof *asked->lines, &bytes))
+        return MOAT_E_NOMEM;
+    made = malloc(bytes);
     if (made == NULL)
         return MOAT_E_NOMEM;
     made->entry.place.begin = begin;
     made->entry.place.end = begin + asked->size;
-    made->frame_bytes = asked->frame_bytes;
-    made->unwind = asked->unwind;
-    made->named = asked->name != NULL;
-    if (name_bytes > 0)
-        memcpy(made->name, asked->name, name_bytes);
+    copy_all(made, asked, name_bytes, file_bytes);
+    if (!are_lines_of(&made->copy)) {
+        free(made);
+        return MOAT_E_INVAL;
+    }
     *out = made;
     return MOAT_OK;
 }
 
-moat_status moat_codes_add(const moat_code *asked, moat_code_id *out)
+void moat_codes_free(struct moat_registered *code)
 {
-    moat_code_id id = 0;
-    struct code *made;
+    free(code);
+}
+
+const moat_code *moat_codes_copy(const struct moat_registered *code)
+{
+    return &code->copy;
+}
+
+moat_status moat_codes_add(struct moat_registered *code, moat_code_id *out)
+{
     moat_status status;
 
-    if (moat_grace_visiting())
-        return MOAT_E_STATE;
-    status = code_from(asked, &made);
-    if (status != MOAT_OK)
-        return status;
     moat_ranges_lock();
-    status = moat_registry_prepare(&codes, &made->entry);
+    status = moat_registry_prepare(&codes, &code->entry);
     if (status == MOAT_OK)
-        id = moat_registry_add(&codes, &made->entry);
+        *out = moat_registry_add(&codes, &code->entry);
     moat_ranges_unlock();
-    if (status == MOAT_OK)
-        *out = id; /* without the lock: it may fault */
-    else
-        free(made);
     return status;
 }
 
-moat_status moat_codes_remove(moat_code_id id)
+struct moat_registered *moat_codes_named(moat_code_id id)
 {
-    struct code *gone;
+    return (struct moat_registered *)moat_registry_named(&codes, id);
+}
 
-    if (moat_grace_visiting())
-        return MOAT_E_STATE;
+void moat_codes_remove(struct moat_registered *code)
+{
     moat_ranges_lock();
-    gone = (struct code *)moat_registry_named(&codes, id);
-    if (gone != NULL)
-        moat_registry_remove(&codes, &gone->entry);
+    moat_registry_remove(&codes, &code->entry);
     moat_ranges_unlock();
-    free(gone);
-    return gone != NULL ? MOAT_OK : MOAT_E_INVAL;
 }

@@ -70,7 +70,6 @@ void moat_chain_call(int signo, siginfo_t *info,
  * last. */
 bool moat_grace_enter(void);
 void moat_grace_leave(void);
-bool moat_grace_visiting(void);
 void moat_grace_wait(void);
 
 /* install.c: the installed source's `fault`; NULL: it has none. Signal-safe:

@@ -138,19 +138,47 @@ bool moat_regions_any(void);
 /* --- code.c ----------------------------------------------------------------
  */
 
-/* As moat_code_register and _unregister; the engine is ready. */
-moat_status moat_codes_add(const moat_code *asked, moat_code_id *out);
-moat_status moat_codes_remove(moat_code_id id);
+/* May it be registered, as far as that can be seen without reading what it
+ * points to? MOAT_E_INVAL: no. */
+moat_status moat_codes_check(const moat_code *asked);
+
+/* A registration, with copies of all that it was made from. */
+struct moat_registered;
+
+/* Reads the caller's memory, under no lock. It was checked; its eh_frame is
+ * taken as it is. MOAT_E_INVAL: the lines are no lines of this code. */
+moat_status moat_codes_make(const moat_code *asked,
+                            struct moat_registered **out);
+void moat_codes_free(struct moat_registered *code);
+
+/* What it was made from, with pointers to the copies. */
+const moat_code *moat_codes_copy(const struct moat_registered *code);
+
+/* From here on it is found. MOAT_E_OVERLAP, MOAT_E_NOMEM: it is not. */
+moat_status moat_codes_add(struct moat_registered *code, moat_code_id *out);
+
+/* One thread at a time adds and removes. Once removed it is the caller's. */
+struct moat_registered *moat_codes_named(moat_code_id id);
+void moat_codes_remove(struct moat_registered *code);
+
+/* Between the two nothing that the readers give is freed, and none is added.
+ * False: it is so anyhow, and there is nothing to leave. Signal-safe: yes. */
+bool moat_codes_enter(void);
+void moat_codes_leave(void);
 
 /* Does the address lie in registered code? Signal-safe: yes. */
 bool moat_codes_cover(uintptr_t pc);
 
-/* The code that the address lies in, without its name. False: none. */
+/* The code that the address lies in, without name, file and lines; its eh_frame
+ * is moat's copy, and there as long as the code is registered. False: none. */
 bool moat_codes_describe(uintptr_t pc, moat_code *out);
 
 /* The name of the code that it lies in, cut off if the buffer is too small, and
  * its offset. False: not in registered code. */
 bool moat_codes_name(uintptr_t pc, char *name, size_t size, uintptr_t *offset);
+
+/* The place in the source that it was made from; as above. False: not known. */
+bool moat_codes_line(uintptr_t pc, char *file, size_t size, uint32_t *line);
 
 /* --- policy.c --------------------------------------------------------------
  */
@@ -166,6 +194,9 @@ bool moat_policy_allows(const struct moat_activation *activation, uintptr_t pc);
 void moat_ranges_lock(void);
 void moat_ranges_unlock(void);
 void moat_grace_after_fork(void);
+
+/* Is this a fault region's `fix`, or what else looks at the maps? */
+bool moat_grace_visiting(void);
 
 /* --- altstack.c ------------------------------------------------------------
  */

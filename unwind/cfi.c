@@ -21,7 +21,8 @@ enum {
     FORM_MASK = 0x0f,
     FROM_NOTHING = 0x00,
     FROM_HERE = 0x10,
-    FROM_MASK = 0x70
+    FROM_MASK = 0x70,
+    FORM_OMITTED = 0xff
 };
 
 enum {
@@ -134,6 +135,7 @@ static void read_augmentation(struct moat_reader *entry, const char *letters,
 {
     uint64_t bytes = moat_read_uleb(entry);
     struct moat_reader data = *entry;
+    uint8_t form;
 
     moat_reader_skip(entry, bytes);
     data.end = entry->at;
@@ -143,7 +145,9 @@ static void read_augmentation(struct moat_reader *entry, const char *letters,
             out->pointer_form = moat_read_u8(&data);
             break;
         case 'P':
-            (void)read_form(&data, moat_read_u8(&data));
+            form = moat_read_u8(&data);
+            if (form != FORM_OMITTED)
+                (void)read_form(&data, form);
             break;
         case 'L':
             (void)moat_read_u8(&data);

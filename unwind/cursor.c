@@ -81,18 +81,6 @@ static bool step_by_size(struct moat_cursor *cursor, size_t frame_bytes)
     return true;
 }
 
-static enum moat_step step_registered(struct moat_cursor *cursor,
-                                      const moat_code *code)
-{
-    bool made = false;
-
-    if (code->unwind == MOAT_CODE_UNWIND_FP)
-        made = step_by_fp(cursor);
-    else if (code->unwind == MOAT_CODE_UNWIND_FIXED)
-        made = step_by_size(cursor, code->frame_bytes);
-    return made ? MOAT_STEP_MADE : MOAT_STEP_END;
-}
-
 /* --- rows ---------------------------------------------------------------- */
 
 static bool find_cfa(const struct moat_cursor *cursor,
@@ -200,6 +188,39 @@ static enum moat_step apply(struct moat_cursor *cursor,
     return MOAT_STEP_MADE;
 }
 
+/* Without a file around it: not kept, for the next one at its place would be
+ * taken for it. */
+static enum moat_step step_by_entries(struct moat_cursor *cursor, uintptr_t pc,
+                                      const moat_code *code)
+{
+    const unsigned char *begin = code->eh_frame;
+    const struct moat_bytes bytes = {begin, begin + code->eh_frame_bytes};
+    struct moat_row row;
+
+    return moat_cfi_row_in(&bytes, pc, &row) ? apply(cursor, &row)
+                                             : MOAT_STEP_LOST;
+}
+
+static enum moat_step step_registered(struct moat_cursor *cursor, uintptr_t pc,
+                                      const moat_code *code)
+{
+    bool made = false;
+
+    switch (code->unwind) {
+    case MOAT_CODE_UNWIND_FP:
+        made = step_by_fp(cursor);
+        break;
+    case MOAT_CODE_UNWIND_FIXED:
+        made = step_by_size(cursor, code->frame_bytes);
+        break;
+    case MOAT_CODE_UNWIND_CFI:
+        return step_by_entries(cursor, pc, code);
+    default:
+        break;
+    }
+    return made ? MOAT_STEP_MADE : MOAT_STEP_END;
+}
+
 static bool find_row(struct moat_cursor *cursor, uintptr_t pc,
                      struct moat_row *out)
 {
@@ -220,6 +241,6 @@ enum moat_step moat_cursor_step(struct moat_cursor *cursor,
     moat_code code;
 
     if (lookup(pc, &code) && code.unwind != MOAT_CODE_UNWIND_NONE)
-        return step_registered(cursor, &code);
+        return step_registered(cursor, pc, &code);
     return find_row(cursor, pc, &row) ? apply(cursor, &row) : MOAT_STEP_LOST;
 }

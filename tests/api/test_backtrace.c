@@ -319,13 +319,12 @@ static void a_name_that_is_not_utf8_is_replaced_in_json(const void *arg)
 static void *walk_where_there_is_no_room(moat_co *self, void *input)
 {
     size_t count = 77;
-    volatile char some[1024];
+    char some[1024];
 
     /* Down to where a call has too little. */
-    some[0] = 0;
     if (moat_stack_reserve((size_t)8 << 10) == MOAT_OK) {
         (void)walk_where_there_is_no_room(self, input);
-        some[0] = 1;
+        __asm__ volatile("" : : "r"(some) : "memory");
         return NULL;
     }
     (void)self;

@@ -82,7 +82,7 @@ static void bad_code_is_refused(const void *arg)
     bad.flags = 1;
     expect_refused(&bad, MOAT_E_INVAL);
     bad = good;
-    bad.unwind = (moat_code_unwind)3;
+    bad.unwind = (moat_code_unwind)4;
     expect_refused(&bad, MOAT_E_INVAL);
     bad.unwind = MOAT_CODE_UNWIND_FP;
     bad.frame_bytes = 8;
