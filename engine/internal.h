@@ -98,6 +98,7 @@ struct moat_thread {
     atomic_size_t live; /* coroutines                                 */
     bool lost; /* it was another one's when the process forked        */
     sigset_t were_blocked; /* of the signals of a fault, before the attach   */
+    uintptr_t stack_limit, stack_base; /* its own; 0: not known              */
     struct moat_pool pool; /* used by the thread itself                  */
     size_t usable_bytes, guard_bytes;     /* what `stack_class` was got for   */
     struct moat_stack_class *stack_class; /* the last one used                */
