@@ -32,25 +32,32 @@ struct walk {
 /* Onto that coroutine's stack, or the host's. */
 static void move_to(struct walk *walk, const moat_co *co)
 {
-    const struct moat_thread *thread = moat_thread_self();
+    const struct moat_thread *thread;
 
     walk->co = co;
-    walk->limit =
-        co != NULL ? co_of(co)->activation.slot.limit : thread->stack_limit;
-    walk->base =
-        co != NULL ? co_of(co)->activation.slot.base : thread->stack_base;
+    if (co != NULL) {
+        walk->limit = co_of(co)->activation.slot.limit;
+        walk->base = co_of(co)->activation.slot.base;
+    } else {
+        thread = moat_thread_self();
+        walk->limit = thread->stack_limit;
+        walk->base = thread->stack_base;
+    }
+}
+
+static inline bool is_between(uintptr_t fp, uintptr_t limit, uintptr_t base)
+{
+    return fp >= limit && fp < base && base - fp >= sizeof(struct record) &&
+           fp % sizeof(uintptr_t) == 0;
 }
 
 static inline bool is_on_stack(const struct walk *walk, uintptr_t fp)
 {
-    return fp >= walk->limit && fp < walk->base &&
-           walk->base - fp >= sizeof(struct record) &&
-           fp % sizeof(uintptr_t) == 0;
+    return is_between(fp, walk->limit, walk->base);
 }
 
 /* False: there is no room. */
-static inline bool put(struct walk *walk, uintptr_t pc, uintptr_t sp,
-                       unsigned flags)
+static bool put(struct walk *walk, uintptr_t pc, uintptr_t sp, unsigned flags)
 {
     moat_frame *frame = &walk->frames[walk->count];
 
@@ -77,7 +84,7 @@ static bool read_elsewhere(struct walk *walk, struct record *out)
     return true;
 }
 
-static inline bool read_record(struct walk *walk, struct record *out)
+static MOAT_NO_SANITIZE bool read_record(struct walk *walk, struct record *out)
 {
     const struct record *record = (const struct record *)walk->fp;
 
@@ -127,7 +134,7 @@ static bool leave_visit(struct walk *walk, const struct record *record)
     return put(walk, record->pc, sp, 0);
 }
 
-static inline bool follow(struct walk *walk, const struct record *record)
+static bool follow(struct walk *walk, const struct record *record)
 {
     uintptr_t sp = walk->fp + sizeof *record;
 
@@ -140,12 +147,44 @@ static inline bool follow(struct walk *walk, const struct record *record)
     return put(walk, record->pc, sp, 0);
 }
 
+static inline bool is_border(uintptr_t pc)
+{
+    return pc == (uintptr_t)moat_root_return ||
+           pc == (uintptr_t)moat_arch_call_on_return;
+}
+
+/* The records of one stack, up to one that leads off it. */
+static MOAT_NO_SANITIZE void climb(struct walk *walk)
+{
+    uintptr_t fp = walk->fp, limit = walk->limit;
+    const uintptr_t base = walk->base;
+    const moat_co *co = walk->co;
+    moat_frame *frame = walk->frames + walk->count,
+               *end = walk->frames + walk->capacity;
+
+    while (frame < end && is_between(fp, limit, base)) {
+        const struct record *record = (const struct record *)fp;
+        uintptr_t pc = record->pc;
+
+        if (pc == 0 || is_border(pc))
+            break;
+        limit = fp + sizeof *record;
+        *frame++ = (moat_frame){pc, limit, co, 0};
+        fp = record->fp;
+    }
+    walk->fp = fp;
+    walk->limit = limit;
+    walk->count = (size_t)(frame - walk->frames);
+}
+
 /* False: the array is full. */
 static MOAT_NO_SANITIZE bool run(struct walk *walk)
 {
     struct record record;
 
     for (;;) {
+        if (!walk->elsewhere)
+            climb(walk);
         if (read_record(walk, &record) && record.pc != 0) {
             if (!follow(walk, &record))
                 return false;

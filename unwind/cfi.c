@@ -459,9 +459,14 @@ static bool make_row(const struct moat_bytes *bytes, const struct fde *fde,
     out->signal_frame = fde->cie.signal_frame;
     memcpy(out->rules, run.now.rules, sizeof out->rules);
     out->set = 0;
+    out->plain = true;
     for (unsigned i = 0; i < MOAT_ARCH_DWARF_REGISTERS; i++) {
-        if (out->rules[i].kind != MOAT_RULE_SAME)
+        enum moat_rule_kind kind = out->rules[i].kind;
+
+        if (kind != MOAT_RULE_SAME)
             out->set |= UINT32_C(1) << i;
+        if (kind > MOAT_RULE_OFFSET)
+            out->plain = false;
     }
     return true;
 }
@@ -506,25 +511,37 @@ bool moat_cfi_row_in(const struct moat_bytes *bytes, uintptr_t pc,
 
 /* --- fingerprints -------------------------------------------------------- */
 
-static uint64_t mix(uint64_t hash, const unsigned char *at,
-                    const unsigned char *end)
+/* Each word times a number of its own, which is odd: a change of one word
+ * always changes the sum, and the products do not wait for each other. */
+#define FIRST_FACTOR UINT64_C(0x9e3779b97f4a7c15)
+#define NEXT_FACTOR  UINT64_C(0xd6e8feb86659fd92)
+
+struct sum {
+    uint64_t value, factor;
+};
+
+static void add_bytes(struct sum *sum, const unsigned char *at,
+                      const unsigned char *end)
 {
     uint64_t word;
 
     for (; end - at >= (ptrdiff_t)sizeof word; at += sizeof word) {
         memcpy(&word, at, sizeof word);
-        hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-        hash ^= hash >> 32;
+        sum->value += word * sum->factor;
+        sum->factor += NEXT_FACTOR;
     }
-    word = 0;
-    memcpy(&word, at, (size_t)(end - at));
-    return (hash ^ word) * UINT64_C(0xd6e8feb86659fd93);
+    word = (uint64_t)(end - at);
+    for (; at < end; at++)
+        word = word << 8 | *at;
+    sum->value += word * sum->factor;
+    sum->factor += NEXT_FACTOR;
 }
 
 bool moat_cfi_fingerprint(const struct moat_bytes *bytes,
                           const unsigned char *fde, uint64_t *out)
 {
     struct moat_reader own = open_entry(bytes, fde), common;
+    struct sum sum = {0, FIRST_FACTOR};
     const unsigned char *begin = own.at;
     const unsigned char *cie = find_cie(bytes, &own);
 
@@ -533,7 +550,8 @@ bool moat_cfi_fingerprint(const struct moat_bytes *bytes,
     common = open_entry(bytes, cie);
     if (common.bad)
         return false;
-    *out = mix(mix((uint64_t)(own.end - begin), begin, own.end), common.at,
-               common.end);
+    add_bytes(&sum, begin, own.end);
+    add_bytes(&sum, common.at, common.end);
+    *out = sum.value;
     return true;
 }

@@ -44,6 +44,7 @@ struct moat_row {
                                   VAL_EXPRESSION                                 */
     unsigned cfa_register;
     bool signal_frame; /* the caller's pc is no return address            */
+    bool plain;        /* no rule asks for a register but the CFA's       */
     uint32_t set;      /* bits: which rules are other than SAME; no other is
                           written                                         */
     struct moat_rule rules[MOAT_ARCH_DWARF_REGISTERS];

@@ -152,21 +152,57 @@ static void move(struct moat_cursor *cursor, const struct moat_row *row,
 {
     for (uint32_t set = row->set; set != 0; set &= set - 1) {
         unsigned number = (unsigned)__builtin_ctz(set);
-        uintptr_t *kept = moat_arch_dwarf_register(&cursor->values, number);
+        uintptr_t *kept;
 
         cursor->places[number] = next->places[number];
         if (next->laid_down >> number & 1) {
+            kept = moat_arch_dwarf_register(&cursor->values, number);
             *kept = next->values[number];
             cursor->places[number] = (uintptr_t)kept;
         }
     }
 }
 
+static bool apply_any(struct moat_cursor *cursor, const struct moat_row *row,
+                      uintptr_t cfa, uintptr_t *pc)
+{
+    struct next next;
+
+    next.laid_down = 0;
+    for (uint32_t set = row->set; set != 0; set &= set - 1) {
+        if (!find_place(cursor, row, (unsigned)__builtin_ctz(set), cfa, &next))
+            return false;
+    }
+    if (!find_pc(&next, pc))
+        return false;
+    move(cursor, row, &next);
+    return true;
+}
+
+/* Nearly all rows: registers saved in the frame. */
+static bool apply_plain(struct moat_cursor *cursor, const struct moat_row *row,
+                        uintptr_t cfa, uintptr_t *pc)
+{
+    const struct moat_rule *rules = row->rules;
+    uintptr_t place =
+        cfa + (uintptr_t)(intptr_t)rules[MOAT_ARCH_DWARF_PC].value;
+
+    if (!moat_arch_peek(place, pc))
+        return false;
+    for (uint32_t set = row->set; set != 0; set &= set - 1) {
+        unsigned number = (unsigned)__builtin_ctz(set);
+
+        place = cfa + (uintptr_t)(intptr_t)rules[number].value;
+        cursor->places[number] =
+            rules[number].kind == MOAT_RULE_OFFSET ? place : 0;
+    }
+    return true;
+}
+
 /* The stack pointer is the CFA, which is what that is (psABI 3.7). */
 static enum moat_step apply(struct moat_cursor *cursor,
                             const struct moat_row *row)
 {
-    struct next next;
     uintptr_t cfa, pc;
 
     if ((row->set >> MOAT_ARCH_DWARF_PC & 1) == 0 ||
@@ -174,14 +210,8 @@ static enum moat_step apply(struct moat_cursor *cursor,
         return MOAT_STEP_LOST;
     if (row->rules[MOAT_ARCH_DWARF_PC].kind == MOAT_RULE_UNDEFINED)
         return MOAT_STEP_END;
-    next.laid_down = 0;
-    for (uint32_t set = row->set; set != 0; set &= set - 1) {
-        if (!find_place(cursor, row, (unsigned)__builtin_ctz(set), cfa, &next))
-            return MOAT_STEP_LOST;
-    }
-    if (!find_pc(&next, &pc))
+    if (!(row->plain ? apply_plain : apply_any)(cursor, row, cfa, &pc))
         return MOAT_STEP_LOST;
-    move(cursor, row, &next);
     cursor->pc = pc;
     cursor->sp = cfa;
     cursor->exact = row->signal_frame;

@@ -65,11 +65,14 @@ bool moat_object_find(uintptr_t pc, struct moat_object *out)
     struct dl_find_object object;
 
     if (_dl_find_object((void *)pc, &object) != 0 ||
-        object.dlfo_eh_frame == NULL)
+        object.dlfo_eh_frame == NULL || object.dlfo_link_map == NULL)
         return false;
     out->start = (uintptr_t)object.dlfo_map_start;
     out->end = (uintptr_t)object.dlfo_map_end;
     out->hdr = object.dlfo_eh_frame;
+    /* The first of the list, and the only one without a name (dlopen(3)). */
+    out->stays = object.dlfo_link_map->l_prev == NULL &&
+                 object.dlfo_link_map->l_name[0] == '\0';
     return find_segment(out->start, (uintptr_t)out->hdr, &out->bytes);
 }
 

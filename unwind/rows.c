@@ -6,7 +6,9 @@
  * .eh_frame at the same place. So a row is good only as long as the bytes that
  * it was made of are where they were: it has a fingerprint of its entry and of
  * the common one, which is taken again at each use. The place is looked for in
- * the segment of the file that is loaded now, and no byte outside is read.
+ * the segment of the file that is loaded now, and no byte outside is read. Rows
+ * of the program itself cannot be stale. (Nor can another file's be taken for
+ * one of the program's: no other is ever mapped there.)
  *
  * Each slot is a sequence lock: odd while somebody writes. Whoever meets one
  * that is being written, or changes under its eyes, goes without: nobody ever
@@ -29,17 +31,25 @@
 #define KIND_MASK ((1u << KIND_BITS) - 1)
 
 /* A row without rules for other registers, which signal frames have. */
-struct packed {
+struct packed_row {
     uint64_t pc, fingerprint;
     int32_t fde; /* its place, from .eh_frame_hdr           */
     uint32_t kinds;
     int32_t cfa;
     int32_t values[KEPT];
-    uint8_t cfa_register, cfa_kind, signal_frame, unused;
+    uint8_t cfa_register, cfa_kind, signal_frame, plain;
 };
 
-#define WORDS (sizeof(struct packed) / sizeof(uint64_t))
-_Static_assert(sizeof(struct packed) % sizeof(uint64_t) == 0, "in whole words");
+#define WORDS (sizeof(struct packed_row) / sizeof(uint64_t))
+_Static_assert(sizeof(struct packed_row) % sizeof(uint64_t) == 0,
+               "in whole words");
+
+/* In and out by words: a copy by wider ones would wait for them. */
+union packed {
+    struct packed_row row;
+    uint64_t words[WORDS];
+};
+
 _Static_assert(KEPT *KIND_BITS <= 32, "the kinds do not fit");
 _Static_assert((1u << KIND_BITS) > MOAT_RULE_VAL_EXPRESSION,
                "a kind does not fit");
@@ -57,25 +67,22 @@ static struct slot *slot_of(uintptr_t pc)
 }
 _Static_assert(SLOTS == 1u << (64 - 54), "the hash has as many values");
 
-static bool load(struct slot *slot, struct packed *out)
+static bool load(struct slot *slot, union packed *out)
 {
-    uint64_t words[WORDS];
     uint64_t before =
         atomic_load_explicit(&slot->sequence, memory_order_acquire);
 
     if (before % 2 != 0)
         return false;
     for (size_t i = 0; i < WORDS; i++)
-        words[i] = atomic_load_explicit(&slot->words[i], memory_order_acquire);
-    if (atomic_load_explicit(&slot->sequence, memory_order_relaxed) != before)
-        return false;
-    memcpy(out, words, sizeof *out);
-    return true;
+        out->words[i] =
+            atomic_load_explicit(&slot->words[i], memory_order_acquire);
+    return atomic_load_explicit(&slot->sequence, memory_order_relaxed) ==
+           before;
 }
 
-static void store(struct slot *slot, const struct packed *packed)
+static void store(struct slot *slot, const union packed *packed)
 {
-    uint64_t words[WORDS];
     uint64_t before =
         atomic_load_explicit(&slot->sequence, memory_order_relaxed);
 
@@ -83,50 +90,52 @@ static void store(struct slot *slot, const struct packed *packed)
                                &slot->sequence, &before, before + 1,
                                memory_order_acq_rel, memory_order_relaxed))
         return;
-    memcpy(words, packed, sizeof words);
     for (size_t i = 0; i < WORDS; i++)
-        atomic_store_explicit(&slot->words[i], words[i], memory_order_release);
+        atomic_store_explicit(&slot->words[i], packed->words[i],
+                              memory_order_release);
     atomic_store_explicit(&slot->sequence, before + 2, memory_order_release);
 }
 
 /* --- packing ------------------------------------------------------------- */
 
 static bool pack(const struct moat_object *object, const unsigned char *fde,
-                 uintptr_t pc, const struct moat_row *row, struct packed *out)
+                 uintptr_t pc, const struct moat_row *row, union packed *out)
 {
     uint32_t left = row->set;
 
     memset(out, 0, sizeof *out);
-    out->pc = pc;
-    out->fde = (int32_t)(fde - object->hdr);
-    out->cfa = row->cfa.value;
-    out->cfa_kind = (uint8_t)row->cfa.kind;
-    out->cfa_register = (uint8_t)row->cfa_register;
-    out->signal_frame = row->signal_frame;
+    out->row.pc = pc;
+    out->row.fde = (int32_t)(fde - object->hdr);
+    out->row.cfa = row->cfa.value;
+    out->row.cfa_kind = (uint8_t)row->cfa.kind;
+    out->row.cfa_register = (uint8_t)row->cfa_register;
+    out->row.signal_frame = row->signal_frame;
+    out->row.plain = row->plain;
     for (unsigned i = 0; i < KEPT; i++) {
         unsigned number = moat_arch_dwarf_kept[i];
 
         if ((left >> number & 1) == 0)
             continue;
         left &= ~(UINT32_C(1) << number);
-        out->values[i] = row->rules[number].value;
-        out->kinds |= (uint32_t)row->rules[number].kind << i * KIND_BITS;
+        out->row.values[i] = row->rules[number].value;
+        out->row.kinds |= (uint32_t)row->rules[number].kind << i * KIND_BITS;
     }
     return left == 0 &&
-           moat_cfi_fingerprint(&object->bytes, fde, &out->fingerprint);
+           moat_cfi_fingerprint(&object->bytes, fde, &out->row.fingerprint);
 }
 
-static void unpack(const struct packed *packed,
-                   const struct moat_object *object, struct moat_row *out)
+static void unpack(const union packed *packed, const struct moat_object *object,
+                   struct moat_row *out)
 {
-    uint32_t kinds = packed->kinds;
+    uint32_t kinds = packed->row.kinds;
 
-    out->base = object->hdr + packed->fde;
+    out->base = object->hdr + packed->row.fde;
     out->end = object->bytes.end;
-    out->cfa.value = packed->cfa;
-    out->cfa.kind = packed->cfa_kind;
-    out->cfa_register = packed->cfa_register;
-    out->signal_frame = packed->signal_frame != 0;
+    out->cfa.value = packed->row.cfa;
+    out->cfa.kind = packed->row.cfa_kind;
+    out->cfa_register = packed->row.cfa_register;
+    out->signal_frame = packed->row.signal_frame != 0;
+    out->plain = packed->row.plain != 0;
     out->set = 0;
     for (unsigned i = 0; kinds != 0; i++, kinds >>= KIND_BITS) {
         unsigned number = moat_arch_dwarf_kept[i];
@@ -134,27 +143,30 @@ static void unpack(const struct packed *packed,
         if ((kinds & KIND_MASK) == MOAT_RULE_SAME)
             continue;
         out->set |= UINT32_C(1) << number;
-        out->rules[number].value = packed->values[i];
+        out->rules[number].value = packed->row.values[i];
         out->rules[number].kind = kinds & KIND_MASK;
     }
 }
 
-static bool is_good(const struct packed *packed,
+static bool is_good(const union packed *packed,
                     const struct moat_object *object, uintptr_t pc)
 {
     uint64_t fingerprint;
 
-    return packed->pc == pc &&
-           moat_cfi_fingerprint(&object->bytes, object->hdr + packed->fde,
+    if (packed->row.pc != pc)
+        return false;
+    if (object->stays)
+        return true;
+    return moat_cfi_fingerprint(&object->bytes, object->hdr + packed->row.fde,
                                 &fingerprint) &&
-           fingerprint == packed->fingerprint;
+           fingerprint == packed->row.fingerprint;
 }
 
 bool moat_rows_find(const struct moat_object *object, uintptr_t pc,
                     struct moat_row *out)
 {
     struct slot *slot = slot_of(pc);
-    struct packed packed;
+    union packed packed;
     const unsigned char *fde;
 
     if (load(slot, &packed) && is_good(&packed, object, pc)) {

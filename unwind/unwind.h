@@ -45,6 +45,7 @@ struct moat_object {
     uintptr_t start, end;     /* of its mapping               */
     const unsigned char *hdr; /* .eh_frame_hdr                */
     struct moat_bytes bytes;  /* the segment that that lies in */
+    bool stays;               /* it is the program itself: never closed */
 };
 
 /* A frame, and what is known of its registers. Stays where it is. */
