@@ -196,19 +196,6 @@ static MOAT_NO_SANITIZE bool run(struct walk *walk)
     }
 }
 
-/* In the middle of a switch the current one is not yet on its stack, or no
- * more, and its record leads nowhere. */
-static const moat_co *running(void)
-{
-    const struct moat_activation *activation = moat_trap_current();
-
-    if (activation == NULL)
-        return NULL;
-    return activation->co.state == MOAT_MARK_RUNNING
-               ? &activation->co
-               : moat_resumer_of(&activation->co);
-}
-
 __attribute__((noinline)) moat_status
 moat_backtrace_fp(moat_frame *frames, size_t capacity, size_t *count)
 {
@@ -225,7 +212,7 @@ moat_backtrace_fp(moat_frame *frames, size_t capacity, size_t *count)
     walk.count = 0;
     walk.visit = moat_call_visits();
     walk.fp = (uintptr_t)__builtin_frame_address(0);
-    move_to(&walk, running());
+    move_to(&walk, moat_co_on_stack());
     walk.elsewhere = !is_on_stack(&walk, walk.fp);
     walk.limit = walk.fp;
     all = run(&walk);

@@ -19,38 +19,93 @@ struct live_walk {
         from_sp; /* frames before the one with this sp are the library's */
     bool started;
     uintptr_t last_sp; /* of the frame before on this stack; 0: none */
+    bool last_interrupted;
     bool (*take)(struct live_walk *, const struct moat_unwind_frame *);
     /* moat_co_backtrace only: the resumer's frame that is looked for. */
     uintptr_t resumer_pc, resumer_sp;
     struct moat_unwind_frame held; /* the last frame, not yet taken     */
     bool held_same, found;
-    bool at_root; /* the next frame is that root, already taken      */
+    const moat_co *current; /* the thread's; NULL: left behind           */
+    bool elsewhere; /* not yet on the stack of trace.co, nor of a resumer  */
+    bool at_root;   /* the next frame is that root, already taken      */
     const struct moat_visit *visit; /* the next call on a resumer's stack */
     struct moat_cursor cursor;      /* last: set apart                    */
 };
+
+static uintptr_t root_sp_of(const moat_co *co)
+{
+    return moat_arch_root_sp(co_of(co)->activation.slot.base);
+}
+
+/* Is it the root of the coroutine that the walk is in? */
+static bool is_own_root(const struct live_walk *walk, uintptr_t pc,
+                        uintptr_t sp)
+{
+    const moat_co *co = walk->trace.co;
+
+    return moat_is_root(pc) && co != NULL && sp == root_sp_of(co);
+}
 
 /* A frame of the live chain goes out; behind a root comes the resumer. */
 static bool emit_live(struct live_walk *walk, uintptr_t pc, uintptr_t sp)
 {
     struct moat_trace *trace = &walk->trace;
+    bool leaves = is_own_root(walk, pc, sp);
     bool more =
         moat_trace_emit(trace, pc, sp, moat_is_root(pc) ? MOAT_FRAME_ROOT : 0);
 
-    if (moat_is_root(pc) && trace->co != NULL)
+    if (leaves)
         trace->co = moat_resumer_of(trace->co);
     return more;
 }
 
+/* In a handler that has a stack of its own, and in the middle of a switch, the
+ * walk begins elsewhere, and comes to the coroutine's stack or a resumer's. */
+static bool comes_home(struct live_walk *walk, uintptr_t sp)
+{
+    const moat_co *co = walk->trace.co;
+
+    while (co != NULL && !moat_is_on_stack_of(co, sp))
+        co = moat_resumer_of(co);
+    if (co == NULL)
+        return false;
+    walk->trace.co = co;
+    walk->elsewhere = false;
+    return true;
+}
+
+/* In the middle of a switch, too, the way leads to where the record says. */
+static bool is_behind_switch(struct live_walk *walk,
+                             const struct moat_unwind_frame *frame)
+{
+    const moat_co *co = walk->current;
+
+    if (co == NULL || frame->pc != co->resumer_pc ||
+        frame->sp != co->resumer_sp)
+        return false;
+    walk->trace.co = moat_resumer_of(co);
+    walk->elsewhere = false;
+    walk->current = NULL;
+    return true;
+}
+
 /* A chain that does not go up its stack is broken, and may be a circle. The
  * host's handlers may have stacks of their own. */
-static bool goes_up(const struct live_walk *walk,
+static bool goes_up(struct live_walk *walk,
                     const struct moat_unwind_frame *frame)
 {
     const moat_co *co = walk->trace.co;
 
-    if (co != NULL && !moat_is_on_stack_of(co, frame->sp))
+    if (is_behind_switch(walk, frame) ||
+        (walk->elsewhere && comes_home(walk, frame->sp)))
+        return true;
+    if (co != NULL && !walk->elsewhere && !moat_is_on_stack_of(co, frame->sp))
         return false;
-    return frame->sp > walk->last_sp || (co == NULL && frame->interrupted);
+    /* The switch gives its stack back before it leaves. */
+    if (frame->sp == walk->last_sp && walk->last_interrupted)
+        return true;
+    return frame->sp > walk->last_sp ||
+           ((co == NULL || walk->elsewhere) && frame->interrupted);
 }
 
 static bool is_visit(const struct live_walk *walk, uintptr_t pc)
@@ -59,9 +114,10 @@ static bool is_visit(const struct live_walk *walk, uintptr_t pc)
 }
 
 /* Does another stack begin behind the frame? */
-static bool is_border(const struct live_walk *walk, uintptr_t pc)
+static bool is_border(const struct live_walk *walk,
+                      const struct moat_unwind_frame *frame)
 {
-    return (moat_is_root(pc) && walk->trace.co != NULL) || is_visit(walk, pc);
+    return is_own_root(walk, frame->pc, frame->sp) || is_visit(walk, frame->pc);
 }
 
 static bool visit_live(const struct moat_unwind_frame *frame, void *arg)
@@ -74,7 +130,8 @@ static bool visit_live(const struct moat_unwind_frame *frame, void *arg)
     }
     if (!goes_up(walk, frame))
         return false;
-    walk->last_sp = is_border(walk, frame->pc) ? 0 : frame->sp;
+    walk->last_sp = is_border(walk, frame) ? 0 : frame->sp;
+    walk->last_interrupted = frame->interrupted;
     if (!walk->started && frame->sp != walk->from_sp)
         return true;
     walk->started = true;
@@ -89,15 +146,19 @@ static bool visit_live(const struct moat_unwind_frame *frame, void *arg)
 static void follow(struct live_walk *walk)
 {
     const struct moat_cursor *cursor = &walk->cursor;
+    enum moat_step step = MOAT_STEP_MADE;
 
-    for (;;) {
+    while (step == MOAT_STEP_MADE) {
         struct moat_unwind_frame frame = {cursor->pc, cursor->sp,
                                           cursor->exact};
 
-        if (frame.pc == 0 || !visit_live(&frame, walk) ||
-            !moat_trace_step(&walk->cursor))
+        if (frame.pc == 0 || !visit_live(&frame, walk))
             return;
+        step = moat_trace_step(&walk->cursor);
     }
+    /* The thread's first function, by way of a switch's middle. */
+    if (step == MOAT_STEP_END && walk->elsewhere)
+        walk->trace.co = NULL;
 }
 
 /* Is the walk past what it looks for, so that frames go out? */
@@ -111,20 +172,20 @@ static bool is_taking(const struct live_walk *walk)
 static void take_up_at_root(struct live_walk *walk)
 {
     const moat_co *co = walk->trace.co;
-    uintptr_t base = co_of(co)->activation.slot.base;
     moat_regs root;
 
     if (is_taking(walk))
         (void)moat_trace_emit(&walk->trace, (uintptr_t)moat_root_return,
-                              moat_arch_root_sp(base),
+                              root_sp_of(co),
                               MOAT_FRAME_ROOT | MOAT_FRAME_GUESSED);
-    moat_arch_regs_from_root(co, base, &root);
+    moat_arch_regs_from_root(co, co_of(co)->activation.slot.base, &root);
     moat_cursor_set(&walk->cursor, &root, true);
     walk->trace.co = moat_resumer_of(co);
     walk->held.sp = 0;
     walk->last_sp = 0;
     walk->started = true;
     walk->at_root = true;
+    walk->elsewhere = false;
     follow(walk);
 }
 
@@ -140,7 +201,12 @@ static void begin(struct live_walk *walk, uintptr_t from_sp,
                                const struct moat_unwind_frame *))
 {
     memset(walk, 0, offsetof(struct live_walk, cursor));
-    walk->trace.co = moat_co_current();
+    walk->current = moat_co_current();
+    walk->trace.co = moat_co_on_stack();
+    walk->elsewhere =
+        walk->trace.co != NULL &&
+        !moat_is_on_stack_of(walk->trace.co,
+                             (uintptr_t)__builtin_frame_address(0));
     walk->from_sp = from_sp;
     walk->take = take;
     walk->visit = moat_call_visits();
@@ -223,7 +289,7 @@ static bool take_from_resumer(struct live_walk *walk,
     }
     if (walk->found)
         return emit_live(walk, frame->pc, frame->sp);
-    if (moat_is_root(frame->pc) && walk->trace.co != NULL)
+    if (is_own_root(walk, frame->pc, frame->sp))
         walk->trace.co = moat_resumer_of(walk->trace.co);
     walk->held = *frame;
     walk->held_same = is_same_procedure(frame->pc, walk->resumer_pc);
@@ -242,7 +308,7 @@ __attribute__((noinline)) void moat_live_append(const struct co *co,
     walk.resumer_pc = cold->resumer_pc;
     walk.resumer_sp = cold->resumer_sp;
     walk.trace = *trace;
-    walk.trace.co = moat_co_current();
+    walk.trace.co = moat_co_on_stack();
     moat_arch_capture(&here);
     moat_cursor_set(&walk.cursor, &here, false);
     walk_live(&walk);

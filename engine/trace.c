@@ -57,21 +57,29 @@ static bool step_guessing(struct moat_cursor *cursor)
 static enum moat_step step(struct moat_cursor *cursor)
 {
     bool entered = moat_codes_enter();
-    enum moat_step step = moat_cursor_step(cursor, moat_codes_describe);
+    enum moat_step made = moat_cursor_step(cursor, moat_codes_describe);
 
     if (entered)
         moat_codes_leave();
-    return step;
+    return made;
 }
 
-bool moat_trace_step(struct moat_cursor *cursor)
+enum moat_step moat_trace_step(struct moat_cursor *cursor)
 {
-    switch (step(cursor)) {
-    case MOAT_STEP_MADE:
-        return true;
-    case MOAT_STEP_LOST:
-        return step_guessing(cursor);
-    default:
-        return false;
-    }
+    enum moat_step made = step(cursor);
+
+    if (made == MOAT_STEP_LOST && step_guessing(cursor))
+        return MOAT_STEP_MADE;
+    return made;
+}
+
+const moat_co *moat_co_on_stack(void)
+{
+    const struct moat_activation *activation = moat_trap_current();
+
+    if (activation == NULL)
+        return NULL;
+    return activation->co.state == MOAT_MARK_RUNNING
+               ? &activation->co
+               : moat_resumer_of(&activation->co);
 }

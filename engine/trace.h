@@ -25,9 +25,14 @@ struct moat_trace {
 bool moat_trace_emit(struct moat_trace *trace, uintptr_t pc, uintptr_t sp,
                      unsigned flags);
 
-/* To the caller's frame, by guesses where there is no other way. False: the
- * walk ends here. Signal-safe: yes, but for guesses. */
-bool moat_trace_step(struct moat_cursor *cursor);
+/* To the caller's frame, by guesses where there is no other way. Signal-safe:
+ * yes, but for guesses. */
+enum moat_step moat_trace_step(struct moat_cursor *cursor);
+
+/* Whose stack the thread is on, or has left for a handler's; NULL: the host's.
+ * In the middle of a switch the current one is not yet on its stack, or no
+ * more, and its record leads nowhere. Signal-safe: yes. */
+const moat_co *moat_co_on_stack(void);
 
 static inline bool moat_is_root(uintptr_t pc)
 {
