@@ -8,7 +8,7 @@
  */
 #include <string.h>
 
-#include "unwind/cfi.h"
+#include "unwind/row.h"
 
 void moat_cursor_set(struct moat_cursor *cursor, const moat_regs *regs,
                      bool exact)
@@ -224,10 +224,10 @@ static enum moat_step step_by_entries(struct moat_cursor *cursor, uintptr_t pc,
                                       const moat_code *code)
 {
     const unsigned char *begin = code->eh_frame;
-    const struct moat_bytes bytes = {begin, begin + code->eh_frame_bytes};
+    const struct moat_span bytes = {begin, begin + code->eh_frame_bytes};
     struct moat_row row;
 
-    return moat_cfi_row_in(&bytes, pc, &row) ? apply(cursor, &row)
+    return moat_row_find(&bytes, pc, &row) ? apply(cursor, &row)
                                              : MOAT_STEP_LOST;
 }
 

@@ -5,7 +5,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "unwind/cfi.h"
+#include "unwind/row.h"
 #include "unwind/reader.h"
 
 #define MOST_VALUES 32u

@@ -10,7 +10,7 @@
 #include <dlfcn.h>
 #include <link.h>
 
-#include "unwind/cfi.h"
+#include "unwind/row.h"
 #include "unwind/reader.h"
 
 /* What all linkers write: a sorted table of two distances from its section's
@@ -33,7 +33,7 @@ struct place {
 /* The segment that `at` lies in, by the program headers, which stand behind the
  * file's header where its first page is mapped. */
 static bool find_segment(uintptr_t map_start, uintptr_t at,
-                         struct moat_bytes *out)
+                         struct moat_span *out)
 {
     const ElfW(Ehdr) *file = (const ElfW(Ehdr) *)map_start;
     const ElfW(Phdr) * header;

@@ -4,7 +4,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "unwind/cfi.h"
+#include "unwind/row.h"
 
 bool moat_unwind_procedure(uintptr_t pc, uintptr_t *start, uintptr_t *end)
 {
@@ -14,6 +14,6 @@ bool moat_unwind_procedure(uintptr_t pc, uintptr_t *start, uintptr_t *end)
     if (!moat_object_find(pc, &object))
         return false;
     fde = moat_object_fde(&object, pc);
-    return fde != NULL && moat_cfi_bounds(&object.bytes, fde, start, end) &&
+    return fde != NULL && moat_row_bounds(&object.bytes, fde, start, end) &&
            pc - *start < *end - *start;
 }

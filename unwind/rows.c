@@ -21,7 +21,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#include "unwind/cfi.h"
+#include "unwind/row.h"
 
 #define SLOTS 1024u /* 64 KiB */
 
@@ -121,7 +121,7 @@ static bool pack(const struct moat_object *object, const unsigned char *fde,
         out->row.kinds |= (uint32_t)row->rules[number].kind << i * KIND_BITS;
     }
     return left == 0 &&
-           moat_cfi_fingerprint(&object->bytes, fde, &out->row.fingerprint);
+           moat_row_fingerprint(&object->bytes, fde, &out->row.fingerprint);
 }
 
 static void unpack(const union packed *packed, const struct moat_object *object,
@@ -157,7 +157,7 @@ static bool is_good(const union packed *packed,
         return false;
     if (object->stays)
         return true;
-    return moat_cfi_fingerprint(&object->bytes, object->hdr + packed->row.fde,
+    return moat_row_fingerprint(&object->bytes, object->hdr + packed->row.fde,
                                 &fingerprint) &&
            fingerprint == packed->row.fingerprint;
 }
@@ -174,7 +174,7 @@ bool moat_rows_find(const struct moat_object *object, uintptr_t pc,
         return true;
     }
     fde = moat_object_fde(object, pc);
-    if (fde == NULL || !moat_cfi_row(&object->bytes, fde, pc, out))
+    if (fde == NULL || !moat_row_make(&object->bytes, fde, pc, out))
         return false;
     if (pack(object, fde, pc, out, &packed))
         store(slot, &packed);

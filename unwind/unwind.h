@@ -36,7 +36,7 @@ typedef bool moat_unwind_lookup(uintptr_t pc, moat_code *out);
  */
 
 /* Bytes that hold unwind information. */
-struct moat_bytes {
+struct moat_span {
     const unsigned char *begin, *end;
 };
 
@@ -44,7 +44,7 @@ struct moat_bytes {
 struct moat_object {
     uintptr_t start, end;     /* of its mapping               */
     const unsigned char *hdr; /* .eh_frame_hdr                */
-    struct moat_bytes bytes;  /* the segment that that lies in */
+    struct moat_span bytes;  /* the segment that that lies in */
     bool stays;               /* it is the program itself: never closed */
 };
 

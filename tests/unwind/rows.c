@@ -18,7 +18,7 @@
 #include <ucontext.h>
 
 #include "tests/unwind/chain.h"
-#include "unwind/cfi.h"
+#include "unwind/row.h"
 
 #define WORDS ((size_t)65536)
 

@@ -1,5 +1,5 @@
 /*
- * test_cfi.c: unwind information that may be anything: what is not understood
+ * test_row.c: unwind information that may be anything: what is not understood
  * is refused, nothing is read outside of it, and no register leads into a
  * fault.
  *
@@ -17,7 +17,7 @@
 #include <sys/mman.h>
 
 #include "stack/size.h"
-#include "unwind/cfi.h"
+#include "unwind/row.h"
 
 #define ROUNDS 30000
 
@@ -57,7 +57,7 @@ static bool nothing(uintptr_t pc, moat_code *out)
 
 /* A CIE and an FDE at the end of the page, with addresses that are absolute. */
 struct entries {
-    struct moat_bytes bytes;
+    struct moat_span bytes;
     const unsigned char *fde;
 };
 
@@ -96,7 +96,7 @@ static struct entries make_entries(const unsigned char *program, size_t count)
     at = put(at, range, sizeof range);
     *at++ = 0;
     at = put(at, program, count);
-    made.bytes = (struct moat_bytes){begin, at};
+    made.bytes = (struct moat_span){begin, at};
     assert_ptr_equal(at, page + MOAT_PAGE_BYTES);
     return made;
 }
@@ -106,7 +106,7 @@ static bool run(const void *program, size_t count, uintptr_t pc,
 {
     const struct entries made = make_entries(program, count);
 
-    return moat_cfi_row(&made.bytes, made.fde, pc, out);
+    return moat_row_make(&made.bytes, made.fde, pc, out);
 }
 
 #define RUN(program, pc, out) run(program, sizeof program, pc, out)
@@ -175,9 +175,9 @@ static void entries_are_found_one_by_one(void **state)
     struct moat_row row;
 
     (void)state;
-    assert_true(moat_cfi_row_in(&made.bytes, START + 5, &row));
+    assert_true(moat_row_find(&made.bytes, START + 5, &row));
     assert_int_equal(row.cfa.value, 16);
-    assert_false(moat_cfi_row_in(&made.bytes, START - 5, &row));
+    assert_false(moat_row_find(&made.bytes, START - 5, &row));
 }
 
 static void every_byte_counts_in_a_fingerprint(void **state)
@@ -187,11 +187,11 @@ static void every_byte_counts_in_a_fingerprint(void **state)
     uint64_t whole, other;
 
     (void)state;
-    assert_true(moat_cfi_fingerprint(&made.bytes, made.fde, &whole));
+    assert_true(moat_row_fingerprint(&made.bytes, made.fde, &whole));
     for (unsigned char *at = (unsigned char *)(uintptr_t)made.bytes.begin;
          at < made.bytes.end; at++) {
         *at ^= 1;
-        assert_true(!moat_cfi_fingerprint(&made.bytes, made.fde, &other) ||
+        assert_true(!moat_row_fingerprint(&made.bytes, made.fde, &other) ||
                     other != whole);
         *at ^= 1;
     }
@@ -324,10 +324,10 @@ static void any_entries_are_read_inside_their_bounds(void **state)
 
         for (uint64_t changes = any() % 4 + 1; changes > 0; changes--)
             begin[any() % bytes] = (unsigned char)any();
-        (void)moat_cfi_row(&made.bytes, made.fde, START + 2, &row);
-        (void)moat_cfi_row_in(&made.bytes, START + 2, &row);
-        (void)moat_cfi_fingerprint(&made.bytes, made.fde, &print);
-        (void)moat_cfi_row(&made.bytes, begin + any() % bytes, START, &row);
+        (void)moat_row_make(&made.bytes, made.fde, START + 2, &row);
+        (void)moat_row_find(&made.bytes, START + 2, &row);
+        (void)moat_row_fingerprint(&made.bytes, made.fde, &print);
+        (void)moat_row_make(&made.bytes, begin + any() % bytes, START, &row);
     }
 }
 
@@ -405,5 +405,5 @@ int main(void)
         cmocka_unit_test(any_registers_are_survived),
     };
 
-    return cmocka_run_group_tests_name("cfi", tests, make_page, NULL);
+    return cmocka_run_group_tests_name("row", tests, make_page, NULL);
 }

@@ -1,9 +1,9 @@
 /*
- * cfi.h: what the files of moat's own stepper share: from a pc to the rules by
+ * row.h: what the files of moat's own stepper share: from a pc to the rules by
  * which a frame leads to its caller's.
  *
  *   objects.c     the loaded file of a pc, and the entry of its .eh_frame
- *   cfi.c         an entry's program, run up to a pc: a row
+ *   row.c         an entry's program, run up to a pc: a row
  *   rows.c        rows that were made before
  *   expression.c  values that a row has an expression for
  *   cursor.c      a row applied to registers
@@ -14,8 +14,8 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#ifndef MOAT_UNWIND_CFI_H
-#define MOAT_UNWIND_CFI_H
+#ifndef MOAT_UNWIND_ROW_H
+#define MOAT_UNWIND_ROW_H
 
 #include "unwind/unwind.h"
 
@@ -52,20 +52,20 @@ struct moat_row {
 
 /* Runs the entry at `fde` up to `pc`. False: not understood, or pc is not in
  * it. */
-bool moat_cfi_row(const struct moat_bytes *bytes, const unsigned char *fde,
+bool moat_row_make(const struct moat_span *bytes, const unsigned char *fde,
                   uintptr_t pc, struct moat_row *out);
 
 /* Looks the entry up first, one after the other. */
-bool moat_cfi_row_in(const struct moat_bytes *bytes, uintptr_t pc,
+bool moat_row_find(const struct moat_span *bytes, uintptr_t pc,
                      struct moat_row *out);
 
 /* The code that the entry at `fde` is of. */
-bool moat_cfi_bounds(const struct moat_bytes *bytes, const unsigned char *fde,
+bool moat_row_bounds(const struct moat_span *bytes, const unsigned char *fde,
                      uintptr_t *start, uintptr_t *end);
 
 /* A number that tells the entry at `fde`, with the common one that it refers
  * to, from others that may have been there before. False: there is none. */
-bool moat_cfi_fingerprint(const struct moat_bytes *bytes,
+bool moat_row_fingerprint(const struct moat_span *bytes,
                           const unsigned char *fde, uint64_t *out);
 
 /* --- objects.c ---------------------------------------------------------- */

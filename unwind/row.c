@@ -1,10 +1,10 @@
 /*
- * cfi.c: call frame information (DWARF 4, 6.4; LSB Core 5.0, 10.6): an entry's
+ * row.c: call frame information (DWARF 4, 6.4; LSB Core 5.0, 10.6): an entry's
  * program, run up to a pc.
  *
  * SPDX-License-Identifier: MIT
  */
-#include "unwind/cfi.h"
+#include "unwind/row.h"
 #include "unwind/reader.h"
 
 #define MOST_REMEMBERED 8u
@@ -75,7 +75,7 @@ struct fde {
 /* --- entries ------------------------------------------------------------- */
 
 /* The contents of the entry at `at`, behind its length. */
-static struct moat_reader open_entry(const struct moat_bytes *bytes,
+static struct moat_reader open_entry(const struct moat_span *bytes,
                                      const unsigned char *at)
 {
     struct moat_reader entry = {at, bytes->end, false};
@@ -165,7 +165,7 @@ static void read_augmentation(struct moat_reader *entry, const char *letters,
         moat_reader_spoil(entry);
 }
 
-static bool read_cie(const struct moat_bytes *bytes, const unsigned char *at,
+static bool read_cie(const struct moat_span *bytes, const unsigned char *at,
                      struct cie *out)
 {
     struct moat_reader entry = open_entry(bytes, at);
@@ -192,7 +192,7 @@ static bool read_cie(const struct moat_bytes *bytes, const unsigned char *at,
 }
 
 /* The common entry, by its distance back from the field that names it. */
-static const unsigned char *find_cie(const struct moat_bytes *bytes,
+static const unsigned char *find_cie(const struct moat_span *bytes,
                                      struct moat_reader *entry)
 {
     const unsigned char *here = entry->at;
@@ -203,7 +203,7 @@ static const unsigned char *find_cie(const struct moat_bytes *bytes,
     return here - back;
 }
 
-static bool read_fde(const struct moat_bytes *bytes, const unsigned char *at,
+static bool read_fde(const struct moat_span *bytes, const unsigned char *at,
                      struct fde *out)
 {
     struct moat_reader entry = open_entry(bytes, at);
@@ -431,7 +431,7 @@ static bool run_program(struct run *run, struct moat_reader program)
     return !run->failed && !program.bad;
 }
 
-static bool make_row(const struct moat_bytes *bytes, const struct fde *fde,
+static bool make_row(const struct moat_span *bytes, const struct fde *fde,
                      const unsigned char *base, uintptr_t pc,
                      struct moat_row *out)
 {
@@ -471,7 +471,7 @@ static bool make_row(const struct moat_bytes *bytes, const struct fde *fde,
     return true;
 }
 
-bool moat_cfi_bounds(const struct moat_bytes *bytes, const unsigned char *fde,
+bool moat_row_bounds(const struct moat_span *bytes, const unsigned char *fde,
                      uintptr_t *start, uintptr_t *end)
 {
     struct fde entry;
@@ -483,7 +483,7 @@ bool moat_cfi_bounds(const struct moat_bytes *bytes, const unsigned char *fde,
     return true;
 }
 
-bool moat_cfi_row(const struct moat_bytes *bytes, const unsigned char *fde,
+bool moat_row_make(const struct moat_span *bytes, const unsigned char *fde,
                   uintptr_t pc, struct moat_row *out)
 {
     struct fde entry;
@@ -492,7 +492,7 @@ bool moat_cfi_row(const struct moat_bytes *bytes, const unsigned char *fde,
            make_row(bytes, &entry, fde, pc, out);
 }
 
-bool moat_cfi_row_in(const struct moat_bytes *bytes, uintptr_t pc,
+bool moat_row_find(const struct moat_span *bytes, uintptr_t pc,
                      struct moat_row *out)
 {
     const unsigned char *at = bytes->begin;
@@ -503,7 +503,7 @@ bool moat_cfi_row_in(const struct moat_bytes *bytes, uintptr_t pc,
         if (entry.bad)
             return false;
         /* One that has no common entry is a common entry. */
-        if (moat_cfi_row(bytes, at, pc, out))
+        if (moat_row_make(bytes, at, pc, out))
             return true;
         at = entry.end;
     }
@@ -537,7 +537,7 @@ static void add_bytes(struct sum *sum, const unsigned char *at,
     sum->factor += NEXT_FACTOR;
 }
 
-bool moat_cfi_fingerprint(const struct moat_bytes *bytes,
+bool moat_row_fingerprint(const struct moat_span *bytes,
                           const unsigned char *fde, uint64_t *out)
 {
     struct moat_reader own = open_entry(bytes, fde), common;
