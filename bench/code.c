@@ -1,7 +1,8 @@
 /*
- * code.c: registering, finding and unregistering code, with 100 and with 10,000
- * ranges registered. The ratio is what counts: it must not grow with the
- * number.
+ * code.c: registering, finding and unregistering code, with 100, 1,000 and
+ * 10,000 ranges registered: with a name alone, and with frames and lines, which
+ * go to other unwinders and to debuggers. The ratio is what counts: it must not
+ * grow with the number.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -15,15 +16,22 @@
 #define APART ((uintptr_t)256)
 #define BATCH ((size_t)50)
 
-enum { FEW = 100, MANY = 10000, SIZES = 2, OPERATIONS = 3 };
+enum { MANY = 10000, SIZES = 3, OPERATIONS = 3, KINDS = 2 };
 
-static const size_t sizes[SIZES] = {FEW, MANY};
-static const char *const operations[OPERATIONS] = {"register", "find by a pc",
-                                                   "unregister"};
+static const size_t sizes[SIZES] = {100, 1000, MANY};
+static const char *const size_names[SIZES] = {"of 100", "of 1,000",
+                                              "of 10,000"};
+static const char *const operations[KINDS][OPERATIONS] = {
+    {"register a name", "find a name by a pc", "unregister a name"},
+    {"register frames and lines", "find a line by a pc",
+     "unregister frames and lines"}};
+static const moat_code_line lines[] = {{0, 10},  {20, 11},  {50, 12},
+                                       {90, 13}, {140, 14}, {180, 15}};
 
 static moat_code_id ids[MANY];
 static size_t picked[BATCH];
 static unsigned seed = 1;
+static size_t kind;
 
 static void stop(const char *what)
 {
@@ -38,6 +46,13 @@ static void enrol(size_t number)
     code.start = (void *)(FIRST + number * APART);
     code.size = 200;
     code.name = "compiled_function";
+    if (kind == 1) {
+        code.unwind = MOAT_CODE_UNWIND_FIXED;
+        code.frame_bytes = 56;
+        code.file = "a_script.lua";
+        code.lines = lines;
+        code.line_count = sizeof lines / sizeof lines[0];
+    }
     if (moat_code_register(&code, &ids[number]) != MOAT_OK)
         stop("moat_code_register");
 }
@@ -101,19 +116,21 @@ static void sample(size_t size, size_t batches,
 
 int main(int argc, char **argv)
 {
-    static struct bench_series series[OPERATIONS][SIZES];
+    static struct bench_series series[KINDS][OPERATIONS][SIZES];
     struct bench_options options = bench_read_options(argc, argv);
     size_t batches = (size_t)(400 * options.scale) + 1;
 
     bench_open("Registered code", &options);
-    for (size_t i = 0; i < OPERATIONS; i++) {
-        series[i][0].name = "of 100";
-        series[i][1].name = "of 10,000";
-    }
     for (size_t round = 0; round < options.rounds; round++)
-        for (size_t size = 0; size < SIZES; size++)
-            sample(size, batches, series);
-    for (size_t i = 0; i < OPERATIONS; i++)
-        bench_report(operations[i], series[i], SIZES, 0);
+        for (kind = 0; kind < KINDS; kind++)
+            for (size_t size = 0; size < SIZES; size++)
+                sample(size, batches, series[kind]);
+    for (kind = 0; kind < KINDS; kind++) {
+        for (size_t i = 0; i < OPERATIONS; i++) {
+            for (size_t size = 0; size < SIZES; size++)
+                series[kind][i][size].name = size_names[size];
+            bench_report(operations[kind][i], series[kind][i], SIZES, 0);
+        }
+    }
     return bench_close(&options);
 }

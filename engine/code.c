@@ -5,8 +5,10 @@
  */
 #include <pthread.h>
 #include <stddef.h>
+#include <stdlib.h>
 
 #include "engine/internal.h"
+#include "unwind/publication.h"
 
 /* One thread at a time registers or unregisters. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -21,42 +23,83 @@ void moat_code_unlock(void)
     (void)pthread_mutex_unlock(&lock);
 }
 
-/* The caller's memory, which may fault, is read before the lock is taken. */
+/* The caller's memory, which may fault, is read before anything is held. */
 static moat_status copy(const moat_code *asked, struct moat_registered **out)
 {
     moat_code code;
+    struct moat_cfi cfi = {NULL, 0};
     moat_status status =
         moat_options_copy(&code, sizeof code, asked, offsetof(moat_code, file));
 
     if (status == MOAT_OK)
         status = moat_codes_check(&code);
-    return status == MOAT_OK ? moat_codes_make(&code, out) : status;
+    if (status == MOAT_OK)
+        status = moat_cfi_make(&code, &cfi);
+    code.eh_frame = cfi.bytes;
+    code.eh_frame_bytes = cfi.size;
+    if (status == MOAT_OK)
+        status = moat_codes_make(&code, out);
+    free(cfi.bytes);
+    return status;
 }
 
+static struct moat_publication *publication_of(struct moat_registered *code)
+{
+    return *moat_codes_user(code);
+}
+
+static moat_status make(const moat_code *asked, struct moat_registered **out)
+{
+    struct moat_publication *publication;
+    moat_status status = copy(asked, out);
+
+    if (status != MOAT_OK)
+        return status;
+    status = moat_publication_make(moat_codes_copy(*out), &publication);
+    if (status == MOAT_OK)
+        *moat_codes_user(*out) = publication;
+    else
+        moat_codes_free(*out);
+    return status;
+}
+
+static void discard(struct moat_registered *code)
+{
+    moat_publication_free(publication_of(code));
+    moat_codes_free(code);
+}
+
+/* First of all it is known here, which finds out whether there is room. */
 static moat_status publish(struct moat_registered *code, moat_code_id *out)
 {
-    moat_status status;
+    moat_status status = moat_codes_add(code, out);
 
-    moat_code_lock();
-    status = moat_codes_add(code, out);
-    if (status == MOAT_OK)
-        moat_perf_map_add(moat_codes_copy(code));
-    moat_code_unlock();
-    return status;
+    if (status != MOAT_OK)
+        return status;
+    status = moat_publication_open(publication_of(code));
+    if (status != MOAT_OK) {
+        moat_codes_remove(code);
+        return status;
+    }
+    moat_perf_map_add(moat_codes_copy(code));
+    moat_jitdump_add(moat_codes_copy(code));
+    return MOAT_OK;
 }
 
 static moat_status add(const moat_code *asked, moat_code_id *out)
 {
     struct moat_registered *code;
-    moat_status status = copy(asked, &code);
+    moat_status status = moat_engine_ready();
 
     if (status == MOAT_OK)
-        status = moat_engine_ready();
+        status = make(asked, &code);
     if (status != MOAT_OK)
         return status;
+    moat_code_lock();
     status = publish(code, out);
+    moat_code_unlock();
     if (status != MOAT_OK)
-        moat_codes_free(code);
+        discard(code);
     return status;
 }
 
@@ -66,11 +109,15 @@ static moat_status withdraw(moat_code_id id)
 
     moat_code_lock();
     code = moat_codes_named(id);
-    if (code != NULL)
+    if (code != NULL) {
+        moat_publication_close(publication_of(code));
         moat_codes_remove(code);
+    }
     moat_code_unlock();
-    moat_codes_free(code);
-    return code != NULL ? MOAT_OK : MOAT_E_INVAL;
+    if (code == NULL)
+        return MOAT_E_INVAL;
+    discard(code);
+    return MOAT_OK;
 }
 
 moat_status moat_code_register(const moat_code *code, moat_code_id *out)

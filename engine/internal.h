@@ -197,9 +197,15 @@ void moat_code_unlock(void);
 /* --- perf_map.c ------------------------------------------------------------
  */
 
-/* Tells perf of code that was registered, if the environment wants it. Under the
- * lock of code.c. */
+/* Tells perf of code that was registered, if the environment wants it. Under
+ * the lock of code.c. */
 void moat_perf_map_add(const moat_code *code);
+
+/* --- jitdump.c --------------------------------------------------------------
+ */
+
+/* The same, with its bytes and lines. */
+void moat_jitdump_add(const moat_code *code);
 
 /* --- fault.c ---------------------------------------------------------------
  */

@@ -16,7 +16,8 @@
 
 struct moat_registered {
     struct moat_entry entry; /* first */
-    moat_code copy;          /* of its strings, lines and eh_frame, too */
+    void *user;
+    moat_code copy; /* of its strings, lines and eh_frame, too */
     uint64_t copies[];
 };
 
@@ -242,6 +243,7 @@ moat_status moat_codes_make(const moat_code *asked,
     made = malloc(bytes);
     if (made == NULL)
         return MOAT_E_NOMEM;
+    made->user = NULL;
     made->entry.place.begin = begin;
     made->entry.place.end = begin + asked->size;
     copy_all(made, asked, name_bytes, file_bytes);
@@ -261,6 +263,11 @@ void moat_codes_free(struct moat_registered *code)
 const moat_code *moat_codes_copy(const struct moat_registered *code)
 {
     return &code->copy;
+}
+
+void **moat_codes_user(struct moat_registered *code)
+{
+    return &code->user;
 }
 
 moat_status moat_codes_add(struct moat_registered *code, moat_code_id *out)

@@ -154,6 +154,9 @@ void moat_codes_free(struct moat_registered *code);
 /* What it was made from, with pointers to the copies. */
 const moat_code *moat_codes_copy(const struct moat_registered *code);
 
+/* A place for what hangs on it; NULL at first. */
+void **moat_codes_user(struct moat_registered *code);
+
 /* From here on it is found. MOAT_E_OVERLAP, MOAT_E_NOMEM: it is not. */
 moat_status moat_codes_add(struct moat_registered *code, moat_code_id *out);
 

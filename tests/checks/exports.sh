@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 #
 # exports.sh: are these three lists the same: what carries MOAT_API in the
-# headers, what engine/moat.map names, what libmoat.so exports? And is the
+# headers, what engine/moat.map names, what libmoat.so exports? (Two names more
+# are for debuggers, and in no header.) And is the
 # library fit to be loaded anywhere: no text relocations, no executable stack,
 # a soname, no library under the GPL?
 #
@@ -37,7 +38,8 @@ in_map() {
 
 in_library() {
     "$nm" -D --defined-only "$library" |
-        awk '$2 != "A" { sub(/@.*/, "", $3); print $3 }' | sort
+        awk '$2 != "A" { sub(/@.*/, "", $3); print $3 }' |
+        grep -Exv '__jit_debug_(descriptor|register_code)' | sort
 }
 
 compare() {

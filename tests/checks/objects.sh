@@ -7,7 +7,7 @@
 #
 # - A moat_ symbol that an object needs (a weak one it only asks for) is defined in a module that layers.txt
 #   allows to the object's module.
-# - Every global name begins with moat_.
+# - Every global name begins with moat_, or debuggers look for it.
 # - Nothing runs before main: no constructors.
 # - No executable stack: each object has its GNU-stack note, without X.
 #
@@ -48,8 +48,9 @@ judge_symbols() {
         }
         $2 == "D" {
             home[$3] = $1
-            # The compiler names its pointer to a personality routine so.
-            if ($3 !~ /^(moat_|DW\.ref\.__gcc_personality_v0$)/)
+            # The compiler names its pointer to a personality routine so, and
+            # debuggers look for the others.
+            if ($3 !~ /^(moat_|__jit_debug_(descriptor|register_code)$|DW\.ref\.__gcc_personality_v0$)/)
                 complain($4 ": defines " $3 ", which is not moat_...")
         }
         $2 == "U" && $3 ~ /^moat_/ { needs[++n] = $0 }

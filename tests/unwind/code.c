@@ -1,0 +1,419 @@
+/*
+ * code.c: registered code three coroutines deep: every unwinder crosses it, in
+ * whatever way its frames were described, and goes on to main.
+ *
+ *   code SCENE     shapes, throw, reuse, many, storm, stop
+ *   code stop      the innermost function faults and the host goes on: for gdb
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <unwind.h>
+
+#define UNW_LOCAL_ONLY
+#include <libunwind.h>
+
+#include "tests/support/eh_frame.h"
+#include "tests/unwind/chain.h"
+#include "tests/unwind/code.h"
+
+#define PAGE ((size_t)4096)
+#define RBX  UINT64_C(0x5afe)
+
+/* Seen by dladdr, so not static. */
+void bottom(void);
+void *inner_entry(moat_co *self, void *input);
+void *middle_entry(moat_co *self, void *input);
+void *outer_entry(moat_co *self, void *input);
+void host_call(void);
+
+static const char *const expected[] = {
+    "bottom",      "?", "inner_entry", "*", "middle_entry", "*",
+    "outer_entry", "*", "host_call",   "*", "main",         NULL};
+
+/* --- code ---------------------------------------------------------------- */
+
+/* A function that calls the one it is given. */
+struct shape {
+    const char *name;
+    moat_code_unwind unwind;
+    size_t frame_bytes;
+    unsigned char bytes[32];
+    size_t size;
+    unsigned char rules[32]; /* instructions */
+    size_t rule_bytes;
+};
+
+enum { FP, FIXED, CFI, CFI_DEEPER, SHAPES };
+
+static const struct shape shapes[SHAPES] = {
+    /* push %rbp; mov %rsp, %rbp; sub $48, %rsp; call *%rdi; leave; ret */
+    {"fp", MOAT_CODE_UNWIND_FP, 0,
+     "\x55\x48\x89\xe5\x48\x83\xec\x30\xff\xd7\xc9\xc3", 12, "", 0},
+    /* sub $56, %rsp; call *%rdi; add $56, %rsp; ret */
+    {"fixed", MOAT_CODE_UNWIND_FIXED, 56,
+     "\x48\x83\xec\x38\xff\xd7\x48\x83\xc4\x38\xc3", 11, "", 0},
+    /* push %rbx; sub $32, %rsp; mov $-1, %rbx; call *%rdi; add $32, %rsp;
+     * pop %rbx; ret
+     * +1: CFA is rsp + 16, rbx below; +4: + 48; +13: + 16; +1: + 8 */
+    {"cfi", MOAT_CODE_UNWIND_CFI, 0,
+     "\x53\x48\x83\xec\x20\x48\xc7\xc3\xff\xff\xff\xff\xff\xd7\x48\x83\xc4\x20"
+     "\x5b\xc3",
+     20, "\x41\x0e\x10\x83\x02\x44\x0e\x30\x4d\x0e\x10\x41\x0e\x08", 14},
+    /* The same with 64 bytes more. */
+    {"deeper", MOAT_CODE_UNWIND_CFI, 0,
+     "\x53\x48\x83\xec\x60\x48\xc7\xc3\xff\xff\xff\xff\xff\xd7\x48\x83\xc4\x60"
+     "\x5b\xc3",
+     20, "\x41\x0e\x10\x83\x02\x44\x0e\x70\x4d\x0e\x10\x41\x0e\x08", 14},
+};
+
+static unsigned char *pages;
+
+/* The code of the shape at that page. */
+static code_function place(unsigned char *at, const struct shape *shape)
+{
+    code_function function;
+
+    CHECK(mprotect(at, PAGE, PROT_READ | PROT_WRITE) == 0);
+    memcpy(at, shape->bytes, shape->size);
+    CHECK(mprotect(at, PAGE, PROT_READ | PROT_EXEC) == 0);
+    memcpy(&function, &at, sizeof function);
+    return function;
+}
+
+static moat_code_id enrol(const void *at, const struct shape *shape,
+                          unsigned char encoding)
+{
+    static const moat_code_line lines[] = {{0, 10}, {4, 12}};
+    struct eh_frame *eh = (struct eh_frame *)(pages + PAGE); /* within reach */
+    struct eh_frame own = {.used = 0};
+    moat_code code = MOAT_CODE_INIT;
+    moat_code_id id = 0;
+
+    if (encoding != EH_PCREL_SDATA4)
+        eh = &own;
+    code.start = at;
+    code.size = shape->size;
+    code.name = shape->name;
+    code.unwind = shape->unwind;
+    code.frame_bytes = shape->frame_bytes;
+    code.file = "script.lua";
+    code.lines = lines;
+    code.line_count = 2;
+    if (shape->unwind == MOAT_CODE_UNWIND_CFI) {
+        memset(eh, 0, sizeof *eh);
+        eh_cie(eh, encoding);
+        eh_fde(eh, at, shape->size, shape->rules, shape->rule_bytes);
+        code.eh_frame = eh->bytes;
+        code.eh_frame_bytes = eh->used;
+    }
+    CHECK(moat_code_register(&code, &id) == MOAT_OK);
+    memset(eh, 0, sizeof *eh);
+    return id;
+}
+
+static void leave(moat_code_id id)
+{
+    CHECK(moat_code_unregister(id) == MOAT_OK);
+}
+
+/* --- three coroutines deep ------------------------------------------------ */
+
+static code_function in_the_middle;
+static void (*at_the_bottom)(void);
+static moat_co *inner_co, *middle_co;
+static int *volatile nowhere;
+
+FRAME void bottom(void)
+{
+    at_the_bottom();
+    KEEP_FRAME();
+}
+
+/* Calls the code with a value in rbx, which it must preserve. */
+FRAME void *inner_entry(moat_co *self, void *input)
+{
+    (void)self;
+    __asm__ volatile("call *%1"
+                     :
+                     : "D"(bottom), "r"(in_the_middle), "b"(RBX)
+                     : "rax", "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11",
+                       "cc", "memory");
+    KEEP_FRAME();
+    return input;
+}
+
+FRAME void *middle_entry(moat_co *self, void *input)
+{
+    moat_event event;
+
+    (void)self;
+    CHECK(moat_co_resume(inner_co, NULL, &event) == MOAT_OK);
+    KEEP_FRAME();
+    return input;
+}
+
+FRAME void *outer_entry(moat_co *self, void *input)
+{
+    moat_event event;
+
+    (void)self;
+    CHECK(moat_co_resume(middle_co, NULL, &event) == MOAT_OK);
+    KEEP_FRAME();
+    return input;
+}
+
+static moat_co *make(const char *name, moat_entry entry)
+{
+    moat_co_options options = MOAT_CO_OPTIONS_INIT;
+    moat_co *co = NULL;
+
+    options.name = name;
+    if (!CHECK(moat_co_create(&co, entry, &options) == MOAT_OK))
+        exit(1);
+    return co;
+}
+
+FRAME void host_call(void)
+{
+    moat_co *outer_co = make("outer", outer_entry);
+    moat_event event;
+
+    inner_co = make("inner", inner_entry);
+    middle_co = make("middle", middle_entry);
+    CHECK(moat_co_resume(outer_co, NULL, &event) == MOAT_OK);
+    moat_co_destroy(outer_co);
+    moat_co_destroy(middle_co);
+    moat_co_destroy(inner_co);
+    KEEP_FRAME();
+}
+
+/* --- shapes -------------------------------------------------------------- */
+
+/* libunwind has the caller's rbx behind the frame, libgcc so, too. */
+static void check_rbx(void)
+{
+    uintptr_t begin, found = 0;
+    unw_context_t context;
+    unw_cursor_t cursor;
+    unw_word_t pc = 0, rbx = 0;
+
+    memcpy(&begin, &in_the_middle, sizeof begin);
+    CHECK(unw_getcontext(&context) == 0);
+    CHECK(unw_init_local(&cursor, &context) == 0);
+    while (found == 0 && unw_step(&cursor) > 0) {
+        CHECK(unw_get_reg(&cursor, UNW_REG_IP, &pc) == 0);
+        found = pc - begin < PAGE;
+    }
+    CHECK(found && unw_step(&cursor) > 0);
+    CHECK(unw_get_reg(&cursor, UNW_X86_64_RBX, &rbx) == 0 && rbx == RBX);
+}
+
+/* libunwind's backtrace() keeps what it knows of an address for as long as the
+ * thread lives. */
+static bool reused;
+
+static void walk_all(void)
+{
+    static struct chain chain;
+
+    for (const struct chain_walker *w = chain_walkers; w->name != NULL; w++) {
+        if (reused && strcmp(w->name, "backtrace as linked") == 0)
+            continue;
+        chain.count = 0;
+        w->walk(&chain);
+        CHECK(chain_matches(w->name, &chain, expected));
+    }
+    check_rbx();
+}
+
+static void scene_shapes(void)
+{
+    static const unsigned char encodings[] = {EH_ABSPTR, EH_PCREL_SDATA4};
+
+    at_the_bottom = walk_all;
+    for (size_t i = 0; i < SHAPES; i++) {
+        for (size_t j = 0; j < sizeof encodings; j++) {
+            unsigned char *page = pages + (2 + 2 * i + j) * PAGE;
+            moat_code_id id;
+
+            in_the_middle = place(page, &shapes[i]);
+            id = enrol(page, &shapes[i], encodings[j]);
+            host_call();
+            leave(id);
+        }
+    }
+}
+
+/* --- exceptions ---------------------------------------------------------- */
+
+static void scene_throw(void)
+{
+    for (size_t i = 0; i < SHAPES; i++) {
+        code_function function = place(pages, &shapes[i]);
+        moat_code_id id = enrol(pages, &shapes[i], EH_ABSPTR);
+
+        CHECK(code_catches(function));
+        leave(id);
+    }
+}
+
+/* --- the same address again ----------------------------------------------- */
+
+/* A walk before and one behind: what an unwinder remembers is void. */
+static void scene_reuse(void)
+{
+    at_the_bottom = walk_all;
+    reused = true;
+    for (size_t i = 0; i < 4 * SHAPES; i++) {
+        const struct shape *shape = &shapes[i % SHAPES];
+        moat_code_id id;
+
+        in_the_middle = place(pages, shape);
+        id = enrol(pages, shape, EH_ABSPTR);
+        host_call();
+        CHECK(code_catches(in_the_middle));
+        leave(id);
+    }
+}
+
+/* --- many ---------------------------------------------------------------- */
+
+#define MANY  ((size_t)10000)
+#define APART ((size_t)64)
+
+static moat_code_id ids[MANY];
+
+/* Each of them is found among the others; what lies between them is not. */
+static void scene_many(void)
+{
+    const size_t bytes = MANY * APART;
+    unsigned char *block = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                                MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    CHECK(block != MAP_FAILED);
+    for (size_t i = 0; i < MANY; i++)
+        memcpy(block + i * APART, shapes[i % SHAPES].bytes,
+               shapes[i % SHAPES].size);
+    CHECK(mprotect(block, bytes, PROT_READ | PROT_EXEC) == 0);
+    for (size_t i = 0; i < MANY; i++) {
+        size_t number = i * 7919 % MANY;
+
+        ids[number] =
+            enrol(block + number * APART, &shapes[number % SHAPES], EH_ABSPTR);
+    }
+    for (size_t i = 0; i < MANY; i += 2) /* those that are left change groups */
+        leave(ids[i]);
+    for (size_t i = 1; i < MANY; i += 2) {
+        unsigned char *at = block + i * APART;
+        code_function function;
+
+        memcpy(&function, &at, sizeof function);
+        CHECK(code_catches(function));
+    }
+    CHECK(code_throws());
+    for (size_t i = 1; i < MANY; i += 2)
+        leave(ids[i]);
+    CHECK(munmap(block, bytes) == 0);
+}
+
+/* --- while others register -------------------------------------------------
+ */
+
+#define THREADS 3
+
+static atomic_int over;
+
+static void walk_moat(void)
+{
+    moat_frame frames[64];
+    size_t count = 0;
+
+    CHECK(moat_backtrace(frames, 64, &count) == MOAT_OK);
+    CHECK(count > 2);
+}
+
+static void *come_and_go(void *arg)
+{
+    unsigned char *own = (unsigned char *)pages + 16 * PAGE;
+    size_t number = (size_t)(uintptr_t)arg;
+
+    for (size_t i = 0; !atomic_load(&over); i++) {
+        size_t at = (i * 31 + number) % 256 * THREADS + number;
+
+        leave(enrol(own + at * 32, &shapes[CFI], EH_ABSPTR));
+    }
+    return NULL;
+}
+
+/* A child may throw, walk and register. */
+static void fork_one(code_function code)
+{
+    int status = -1;
+    pid_t child = fork();
+
+    if (child == 0) {
+        moat_code_id id = enrol(pages + 8 * PAGE, &shapes[CFI], EH_ABSPTR);
+        moat_frame frames[64];
+        size_t count = 0;
+
+        CHECK(moat_backtrace(frames, 64, &count) == MOAT_OK);
+        CHECK(code_catches(code));
+        leave(id);
+        _exit(chain_result());
+    }
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
+}
+
+static void scene_storm(void)
+{
+    code_function function = place(pages, &shapes[CFI]);
+    moat_code_id id = enrol(pages, &shapes[CFI], EH_ABSPTR);
+    pthread_t threads[THREADS];
+
+    for (size_t i = 0; i < THREADS; i++)
+        CHECK(pthread_create(&threads[i], NULL, come_and_go,
+                             (void *)(uintptr_t)i) == 0);
+    for (size_t i = 0; i < 2000; i++) {
+        CHECK(code_catches(function));
+        at_the_bottom = walk_moat;
+        function(bottom);
+        if (i % 100 == 0)
+            fork_one(function);
+    }
+    atomic_store(&over, 1);
+    for (size_t i = 0; i < THREADS; i++)
+        CHECK(pthread_join(threads[i], NULL) == 0);
+    leave(id);
+}
+
+/* --- main ---------------------------------------------------------------- */
+
+static const struct {
+    const char *name;
+    void (*run)(void);
+} scenes[] = {{"shapes", scene_shapes},
+              {"throw", scene_throw},
+              {"reuse", scene_reuse},
+              {"many", scene_many},
+              {"storm", scene_storm}};
+
+int main(int argc, char **argv)
+{
+    pages = mmap(NULL, 64 * PAGE, PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(pages != MAP_FAILED);
+    for (size_t i = 0; i < sizeof scenes / sizeof scenes[0]; i++) {
+        if (argc == 2 && strcmp(argv[1], scenes[i].name) == 0) {
+            scenes[i].run();
+            return chain_result();
+        }
+    }
+    return 2;
+}
