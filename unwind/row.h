@@ -53,11 +53,11 @@ struct moat_row {
 /* Runs the entry at `fde` up to `pc`. False: not understood, or pc is not in
  * it. */
 bool moat_row_make(const struct moat_span *bytes, const unsigned char *fde,
-                  uintptr_t pc, struct moat_row *out);
+                   uintptr_t pc, struct moat_row *out);
 
 /* Looks the entry up first, one after the other. */
 bool moat_row_find(const struct moat_span *bytes, uintptr_t pc,
-                     struct moat_row *out);
+                   struct moat_row *out);
 
 /* The code that the entry at `fde` is of. */
 bool moat_row_bounds(const struct moat_span *bytes, const unsigned char *fde,
@@ -72,6 +72,10 @@ bool moat_row_fingerprint(const struct moat_span *bytes,
 
 /* False: none, or it has no .eh_frame_hdr. */
 bool moat_object_find(uintptr_t pc, struct moat_object *out);
+
+/* A number, not 0, that tells the file of pc from all others: of where it is
+ * mapped and its build ID. False: none is known. */
+bool moat_object_identity(uintptr_t pc, uint64_t *out);
 
 /* The entry that may cover pc; NULL: none does. */
 const unsigned char *moat_object_fde(const struct moat_object *object,

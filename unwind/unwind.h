@@ -44,7 +44,7 @@ struct moat_span {
 struct moat_object {
     uintptr_t start, end;     /* of its mapping               */
     const unsigned char *hdr; /* .eh_frame_hdr                */
-    struct moat_span bytes;  /* the segment that that lies in */
+    struct moat_span bytes;   /* the segment that that lies in */
     bool stays;               /* it is the program itself: never closed */
 };
 
@@ -170,14 +170,15 @@ struct moat_symbol {
  * nothing: then static functions have no names and lines are not known. */
 void moat_symbolise(uintptr_t pc, bool with_files, struct moat_symbol *out);
 
+/* Around fork, so that the child finds no question half answered. */
+void moat_symbols_lock(void);
+void moat_symbols_unlock(void);
+
 bool moat_lines_available(void);
 
-/* Around fork, so that the child finds no question half answered. */
-void moat_lines_lock(void);
-void moat_lines_unlock(void);
-
 /* Fills in the place and what is inlined there, and function where it is still
- * unknown. Any thread. */
-void moat_lines_find(uintptr_t pc, struct moat_symbol *symbol);
+ * unknown. `identity` is that of the file, or 0. One thread at a time. */
+void moat_lines_find(uintptr_t pc, uint64_t identity,
+                     struct moat_symbol *symbol);
 
 #endif

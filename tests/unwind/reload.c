@@ -1,6 +1,7 @@
 /*
  * reload.c: a library is closed and another build of it comes to lie at its
- * addresses: walks must go by the new one's unwind information.
+ * addresses: walks must go by the new one's unwind information, and frames must
+ * have the new one's names.
  *
  *   reload FIRST SECOND   the two libraries, linked for one address
  *
@@ -38,8 +39,17 @@ FRAME static void outer(void (*call)(void (*)(void)))
 static bool is_right(void)
 {
     return count >= 4 && frames[1].pc - (uintptr_t)middle < 16 &&
-           frames[2].pc - (uintptr_t)outer < 256 &&
-           frames[3].pc == outer_start;
+           frames[2].pc - (uintptr_t)outer < 256 && frames[3].pc == outer_start;
+}
+
+static const char *const names[] = {"reload_24", "reload_40"};
+
+static bool is_named(const char *name)
+{
+    char line[512];
+
+    return moat_frame_describe(&frames[1], line, sizeof line) == MOAT_OK &&
+           strncmp(line, name, strlen(name)) == 0;
 }
 
 int main(int argc, char **argv)
@@ -54,7 +64,7 @@ int main(int argc, char **argv)
         void *library = dlopen(argv[1 + i % 2], RTLD_NOW | RTLD_LOCAL);
         void (*call)(void (*)(void));
 
-        middle = library != NULL ? dlsym(library, "reload_middle") : NULL;
+        middle = library != NULL ? dlsym(library, names[i % 2]) : NULL;
         if (!CHECK(middle != NULL))
             break;
         if (first == NULL)
@@ -65,6 +75,8 @@ int main(int argc, char **argv)
         CHECK(is_right());
         outer(call);
         CHECK(is_right());
+        CHECK(is_named(names[i % 2]));
+        CHECK(is_named(names[i % 2]));
         CHECK(dlclose(library) == 0);
     }
     return chain_result();

@@ -1,13 +1,13 @@
 /*
- * reload_library.S: reload_middle(fn) calls fn(). Two builds of it, ROOM apart,
- * differ in nothing but the size of its frame.
+ * reload_library.S: NAME(fn) calls fn(). Two builds of it, ROOM apart,
+ * differ in nothing but its name and the size of its frame.
  *
  * SPDX-License-Identifier: MIT
  */
     .text
-    .globl  reload_middle
-    .type   reload_middle, @function
-reload_middle:
+    .globl  NAME
+    .type   NAME, @function
+NAME:
     .cfi_startproc
     subq    $ROOM, %rsp
     .cfi_adjust_cfa_offset ROOM
@@ -16,5 +16,5 @@ reload_middle:
     .cfi_adjust_cfa_offset -ROOM
     ret
     .cfi_endproc
-    .size   reload_middle, . - reload_middle
+    .size   NAME, . - NAME
     .section .note.GNU-stack, "", @progbits
