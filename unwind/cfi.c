@@ -263,7 +263,7 @@ static void *extend(void **array, size_t *count, size_t *room, size_t bytes)
 {
     if (*count == *room) {
         size_t more = *room > 0 ? 2 * *room : 2;
-        void *moved = reallocarray(*array, more, bytes);
+        void *moved = realloc(*array, more * bytes);
 
         if (moved == NULL)
             return NULL;

@@ -18,7 +18,7 @@
 
 /* libgcc's struct object, of six words so far. */
 struct object {
-    _Alignas(64) uintptr_t words[8];
+    uintptr_t words[8];
 };
 
 struct libgcc_group {
@@ -38,12 +38,11 @@ static struct object *take_object(void)
 {
     static struct object *block;
     static size_t left;
-    void *made;
 
     if (left == 0) {
-        if (posix_memalign(&made, sizeof *block, 64 * sizeof *block) != 0)
+        block = malloc(64 * sizeof *block);
+        if (block == NULL)
             return NULL;
-        block = made;
         left = 64;
     }
     return &block[--left];

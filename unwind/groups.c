@@ -101,7 +101,7 @@ static moat_status reserve(void)
     }
     if (groups.count == groups.room) {
         size_t room = 2 * groups.room + 8;
-        struct place *more = reallocarray(groups.all, room, sizeof *groups.all);
+        struct place *more = realloc(groups.all, room * sizeof *groups.all);
 
         if (more == NULL)
             return MOAT_E_NOMEM;

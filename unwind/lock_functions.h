@@ -1,7 +1,7 @@
 /*
- * lock_functions.h: the functions of the C library that hold a lock, or leave
- * the library's data half changed, while they run; and the table of where they
- * are in this program.
+ * lock_functions.h: the functions of the C library, and some of the compiler's,
+ * that hold a lock, or leave the library's data half changed, while they run;
+ * and the table of where they are in this program.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -84,12 +84,20 @@
     X(regexec) X(re_search) X(re_match) X(readdir) X(readdir64) X(readdir_r)   \
     X(readdir64_r) X(seekdir) X(rewinddir)
 
+/* The compiler's library: what unwinders ask where code is described. */
+#define UNWINDER(X)                                                            \
+    X(_Unwind_Find_FDE) X(__register_frame) X(__register_frame_info)           \
+    X(__register_frame_info_bases) X(__register_frame_info_table)              \
+    X(__register_frame_info_table_bases) X(__register_frame_table)             \
+    X(__deregister_frame) X(__deregister_frame_info)                           \
+    X(__deregister_frame_info_bases)
+
 /* Some of the above end in a jump to one of these, which hold nothing. */
 #define MOAT_LOCKLESS_FUNCTION_MAP(X) X(asctime) X(asctime_r)
 
 #define MOAT_LOCK_FUNCTION_MAP(X)                                              \
     HEAP(X) STDIO(X) TIME(X) USERS_AND_HOSTS(X) LOG_AND_RANDOM(X) LINKER(X)    \
-    LOCALE(X) PROCESS(X) OBJECTS(X)
+    LOCALE(X) PROCESS(X) OBJECTS(X) UNWINDER(X)
 
 /* clang-format on */
 

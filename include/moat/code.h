@@ -47,8 +47,9 @@ typedef struct moat_code_line {
  * augmentations "" and "z" followed by any of R, L, P and S; the pointer
  * encodings DW_EH_PE_absptr, udata4, sdata4, udata8 and sdata8, and those of
  * four and eight bytes with DW_EH_PE_pcrel; for L and P DW_EH_PE_omit, too, and
- * DW_EH_PE_indirect for P. The code of the FDEs lies within the range; each has
- * some, and no two share any. DW_CFA_set_loc, lengths of 64 bits and
+ * DW_EH_PE_indirect for P; a personality routine and LSDAs are the caller's,
+ * and stay as long as the code. The code of the FDEs lies within the range;
+ * each has some, and no two share any. DW_CFA_set_loc, lengths of 64 bits and
  * instructions that DWARF 4 and GNU do not know are refused.
  */
 typedef struct moat_code {
@@ -80,9 +81,15 @@ MOAT_BEGIN_DECLS
 
 /**
  * Registers a range of code, before it runs. Initialises the engine with all
- * defaults if nobody did. The memory is the caller's: moat never reads it. It
- * stays registered over a moat_engine_shutdown. With MOAT_PERF_MAP=1 in the
- * environment its name goes to /tmp/perf-PID.map, for the profiler perf.
+ * defaults if nobody did. The memory is the caller's; it stays registered over
+ * a moat_engine_shutdown.
+ *
+ * It is known from here on to moat's backtraces and reports and to a
+ * coroutine's policy; with a way of unwinding to libgcc, so that C++ exceptions
+ * go through it, and to libunwind; to gdb and lldb. With MOAT_PERF_MAP=1 in the
+ * environment its name goes to /tmp/perf-PID.map, with MOAT_JITDUMP=DIR its
+ * name, bytes and lines go to DIR/jit-PID.dump, for the profiler perf: the only
+ * time that moat reads it.
  *
  * @param code      copied, and all that it points to but the code itself
  * @param[out] out  for moat_code_unregister; written only on MOAT_OK
@@ -100,15 +107,16 @@ MOAT_BEGIN_DECLS
  *         MOAT_E_NOMEM    and what moat_engine_init returns
  *
  * Thread-safety: any. Signal-safety: no.
- * Cost:          about the same for the first and the ten thousandth; while
- *                many threads trap, some tens of microseconds more
+ * Cost:          about twice as much for the ten thousandth as for the first;
+ *                while many threads trap, some tens of microseconds more.
+ *                About 1 KiB of memory
  */
 MOAT_API MOAT_NODISCARD moat_status moat_code_register(const moat_code *code,
                                                        moat_code_id *out);
 
 /**
- * Ends a registration; then the memory may be used for something else. Frames
- * of the code must be gone: later backtraces do not know it.
+ * Ends a registration, everywhere; then the memory may be used for something
+ * else. Frames of the code must be gone: later backtraces do not know it.
  *
  * @return MOAT_OK, or
  *         MOAT_E_INVAL  no such registration

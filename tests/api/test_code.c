@@ -14,6 +14,7 @@
 
 #include <moat/moat.h>
 
+#include "support/eh_frame.h"
 #include "support/fixture.h"
 
 #define CODE ((uintptr_t)0x200000000000)
@@ -94,6 +95,284 @@ static void bad_code_is_refused(const void *arg)
     expect_refused(&bad, MOAT_E_INVAL);
     EXPECT_EQ(moat_code_unregister(0), MOAT_E_INVAL);
     EXPECT_EQ(moat_code_unregister(99), MOAT_E_INVAL);
+}
+
+/* One that was compiled before there were lines and unwind rules. */
+static void an_older_struct_is_taken(const void *arg)
+{
+    moat_code older = range(CODE, 64, "older");
+    moat_code_id id;
+
+    (void)arg;
+    older.struct_size = offsetof(moat_code, file);
+    older.lines = (const moat_code_line *)16; /* not its own */
+    older.line_count = 1;
+    EXPECT_EQ(moat_code_register(&older, &id), MOAT_OK);
+    EXPECT_EQ(moat_code_unregister(id), MOAT_OK);
+    older.struct_size--;
+    expect_refused(&older, MOAT_E_INVAL);
+}
+
+/* ---- Lines ---- */
+
+static void bad_lines_are_refused(const void *arg)
+{
+    moat_code_line lines[] = {{0, 1}, {8, 2}, {63, 3}};
+    const moat_code good = {.struct_size = sizeof good,
+                            .start = (const void *)CODE,
+                            .size = 64,
+                            .file = "file",
+                            .lines = lines,
+                            .line_count = 3};
+    moat_code bad = good;
+    moat_code_id id;
+
+    (void)arg;
+    bad.file = NULL;
+    expect_refused(&bad, MOAT_E_INVAL);
+    bad = good;
+    bad.lines = NULL;
+    expect_refused(&bad, MOAT_E_INVAL);
+    bad = good;
+    bad.line_count = 0;
+    expect_refused(&bad, MOAT_E_INVAL);
+    bad.line_count = 65;
+    expect_refused(&bad, MOAT_E_INVAL);
+    bad.line_count = SIZE_MAX / 8 + 2;
+    expect_refused(&bad, MOAT_E_INVAL);
+    lines[2].offset = 64;
+    expect_refused(&good, MOAT_E_INVAL);
+    lines[2].offset = 8;
+    expect_refused(&good, MOAT_E_INVAL);
+    lines[2].offset = 7;
+    expect_refused(&good, MOAT_E_INVAL);
+    lines[2].offset = 63;
+    EXPECT_EQ(moat_code_register(&good, &id), MOAT_OK);
+}
+
+static void frames_are_described_by_their_lines(const void *arg)
+{
+    moat_code_line lines[] = {{4, 10}, {8, 0}, {16, 4000000000u}};
+    char file[] = "script.lua";
+    moat_code code = range(CODE, 64, "function");
+    moat_code_id id;
+
+    (void)arg;
+    code.file = file;
+    code.lines = lines;
+    code.line_count = 3;
+    REQUIRE(moat_code_register(&code, &id) == MOAT_OK);
+    memset(file, 'x', sizeof file - 1);
+    memset(lines, 0, sizeof lines);
+    expect_described(CODE + 3, MOAT_FRAME_TRAP, "function+0x3");
+    expect_described(CODE + 4, MOAT_FRAME_TRAP,
+                     "function+0x4 at script.lua:10");
+    expect_described(CODE + 8, 0, "function+0x8 at script.lua:10");
+    expect_described(CODE + 8, MOAT_FRAME_TRAP, "function+0x8");
+    expect_described(CODE + 63, MOAT_FRAME_TRAP,
+                     "function+0x3f at script.lua:2147483647");
+    EXPECT_EQ(moat_code_unregister(id), MOAT_OK);
+    expect_described(CODE + 4, MOAT_FRAME_TRAP, "0x200000000004");
+}
+
+/* ---- Unwind rules ---- */
+
+static moat_code described(const struct eh_frame *eh)
+{
+    moat_code code = range(CODE, 64, "described");
+
+    code.unwind = MOAT_CODE_UNWIND_CFI;
+    code.eh_frame = eh->bytes;
+    code.eh_frame_bytes = eh->used;
+    return code;
+}
+
+static void expect_rules(const struct eh_frame *eh, bool good)
+{
+    const moat_code code = described(eh);
+    moat_code_id id = 0;
+
+    if (!good) {
+        expect_refused(&code, MOAT_E_INVAL);
+        return;
+    }
+    EXPECT_EQ(moat_code_register(&code, &id), MOAT_OK);
+    EXPECT_EQ(moat_code_unregister(id), MOAT_OK);
+}
+
+static void make_rules(struct eh_frame *eh, unsigned char encoding,
+                       const void *instructions, size_t count)
+{
+    memset(eh, 0, sizeof *eh);
+    eh_cie(eh, encoding);
+    eh_fde(eh, (const void *)CODE, 64, instructions, count);
+}
+
+static void an_eh_frame_goes_with_its_kind_only(const void *arg)
+{
+    struct eh_frame eh;
+    moat_code code;
+
+    (void)arg;
+    make_rules(&eh, EH_ABSPTR, "", 0);
+    expect_rules(&eh, true);
+    code = described(&eh);
+    code.unwind = MOAT_CODE_UNWIND_FP;
+    expect_refused(&code, MOAT_E_INVAL);
+    code = described(&eh);
+    code.eh_frame = NULL;
+    expect_refused(&code, MOAT_E_INVAL);
+    code = described(&eh);
+    code.eh_frame_bytes = 0;
+    expect_refused(&code, MOAT_E_INVAL);
+    code.eh_frame_bytes = SIZE_MAX;
+    expect_refused(&code, MOAT_E_INVAL);
+    code = described(&eh);
+    code.frame_bytes = 8;
+    expect_refused(&code, MOAT_E_INVAL);
+}
+
+/* Where the fields of eh_cie are. */
+enum { VERSION = 8, AUGMENTATION = 9, COLUMN = 14, ENCODING = 16, CFI = 17 };
+
+static void bad_entries_are_refused(const void *arg)
+{
+    static const struct {
+        const char *what;
+        size_t at;
+        unsigned char value;
+    } bytes[] = {
+        {"a length beyond the end", 0, 0xff},
+        {"a length of 64 bits", 3, 0xff},
+        {"a CIE that is none", 4, 200},
+        {"a version that is none", VERSION, 2},
+        {"a version of .debug_frame's", VERSION, 4},
+        {"an augmentation of unknown size", AUGMENTATION, 'e'},
+        {"an unknown augmentation", AUGMENTATION + 1, 'Q'},
+        {"a return address elsewhere", COLUMN, 17},
+        {"an augmentation beyond the end", COLUMN + 1, 100},
+        {"an encoding of two bytes", ENCODING, 0x02},
+        {"an encoding of any length", ENCODING, 0x01},
+        {"addresses from the text", ENCODING, 0x20},
+        {"addresses from the function", ENCODING, 0x40},
+        {"indirect addresses", ENCODING, 0x80},
+        {"no addresses", ENCODING, 0xff},
+        {"an instruction that is none", CFI, 0x3f},
+        {"the FDE's CIE in the middle of it", 24 + 4, 27},
+        {"the FDE's CIE before the beginning", 24 + 4, 255},
+        {"code before the range", 24 + 8 + 5, 0x1f},
+        {"code behind the range", 24 + 8, 64},
+        {"code that ends behind the range", 24 + 8, 1},
+        {"no code", 24 + 16, 0},
+        {"more code than there is", 24 + 17, 1},
+        {"the FDE's augmentation beyond the end", 24 + 24, 100},
+    };
+    struct eh_frame eh;
+
+    (void)arg;
+    for (size_t i = 0; i < sizeof bytes / sizeof bytes[0]; i++) {
+        make_rules(&eh, EH_ABSPTR, "", 0);
+        expect_context("%s", bytes[i].what);
+        eh.bytes[bytes[i].at] = bytes[i].value;
+        expect_rules(&eh, false);
+    }
+    /* Cut off anywhere; but for the FDE nothing is left out. */
+    for (size_t left = 1;; left++) {
+        make_rules(&eh, EH_ABSPTR, "", 0);
+        expect_context("%zu bytes", left);
+        if (left == eh.used)
+            break;
+        eh.used = left;
+        expect_rules(&eh, false);
+    }
+}
+
+static void rules_may_come_in_any_order(const void *arg)
+{
+    static const unsigned char encodings[] = {EH_ABSPTR, 0x03, 0x04, 0x0b,
+                                              0x0c};
+    struct eh_frame eh = {.used = 0};
+
+    (void)arg;
+    eh_cie(&eh, EH_ABSPTR);
+    eh_fde(&eh, (const char *)CODE + 32, 32, "", 0);
+    eh_cie(&eh, EH_ABSPTR);
+    eh_fde(&eh, (const void *)CODE, 32, "", 0);
+    memset(eh.bytes + eh.used, 0, 4); /* a terminator, and what is behind it */
+    memset(eh.bytes + eh.used + 4, 0xff, 4);
+    eh.used += 8;
+    expect_rules(&eh, true);
+    eh.used = 0;
+    eh_cie(&eh, EH_ABSPTR);
+    eh_fde(&eh, (const char *)CODE + 31, 33, "", 0);
+    eh_fde(&eh, (const void *)CODE, 32, "", 0);
+    expect_context("code twice");
+    expect_rules(&eh, false);
+    for (size_t i = 0; i < sizeof encodings; i++) {
+        bool wide = encodings[i] != 0x03 && encodings[i] != 0x0b;
+
+        expect_context("encoding %#x", encodings[i]);
+        make_rules(&eh, EH_ABSPTR, "", 0);
+        eh.bytes[ENCODING] = encodings[i];
+        /* The code lies beyond what four bytes can say. */
+        expect_rules(&eh, wide);
+    }
+}
+
+static void bad_instructions_are_refused(const void *arg)
+{
+#define BYTES(text) text, sizeof(text) - 1
+    static const struct {
+        const char *what, *bytes;
+        size_t count;
+        bool good;
+    } some[] = {
+        {"nop", BYTES("\0"), true},
+        {"set_loc", BYTES("\x01\0\0\0\0\0\0\x10\0"), false},
+        {"advance_loc1, 2, 4", BYTES("\x02\1\x03\1\0\x04\1\0\0\0"), true},
+        {"advance_loc4 cut off", BYTES("\x0e\x08\x04"), false},
+        {"def_cfa rsp", BYTES("\x0c\x07\x10"), true},
+        {"def_cfa of no register", BYTES("\x0c\x11\x10"), false},
+        {"remember, restore", BYTES("\x0a\x0b"), true},
+        {"restore of nothing", BYTES("\x0b"), false},
+        {"restore twice", BYTES("\x0a\x0b\x0b"), false},
+        {"GNU_args_size", BYTES("\x2e\x90\x01"), true},
+        {"GNU_window_save", BYTES("\x2d"), false},
+        {"LEB128 without an end",
+         BYTES("\x0e\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\1"), false},
+        {"CFA = rsp + 8", BYTES("\x0f\x02\x77\x08"), true},
+        {"CFA = *(rsp + 8) + 4", BYTES("\x0f\x05\x77\x08\x06\x23\x04"), true},
+        {"rbx at the CFA - 16", BYTES("\x10\x03\x03\x40\x1c\x96"), true},
+        {"an expression of nothing", BYTES("\x0f\x00"), false},
+        {"of nothing, but with the CFA", BYTES("\x10\x03\x00"), true},
+        {"beyond the end", BYTES("\x0f\x20\x77\x08"), false},
+        {"too few operands", BYTES("\x0f\x03\x77\x08\x22"), false},
+        {"a jump", BYTES("\x0f\x05\x77\x08\x2f\xfd\xff"), false},
+        {"an operation that is none", BYTES("\x0f\x03\x77\x08\xe0"), false},
+        {"bregx of no register", BYTES("\x0f\x03\x92\x11\x08"), false},
+    };
+#undef BYTES
+    static const unsigned char pushes[] = {0x0f, 61};
+    struct eh_frame eh;
+
+    (void)arg;
+    for (size_t i = 0; i < sizeof some / sizeof some[0]; i++) {
+        expect_context("%s", some[i].what);
+        make_rules(&eh, EH_ABSPTR, some[i].bytes, some[i].count);
+        expect_rules(&eh, some[i].good);
+    }
+    expect_context("too many values");
+    make_rules(&eh, EH_ABSPTR, pushes, sizeof pushes);
+    memset(eh.bytes + eh.used - 1, 0x30, 61);
+    eh.used += 60;
+    eh.bytes[24] = (unsigned char)(eh.used - 28);
+    expect_rules(&eh, false);
+    expect_context("too many states");
+    make_rules(&eh, EH_ABSPTR, "", 0);
+    memset(eh.bytes + eh.used, 0x0a, 36);
+    eh.used += 36;
+    eh.bytes[24] = (unsigned char)(eh.used - 28);
+    expect_rules(&eh, false);
 }
 
 static void a_newer_struct_is_taken_if_its_rest_is_zero(const void *arg)
@@ -291,6 +570,139 @@ static void perf_is_not_told_otherwise(const void *arg)
     EXPECT_STR(text, "");
 }
 
+/* ---- The dump for perf inject ---- */
+
+static const unsigned char some_code[] = {0x90, 0x90, 0x90, 0xc3};
+
+static moat_code_id enrol_real(const char *name, size_t size)
+{
+    static const moat_code_line lines[] = {{0, 7}, {3, 8}};
+    moat_code code = range((uintptr_t)some_code, size, name);
+    moat_code_id id = 0;
+
+    code.file = "f.lua";
+    code.lines = lines;
+    code.line_count = 2;
+    REQUIRE(moat_code_register(&code, &id) == MOAT_OK);
+    return id;
+}
+
+/* A folder of this process's; the file that it would have there. */
+static void find_dump(char *folder, char *path, size_t size)
+{
+    (void)snprintf(folder, 64, "/tmp/moat-jitdump-XXXXXX");
+    REQUIRE(mkdtemp(folder) != NULL);
+    REQUIRE(setenv("MOAT_JITDUMP", folder, 1) == 0);
+    (void)snprintf(path, size, "%s/jit-%ld.dump", folder, (long)getpid());
+}
+
+static size_t take_file(const char *path, unsigned char *bytes, size_t size)
+{
+    FILE *file = fopen(path, "re");
+    size_t count;
+
+    if (file == NULL)
+        return 0;
+    count = fread(bytes, 1, size, file);
+    (void)fclose(file);
+    (void)unlink(path);
+    return count;
+}
+
+static uint32_t word_at(const unsigned char *bytes)
+{
+    uint32_t word;
+
+    memcpy(&word, bytes, sizeof word);
+    return word;
+}
+
+static void code_is_dumped_if_the_environment_says_so(const void *arg)
+{
+    enum { HEADER = 40, INFO = 32 + 2 * (16 + 6), LOAD = 56 };
+    char folder[64], path[128];
+    unsigned char bytes[1024];
+    const unsigned char *info = bytes + HEADER, *load = info + INFO;
+    size_t count;
+
+    (void)arg;
+    find_dump(folder, path, sizeof path);
+    (void)enrol_real("dumped", sizeof some_code);
+    /* Code that cannot be read leaves nothing behind. */
+    (void)enrol(CODE, 64, "not there");
+    count = take_file(path, bytes, sizeof bytes);
+    EXPECT_EQ(count, HEADER + INFO + LOAD + 7 + sizeof some_code);
+    EXPECT_EQ(word_at(bytes), 0x4a695444);
+    EXPECT_EQ(word_at(bytes + 4), 1);
+    EXPECT_EQ(word_at(bytes + 8), HEADER);
+    EXPECT_EQ(word_at(bytes + 20), getpid());
+    EXPECT_EQ(word_at(info), 2);
+    EXPECT_EQ(word_at(info + 4), INFO);
+    EXPECT_EQ(word_at(info + 24), 2);
+    EXPECT_EQ(word_at(info + 40), 7);
+    EXPECT_STR((const char *)info + 48, "f.lua");
+    EXPECT_EQ(word_at(info + 32 + 22 + 8), 8);
+    EXPECT_EQ(word_at(load), 0);
+    EXPECT_EQ(word_at(load + 4), LOAD + 7 + sizeof some_code);
+    EXPECT_STR((const char *)load + LOAD, "dumped");
+    EXPECT(memcmp(load + LOAD + 7, some_code, sizeof some_code) == 0);
+    EXPECT_EQ(rmdir(folder), 0);
+}
+
+static void a_child_process_has_a_dump_of_its_own(const void *arg)
+{
+    char folder[64], path[128];
+    unsigned char bytes[1024];
+    int status = -1;
+    pid_t child;
+
+    (void)arg;
+    find_dump(folder, path, sizeof path);
+    EXPECT_EQ(moat_code_unregister(enrol_real("first", 4)), MOAT_OK);
+    child = fork();
+    if (child == 0) {
+        (void)enrol_real("child's", 4);
+        (void)snprintf(path, sizeof path, "%s/jit-%ld.dump", folder,
+                       (long)getpid());
+        EXPECT(take_file(path, bytes, sizeof bytes) > 40);
+        EXPECT_EQ(word_at(bytes + 20), getpid());
+        child_exit();
+    }
+    REQUIRE(waitpid(child, &status, 0) == child);
+    EXPECT_EQ(status, 0);
+    EXPECT(take_file(path, bytes, sizeof bytes) > 40);
+    EXPECT_EQ(word_at(bytes + 20), getpid());
+    EXPECT_EQ(rmdir(folder), 0);
+}
+
+/* Neither a file that is there nor what a link leads to is written over. */
+static void what_is_in_the_place_of_the_dump_is_left_alone(const void *arg)
+{
+    char folder[64], path[128], target[160];
+    unsigned char bytes[16];
+    FILE *file;
+
+    (void)arg;
+    find_dump(folder, path, sizeof path);
+    (void)snprintf(target, sizeof target, "%s.target", path);
+    if (fork() == 0) {
+        (void)snprintf(path, sizeof path, "%s/jit-%ld.dump", folder,
+                       (long)getpid());
+        REQUIRE(symlink(target, path) == 0);
+        (void)enrol_real("first", 4);
+        EXPECT(access(target, F_OK) != 0);
+        (void)unlink(path);
+        child_exit();
+    }
+    REQUIRE(wait(NULL) > 0);
+    file = fopen(path, "we");
+    REQUIRE(file != NULL);
+    REQUIRE(fputs("mine", file) >= 0 && fclose(file) == 0);
+    (void)enrol_real("first", 4);
+    EXPECT_EQ(take_file(path, bytes, sizeof bytes), 4);
+    EXPECT_EQ(rmdir(folder), 0);
+}
+
 /* Nobody's file is written to by way of a link. */
 static void a_link_in_the_place_of_the_map_is_not_followed(const void *arg)
 {
@@ -371,6 +783,13 @@ int main(void)
 {
     static const struct child_case cases[] = {
         CHILD_CASE(bad_code_is_refused),
+        CHILD_CASE(an_older_struct_is_taken),
+        CHILD_CASE(bad_lines_are_refused),
+        CHILD_CASE(frames_are_described_by_their_lines),
+        CHILD_CASE(an_eh_frame_goes_with_its_kind_only),
+        CHILD_CASE(bad_entries_are_refused),
+        CHILD_CASE(rules_may_come_in_any_order),
+        CHILD_CASE(bad_instructions_are_refused),
         CHILD_CASE(a_newer_struct_is_taken_if_its_rest_is_zero),
         CHILD_CASE(overlaps_have_a_status_of_their_own),
         CHILD_CASE(frames_are_described_by_the_name),
@@ -381,6 +800,9 @@ int main(void)
         CHILD_CASE(it_stays_over_a_shutdown),
         CHILD_CASE(perf_is_told_if_the_environment_says_so),
         CHILD_CASE(perf_is_not_told_otherwise),
+        CHILD_CASE(code_is_dumped_if_the_environment_says_so),
+        CHILD_CASE(a_child_process_has_a_dump_of_its_own),
+        CHILD_CASE(what_is_in_the_place_of_the_dump_is_left_alone),
         CHILD_CASE(a_link_in_the_place_of_the_map_is_not_followed),
         CHILD_CASE(a_pipe_in_the_place_of_the_map_is_left_alone),
         CHILD_CASE(a_file_of_others_in_the_place_of_the_map_is_left_alone),

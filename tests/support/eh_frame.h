@@ -12,7 +12,7 @@
 enum { EH_ABSPTR = 0x00, EH_PCREL_SDATA4 = 0x1b };
 
 struct eh_frame {
-    unsigned char bytes[1024];
+    unsigned char bytes[4096];
     size_t used;
     size_t cie, fde;        /* where the last ones begin */
     size_t to_cie, begin;   /* and fields of the last FDE: its distance from the
