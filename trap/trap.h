@@ -91,10 +91,6 @@ MOAT_NORETURN void moat_trap_now(struct moat_activation *activation,
  * fn does not bring upon itself wait until its end. Nests. */
 bool moat_trap_try(void (*fn)(void *), void *arg);
 
-/* Calls fn(arg) from inside moat_trap_try as if outside: its faults are its
- * caller's, and may end that. */
-void moat_trap_outside(void (*fn)(void *), void *arg);
-
 /* Calls fn(arg) in a no-trap section with a recovery point. False: it faulted,
  * and the activation's record tells. Nests. */
 bool moat_trap_recover(struct moat_activation *activation, void (*fn)(void *),
