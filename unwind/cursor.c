@@ -228,7 +228,7 @@ static enum moat_step step_by_entries(struct moat_cursor *cursor, uintptr_t pc,
     struct moat_row row;
 
     return moat_row_find(&bytes, pc, &row) ? apply(cursor, &row)
-                                             : MOAT_STEP_LOST;
+                                           : MOAT_STEP_LOST;
 }
 
 static enum moat_step step_registered(struct moat_cursor *cursor, uintptr_t pc,

@@ -5,8 +5,8 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "unwind/row.h"
 #include "unwind/reader.h"
+#include "unwind/row.h"
 
 #define MOST_VALUES 32u
 #define MOST_STEPS  1000u /* an expression may jump back */

@@ -484,7 +484,7 @@ bool moat_row_bounds(const struct moat_span *bytes, const unsigned char *fde,
 }
 
 bool moat_row_make(const struct moat_span *bytes, const unsigned char *fde,
-                  uintptr_t pc, struct moat_row *out)
+                   uintptr_t pc, struct moat_row *out)
 {
     struct fde entry;
 
@@ -493,7 +493,7 @@ bool moat_row_make(const struct moat_span *bytes, const unsigned char *fde,
 }
 
 bool moat_row_find(const struct moat_span *bytes, uintptr_t pc,
-                     struct moat_row *out)
+                   struct moat_row *out)
 {
     const unsigned char *at = bytes->begin;
 
