@@ -64,9 +64,8 @@ FRAME static void walk_moat(struct chain *out)
     chain_from_frames(out, frames, count, 0);
 }
 
-/* Not through the out-of-line resume, nor what a sanitizer puts in its place:
- * there are no frame records of it. */
-#if !defined(MOAT_NO_INLINE) && !UNDER_ASAN
+/* Where all has frame records: a sanitizer's part of a switch has none. */
+#if defined(CHAIN_BY_RECORDS) && !UNDER_ASAN
 #    define BY_RECORDS {"moat_backtrace_fp", walk_records},
 
 FRAME static void walk_records(struct chain *out)
