@@ -432,11 +432,17 @@ moat_status moat_cfi_make(const moat_code *code, struct moat_cfi *out)
 
 /* --- moat's form --------------------------------------------------------- */
 
+static const struct moat_fde *behind(const struct moat_fde *entry)
+{
+    const void *next = (const char *)&entry->to_cie + entry->length;
+
+    return next;
+}
+
 static const struct moat_fde *skip_cies(const struct moat_fde *entry)
 {
     while (entry->length != 0 && entry->to_cie == 0)
-        entry = (const struct moat_fde *)((const char *)&entry->to_cie +
-                                          entry->length);
+        entry = behind(entry);
     return entry->length != 0 ? entry : NULL;
 }
 
@@ -447,6 +453,5 @@ const struct moat_fde *moat_cfi_first(const void *bytes)
 
 const struct moat_fde *moat_cfi_next(const struct moat_fde *fde)
 {
-    return skip_cies(
-        (const struct moat_fde *)((const char *)&fde->to_cie + fde->length));
+    return skip_cies(behind(fde));
 }

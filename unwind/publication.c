@@ -58,7 +58,7 @@ static void copy_rules(struct moat_piece *piece, const struct moat_fde *fde,
                        unsigned char *to)
 {
     size_t cie = entry_bytes(cie_of(fde));
-    struct moat_fde *copy = (struct moat_fde *)(to + cie);
+    struct moat_fde *copy = (void *)(to + cie);
 
     memcpy(to, cie_of(fde), cie);
     memcpy(copy, fde, entry_bytes(fde));
