@@ -59,8 +59,8 @@ MOAT_BEGIN_DECLS
  * interrupted the dynamic linker.
  *
  * Thread-safety: any. Signal-safety: yes, with the exception above.
- * Cost:          some 15 ns a frame where the thread has been before; about
- *                200 ns at the first time
+ * Cost:          some 50 ns a frame that was met before, a third of what libgcc
+ *                takes; one to two microseconds at the first time
  */
 MOAT_API moat_status moat_backtrace(moat_frame *frames, size_t capacity,
                                     size_t *count);
@@ -86,7 +86,7 @@ MOAT_API moat_status moat_backtrace(moat_frame *frames, size_t capacity,
  *         MOAT_E_THREAD  the calling thread is not attached
  *
  * Thread-safety: any. Signal-safety: yes.
- * Cost:          two to three nanoseconds a frame
+ * Cost:          about three nanoseconds a frame
  */
 MOAT_API moat_status moat_backtrace_fp(moat_frame *frames, size_t capacity,
                                        size_t *count);
