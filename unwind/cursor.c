@@ -169,6 +169,7 @@ static bool apply_any(struct moat_cursor *cursor, const struct moat_row *row,
     struct next next;
 
     next.laid_down = 0;
+    next.places[MOAT_ARCH_DWARF_PC] = 0;
     for (uint32_t set = row->set; set != 0; set &= set - 1) {
         if (!find_place(cursor, row, (unsigned)__builtin_ctz(set), cfa, &next))
             return false;

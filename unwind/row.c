@@ -428,6 +428,7 @@ static bool run_program(struct run *run, struct moat_reader program)
     while (moat_reader_left(&program) > 0 && !run->failed &&
            run->location <= run->pc)
         run_one(run);
+    run->program = NULL;
     return !run->failed && !program.bad;
 }
 

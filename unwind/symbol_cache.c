@@ -23,7 +23,8 @@ struct entry {
     unsigned inlined_count;
     int call_lines[MOAT_INLINED_MAX];
     /* function, module, file, and for each inlined one function and file */
-    char text[ENTRY_BYTES - 5 * 8 - 4 * MOAT_INLINED_MAX];
+    char text[ENTRY_BYTES - 5 * sizeof(uint64_t) -
+              MOAT_INLINED_MAX * sizeof(int)];
 };
 _Static_assert(sizeof(struct entry) == ENTRY_BYTES, "no padding is meant");
 
