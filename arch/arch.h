@@ -26,6 +26,15 @@
  * 1, 10.5.1). */
 #define MOAT_ARCH_FPU_BYTES 512
 
+/* Registers by their numbers in unwind information (psABI 3.6.2). */
+#define MOAT_ARCH_DWARF_REGISTERS 17
+#define MOAT_ARCH_DWARF_SP        7
+#define MOAT_ARCH_DWARF_PC        16
+
+/* Those that a call preserves, and the pc; ascending. */
+#define MOAT_ARCH_DWARF_KEPT 7
+extern const unsigned char moat_arch_dwarf_kept[MOAT_ARCH_DWARF_KEPT];
+
 /* What kind of exception the CPU raised. */
 enum moat_arch_exception {
     MOAT_EXCEPTION_OTHER, /* none of the below: look at the signal number */
@@ -80,6 +89,13 @@ bool moat_arch_undo_call(moat_regs *regs, uintptr_t limit, uintptr_t base);
 /* The first place from `at` on, before `end`, where the bytes look like a jump
  * without condition, and where it leads; 0: there is none. */
 uintptr_t moat_arch_find_jump(uintptr_t at, uintptr_t end, uintptr_t *target);
+
+/* The register of that number. */
+uintptr_t *moat_arch_dwarf_register(moat_regs *regs, unsigned number);
+
+/* Loads a word that may be nowhere. False: it faulted, if moat's handlers are
+ * installed. */
+bool moat_arch_peek(uintptr_t address, uintptr_t *out);
 
 /* The registers of the caller of this function, as they are when it returns. */
 void moat_arch_capture(moat_regs *out);
@@ -139,6 +155,9 @@ void moat_arch_fault_from_context(const void *ucontext, uintptr_t fault_address,
  * restored. */
 void moat_arch_redirect_context(void *ucontext, const moat_co *co,
                                 uint64_t kind);
+
+/* Is the fault that of a moat_arch_peek? Then that one gives false. */
+bool moat_arch_fix_peek(void *ucontext);
 
 /* Does the context stand right behind a kill, tkill or tgkill of `signo` by the
  * thread itself? */

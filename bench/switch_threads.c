@@ -73,5 +73,4 @@ static void drop_task(struct task *task)
 
 #include "bench/switch_cases.h"
 
-const struct bench_engine engine_threads = {"threads", 0.002, 1,
-                                            SWITCH_BODIES};
+const struct bench_engine engine_threads = {"threads", 0.002, 1, SWITCH_BODIES};

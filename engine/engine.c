@@ -50,7 +50,7 @@ static void before_fork(void)
     moat_arena_lock();
     moat_ranges_lock();
     moat_walks_stop(); /* walks ask for lines */
-    moat_lines_lock();
+    moat_symbols_lock();
     moat_deadline_before_fork();
 }
 
@@ -58,7 +58,7 @@ static void after_fork_in_parent(void)
 {
     if (--forking != 0)
         return;
-    moat_lines_unlock();
+    moat_symbols_unlock();
     moat_walks_go();
     moat_ranges_unlock();
     moat_arena_unlock();
@@ -73,7 +73,7 @@ static void after_fork_in_child(void)
     moat_thread_after_fork();
     moat_deadline_after_fork();
     moat_grace_after_fork();
-    moat_lines_unlock();
+    moat_symbols_unlock();
     moat_walks_after_fork();
     moat_ranges_unlock();
     moat_arena_unlock();

@@ -68,6 +68,11 @@ static void catch_up(struct moat_activation *activation, uintptr_t pc)
         moat_trap_now(activation, MOAT_TRAP_DEADLINE, 0);
 }
 
+void moat_guest_hold_leave(void)
+{
+    moat_trap_current()->hold--;
+}
+
 void moat_guest_hold_end(void)
 {
     struct moat_activation *activation = moat_trap_current();

@@ -34,7 +34,7 @@ struct moat_defer {
 #define CO_ENDING    ((uint16_t)1 << 14) /* its moat_co_defer functions run  */
 #define CO_ENDS      ((uint16_t)1 << 13) /* it runs those of co_cold.ends    */
 #define CO_SECTIONS  ((uint16_t)1 << 12) /* no-trap sections are open        */
-#define CO_CANCELLED ((uint16_t)1 << 11) /* moat_co_cancel runs it           */
+#define CO_CANCELLED ((uint16_t)1 << 11) /* moat_co_cancel runs it */
 #define CO_SCRIPTED  ((uint16_t)1 << 10) /* has co_cold.script               */
 #define CO_READER    ((uint16_t)1 << 9)  /* runs the `walk` of a script      */
 /* It runs, and deadlines of its resumer wait until its event is settled. */
@@ -113,6 +113,7 @@ struct moat_thread {
     const struct moat_tls *tls; /* while it is alive                  */
     bool lost; /* it was another one's when the process forked        */
     sigset_t were_blocked; /* of the signals of a fault, before the attach   */
+    uintptr_t stack_limit, stack_base; /* its own; 0: not known              */
     struct moat_pool pool; /* used by the thread itself                  */
     size_t usable_bytes, guard_bytes;     /* what `stack_class` was got for   */
     struct moat_stack_class *stack_class; /* the last one used                */
@@ -193,6 +194,7 @@ moat_status moat_limits_check(const moat_limits *asked, moat_limits *out,
 moat_status moat_guest_hold_begin(size_t stack_bytes);
 void moat_guest_hold_end(void);
 void moat_guest_hold_enter(void);
+void moat_guest_hold_leave(void);
 void moat_guest_hold_require(size_t stack_bytes);
 
 /* Between the two a deadline waits, as it would cut the engine half-way. The
@@ -210,11 +212,18 @@ static inline void moat_hold_end(void)
         moat_guest_hold_end();
 }
 
-/* The same without a check, for what must not fail. */
+/* The same without a check, for what must not fail; and without a look at what
+ * came meanwhile, for which the timer comes again. */
 static inline void moat_hold_enter(void)
 {
     if (moat_trap_current() != NULL)
         moat_guest_hold_enter();
+}
+
+static inline void moat_hold_leave(void)
+{
+    if (moat_trap_current() != NULL)
+        moat_guest_hold_leave();
 }
 
 /* For what has no status: a guest that has not so much stack left overflows

@@ -228,5 +228,5 @@ const char *moat_scripts_error(const struct moat_scripts *scripts,
     for (size_t i = 0; i < scripts->walk_count; i++)
         if (scripts->walks[i].co == co)
             return scripts->walks[i].error;
-    return (co->activation.co.flags & CO_SCRIPTED) ? too_many : NULL;
+    return (co->flags & CO_SCRIPTED) ? too_many : NULL;
 }

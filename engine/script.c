@@ -106,7 +106,7 @@ static const char *judge(const moat_co *reader, const moat_event *event)
 
 static const char *resume(moat_co *reader, moat_script_walk *walk)
 {
-    moat_event event = {MOAT_EVENT_YIELD, NULL};
+    moat_event event = {.kind = MOAT_EVENT_YIELD};
     moat_status status = moat_co_resume_slow(reader, walk, &event);
 
     return status == MOAT_OK ? judge(reader, &event) : moat_status_str(status);
@@ -126,7 +126,7 @@ static const char *call_walk(moat_script_walk *walk)
     status = moat_co_create(&reader, read_script, &options);
     if (status != MOAT_OK)
         return moat_status_str(status);
-    reader->activation.co.flags |= CO_READER;
+    reader->flags |= CO_READER;
     error = resume(reader, walk);
     /* No code of its runs once more, as a cancel would let it. */
     status = moat_co_reset(reader);
@@ -143,7 +143,7 @@ static const moat_co *resumer_of(const moat_co *co)
 static bool is_reading(void)
 {
     for (const moat_co *co = moat_co_current(); co != NULL; co = resumer_of(co))
-        if (co->activation.co.flags & CO_READER)
+        if (co->flags & CO_READER)
             return true;
     return false;
 }

@@ -97,6 +97,22 @@ moat_status moat_thread_prepare(void)
     return MOAT_OK;
 }
 
+/* For the main thread glibc reads /proc/self/maps. */
+static void note_stack(struct moat_thread *thread)
+{
+    pthread_attr_t attributes;
+    void *limit;
+    size_t bytes;
+
+    if (pthread_getattr_np(pthread_self(), &attributes) != 0)
+        return;
+    if (pthread_attr_getstack(&attributes, &limit, &bytes) == 0) {
+        thread->stack_limit = (uintptr_t)limit;
+        thread->stack_base = (uintptr_t)limit + bytes;
+    }
+    (void)pthread_attr_destroy(&attributes);
+}
+
 static moat_status join_engine(void)
 {
     struct moat_thread *thread = calloc(1, sizeof *thread);
@@ -111,6 +127,7 @@ static moat_status join_engine(void)
         status = MOAT_E_NOMEM;
         goto detach_altstack;
     }
+    note_stack(thread);
     moat_trap_unblock(&thread->were_blocked);
     atomic_init(&thread->alive, true);
     moat_engine_lock();

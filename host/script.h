@@ -51,7 +51,7 @@ struct result {
     size_t output_dropped;
     char *report; /* of a trap, for people; NULL with --json    */
     json_t *trap; /* of a trap, with --json; else NULL          */
-    char *core; /* of a trap: the core file's path; NULL: none     */
+    char *core;   /* of a trap: the core file's path; NULL: none     */
     const char *core_error; /* why it could not be written; NULL: it was */
 };
 

@@ -81,23 +81,6 @@ bool moat_trap_try(void (*fn)(void *), void *arg)
     return kind == 0;
 }
 
-void moat_trap_outside(void (*fn)(void *), void *arg)
-{
-    struct moat_trap_thread *thread = &moat_trap_thread;
-    struct moat_probe *probe = thread->probe;
-    sigset_t mask;
-
-    if (probe == NULL) {
-        fn(arg);
-        return;
-    }
-    thread->probe = NULL;
-    (void)pthread_sigmask(SIG_SETMASK, &probe->mask, &mask);
-    fn(arg);
-    (void)pthread_sigmask(SIG_SETMASK, &mask, NULL);
-    thread->probe = probe;
-}
-
 static void open_recovery(struct moat_recovery *recovery,
                           struct moat_activation *activation)
 {

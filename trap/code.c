@@ -47,6 +47,16 @@ bool moat_codes_cover(uintptr_t pc)
     return covered;
 }
 
+bool moat_codes_enter(void)
+{
+    return moat_ranges_any(&codes.places) && moat_grace_enter();
+}
+
+void moat_codes_leave(void)
+{
+    moat_grace_leave();
+}
+
 static void copy_text(char *to, size_t size, const char *from)
 {
     size_t bytes = strnlen(from, size - 1);
@@ -104,10 +114,14 @@ bool moat_codes_line(uintptr_t pc, char *file, size_t size, uint32_t *line)
 
 bool moat_codes_describe(uintptr_t pc, moat_code *out)
 {
-    bool entered = moat_grace_enter();
-    const moat_code *code = code_at(pc);
-    bool found = code != NULL;
+    const moat_code *code;
+    bool entered, found;
 
+    if (!moat_ranges_any(&codes.places))
+        return false;
+    entered = moat_grace_enter();
+    code = code_at(pc);
+    found = code != NULL;
     if (found) {
         *out = *code;
         out->name = out->file = NULL;

@@ -173,6 +173,9 @@ static bool claim(int signo, siginfo_t *info, void *ucontext)
 {
     bool claimed;
 
+    /* A walk looked for a word where there is none. */
+    if (!was_sent(info) && moat_arch_fix_peek(ucontext))
+        return true;
     if ((signo != SIGSEGV && signo != SIGBUS) || was_sent(info) ||
         (!moat_regions_any() && moat_trap_source_fault() == NULL))
         return moat_trap_deliver(signo, info, ucontext);

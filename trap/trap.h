@@ -96,10 +96,6 @@ MOAT_NORETURN void moat_trap_now(struct moat_activation *activation,
  * fn does not bring upon itself wait until its end. Nests. */
 bool moat_trap_try(void (*fn)(void *), void *arg);
 
-/* Calls fn(arg) from inside moat_trap_try as if outside: its faults are its
- * caller's, and may end that. */
-void moat_trap_outside(void (*fn)(void *), void *arg);
-
 /* Calls fn(arg) in a no-trap section with a recovery point. False: it faulted,
  * and the activation's record tells. Nests. */
 bool moat_trap_recover(struct moat_activation *activation, void (*fn)(void *),
@@ -169,6 +165,11 @@ moat_status moat_codes_add(struct moat_registered *code, moat_code_id *out);
 /* One thread at a time adds and removes. Once removed it is the caller's. */
 struct moat_registered *moat_codes_named(moat_code_id id);
 void moat_codes_remove(struct moat_registered *code);
+
+/* Between the two nothing that the readers give is freed, and none is added.
+ * False: it is so anyhow, and there is nothing to leave. Signal-safe: yes. */
+bool moat_codes_enter(void);
+void moat_codes_leave(void);
 
 /* Does the address lie in registered code? Signal-safe: yes. */
 bool moat_codes_cover(uintptr_t pc);

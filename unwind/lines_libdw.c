@@ -2,9 +2,8 @@
  * lines_libdw.c: symbol tables and line tables by elfutils' libdwfl.
  *
  * A session over /proc/self/maps is opened at the first question and kept; it
- * is renewed when a library was loaded or unloaded since: another may lie where
- * one was. libdwfl has no locking of its own: one lock serialises all
- * questions.
+ * is renewed when a library was loaded or unloaded since, as another may lie
+ * where one was, and opened anew where one was rebuilt under its old name.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -12,7 +11,6 @@
 #include <elfutils/libdw.h>
 #include <elfutils/libdwfl.h>
 #include <link.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,28 +34,18 @@ struct range {
 
 /* Where the code of a module's units lies; hangs on the module. */
 struct units {
-    Dwarf_Addr bias; /* of the addresses in memory */
+    uint64_t identity; /* of the file when it was asked about first */
+    Dwarf_Addr bias;   /* of the addresses in memory                */
     struct range *ranges;
     size_t count, room;
 };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static Dwfl *session;
 static unsigned long long session_changes; /* seen before it was renewed */
 
 bool moat_lines_available(void)
 {
     return true;
-}
-
-void moat_lines_lock(void)
-{
-    (void)pthread_mutex_lock(&lock);
-}
-
-void moat_lines_unlock(void)
-{
-    (void)pthread_mutex_unlock(&lock);
 }
 
 static void free_units(void **userdata)
@@ -97,6 +85,18 @@ static void close_session(void)
     session = NULL;
 }
 
+/* Has another file of the same name come to lie there since? */
+static bool is_stale(Dwfl_Module *module, uint64_t identity)
+{
+    const struct units *units;
+    void **userdata;
+
+    (void)dwfl_module_info(module, &userdata, NULL, NULL, NULL, NULL, NULL,
+                           NULL);
+    units = *userdata;
+    return units != NULL && units->identity != identity;
+}
+
 /* What is known of a file that is mapped where it was is kept. */
 static void renew_session(void)
 {
@@ -118,14 +118,20 @@ static int count_changes(struct dl_phdr_info *info, size_t size, void *changes)
     return 1; /* all objects tell the same */
 }
 
-static Dwfl_Module *find_module(uintptr_t pc)
+static Dwfl_Module *find_module(uintptr_t pc, uint64_t identity)
 {
     unsigned long long changes = 0;
+    Dwfl_Module *module;
 
     (void)dl_iterate_phdr(count_changes, &changes);
     if (session == NULL || changes != session_changes)
         renew_session();
     session_changes = changes;
+    module = session != NULL ? dwfl_addrmodule(session, pc) : NULL;
+    if (module == NULL || !is_stale(module, identity))
+        return module;
+    close_session();
+    renew_session();
     return session != NULL ? dwfl_addrmodule(session, pc) : NULL;
 }
 
@@ -179,7 +185,7 @@ static void add_unit(struct units *units, Dwarf_Die *unit)
  * Of our own, and made once for a module: libdwfl finds a unit by
  * .debug_aranges alone, a section that clang does not write.
  */
-static const struct units *units_of(Dwfl_Module *module)
+static const struct units *units_of(Dwfl_Module *module, uint64_t identity)
 {
     void **userdata;
     struct units *units;
@@ -193,6 +199,7 @@ static const struct units *units_of(Dwfl_Module *module)
     *userdata = units = calloc(1, sizeof *units);
     if (units == NULL)
         return NULL;
+    units->identity = identity;
     while ((unit = dwfl_module_nextcu(module, unit, &bias)) != NULL) {
         units->bias = bias;
         add_unit(units, unit);
@@ -321,10 +328,10 @@ static void find_inlined(Dwarf_Die *unit, Dwarf_Addr address,
     free(scopes);
 }
 
-static void find_line(Dwfl_Module *module, uintptr_t pc,
+static void find_line(Dwfl_Module *module, uintptr_t pc, uint64_t identity,
                       struct moat_symbol *symbol)
 {
-    const struct units *units = units_of(module);
+    const struct units *units = units_of(module, identity);
     Dwarf_Addr address = units != NULL ? pc - units->bias : 0;
     Dwarf_Die *unit = units != NULL ? find_unit(units, address) : NULL;
     Dwarf_Line *line = unit != NULL ? dwarf_getsrc_die(unit, address) : NULL;
@@ -337,16 +344,15 @@ static void find_line(Dwfl_Module *module, uintptr_t pc,
     find_inlined(unit, address, symbol);
 }
 
-void moat_lines_find(uintptr_t pc, struct moat_symbol *symbol)
+void moat_lines_find(uintptr_t pc, uint64_t identity,
+                     struct moat_symbol *symbol)
 {
     Dwfl_Module *module;
 
-    moat_lines_lock();
     /* An address that no file is mapped at would open a session each time. */
-    module = symbol->module[0] != '\0' ? find_module(pc) : NULL;
-    if (module != NULL) {
-        find_function(module, pc, symbol);
-        find_line(module, pc, symbol);
-    }
-    moat_lines_unlock();
+    module = symbol->module[0] != '\0' ? find_module(pc, identity) : NULL;
+    if (module == NULL)
+        return;
+    find_function(module, pc, symbol);
+    find_line(module, pc, identity, symbol);
 }

@@ -10,16 +10,10 @@ bool moat_lines_available(void)
     return false;
 }
 
-void moat_lines_lock(void)
+void moat_lines_find(uintptr_t pc, uint64_t identity,
+                     struct moat_symbol *symbol)
 {
-}
-
-void moat_lines_unlock(void)
-{
-}
-
-void moat_lines_find(uintptr_t pc, struct moat_symbol *symbol)
-{
+    (void)identity;
     (void)pc;
     (void)symbol;
 }

@@ -21,7 +21,8 @@
 
 struct moat_unwind_frame {
     uintptr_t pc, sp;
-    void *cursor; /* the walker's; NULL from moat_unwind_fp */
+    bool interrupted; /* by a signal, or where a coroutine resumed: the frame
+                         before it may lie on another stack */
 };
 
 /* Called for each frame, innermost first; false ends the walk. */
@@ -31,32 +32,60 @@ typedef bool moat_unwind_visit(const struct moat_unwind_frame *frame,
 /* Tells what the host has registered of the code at pc; false: nothing. */
 typedef bool moat_unwind_lookup(uintptr_t pc, moat_code *out);
 
+/* --- cursor.c ---------------------------------------------------------------
+ */
+
+/* Bytes that hold unwind information. */
+struct moat_span {
+    const unsigned char *begin, *end;
+};
+
+/* A file that is loaded. */
+struct moat_object {
+    uintptr_t start, end;     /* of its mapping               */
+    const unsigned char *hdr; /* .eh_frame_hdr                */
+    struct moat_span bytes;   /* the segment that that lies in */
+    bool stays;               /* it is the program itself: never closed */
+};
+
+/* A frame, and what is known of its registers. Stays where it is. */
+struct moat_cursor {
+    uintptr_t pc, sp;
+    bool exact; /* pc is the next instruction, not a return address */
+    uintptr_t places[MOAT_ARCH_DWARF_REGISTERS]; /* 0: not known */
+    moat_regs values;          /* those that lie in no stack       */
+    struct moat_object object; /* that the last pc was in; or none */
+};
+
+enum moat_step {
+    MOAT_STEP_MADE,
+    MOAT_STEP_END, /* the outermost frame, or one that leads nowhere */
+    MOAT_STEP_LOST /* no unwind information, or of no use            */
+};
+
+void moat_cursor_set(struct moat_cursor *cursor, const moat_regs *regs,
+                     bool exact);
+
+/* The registers as far as they are known; the others are 0. */
+void moat_cursor_get(const struct moat_cursor *cursor, moat_regs *out);
+
+/* To the caller's frame; crosses coroutine borders. Code that `lookup` knows is
+ * unwound as registered. Faults are survived. No lock, no heap, no system call:
+ * async-signal-safe. */
+enum moat_step moat_cursor_step(struct moat_cursor *cursor,
+                                moat_unwind_lookup *lookup);
+
 /* --- walk_libunwind.c, or walk_none.c --------------------------------------
  */
 
 bool moat_unwind_available(void);
 
-/* From the function that calls this one; crosses coroutine borders. Code that
- * `lookup` knows is unwound as registered. */
-void moat_unwind_here(moat_unwind_lookup *lookup, moat_unwind_visit *visit,
-                      void *arg);
+/* The same where that one is lost: by what debug information tells, and by
+ * guesses. Takes locks, and may fault: the caller survives it. */
+bool moat_cursor_step_guessing(struct moat_cursor *cursor);
 
-/* From registers; `exact`: regs->pc is the next instruction, not a return
- * address. */
-void moat_unwind_from(const moat_regs *regs, bool exact,
-                      moat_unwind_lookup *lookup, moat_unwind_visit *visit,
-                      void *arg);
-
-/* Did a signal interrupt the frame? Then the frame before it may lie on another
- * stack. */
-bool moat_unwind_is_interrupted(const struct moat_unwind_frame *frame);
-
-/* The frame's registers, those that a call preserves. */
-void moat_unwind_regs(const struct moat_unwind_frame *frame, moat_regs *out);
-
-/* Does `pc` belong to the procedure that the frame is in? */
-bool moat_unwind_same_procedure(const struct moat_unwind_frame *frame,
-                                uintptr_t pc);
+/* Do both lie in one procedure? Also of code without unwind information. */
+bool moat_unwind_same_procedure(uintptr_t pc, uintptr_t other);
 
 /* The procedure's name and the offset of pc in it. False: not known. */
 bool moat_unwind_name(uintptr_t pc, char *name, size_t size, uintptr_t *offset);
@@ -141,14 +170,15 @@ struct moat_symbol {
  * nothing: then static functions have no names and lines are not known. */
 void moat_symbolise(uintptr_t pc, bool with_files, struct moat_symbol *out);
 
+/* Around fork, so that the child finds no question half answered. */
+void moat_symbols_lock(void);
+void moat_symbols_unlock(void);
+
 bool moat_lines_available(void);
 
-/* Around fork, so that the child finds no question half answered. */
-void moat_lines_lock(void);
-void moat_lines_unlock(void);
-
 /* Fills in the place and what is inlined there, and function where it is still
- * unknown. Any thread. */
-void moat_lines_find(uintptr_t pc, struct moat_symbol *symbol);
+ * unknown. `identity` is that of the file, or 0. One thread at a time. */
+void moat_lines_find(uintptr_t pc, uint64_t identity,
+                     struct moat_symbol *symbol);
 
 #endif

@@ -26,7 +26,7 @@ void moat_unwind_fp(uintptr_t fp, uintptr_t limit, uintptr_t base,
     while (is_inside(fp, limit, base)) {
         const struct record *record = (const struct record *)fp;
         struct moat_unwind_frame frame = {record->pc, fp + sizeof *record,
-                                          NULL};
+                                          false};
 
         if (record->pc == 0 || !visit(&frame, arg))
             return;

@@ -1,5 +1,7 @@
 /*
- * walk_libunwind.c: walks with libunwind, locally.
+ * walk_libunwind.c: what is asked of libunwind: steps from code that has no
+ * unwind information in its file, by the debug information beside it or by a
+ * guess; and names.
  *
  * Linked behind libgcc_s: libunwind has functions of the same names
  * (_Unwind_RaiseException and its kin), and where it came first C++ exceptions
@@ -48,15 +50,6 @@ static void context_from_regs(const moat_regs *regs, ucontext_t *uc)
     g[REG_R15] = (greg_t)regs->r15;
 }
 
-/* --- registered code ----------------------------------------------------- */
-
-/* A walk, and the context that its cursor may refer to. */
-struct walker {
-    unw_cursor_t cursor;
-    ucontext_t context;
-    moat_unwind_lookup *lookup;
-};
-
 static uint64_t value_of(unw_cursor_t *cursor, unw_regnum_t number)
 {
     unw_word_t value = 0;
@@ -65,57 +58,26 @@ static uint64_t value_of(unw_cursor_t *cursor, unw_regnum_t number)
     return value;
 }
 
-/* What a call preserves, and where the frame is. */
 static void regs_from_cursor(unw_cursor_t *cursor, moat_regs *out)
 {
     memset(out, 0, sizeof *out);
     out->pc = value_of(cursor, UNW_REG_IP);
     out->sp = value_of(cursor, UNW_REG_SP);
     out->fp = value_of(cursor, UNW_X86_64_RBP);
+    out->rax = value_of(cursor, UNW_X86_64_RAX);
     out->rbx = value_of(cursor, UNW_X86_64_RBX);
+    out->rcx = value_of(cursor, UNW_X86_64_RCX);
+    out->rdx = value_of(cursor, UNW_X86_64_RDX);
+    out->rsi = value_of(cursor, UNW_X86_64_RSI);
+    out->rdi = value_of(cursor, UNW_X86_64_RDI);
+    out->r8 = value_of(cursor, UNW_X86_64_R8);
+    out->r9 = value_of(cursor, UNW_X86_64_R9);
+    out->r10 = value_of(cursor, UNW_X86_64_R10);
+    out->r11 = value_of(cursor, UNW_X86_64_R11);
     out->r12 = value_of(cursor, UNW_X86_64_R12);
     out->r13 = value_of(cursor, UNW_X86_64_R13);
     out->r14 = value_of(cursor, UNW_X86_64_R14);
     out->r15 = value_of(cursor, UNW_X86_64_R15);
-}
-
-/* Reads the stack as registered: the caller of the walk survives what comes of
- * that. False: by libunwind's own rules, which are those that the code was
- * registered with, if there are any. */
-static bool step_registered(const moat_code *code, moat_regs *regs)
-{
-    const uintptr_t *record;
-
-    switch (code->unwind) {
-    case MOAT_CODE_UNWIND_FP:
-        record = (const uintptr_t *)regs->fp;
-        regs->sp = regs->fp + 2 * sizeof *record;
-        regs->fp = record[0];
-        regs->pc = record[1];
-        return true;
-    case MOAT_CODE_UNWIND_FIXED:
-        record = (const uintptr_t *)(regs->sp + code->frame_bytes);
-        regs->sp = (uintptr_t)(record + 1);
-        regs->pc = *record;
-        return true;
-    default:
-        return false;
-    }
-}
-
-/* To the caller's frame. */
-static bool step(struct walker *walker, uintptr_t pc, bool exact)
-{
-    moat_code code;
-    moat_regs regs;
-
-    if (!walker->lookup(exact ? pc : pc - 1, &code))
-        return unw_step(&walker->cursor) > 0;
-    regs_from_cursor(&walker->cursor, &regs);
-    if (!step_registered(&code, &regs))
-        return unw_step(&walker->cursor) > 0;
-    context_from_regs(&regs, &walker->context);
-    return unw_init_local2(&walker->cursor, &walker->context, 0) == 0;
 }
 
 /* --- libraries that come and go ------------------------------------------- */
@@ -143,74 +105,44 @@ static void forget_if_changed(void)
     atomic_store(&changes_seen, changes);
 }
 
-/* --- walks --------------------------------------------------------------- */
+/* --- questions ------------------------------------------------------------ */
 
-static void walk(struct walker *walker, bool exact, moat_unwind_visit *visit,
-                 void *arg)
+static bool begin(unw_cursor_t *cursor, ucontext_t *context,
+                  const moat_regs *regs, bool exact)
 {
-    struct moat_unwind_frame frame = {0, 0, &walker->cursor};
-    unw_word_t pc, sp;
-
-    for (;;) {
-        if (unw_get_reg(&walker->cursor, UNW_REG_IP, &pc) != 0 ||
-            unw_get_reg(&walker->cursor, UNW_REG_SP, &sp) != 0)
-            return;
-        frame.pc = pc;
-        frame.sp = sp;
-        if (pc == 0 || !visit(&frame, arg) || !step(walker, pc, exact))
-            return;
-        exact = false; /* all others are return addresses */
-    }
-}
-
-__attribute__((noinline)) void moat_unwind_here(moat_unwind_lookup *lookup,
-                                                moat_unwind_visit *visit,
-                                                void *arg)
-{
-    struct walker walker;
-    unw_context_t context;
-
-    walker.lookup = lookup;
     forget_if_changed();
-    if (unw_getcontext(&context) != 0 ||
-        unw_init_local(&walker.cursor, &context) != 0 ||
-        unw_step(&walker.cursor) <= 0)
-        return;
-    walk(&walker, false, visit, arg);
+    context_from_regs(regs, context);
+    return unw_init_local2(cursor, context,
+                           exact ? UNW_INIT_SIGNAL_FRAME : 0) == 0;
 }
 
-void moat_unwind_from(const moat_regs *regs, bool exact,
-                      moat_unwind_lookup *lookup, moat_unwind_visit *visit,
-                      void *arg)
+bool moat_cursor_step_guessing(struct moat_cursor *cursor)
 {
-    struct walker walker;
+    unw_cursor_t theirs;
+    ucontext_t context;
+    moat_regs regs;
 
-    walker.lookup = lookup;
-    forget_if_changed();
-    context_from_regs(regs, &walker.context);
-    if (unw_init_local2(&walker.cursor, &walker.context,
-                        exact ? UNW_INIT_SIGNAL_FRAME : 0) == 0)
-        walk(&walker, exact, visit, arg);
+    moat_cursor_get(cursor, &regs);
+    if (!begin(&theirs, &context, &regs, cursor->exact) ||
+        unw_step(&theirs) <= 0)
+        return false;
+    regs_from_cursor(&theirs, &regs);
+    moat_cursor_set(cursor, &regs, unw_is_signal_frame(&theirs) > 0);
+    return true;
 }
 
-/* libunwind calls so the frame behind the signal's. */
-bool moat_unwind_is_interrupted(const struct moat_unwind_frame *frame)
+bool moat_unwind_same_procedure(uintptr_t pc, uintptr_t other)
 {
-    return unw_is_signal_frame(frame->cursor) > 0;
-}
-
-void moat_unwind_regs(const struct moat_unwind_frame *frame, moat_regs *out)
-{
-    regs_from_cursor(frame->cursor, out);
-}
-
-bool moat_unwind_same_procedure(const struct moat_unwind_frame *frame,
-                                uintptr_t pc)
-{
+    unw_cursor_t cursor;
     unw_proc_info_t info;
+    ucontext_t context;
+    moat_regs regs;
 
-    return unw_get_proc_info(frame->cursor, &info) == 0 &&
-           pc - info.start_ip < info.end_ip - info.start_ip;
+    memset(&regs, 0, sizeof regs);
+    regs.pc = pc;
+    return begin(&cursor, &context, &regs, false) &&
+           unw_get_proc_info(&cursor, &info) == 0 &&
+           other - info.start_ip < info.end_ip - info.start_ip;
 }
 
 bool moat_unwind_name(uintptr_t pc, char *name, size_t size, uintptr_t *offset)
@@ -222,8 +154,7 @@ bool moat_unwind_name(uintptr_t pc, char *name, size_t size, uintptr_t *offset)
 
     memset(&regs, 0, sizeof regs);
     regs.pc = pc;
-    context_from_regs(&regs, &uc);
-    if (unw_init_local2(&cursor, &uc, UNW_INIT_SIGNAL_FRAME) != 0 ||
+    if (!begin(&cursor, &uc, &regs, true) ||
         unw_get_proc_name(&cursor, name, size, &found) != 0)
         return false;
     *offset = found;

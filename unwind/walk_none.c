@@ -10,42 +10,16 @@ bool moat_unwind_available(void)
     return false;
 }
 
-void moat_unwind_here(moat_unwind_lookup *lookup, moat_unwind_visit *visit,
-                      void *arg)
+bool moat_cursor_step_guessing(struct moat_cursor *cursor)
 {
-    (void)lookup;
-    (void)visit;
-    (void)arg;
-}
-
-void moat_unwind_from(const moat_regs *regs, bool exact,
-                      moat_unwind_lookup *lookup, moat_unwind_visit *visit,
-                      void *arg)
-{
-    (void)lookup;
-    (void)regs;
-    (void)exact;
-    (void)visit;
-    (void)arg;
-}
-
-bool moat_unwind_is_interrupted(const struct moat_unwind_frame *frame)
-{
-    (void)frame;
+    (void)cursor;
     return false;
 }
 
-void moat_unwind_regs(const struct moat_unwind_frame *frame, moat_regs *out)
+bool moat_unwind_same_procedure(uintptr_t pc, uintptr_t other)
 {
-    (void)frame;
-    (void)out;
-}
-
-bool moat_unwind_same_procedure(const struct moat_unwind_frame *frame,
-                                uintptr_t pc)
-{
-    (void)frame;
     (void)pc;
+    (void)other;
     return false;
 }
 

@@ -353,3 +353,15 @@ bool moat_arch_context_sent_signal(const void *ucontext, int signo, pid_t pid,
            memcmp((const void *)(pc - sizeof syscall_code), syscall_code,
                   sizeof syscall_code) == 0;
 }
+
+extern const char moat_peek_load[], moat_peek_failed[]; /* switch.S */
+
+bool moat_arch_fix_peek(void *ucontext)
+{
+    greg_t *registers = ((ucontext_t *)ucontext)->uc_mcontext.gregs;
+
+    if (registers[REG_RIP] != (greg_t)(uintptr_t)moat_peek_load)
+        return false;
+    registers[REG_RIP] = (greg_t)(uintptr_t)moat_peek_failed;
+    return true;
+}

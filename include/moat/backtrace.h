@@ -52,7 +52,8 @@ typedef struct moat_described_frame {
 MOAT_BEGIN_DECLS
 
 /**
- * Walks from the caller through every coroutine to the thread's first function.
+ * Walks from the caller through every coroutine to the thread's first function,
+ * by the unwind information of the code.
  *
  * @param[out] frames  innermost first; the first is the caller's
  * @param capacity     how many fit
@@ -66,12 +67,47 @@ MOAT_BEGIN_DECLS
  *         MOAT_E_UNSUPPORTED  this build has no unwinder
  *
  * A fault while frames are written is the caller's, as if it had written them.
- * Signals wait while a stack is walked, but for those of a fault and SIGSYS.
  *
- * Thread-safety: any. Signal-safety: no.
+ * No lock is taken, no memory allocated and no system call made, as long as all
+ * code on the way has unwind information in its file (.eh_frame, which gcc and
+ * clang write for x86-64 unless they are told not to) or is registered. Behind
+ * other code libunwind looks for debug information, or guesses: under its locks
+ * and with all signals blocked but those of a fault and SIGSYS; of that only
+ * its dl_iterate_phdr is not safe in a handler, and only where the signal
+ * interrupted the dynamic linker.
+ *
+ * Thread-safety: any. Signal-safety: yes, with the exception above.
+ * Cost:          some 50 ns a frame that was met before, a third of what libgcc
+ *                takes; one to two microseconds at the first time
  */
 MOAT_API moat_status moat_backtrace(moat_frame *frames, size_t capacity,
                                     size_t *count);
+
+/**
+ * The same by frame pointers: each function's must lead to the frame record
+ * {the caller's frame pointer, the return address} that its prologue has
+ * written. All code on the way must be compiled for that
+ * (-fno-omit-frame-pointer; libraries rarely are, and moat's out-of-line resume
+ * is not). Where a function is not, its caller is left out; if it keeps
+ * something else in the register, the walk ends there, and in a coroutine it
+ * goes on at the root (MOAT_FRAME_GUESSED), so that the resumer's frames are
+ * complete. Nothing outside of the thread's and its coroutines' stacks is read,
+ * but for the stack of a handler that it is called from. In a handler the
+ * function that was interrupted has no frame here: its pc is in the handler's
+ * ucontext.
+ *
+ * Frames have the flags MOAT_FRAME_ROOT and MOAT_FRAME_GUESSED alone.
+ *
+ * @return MOAT_OK, or
+ *         MOAT_E_INVAL   frames or count is NULL
+ *         MOAT_E_LIMIT   more frames than capacity: the innermost were written
+ *         MOAT_E_THREAD  the calling thread is not attached
+ *
+ * Thread-safety: any. Signal-safety: yes.
+ * Cost:          about three nanoseconds a frame
+ */
+MOAT_API moat_status moat_backtrace_fp(moat_frame *frames, size_t capacity,
+                                       size_t *count);
 
 /**
  * Walks a stopped coroutine. SUSPENDED: its own frames, up to and with its

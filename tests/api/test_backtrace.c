@@ -137,6 +137,238 @@ static void stopped_coroutines_have_the_frames_of_their_state(const void *arg)
     moat_co_destroy(fresh);
 }
 
+/* ---- By frame pointers ---- */
+
+/* Each is called by the next one, and that has more to do. */
+#define KEEP_FRAME() __asm__ volatile("" : : : "memory")
+#if defined(__clang__)
+#    define FRAME __attribute__((noinline))
+#else
+#    define FRAME __attribute__((noipa))
+#endif
+
+struct records {
+    size_t count;
+    moat_status status;
+};
+
+FRAME static void walk_records(struct records *out)
+{
+    out->status = moat_backtrace_fp(frames, FRAMES, &out->count);
+    KEEP_FRAME();
+}
+
+FRAME static void walk_records_below(struct records *out)
+{
+    walk_records(out);
+    KEEP_FRAME();
+}
+
+FRAME static void walk_with_little_room(void)
+{
+    moat_frame few[1];
+    size_t count = 77;
+
+    EXPECT_EQ(moat_backtrace_fp(few, 1, &count), MOAT_E_LIMIT);
+    EXPECT_EQ(count, 1);
+    EXPECT_EQ(moat_backtrace_fp(few, 0, &count), MOAT_E_LIMIT);
+    EXPECT_EQ(count, 0);
+}
+
+static void wrong_arguments_are_refused(const void *arg)
+{
+    size_t count = 77;
+
+    (void)arg;
+    EXPECT_EQ(moat_backtrace_fp(NULL, FRAMES, &count), MOAT_E_INVAL);
+    EXPECT_EQ(moat_backtrace_fp(frames, FRAMES, NULL), MOAT_E_INVAL);
+    EXPECT_EQ(moat_backtrace(NULL, FRAMES, &count), MOAT_E_INVAL);
+    EXPECT_EQ(moat_backtrace(frames, FRAMES, NULL), MOAT_E_INVAL);
+    EXPECT_EQ(count, 77);
+    EXPECT_EQ(moat_backtrace_fp(frames, FRAMES, &count), MOAT_E_THREAD);
+    EXPECT_EQ(count, 0);
+    REQUIRE(moat_thread_attach() == MOAT_OK);
+    walk_with_little_room();
+    KEEP_FRAME();
+}
+
+static void *records_entry(moat_co *self, void *input)
+{
+    (void)self;
+    walk_records_below(input);
+    KEEP_FRAME();
+    return NULL;
+}
+
+/* Of `co` up to its root, at most one of them guessed; then the host's. */
+static void expect_borders(const moat_co *co, size_t count, bool guessed)
+{
+    size_t root = 0;
+
+    while (root < count && (frames[root].flags & MOAT_FRAME_ROOT) == 0)
+        EXPECT(frames[root++].co == co);
+    REQUIRE(root + 1 < count);
+    EXPECT(frames[root].co == co);
+    EXPECT_EQ((frames[root].flags & MOAT_FRAME_GUESSED) != 0, guessed);
+    EXPECT(frames[root + 1].pc == co->resumer_pc);
+    for (size_t i = root + 1; i < count; i++)
+        EXPECT(frames[i].co == NULL);
+}
+
+static void records_lead_over_the_border(const void *arg)
+{
+    struct records records = {0, MOAT_E_STATE};
+    moat_co *co = stop(records_entry, &records);
+
+    (void)arg;
+    EXPECT_EQ(records.status, MOAT_OK);
+    EXPECT(records.count > 5);
+    expect_borders(co, records.count, false);
+    moat_co_destroy(co);
+}
+
+/* A function that keeps something else in the register. */
+FRAME static void walk_without_fp(struct records *records, uintptr_t other)
+{
+    __asm__ volatile("pushq %%rbp\n\t"
+                     "movq %1, %%rbp\n\t"
+                     "movq %0, %%rdi\n\t"
+                     "movq %%rsp, %%rbx\n\t"
+                     "subq $256, %%rsp\n\t"
+                     "andq $-16, %%rsp\n\t"
+                     "call *%2\n\t"
+                     "movq %%rbx, %%rsp\n\t"
+                     "popq %%rbp"
+                     :
+                     : "r"(records), "r"(other), "r"(walk_records)
+                     : "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "r8", "r9",
+                       "r10", "r11", "cc", "memory");
+}
+
+static uintptr_t other_value;
+
+static void *clobbered_entry(moat_co *self, void *input)
+{
+    (void)self;
+    walk_without_fp(input, other_value);
+    KEEP_FRAME();
+    return NULL;
+}
+
+static void a_register_with_anything_ends_at_the_root(const void *arg)
+{
+    struct records records;
+    moat_frame on_the_host[1];
+    const uintptr_t values[] = {0,
+                                1,
+                                8,
+                                UINTPTR_MAX - 7,
+                                (uintptr_t)&records,
+                                (uintptr_t)on_the_host,
+                                (uintptr_t)frames,
+                                (uintptr_t)1 << 63};
+
+    (void)arg;
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+        moat_co *co;
+
+        other_value = values[i];
+        co = stop(clobbered_entry, &records);
+        EXPECT_EQ(records.status, MOAT_OK);
+        expect_borders(co, records.count, true);
+        EXPECT(records.count >= 3);
+        moat_co_destroy(co);
+    }
+}
+
+static void *walk_service(void *arg)
+{
+    walk_records(arg);
+    KEEP_FRAME();
+    return NULL;
+}
+
+static void *visiting_entry(moat_co *self, void *input)
+{
+    (void)moat_call_on_parent(self, walk_service, input);
+    return NULL;
+}
+
+/* The service's frames are the host's, then come the guest's, then the host's
+ * again. */
+static void records_lead_behind_a_visit(const void *arg)
+{
+    struct records records;
+    moat_co *co = stop(visiting_entry, &records);
+    size_t i = 0, changes = 0;
+
+    (void)arg;
+    EXPECT_EQ(records.status, MOAT_OK);
+    for (i = 1; i < records.count; i++)
+        changes += frames[i].co != frames[i - 1].co;
+    REQUIRE(records.count > 0);
+    EXPECT(frames[0].co == NULL);
+    EXPECT(frames[records.count - 1].co == NULL);
+    EXPECT_EQ(changes, 2);
+    moat_co_destroy(co);
+}
+
+/* ---- In a handler ---- */
+
+static struct records by_records, by_rules;
+static moat_frame rule_frames[FRAMES];
+
+static void on_signal(int signo)
+{
+    (void)signo;
+    by_rules.status = moat_backtrace(rule_frames, FRAMES, &by_rules.count);
+    walk_records(&by_records);
+}
+
+static void *raising_entry(moat_co *self, void *input)
+{
+    (void)self;
+    (void)input;
+    (void)raise(SIGUSR1);
+    return NULL;
+}
+
+static void walk_in_a_handler(int flags)
+{
+    struct sigaction action;
+    size_t root = 0;
+    moat_co *co;
+
+    memset(&action, 0, sizeof action);
+    action.sa_handler = on_signal;
+    action.sa_flags = flags;
+    REQUIRE(sigaction(SIGUSR1, &action, NULL) == 0);
+    co = stop(raising_entry, NULL);
+    EXPECT_EQ(by_records.status, MOAT_OK);
+    EXPECT(by_records.count > 1);
+    if (has_unwinder()) {
+        EXPECT_EQ(by_rules.status, MOAT_OK);
+        while (root < by_rules.count &&
+               rule_frames[root].flags != MOAT_FRAME_ROOT)
+            EXPECT(rule_frames[root++].co == co);
+        /* The handler, the trampoline, raise and its own, the entry. */
+        EXPECT(root >= 4 && root + 1 < by_rules.count);
+    }
+    moat_co_destroy(co);
+}
+
+static void a_handler_may_walk(const void *arg)
+{
+    (void)arg;
+    walk_in_a_handler(0);
+}
+
+static void a_handler_on_its_own_stack_may_walk(const void *arg)
+{
+    (void)arg;
+    walk_in_a_handler(SA_ONSTACK);
+}
+
 /* ---- Text ---- */
 
 static void a_frame_is_described(const void *arg)
@@ -319,7 +551,14 @@ static void a_name_that_is_not_utf8_is_replaced_in_json(const void *arg)
 static void *walk_where_there_is_no_room(moat_co *self, void *input)
 {
     size_t count = 77;
+    char some[1024];
 
+    /* Down to where a call has too little. */
+    if (moat_stack_reserve((size_t)8 << 10) == MOAT_OK) {
+        (void)walk_where_there_is_no_room(self, input);
+        __asm__ volatile("" : : "r"(some) : "memory");
+        return NULL;
+    }
     (void)self;
     (void)input;
     EXPECT_EQ(moat_backtrace(frames, FRAMES, &count), MOAT_E_LIMIT);
@@ -396,6 +635,12 @@ int main(void)
         CHILD_CASE(a_short_array_gets_the_innermost),
         CHILD_CASE(frames_name_their_coroutine),
         CHILD_CASE(stopped_coroutines_have_the_frames_of_their_state),
+        CHILD_CASE(wrong_arguments_are_refused),
+        CHILD_CASE(records_lead_over_the_border),
+        CHILD_CASE(a_register_with_anything_ends_at_the_root),
+        CHILD_CASE(records_lead_behind_a_visit),
+        CHILD_CASE(a_handler_may_walk),
+        CHILD_CASE(a_handler_on_its_own_stack_may_walk),
         CHILD_CASE(a_frame_is_described),
         CHILD_CASE(a_short_buffer_is_terminated),
         CHILD_CASE(a_report_that_cannot_be_written_says_so),

@@ -183,7 +183,7 @@ static const char *error_of(void)
  * one that resumes here, as long as it has not returned. */
 static inline __attribute__((always_inline)) void expect_trap(moat_co *co)
 {
-    moat_event event = {MOAT_EVENT_PREEMPT, NULL};
+    moat_event event = {.kind = MOAT_EVENT_PREEMPT};
 
     EXPECT_EQ(moat_co_resume(co, NULL, &event), MOAT_OK);
     EXPECT_EQ(event.kind, MOAT_EVENT_TRAP);

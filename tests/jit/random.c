@@ -82,7 +82,7 @@ static void note_trap(struct trace *out, const moat_co *co)
 
 static void resume_to_end(moat_co *co, struct trace *out)
 {
-    moat_event event = {MOAT_EVENT_YIELD, NULL};
+    moat_event event = {.kind = MOAT_EVENT_YIELD};
 
     while (event.kind == MOAT_EVENT_YIELD) {
         int64_t input = trace_input(out->yields);

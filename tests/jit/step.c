@@ -172,7 +172,7 @@ static void print(moat_co *self, int64_t value)
 FRAME int run(moat_co *co);
 FRAME int run(moat_co *co)
 {
-    moat_event event = {MOAT_EVENT_YIELD, NULL};
+    moat_event event = {.kind = MOAT_EVENT_YIELD};
 
     for (int i = 0; i < RESUMES && event.kind == MOAT_EVENT_YIELD; i++) {
         stepping = 1;

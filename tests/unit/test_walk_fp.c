@@ -30,7 +30,7 @@ static bool note(const struct moat_unwind_frame *frame, void *arg)
     struct seen *seen = arg;
 
     assert_true(seen->count < WORDS);
-    assert_null(frame->cursor);
+    assert_false(frame->interrupted);
     seen->pc[seen->count] = frame->pc;
     seen->sp[seen->count] = frame->sp;
     seen->count++;

@@ -64,6 +64,22 @@ FRAME static void walk_moat(struct chain *out)
     chain_from_frames(out, frames, count, 0);
 }
 
+/* Where all has frame records: a sanitizer's part of a switch has none. */
+#if defined(CHAIN_BY_RECORDS) && !UNDER_ASAN
+#    define BY_RECORDS {"moat_backtrace_fp", walk_records},
+
+FRAME static void walk_records(struct chain *out)
+{
+    static moat_frame frames[CHAIN_MAX];
+    size_t count = 0;
+
+    CHECK(moat_backtrace_fp(frames, CHAIN_MAX, &count) == MOAT_OK);
+    chain_from_frames(out, frames, count, 0);
+}
+#else
+#    define BY_RECORDS
+#endif
+
 FRAME static void walk_libunwind(struct chain *out)
 {
     unw_context_t context;
@@ -131,7 +147,7 @@ FRAME static void walk_linked_backtrace(struct chain *out)
 
 const struct chain_walker chain_walkers[] = {
     {"moat_backtrace", walk_moat},
-    {"libunwind's unw_step", walk_libunwind},
+    BY_RECORDS{"libunwind's unw_step", walk_libunwind},
     {"libgcc's _Unwind_Backtrace", walk_libgcc},
     {"_Unwind_Backtrace as linked", walk_linked},
     {"glibc's backtrace", walk_glibc},

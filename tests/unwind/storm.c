@@ -1,7 +1,8 @@
 /*
  * storm.c: a profiler's signal at 10 kHz, whose handler calls glibc's
- * backtrace, while coroutines switch, nest and trap: no crash, and every chain
- * reaches main.
+ * backtrace, moat_backtrace and moat_backtrace_fp in turn, while coroutines
+ * switch, nest and trap: no crash, and every chain reaches main. (By frame
+ * pointers not: the C library has none.)
  *
  *   storm SAMPLES
  *
@@ -39,7 +40,7 @@ static glibc_backtrace capture;
 static uintptr_t main_start, main_end;
 static int *volatile nowhere;
 
-static atomic_ulong samples, truncated;
+static atomic_ulong samples, truncated, by_records;
 static void *kept[MAX_KEPT][MAX_FRAMES];
 static int kept_frames[MAX_KEPT];
 
@@ -52,13 +53,34 @@ static bool reaches_main(void *const *frames, int count)
     return false;
 }
 
+/* The addresses alone. */
+static int capture_moat(moat_status (*walk)(moat_frame *, size_t, size_t *),
+                        void **out)
+{
+    moat_frame frames[MAX_FRAMES];
+    size_t count;
+
+    if (walk(frames, MAX_FRAMES, &count) != MOAT_OK)
+        return 0;
+    for (size_t i = 0; i < count; i++)
+        out[i] = (void *)frames[i].pc;
+    return (int)count;
+}
+
 static void sample(int signo)
 {
     void *frames[MAX_FRAMES];
-    int count = capture(frames, MAX_FRAMES);
+    unsigned long number_of = atomic_fetch_add(&samples, 1);
+    int count;
 
     (void)signo;
-    atomic_fetch_add(&samples, 1);
+    if (number_of % 3 == 2) {
+        if (capture_moat(moat_backtrace_fp, frames) > 0)
+            atomic_fetch_add(&by_records, 1);
+        return;
+    }
+    count = number_of % 3 == 1 ? capture_moat(moat_backtrace, frames)
+                               : capture(frames, MAX_FRAMES);
     if (!reaches_main(frames, count)) {
         unsigned long number = atomic_fetch_add(&truncated, 1);
 
@@ -215,7 +237,8 @@ static void report(void)
                    chain_name((uintptr_t)kept[i][k] + 1));
         printf("\n");
     }
-    printf("%lu samples, %lu truncated\n", atomic_load(&samples), shown);
+    printf("%lu samples, %lu truncated, %lu by frame records\n",
+           atomic_load(&samples), shown, atomic_load(&by_records));
 }
 
 int main(int argc, char **argv)
@@ -245,5 +268,5 @@ int main(int argc, char **argv)
         run_round(&guests);
     timer_delete(timer);
     report();
-    return atomic_load(&truncated) != 0;
+    return atomic_load(&truncated) != 0 || atomic_load(&by_records) == 0;
 }

@@ -1,0 +1,110 @@
+/*
+ * symbol_cache.c: what was found out about an address, for the next time.
+ *
+ * A fixed number of entries, packed: the strings of most are short. One that
+ * does not fit is found out again each time. An entry is good as long as the
+ * file that its address lies in has the same identity; a file without one has
+ * no entries.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <string.h>
+
+#include "unwind/symbol_cache.h"
+
+#define ENTRIES     512u
+#define ENTRY_BYTES ((size_t)1024) /* half a megabyte, if all are used */
+
+struct entry {
+    uint64_t identity; /* 0: free */
+    uintptr_t pc;
+    uintptr_t offset, module_offset;
+    int line;
+    unsigned inlined_count;
+    int call_lines[MOAT_INLINED_MAX];
+    /* function, module, file, and for each inlined one function and file */
+    char text[ENTRY_BYTES - 5 * sizeof(uint64_t) -
+              MOAT_INLINED_MAX * sizeof(int)];
+};
+_Static_assert(sizeof(struct entry) == ENTRY_BYTES, "no padding is meant");
+
+static struct entry entries[ENTRIES];
+
+static struct entry *entry_of(uintptr_t pc)
+{
+    return &entries[(pc * UINT64_C(0x9e3779b97f4a7c15)) >> 55];
+}
+_Static_assert(ENTRIES == 1u << (64 - 55), "the hash has as many values");
+
+struct text {
+    char *at;
+    size_t left;
+    bool full;
+};
+
+static void put(struct text *text, const char *string)
+{
+    size_t bytes = strlen(string) + 1;
+
+    if (bytes > text->left) {
+        text->full = true;
+        return;
+    }
+    memcpy(text->at, string, bytes);
+    text->at += bytes;
+    text->left -= bytes;
+}
+
+/* It was put, and fits. */
+static void get(const char **at, char *to)
+{
+    size_t bytes = strlen(*at) + 1;
+
+    memcpy(to, *at, bytes);
+    *at += bytes;
+}
+
+bool moat_symbol_cache_find(uintptr_t pc, uint64_t identity,
+                            struct moat_symbol *out)
+{
+    const struct entry *entry = entry_of(pc);
+    const char *at = entry->text;
+
+    if (entry->identity != identity || entry->pc != pc)
+        return false;
+    out->offset = entry->offset;
+    out->module_offset = entry->module_offset;
+    out->place.line = entry->line;
+    out->inlined_count = entry->inlined_count;
+    get(&at, out->function);
+    get(&at, out->module);
+    get(&at, out->place.file);
+    for (unsigned i = 0; i < entry->inlined_count; i++) {
+        get(&at, out->inlined[i].function);
+        get(&at, out->inlined[i].call.file);
+        out->inlined[i].call.line = entry->call_lines[i];
+    }
+    return true;
+}
+
+void moat_symbol_cache_store(uintptr_t pc, uint64_t identity,
+                             const struct moat_symbol *symbol)
+{
+    struct entry *entry = entry_of(pc);
+    struct text text = {entry->text, sizeof entry->text, false};
+
+    put(&text, symbol->function);
+    put(&text, symbol->module);
+    put(&text, symbol->place.file);
+    for (unsigned i = 0; i < symbol->inlined_count; i++) {
+        put(&text, symbol->inlined[i].function);
+        put(&text, symbol->inlined[i].call.file);
+        entry->call_lines[i] = symbol->inlined[i].call.line;
+    }
+    entry->identity = text.full ? 0 : identity;
+    entry->pc = pc;
+    entry->offset = symbol->offset;
+    entry->module_offset = symbol->module_offset;
+    entry->line = symbol->place.line;
+    entry->inlined_count = symbol->inlined_count;
+}
