@@ -64,6 +64,32 @@ static enum moat_step step(struct moat_cursor *cursor)
     return made;
 }
 
+struct dead_step {
+    struct moat_cursor *cursor;
+    enum moat_step made;
+};
+
+static void make_dead_step(void *arg)
+{
+    struct dead_step *dead = arg;
+
+    dead->made = moat_cursor_step(dead->cursor, moat_codes_describe);
+}
+
+enum moat_step moat_trace_step_dead(struct moat_cursor *cursor)
+{
+    struct dead_step dead = {cursor, MOAT_STEP_LOST};
+    bool entered = moat_codes_enter();
+
+    if (!moat_trap_try(make_dead_step, &dead))
+        dead.made = MOAT_STEP_LOST;
+    if (entered)
+        moat_codes_leave();
+    if (dead.made == MOAT_STEP_LOST && step_guessing(cursor))
+        return MOAT_STEP_MADE;
+    return dead.made;
+}
+
 enum moat_step moat_trace_step(struct moat_cursor *cursor)
 {
     enum moat_step made = step(cursor);

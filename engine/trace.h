@@ -29,6 +29,10 @@ bool moat_trace_emit(struct moat_trace *trace, uintptr_t pc, uintptr_t sp,
  * yes, but for guesses. */
 enum moat_step moat_trace_step(struct moat_cursor *cursor);
 
+/* The same on a dead stack: nothing keeps the code that it leads to from being
+ * unloaded meanwhile, with its unwind information. */
+enum moat_step moat_trace_step_dead(struct moat_cursor *cursor);
+
 /* Whose stack the thread is on, or has left for a handler's; NULL: the host's.
  * In the middle of a switch the current one is not yet on its stack, or no
  * more, and its record leads nowhere. Signal-safe: yes. */
