@@ -32,6 +32,16 @@ static void begin(struct bench_series *series)
         series[e].name = engines[e]->name;
 }
 
+/* The random order has an engine more. */
+static const struct many_engine *const ordered[] = {
+    &many_moat_batch,
+    &many_moat,
+#ifdef BENCH_FCONTEXT
+    &many_fcontext,
+#endif
+};
+#define ORDERED (sizeof ordered / sizeof ordered[0])
+
 static void check(uint64_t sum, uint64_t expected, const char *name)
 {
     if (sum == expected)
@@ -96,6 +106,63 @@ static void run_service(const struct bench_options *options)
                  REFERENCE);
 }
 
+/* The same for all engines and runs. */
+static void shuffle(uint32_t *order, size_t count)
+{
+    uint64_t state = 88172645463325252u;
+
+    for (size_t i = 0; i < count; i++)
+        order[i] = (uint32_t)i;
+    for (size_t i = count - 1; i > 0; i--) {
+        size_t other;
+        uint32_t held = order[i];
+
+        state ^= state << 13; /* xorshift64 */
+        state ^= state >> 7;
+        state ^= state << 17;
+        other = state % (i + 1);
+        order[i] = order[other];
+        order[other] = held;
+    }
+}
+
+/* One set at a time: all of them would not fit into memory. */
+static void sample_order(const struct many_engine *engine,
+                         const uint32_t *order, size_t count, size_t rounds,
+                         struct bench_series *series)
+{
+    engine->open(count, count <= GUARDED_MOST);
+    (void)engine->in_order(order); /* warm-up */
+    for (size_t round = 0; round < rounds; round++) {
+        double start = bench_now_ns();
+        uint64_t sum = engine->in_order(order);
+
+        bench_add(series, (bench_now_ns() - start) / (double)count);
+        check(sum, (uint64_t)count * (count + 1) / 2, engine->name);
+    }
+    engine->close();
+}
+
+static void run_order(const struct bench_options *options)
+{
+    static struct bench_series series[ORDERED];
+    size_t count = options->scale < 1e-5 ? 10 : (size_t)(1e6 * options->scale);
+    uint32_t *order = malloc(count * sizeof *order);
+    char name[64];
+
+    if (order == NULL)
+        exit(2);
+    shuffle(order, count);
+    memset(series, 0, sizeof series);
+    for (size_t e = 0; e < ORDERED; e++) {
+        series[e].name = ordered[e]->name;
+        sample_order(ordered[e], order, count, options->rounds, &series[e]);
+    }
+    snprintf(name, sizeof name, "random order over %zu", count);
+    bench_report(name, series, ORDERED, ORDERED - 1);
+    free(order);
+}
+
 int main(int argc, char **argv)
 {
     struct bench_options options = bench_read_options(argc, argv);
@@ -103,6 +170,7 @@ int main(int argc, char **argv)
     bench_open("Many coroutines, each writing to its stack", &options);
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
         run_round_robin(sizes[i], &options);
+    run_order(&options);
     run_service(&options);
     return bench_close(&options);
 }

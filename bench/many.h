@@ -18,8 +18,8 @@ struct many_engine {
     /* Resumes each once, `rounds` times, in the order of their making; each
      * writes to its stack. Returns the sum of what came back. */
     uint64_t (*round_robin)(size_t rounds);
-    /* Resumes those that `order` names, once each; NULL: it has none. */
-    uint64_t (*in_order)(const uint32_t *order, size_t count);
+    /* Resumes all, once each, in an order of its own. */
+    uint64_t (*in_order)(const uint32_t *order);
     void (*close)(void);
     /* Requests of a service: each a new coroutine that runs, waits, is resumed
      * when `active` others have come, writes to 32 KiB of its stack, and
@@ -32,6 +32,7 @@ extern "C" {
 #endif
 
 extern const struct many_engine many_moat;
+extern const struct many_engine many_moat_batch;
 extern const struct many_engine many_fcontext;
 
 #ifdef __cplusplus

@@ -52,11 +52,11 @@ static uint64_t run_round_robin(size_t rounds)
     return sum;
 }
 
-static uint64_t run_in_order(const uint32_t *order, size_t count)
+static uint64_t run_in_order(const uint32_t *order)
 {
     uint64_t sum = 0;
 
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < task_count; i++)
         sum += (uintptr_t)resume(tasks[order[i]], (void *)(uintptr_t)i);
     return sum;
 }

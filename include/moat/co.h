@@ -297,6 +297,37 @@ MOAT_API MOAT_NODISCARD moat_status moat_co_switch_to(moat_co *self,
                                                       void *value,
                                                       void **input);
 
+/**
+ * Resumes coroutines one after the other, for schedulers: while one runs, the
+ * records and the stacks of those that come next are fetched into the cache. It
+ * pays where there are so many that they are not there already: from some
+ * thousands on. For few, moat_co_resume is faster.
+ *
+ * Each is resumed as by moat_co_resume, with its own event; each may destroy,
+ * resume or transfer to others, also to those that come later.
+ *
+ * @param cos        `count` of them, FRESH or SUSPENDED, created by this thread
+ * @param inputs     a value for each; NULL: NULL for all
+ * @param[out] out   an event for each that was resumed
+ * @param count      how many; 0 is none
+ * @param[out] done  how many were resumed
+ *
+ * @return MOAT_OK: all; or, with the first *done of them resumed,
+ *         MOAT_E_INVAL  an argument is NULL (then *done is not written), or
+ *                       cos[*done] is
+ *         what moat_co_resume of cos[*done] returns, which was not resumed: go
+ *         on behind it
+ *
+ * Thread-safety: the owner's thread
+ * Signal-safety: no
+ * Legal in:      FRESH, SUSPENDED
+ */
+MOAT_API MOAT_NODISCARD moat_status moat_co_resume_n(moat_co *const *cos,
+                                                     void *const *inputs,
+                                                     moat_event *out,
+                                                     size_t count,
+                                                     size_t *done);
+
 #ifdef MOAT_NO_INLINE
 
 MOAT_API MOAT_NODISCARD moat_status

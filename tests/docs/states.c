@@ -37,6 +37,14 @@ static void try_resume(moat_co *co, char *text, size_t size)
     say_status(moat_co_resume(co, NULL, &event), text, size);
 }
 
+static void try_resume_n(moat_co *co, char *text, size_t size)
+{
+    moat_event event;
+    size_t done;
+
+    say_status(moat_co_resume_n(&co, NULL, &event, 1, &done), text, size);
+}
+
 /* A yield that has an effect comes back by another call than this one. */
 static void try_yield(moat_co *co, char *text, size_t size)
 {
@@ -189,6 +197,7 @@ static const struct {
     try_call *call;
 } calls[] = {
     {"moat_co_resume", try_resume},
+    {"moat_co_resume_n", try_resume_n},
     {"moat_co_yield", try_yield},
     {"moat_co_switch_to", try_switch_to},
     {"moat_co_reset", try_reset},
