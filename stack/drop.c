@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <sys/uio.h>
 
+#include "stack/annotate.h"
 #include "stack/size.h"
 #include "stack/stack.h"
 
@@ -79,6 +80,7 @@ moat_status moat_pages_discard(uintptr_t low, uintptr_t high)
     /* Locked memory (mlockall) cannot be dropped, only overwritten. */
     if (errno != EINVAL)
         return MOAT_E_SYSTEM;
+    moat_annotate_cleared(low, high);
     memset((void *)low, 0, high - low);
     return MOAT_OK;
 }

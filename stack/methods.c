@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "stack/annotate.h"
 #include "stack/stack.h"
 
 struct moat_methods moat_methods;
@@ -32,6 +33,7 @@ moat_status moat_methods_choose(struct moat_methods *out)
 
     if (status != MOAT_OK)
         return status;
+    old |= moat_annotate_emulated();
     out->scan = !old && moat_scan_works();
     out->batch = !old && moat_drop_batch_works();
     return MOAT_OK;

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "stack/annotate.h"
 #include "stack/size.h"
 #include "stack/stack.h"
 
@@ -106,6 +107,7 @@ moat_status moat_pages_lowest(uintptr_t low, uintptr_t high, uintptr_t *out)
 static bool clear_run(uintptr_t low, uintptr_t high, void *arg)
 {
     (void)arg;
+    moat_annotate_cleared(low, high);
     memset((void *)low, 0, high - low);
     return true;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "stack/annotate.h"
 #include "stack/arena.h"
 #include "stack/stack.h"
 
@@ -24,8 +25,10 @@ static bool clear_stacks(uintptr_t low, uintptr_t high, void *arg)
 
         if (low < limit)
             low = limit;
-        if (low < top)
+        if (low < top) {
+            moat_annotate_cleared(low, top);
             memset((void *)low, 0, top - low);
+        }
         low = guard + stride;
     }
     return true;
