@@ -276,7 +276,7 @@ moat_status moat_engine_trim(size_t keep_bytes, size_t *released)
         return status;
     if (thread != NULL) {
         moat_spares_drop(thread);
-        moat_pool_drain(&thread->pool);
+        moat_pool_empty(&thread->pool);
     }
     status = moat_trim(keep_bytes, &bytes);
     moat_hold_end();

@@ -34,10 +34,11 @@ struct moat_defer {
 #define CO_ENDING   ((uint16_t)1 << 14) /* its moat_co_defer functions run   */
 #define CO_ENDS     ((uint16_t)1 << 13) /* it runs those of co_cold.ends     */
 #define CO_SECTIONS ((uint16_t)1 << 12) /* no-trap sections are open */
-#define CO_SPECIAL                                              \
-    ((uint16_t)1 << 11) /* a name, a user's pointer, a stack of \
-                           another size; has had something in   \
-                           `defers`; was left from the middle */
+#define CO_SPECIAL                                                 \
+    ((uint16_t)1 << 11) /* a name, a user's pointer, a stack of    \
+                           another size, or that is cut when it is \
+                           free; has had something in `defers`;    \
+                           was left from the middle */
 
 /* A million of these shall fit: three cache lines. */
 struct co {

@@ -159,13 +159,21 @@ void moat_pool_put_used(struct moat_pool *pool, struct moat_slot *slot,
         settle(shelf);
 }
 
+void moat_pool_empty(struct moat_pool *pool)
+{
+    for (struct moat_shelf *shelf = pool->shelves; shelf != NULL;
+         shelf = shelf->next) {
+        settle(shelf);
+        give_back(shelf, 0);
+    }
+}
+
 void moat_pool_drain(struct moat_pool *pool)
 {
+    moat_pool_empty(pool);
     while (pool->shelves != NULL) {
         struct moat_shelf *shelf = pool->shelves;
 
-        settle(shelf);
-        give_back(shelf, 0);
         pool->shelves = shelf->next;
         free(shelf);
     }

@@ -243,7 +243,10 @@ void moat_pool_put(struct moat_pool *pool, struct moat_slot *slot);
 void moat_pool_put_used(struct moat_pool *pool, struct moat_slot *slot,
                         bool scrub);
 
-/* Gives everything back; the pool is empty and can be used again. */
+/* Gives all slots back. Calls no heap, which a guest may have died in. */
+void moat_pool_empty(struct moat_pool *pool);
+
+/* The same for good; but the pool can be used again. */
 void moat_pool_drain(struct moat_pool *pool);
 
 #endif

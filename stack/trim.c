@@ -2,7 +2,7 @@
  * trim.c: the memory of slots that nobody uses goes back to the system.
  *
  * What is dropped belongs to this thread alone while it is dropped: it is on no
- * list, and the lock is free.
+ * list, and the lock is free. (A child that is forked meanwhile never has it.)
  *
  * SPDX-License-Identifier: MIT
  */

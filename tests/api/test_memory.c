@@ -330,6 +330,44 @@ static void others_create_and_destroy_meanwhile(const void *arg)
     EXPECT_EQ(moat_engine_shutdown(), MOAT_OK);
 }
 
+static void *use_much_and_yield(moat_co *self, void *input)
+{
+    volatile char used[DEPTH];
+
+    memset((char *)used, 0x5a, sizeof used);
+    return moat_co_yield(self, input);
+}
+
+static void *leave_one(void *arg)
+{
+    moat_co_options options = MOAT_CO_OPTIONS_INIT;
+
+    options.flags = MOAT_CO_SCRUB_ZERO;
+    REQUIRE(moat_co_create(arg, use_much_and_yield, &options) == MOAT_OK);
+    (void)resume(*(moat_co **)arg);
+    return NULL;
+}
+
+/* Nobody's pool is there to wait in. */
+static void an_orphans_stack_is_scrubbed_at_once(const void *arg)
+{
+    moat_stack_info stack;
+    moat_co *orphan = NULL, *other = NULL;
+    size_t bytes = 0;
+    pthread_t thread;
+
+    (void)arg;
+    REQUIRE(pthread_create(&thread, NULL, leave_one, &orphan) == 0);
+    REQUIRE(pthread_join(thread, NULL) == 0);
+    moat_co_destroy(orphan);
+    REQUIRE(moat_co_create(&other, use_little, NULL) == MOAT_OK);
+    REQUIRE(other == orphan);
+    stack = stack_of(other);
+    for (uintptr_t at = stack.limit; at < stack.base - 1024; at++)
+        bytes += *(const char *)at == 0x5a;
+    EXPECT_EQ(bytes, 0);
+}
+
 static void a_forked_child_trims_for_itself(const void *arg)
 {
     moat_co *co = NULL;
@@ -457,6 +495,7 @@ static const struct child_case cases[] = {
     CHILD_CASE(so_much_is_kept),
     CHILD_CASE(a_guest_may_trim_if_it_has_room),
     CHILD_CASE(others_create_and_destroy_meanwhile),
+    CHILD_CASE(an_orphans_stack_is_scrubbed_at_once),
     CHILD_CASE(a_forked_child_trims_for_itself),
     CHILD_CASE(free_stacks_keep_so_much),
     CHILD_CASE(without_a_policy_free_stacks_keep_all),

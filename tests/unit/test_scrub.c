@@ -7,6 +7,7 @@
 #include "unit.h"
 
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 
 #include "stack/size.h"
@@ -168,6 +169,25 @@ static void touched_pages_stay_resident(void **state)
     moat_arena_release_all();
 }
 
+/* A stack with a hole cannot be dropped. */
+static void what_cannot_be_scrubbed_is_not_handed_on(void **state)
+{
+    struct moat_slot *first, *lost = NULL;
+    size_t count = 0;
+
+    take_all(*state);
+    lost = slots[SLOTS - 7];
+    assert_int_equal(
+        munmap((void *)(lost->limit + MOAT_PAGE_BYTES), MOAT_PAGE_BYTES), 0);
+    first = scrub(*state, chain_in_order());
+    for (; first != NULL; first = first->next, count++) {
+        assert_ptr_not_equal(first, lost);
+        assert_true(is_zero(first));
+    }
+    assert_int_equal(count, SLOTS - 4);
+    moat_arena_release_all();
+}
+
 static struct setting by_scan = {true, true};
 static struct setting by_words = {false, true};
 static struct setting without_pagemap = {false, false};
@@ -183,6 +203,8 @@ int main(void)
         EACH(scattered_stacks_become_zeros),
         EACH(neighbours_become_zeros),
         EACH(touched_pages_stay_resident),
+        cmocka_unit_test_prestate(what_cannot_be_scrubbed_is_not_handed_on,
+                                  &without_pagemap),
     };
 
     return cmocka_run_group_tests_name("scrub", tests, NULL, NULL);
