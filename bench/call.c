@@ -13,14 +13,14 @@
 #include "bench/bench.h"
 
 static const struct call_engine *const engines[] = {
-    &call_moat,     &call_moat_sized,
+    &call_moat,     &call_moat_sized, &call_moat_zeroed,
 #ifdef BENCH_FCONTEXT
     &call_fcontext, &call_fiber,
 #endif
     &call_ucontext,
 };
 #define ENGINES   (sizeof engines / sizeof engines[0])
-#define REFERENCE 2 /* fcontext, else ucontext */
+#define REFERENCE 3 /* fcontext, else ucontext */
 
 static void sample(call_body body, size_t count, struct bench_series *series)
 {
@@ -69,6 +69,6 @@ int main(int argc, char **argv)
 
     bench_open("Create + run to the end + destroy", &options);
     run_case("stack used before", false, 1e6, &options);
-    run_case("guarded stack, all pages new", true, 2e4, &options);
+    run_case("guarded stack, no old contents", true, 2e4, &options);
     return bench_close(&options);
 }

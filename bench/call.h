@@ -16,8 +16,8 @@ typedef uint64_t (*call_body)(size_t count);
 struct call_engine {
     const char *name;
     call_body cached; /* on a stack that was used before              */
-    call_body fresh;  /* on a guarded stack whose pages are all new;
-                         NULL: as another engine                     */
+    call_body fresh;  /* on a guarded stack without old contents      */
+    /* NULL: as another engine */
 };
 
 #ifdef __cplusplus
@@ -26,6 +26,7 @@ extern "C" {
 
 extern const struct call_engine call_moat;
 extern const struct call_engine call_moat_sized;
+extern const struct call_engine call_moat_zeroed;
 extern const struct call_engine call_fcontext;
 extern const struct call_engine call_fiber;
 extern const struct call_engine call_ucontext;

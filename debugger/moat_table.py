@@ -265,6 +265,8 @@ class Coroutines:
     def __iter__(self) -> Iterator[Coroutine]:
         size = self.table["entry.bytes"]
         for arena in self.arenas:
+            if arena.taken == 0:  # emptied: its entries are inaccessible
+                continue
             entries = self.read(arena.entries, arena.taken * size)
             for index in range(arena.taken):
                 co = self._living(arena, index,

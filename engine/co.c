@@ -89,13 +89,32 @@ static moat_status scrub(const struct co *co)
     }
 }
 
+/* Back to the pool, for another. Zeroing waits until it is worth a system call;
+ * dropping does not, for the memory is what it is about. A stack that cannot be
+ * scrubbed must not be handed on: it is lost until the engine shuts down. */
+static void give_stack(struct co *co)
+{
+    struct moat_thread *thread = moat_thread_self();
+    struct moat_pool *pool = thread != NULL ? &thread->pool : NULL;
+    struct moat_slot *slot = &co->activation.slot;
+    unsigned scrubbing = co->activation.co.flags & MOAT_CO_SCRUB_MASK;
+
+    if (scrubbing == MOAT_CO_SCRUB_DISCARD && scrub(co) != MOAT_OK)
+        return;
+    if (pool == NULL || scrubbing == MOAT_CO_SCRUB_ZERO ||
+        moat_trim_stack_bytes() != 0)
+        moat_pool_put_used(pool, slot, scrubbing == MOAT_CO_SCRUB_ZERO);
+    else
+        moat_pool_put(pool, slot);
+}
+
 /* --- create -------------------------------------------------------------- */
 
 /* Does nothing of it outlive its guest's return? */
 static bool is_plain(const moat_co_options *options)
 {
     return options->name == NULL && options->user == NULL &&
-           options->script == NULL &&
+           options->script == NULL && moat_trim_stack_bytes() == 0 &&
            options->stack_bytes == DEFAULT_STACK_BYTES &&
            options->guard_bytes == DEFAULT_GUARD_BYTES;
 }
@@ -268,22 +287,13 @@ static bool may_destroy(struct co *co)
 
 static void destroy(struct co *co)
 {
-    struct moat_thread *thread = moat_thread_self();
     struct moat_thread *owner = co->owner;
-    struct moat_slot *slot = &co->activation.slot;
 
     end_annotations(co);
     free(co->name);
     co->name = NULL;
     co->activation.co.state = MOAT_MARK_FREE;
-    /* A stack that cannot be scrubbed must not be handed on: it is lost until
-     * the engine shuts down. */
-    if (scrub(co) == MOAT_OK) {
-        if (thread != NULL)
-            moat_pool_put(&thread->pool, slot);
-        else
-            moat_arena_give(moat_slot_class(slot), slot, slot);
-    }
+    give_stack(co);
     moat_thread_release(owner);
 }
 

@@ -20,6 +20,7 @@ static struct {
     const moat_source *source;
     moat_guard_kind guard;
     int deadline_signal;
+    struct moat_trim_policy policy;
 } engine;
 
 /* A guest that were cut with the lock in its hand would never give it back. */
@@ -97,7 +98,8 @@ static moat_status handle_fork(void)
 /* --- init ---------------------------------------------------------------- */
 
 static moat_status resolve(const moat_engine_options *asked,
-                           moat_engine_options *out)
+                           moat_engine_options *out,
+                           struct moat_methods *methods)
 {
     moat_status status = MOAT_OK;
 
@@ -115,6 +117,9 @@ static moat_status resolve(const moat_engine_options *asked,
     status = moat_trap_source_choose(out->source, &out->source);
     if (status != MOAT_OK)
         return status;
+    status = moat_methods_choose(methods);
+    if (status != MOAT_OK)
+        return status;
     return moat_guard_choose(out->guard, &out->guard);
 }
 
@@ -125,12 +130,15 @@ static moat_status check_same(const moat_engine_options *asked,
     if (asked == NULL)
         return MOAT_OK;
     if (resolved->source != engine.source || resolved->guard != engine.guard ||
-        resolved->deadline_signal != engine.deadline_signal)
+        resolved->deadline_signal != engine.deadline_signal ||
+        resolved->keep_free_bytes != engine.policy.free_bytes ||
+        resolved->keep_stack_bytes != engine.policy.stack_bytes)
         return MOAT_E_STATE;
     return MOAT_OK;
 }
 
-static moat_status set_up(const moat_engine_options *options)
+static moat_status set_up(const moat_engine_options *options,
+                          const struct moat_methods *methods)
 {
     const struct moat_arena_layout layout = {
         .entry_bytes = CO_ENTRY_BYTES,
@@ -146,6 +154,10 @@ static moat_status set_up(const moat_engine_options *options)
     if (status != MOAT_OK)
         return status;
     moat_arena_configure(&layout);
+    moat_methods = *methods;
+    engine.policy.free_bytes = options->keep_free_bytes;
+    engine.policy.stack_bytes = options->keep_stack_bytes;
+    moat_trim_configure(&engine.policy);
     moat_locks_prepare();
     engine.source = options->source;
     engine.guard = options->guard;
@@ -157,7 +169,8 @@ static moat_status set_up(const moat_engine_options *options)
 static moat_status init(const moat_engine_options *asked)
 {
     moat_engine_options options;
-    moat_status status = resolve(asked, &options);
+    struct moat_methods methods;
+    moat_status status = resolve(asked, &options, &methods);
 
     if (status == MOAT_OK)
         status = handle_fork();
@@ -165,7 +178,7 @@ static moat_status init(const moat_engine_options *asked)
         return status;
     moat_engine_lock();
     status = atomic_load(&engine.ready) ? check_same(asked, &options)
-                                        : set_up(&options);
+                                        : set_up(&options, &methods);
     moat_engine_unlock();
     return status;
 }
@@ -254,21 +267,46 @@ moat_status moat_engine_shutdown(void)
     return status;
 }
 
+/* --- trim ---------------------------------------------------------------- */
+
+moat_status moat_engine_trim(size_t keep_bytes, size_t *released)
+{
+    struct moat_thread *thread = moat_thread_self();
+    size_t bytes = 0;
+    moat_status status = moat_hold_begin(MOAT_HOLD_BYTES);
+
+    if (status != MOAT_OK)
+        return status;
+    if (thread != NULL) {
+        moat_spares_drop(thread);
+        moat_pool_empty(&thread->pool);
+    }
+    status = moat_trim(keep_bytes, &bytes);
+    moat_hold_end();
+    if (released != NULL)
+        *released = bytes;
+    return status;
+}
+
 /* --- info ---------------------------------------------------------------- */
 
 static void describe_choice(moat_engine_info *info)
 {
     moat_engine_options chosen;
+    struct moat_methods methods = {false, false};
 
     if (atomic_load(&engine.ready)) {
         info->guard = engine.guard;
         info->deadline_signal = engine.deadline_signal;
         info->source = moat_trap_source_name(engine.source);
-    } else if (resolve(NULL, &chosen) == MOAT_OK) {
+        methods = moat_methods;
+    } else if (resolve(NULL, &chosen, &methods) == MOAT_OK) {
         info->guard = chosen.guard;
         info->deadline_signal = chosen.deadline_signal;
         info->source = moat_trap_source_name(chosen.source);
     }
+    info->pagemap_scan = methods.scan;
+    info->process_madvise = methods.batch;
 }
 
 moat_status moat_engine_get_info(moat_engine_info *out)

@@ -39,8 +39,8 @@ struct moat_defer {
 #define CO_READER    ((uint16_t)1 << 9)  /* runs the `walk` of a script      */
 /* It runs, and deadlines of its resumer wait until its event is settled. */
 #define CO_HELD ((uint16_t)1 << 8)
-/* A name, a user's pointer, a stack of another size; has had something in
- * `defers`; was left from the middle. */
+/* A name, a user's pointer, a stack of another size, or that is cut when it is
+ * free; has had something in `defers`; was left from the middle. */
 #define CO_SPECIAL ((uint16_t)1 << 7)
 
 /* A million of these shall fit: three cache lines. */

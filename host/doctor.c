@@ -37,6 +37,27 @@ static const char *guard_text(const moat_engine_info *engine)
                : "PROT_NONE: two mappings per stack";
 }
 
+static const char *scrubbing(const moat_engine_info *engine)
+{
+    if (!engine->pagemap)
+        return "drop";
+    return engine->pagemap_scan ? "pagemap_scan" : "pagemap";
+}
+
+static const char *scrubbing_text(const moat_engine_info *engine)
+{
+    if (!engine->pagemap)
+        return "drops pages: what they hold cannot be asked";
+    return engine->pagemap_scan ? "PAGEMAP_SCAN: many stacks at a time"
+                                : "/proc/self/pagemap: a word for each page";
+}
+
+static const char *trimming_text(const moat_engine_info *engine)
+{
+    return engine->process_madvise ? "process_madvise: many stacks at a time"
+                                   : "madvise: neighbours at a time";
+}
+
 static const char *yes_no(unsigned value)
 {
     return value != 0 ? "yes" : "no";
@@ -48,6 +69,8 @@ static void write_engine(const moat_engine_info *engine)
     printf("guards             %s\n", guard_text(engine));
     printf("MADV_GUARD_INSTALL %s\n", yes_no(engine->guards_by_madvise));
     printf("/proc/self/pagemap %s\n", yes_no(engine->pagemap));
+    printf("scrubbing          %s\n", scrubbing_text(engine));
+    printf("trimming           %s\n", trimming_text(engine));
     printf("fault source       %s (there are: sigaction, manual)\n",
            engine->source);
     printf("deadline signal    %d (SIGRTMAX-%d)\n", engine->deadline_signal,
@@ -100,13 +123,14 @@ static int write_text(const struct findings *findings)
 static json_t *engine_json(const moat_engine_info *engine)
 {
     return json_pack(
-        "{s:s, s:b, s:b, s:s, s:i, s:I, s:I, s:b}", "guard",
+        "{s:s, s:b, s:b, s:s, s:s, s:s, s:i, s:I, s:I, s:b}", "guard",
         engine->guard == MOAT_GUARD_MADVISE ? "madvise" : "mprotect",
         "madv_guard_install", (int)engine->guards_by_madvise, "pagemap",
-        (int)engine->pagemap, "source", engine->source, "deadline_signal",
-        engine->deadline_signal, "signal_stack_bytes",
-        (json_int_t)engine->signal_stack_bytes, "page_bytes",
-        (json_int_t)engine->page_bytes, "file_line",
+        (int)engine->pagemap, "scrubbing", scrubbing(engine), "trimming",
+        engine->process_madvise ? "process_madvise" : "madvise", "source",
+        engine->source, "deadline_signal", engine->deadline_signal,
+        "signal_stack_bytes", (json_int_t)engine->signal_stack_bytes,
+        "page_bytes", (json_int_t)engine->page_bytes, "file_line",
         (int)engine->symbolise_lines);
 }
 

@@ -117,7 +117,9 @@ static void add(struct bound *bounds, size_t *count, uint64_t stacks,
 size_t machine_bounds(const struct machine *machine,
                       const moat_engine_info *engine, struct bound *bounds)
 {
-    uint64_t stride = MACHINE_STACK_BYTES + MACHINE_GUARD_BYTES;
+    /* A page more takes up the colour: see docs/memory.md. */
+    uint64_t page = engine->page_bytes;
+    uint64_t stride = MACHINE_STACK_BYTES + MACHINE_GUARD_BYTES + page;
     size_t count = 0;
 
     add(bounds, &count, ADDRESS_BYTES / stride, "the CPU's address space");
@@ -129,9 +131,12 @@ size_t machine_bounds(const struct machine *machine,
     if (machine->overcommit == 2)
         add(bounds, &count, machine->commit_left / MACHINE_STACK_BYTES,
             "vm.overcommit_memory=2: the commit limit");
-    /* A stack that runs keeps at least its first page and its record's. */
-    if (machine->memory_available != 0 && engine->page_bytes != 0)
-        add(bounds, &count, machine->memory_available / engine->page_bytes / 2,
-            "free memory, at two pages for each stack in use");
+    /* A stack that runs keeps at least its first page, its record, and eight
+     * bytes of page table for each of its pages and guards. */
+    if (machine->memory_available != 0 && page != 0)
+        add(bounds, &count,
+            machine->memory_available /
+                (page + MACHINE_RECORD_BYTES + stride / page * 8),
+            "free memory: a page, a record and page tables for each");
     return count;
 }

@@ -15,6 +15,9 @@
 #define MACHINE_STACK_BYTES ((uint64_t)256 * 1024) /* moat's defaults */
 #define MACHINE_GUARD_BYTES ((uint64_t)64 * 1024)
 
+/* Of each stack in use, off the stack (bench/memory). */
+#define MACHINE_RECORD_BYTES ((uint64_t)192)
+
 /* Numbers of the system; 0: not known, UINT64_MAX: unlimited. */
 struct machine {
     struct utsname kernel;

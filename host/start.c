@@ -40,12 +40,14 @@ static bool is_among(const char *value, const char *const *choices)
 }
 
 /* The command gives no options: what is wrong or missing was asked for by the
- * environment. The engine looks at the source first. */
+ * environment. The engine looks at the source first, then at the pages. */
 static bool blame_environment(const char *command, moat_status status)
 {
     static const char *const sources[] = {"",       "sigaction", "sigsegv",
                                           "manual", "auto",      NULL};
+    static const char *const ways[] = {"", "old", "auto", NULL};
     const char *source = secure_getenv("MOAT_TRAP_SOURCE");
+    const char *pages = secure_getenv("MOAT_PAGES");
 
     if (status != MOAT_E_INVAL && status != MOAT_E_UNSUPPORTED)
         return false;
@@ -55,6 +57,8 @@ static bool blame_environment(const char *command, moat_status status)
         return blame(command, "MOAT_TRAP_SOURCE",
                      "sigaction, sigsegv, manual, auto",
                      "this command is not linked with the library of", status);
+    if (pages != NULL && status == MOAT_E_INVAL && !is_among(pages, ways))
+        return blame(command, "MOAT_PAGES", "old, auto", "", status);
     return blame(command, "MOAT_GUARD", "madvise, mprotect, auto",
                  "this kernel has no", status);
 }

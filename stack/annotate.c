@@ -10,6 +10,7 @@
 #include "stack/annotate.h"
 
 #ifdef MOAT_WITH_VALGRIND
+#    include <valgrind/memcheck.h>
 #    include <valgrind/valgrind.h>
 #endif
 
@@ -82,17 +83,32 @@ void moat_annotate_stack(uintptr_t limit, uintptr_t base)
 #endif
 }
 
+bool moat_annotate_emulated(void)
+{
+#ifdef MOAT_WITH_VALGRIND
+    return RUNNING_ON_VALGRIND != 0;
+#else
+    return false;
+#endif
+}
+
+void moat_annotate_cleared(uintptr_t low, uintptr_t high)
+{
+#ifdef MOAT_WITH_VALGRIND
+    (void)VALGRIND_MAKE_MEM_UNDEFINED(low, high - low);
+#else
+    (void)low;
+    (void)high;
+#endif
+}
+
 /* Valgrind does not see that a trap leaves the guest's stack. At the next
  * resume it believes to be there still, and takes a way of less than
  * --max-stackframe (2,000,000 bytes) for a frame: what lies in between, such as
  * another thread's coroutines, would then count as dead. */
 size_t moat_annotate_margin(void)
 {
-#ifdef MOAT_WITH_VALGRIND
-    if (RUNNING_ON_VALGRIND)
-        return (size_t)2 << 20;
-#endif
-    return 0;
+    return moat_annotate_emulated() ? (size_t)2 << 20 : 0;
 }
 
 void moat_annotate_begin(struct moat_fiber *fiber)

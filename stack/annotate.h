@@ -51,6 +51,14 @@ bool moat_annotate_switching(void);
  * a huge frame). Valgrind forgets it when the memory is unmapped. */
 void moat_annotate_stack(uintptr_t limit, uintptr_t base);
 
+/* Is this Valgrind, which warns of system calls that are newer than itself?
+ * Constant over the process's life. */
+bool moat_annotate_emulated(void);
+
+/* A stack's memory that is about to be overwritten from outside: Valgrind has
+ * it that nothing is below the stack pointer. */
+void moat_annotate_cleared(uintptr_t low, uintptr_t high);
+
 /* How far coroutine stacks must keep away from others; 0 but under Valgrind. */
 size_t moat_annotate_margin(void);
 

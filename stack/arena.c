@@ -5,7 +5,9 @@
  * Locking: `lock` guards the lists of classes and free slots and the growth of
  * arenas. The list of arenas is also read by signal handlers, without the lock:
  * arenas are pushed at its front with a release store, never change their
- * bounds, and go away only in moat_arena_release_all.
+ * bounds, and go away only in moat_arena_release_all. One that is emptied stays
+ * on the list, and its addresses stay reserved; handlers look at the slots of
+ * guests that run, and it has none.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -30,16 +32,6 @@
 /* Made accessible at a time, at most (facts: 1.2 us a call, whatever the size).
  */
 #define COMMIT_BYTES ((size_t)64 << 20)
-
-struct moat_stack_class {
-    struct moat_stack_class *next;
-    size_t usable_bytes; /* as asked for                               */
-    size_t guard_bytes;  /* at least what was asked for                */
-    size_t asked_guard_bytes;
-    size_t stride;             /* guard, usable pages, colour                */
-    struct moat_slot *free;    /* given back by threads                      */
-    struct moat_arena *newest; /* the only one that can have room            */
-};
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct moat_arena_layout layout;
@@ -182,8 +174,10 @@ static void advise_entries(const struct moat_arena *arena)
 }
 
 /* Huge pages would make a stack's first touch cost 2 MiB. */
-static moat_status open_sidecars(const struct moat_arena *arena)
+static moat_status open_sidecars(struct moat_arena *arena)
 {
+    if (arena->open)
+        return MOAT_OK;
     if (madvise((void *)arena->begin, arena->end - arena->begin,
                 MADV_NOHUGEPAGE) != 0 &&
         errno != EINVAL) /* EINVAL: a kernel built without huge pages */
@@ -192,6 +186,7 @@ static moat_status open_sidecars(const struct moat_arena *arena)
                  PROT_READ | PROT_WRITE) != 0)
         return errno == ENOMEM ? MOAT_E_NOMEM : MOAT_E_SYSTEM;
     advise_entries(arena);
+    arena->open = true;
     return MOAT_OK;
 }
 
@@ -208,6 +203,7 @@ static moat_status make_arena(struct moat_stack_class *stack_class)
     if (capacity > MAX_CAPACITY)
         capacity = MAX_CAPACITY;
     arena->stack_class = stack_class;
+    arena->older = stack_class->newest;
     status = reserve(arena, capacity);
     if (status != MOAT_OK)
         goto free_arena;
@@ -285,8 +281,10 @@ static moat_status take_new(struct moat_arena *arena, struct moat_slot **out)
     size_t index = atomic_load_explicit(&arena->taken, memory_order_relaxed);
     struct moat_slot *slot = slot_in(entry_at(arena, index));
     uintptr_t high = arena->slots_end - index * stack_class->stride;
-    moat_status status;
+    moat_status status = open_sidecars(arena);
 
+    if (status != MOAT_OK)
+        return status;
     slot->arena = arena;
     slot->guard = high - stack_class->stride;
     slot->limit = slot->guard + stack_class->guard_bytes;
@@ -303,38 +301,167 @@ static moat_status take_new(struct moat_arena *arena, struct moat_slot **out)
 
 static bool has_room(const struct moat_arena *arena)
 {
-    return arena != NULL &&
-           atomic_load_explicit(&arena->taken, memory_order_relaxed) <
-               arena->capacity;
+    return atomic_load_explicit(&arena->taken, memory_order_relaxed) <
+           arena->capacity;
+}
+
+/* Of the warm slots' bytes nobody knows which slot has how many: one has the
+ * mean. */
+static struct moat_slot *take_warm(struct moat_arena *arena)
+{
+    struct moat_slot *slot = arena->warm;
+
+    arena->warm = slot->next;
+    arena->warm_bytes -= arena->warm_bytes / arena->warm_slots;
+    arena->warm_slots--;
+    arena->idle--;
+    return slot;
+}
+
+static struct moat_slot *take_bare(struct moat_arena *arena)
+{
+    struct moat_slot *slot = arena->bare;
+
+    arena->bare = slot->next;
+    arena->idle--;
+    return slot;
+}
+
+/* A slot that has memory is the best, a new one the worst: its guard has to be
+ * made. */
+static moat_status take(struct moat_stack_class *stack_class,
+                        struct moat_slot **out)
+{
+    struct moat_arena *bare = NULL, *room = NULL;
+    moat_status status = MOAT_OK;
+
+    for (struct moat_arena *each = stack_class->newest; each != NULL;
+         each = each->older) {
+        if (each->warm != NULL) {
+            *out = take_warm(each);
+            return MOAT_OK;
+        }
+        if (bare == NULL && each->bare != NULL)
+            bare = each;
+        if (room == NULL && has_room(each))
+            room = each;
+    }
+    if (bare != NULL) {
+        *out = take_bare(bare);
+        return MOAT_OK;
+    }
+    if (room == NULL) {
+        status = make_arena(stack_class);
+        room = stack_class->newest;
+    }
+    return status == MOAT_OK ? take_new(room, out) : status;
 }
 
 moat_status moat_arena_take(struct moat_stack_class *stack_class,
                             struct moat_slot **out)
 {
-    moat_status status = MOAT_OK;
+    moat_status status;
 
     moat_arena_lock();
-    if (stack_class->free != NULL) {
-        *out = stack_class->free;
-        stack_class->free = (*out)->next;
-        (*out)->next = NULL;
-    } else {
-        if (!has_room(stack_class->newest))
-            status = make_arena(stack_class);
-        if (status == MOAT_OK)
-            status = take_new(stack_class->newest, out);
-    }
+    status = take(stack_class, out);
     moat_arena_unlock();
+    if (status == MOAT_OK)
+        (*out)->next = NULL;
     return status;
 }
 
-void moat_arena_give(struct moat_stack_class *stack_class,
-                     struct moat_slot *first, struct moat_slot *last)
+/* The slots at the front of a chain that are of one arena go onto a list of
+ * it, in their order; gives the rest. */
+static struct moat_slot *link_some(struct moat_slot *first, bool bare,
+                                   size_t *count)
 {
-    moat_arena_lock();
-    last->next = stack_class->free;
-    stack_class->free = first;
-    moat_arena_unlock();
+    struct moat_arena *arena = first->arena;
+    struct moat_slot **list = bare ? &arena->bare : &arena->warm;
+    struct moat_slot *last = first, *rest;
+
+    for (*count = 1; last->next != NULL && last->next->arena == arena;
+         (*count)++)
+        last = last->next;
+    rest = last->next;
+    last->next = *list;
+    *list = first;
+    arena->idle += *count;
+    return rest;
+}
+
+void moat_arena_link(struct moat_slot *first, bool bare, size_t each_bytes)
+{
+    while (first != NULL) {
+        struct moat_arena *arena = first->arena;
+        size_t count;
+
+        first = link_some(first, bare, &count);
+        if (bare)
+            continue;
+        arena->warm_slots += count;
+        arena->warm_bytes += count * each_bytes;
+    }
+}
+
+struct moat_slot *moat_arena_run(const struct moat_slot *first,
+                                 struct moat_pages *run)
+{
+    const struct moat_stack_class *stack_class = first->arena->stack_class;
+    uintptr_t low = first->guard, high = moat_slot_top(first);
+    struct moat_slot *rest;
+
+    for (rest = first->next; rest != NULL && rest->arena == first->arena;
+         rest = rest->next) {
+        if (rest->guard == high)
+            high = moat_slot_top(rest);
+        else if (moat_slot_top(rest) == low)
+            low = rest->guard;
+        else
+            break;
+    }
+    run->low = low + stack_class->guard_bytes;
+    run->high = high;
+    return rest;
+}
+
+/* Slot 0 is the highest, its sidecars the lowest. */
+struct moat_pages moat_arena_cold_run(const struct moat_arena *arena,
+                                      const struct moat_pages *run)
+{
+    const struct moat_stack_class *stack_class = arena->stack_class;
+    size_t first = (arena->slots_end - run->high) / stack_class->stride;
+    uintptr_t guard = run->low - stack_class->guard_bytes;
+    size_t end = (arena->slots_end - guard) / stack_class->stride;
+    struct moat_pages cold;
+
+    cold.low = arena->cold + first * layout.cold_bytes + MOAT_PAGE_BYTES - 1;
+    cold.low &= ~(MOAT_PAGE_BYTES - 1);
+    cold.high = arena->cold + end * layout.cold_bytes;
+    cold.high &= ~(MOAT_PAGE_BYTES - 1);
+    return cold;
+}
+
+/* A new reservation in place of the old one: the kernel takes the pages and
+ * their tables away, and nobody else can get the addresses in between. What it
+ * could refuse it refuses before it has changed anything, but for a structure
+ * of its own, of some hundred bytes. */
+bool moat_arena_empty(struct moat_arena *arena)
+{
+    size_t taken = atomic_load_explicit(&arena->taken, memory_order_relaxed);
+
+    atomic_store_explicit(&arena->taken, 0, memory_order_release);
+    if (mmap((void *)arena->begin, arena->end - arena->begin, PROT_NONE,
+             MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE |
+                 MAP_STACK,
+             -1, 0) == MAP_FAILED) {
+        atomic_store_explicit(&arena->taken, taken, memory_order_release);
+        return false;
+    }
+    arena->open = false;
+    arena->committed = 0;
+    arena->warm = arena->bare = NULL;
+    arena->idle = arena->warm_slots = arena->warm_bytes = 0;
+    return true;
 }
 
 struct moat_stack_class *moat_slot_class(const struct moat_slot *slot)

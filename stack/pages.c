@@ -1,19 +1,21 @@
 /*
- * pages.c: which pages of a stack hold something, and how they become zeros.
+ * pages.c: which pages of a stack hold something.
  *
  * /proc/self/pagemap (proc(5), Documentation/admin-guide/mm/pagemap.rst) has a
- * word per page. The file is opened for each question: a descriptor kept open
- * would name the parent's memory after a fork, and could be closed and reused
- * under us by a host that closes everything.
+ * word per page. mincore(2) would not do: it does not tell a page in swap,
+ * which holds something, from one that was never there. The file is opened for
+ * each question: a descriptor kept open would name the parent's memory after a
+ * fork, and could be closed and reused under us by a host that closes
+ * everything.
  *
  * SPDX-License-Identifier: MIT
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
+#include "stack/annotate.h"
 #include "stack/size.h"
 #include "stack/stack.h"
 
@@ -23,17 +25,14 @@
 /* Words read at once: one read covers a stack of half a MiB. */
 #define WORDS 128
 
-/* Called for each page in use, upwards; false ends the walk. */
-typedef bool page_visitor(uintptr_t page, void *arg);
-
-static int pagemap_open(void)
+int moat_pages_open(void)
 {
     return open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 }
 
 bool moat_pages_known(void)
 {
-    int fd = pagemap_open();
+    int fd = moat_pages_open();
 
     if (fd < 0)
         return false;
@@ -43,17 +42,18 @@ bool moat_pages_known(void)
 
 /* Visits the pages that words[0..count) say are in use. */
 static bool visit_words(const uint64_t *words, size_t count, uintptr_t page,
-                        page_visitor *visit, void *arg)
+                        moat_run_visitor *visit, void *arg)
 {
     for (size_t i = 0; i < count; i++, page += MOAT_PAGE_BYTES) {
-        if ((words[i] & (PAGE_PRESENT | PAGE_SWAPPED)) && !visit(page, arg))
+        if ((words[i] & (PAGE_PRESENT | PAGE_SWAPPED)) &&
+            !visit(page, page + MOAT_PAGE_BYTES, arg))
             return false;
     }
     return true;
 }
 
-static moat_status visit_pages(int fd, uintptr_t low, uintptr_t high,
-                               page_visitor *visit, void *arg)
+static moat_status visit_words_of(int fd, uintptr_t low, uintptr_t high,
+                                  moat_run_visitor *visit, void *arg)
 {
     uint64_t words[WORDS];
 
@@ -75,54 +75,52 @@ static moat_status visit_pages(int fd, uintptr_t low, uintptr_t high,
     return MOAT_OK;
 }
 
-static bool note_lowest(uintptr_t page, void *arg)
+moat_status moat_pages_visit(int pagemap, uintptr_t low, uintptr_t high,
+                             moat_run_visitor *visit, void *arg)
 {
-    *(uintptr_t *)arg = page;
+    if (moat_methods.scan)
+        return moat_scan_visit(pagemap, low, high, visit, arg);
+    return visit_words_of(pagemap, low, high, visit, arg);
+}
+
+static bool note_lowest(uintptr_t low, uintptr_t high, void *arg)
+{
+    (void)high;
+    *(uintptr_t *)arg = low;
     return false;
-}
-
-static bool clear_page(uintptr_t page, void *arg)
-{
-    (void)arg;
-    memset((void *)page, 0, MOAT_PAGE_BYTES);
-    return true;
-}
-
-static moat_status with_pagemap(uintptr_t low, uintptr_t high,
-                                page_visitor *visit, void *arg)
-{
-    int fd = pagemap_open();
-    moat_status status;
-
-    if (fd < 0)
-        return MOAT_E_SYSTEM;
-    status = visit_pages(fd, low, high, visit, arg);
-    (void)close(fd);
-    return status;
 }
 
 moat_status moat_pages_lowest(uintptr_t low, uintptr_t high, uintptr_t *out)
 {
+    int pagemap = moat_pages_open();
+    moat_status status;
+
     *out = high;
-    return with_pagemap(low, high, note_lowest, out);
+    if (pagemap < 0)
+        return MOAT_E_SYSTEM;
+    /* By the words: a page that was only read counts, too. */
+    status = visit_words_of(pagemap, low, high, note_lowest, out);
+    (void)close(pagemap);
+    return status;
+}
+
+static bool clear_run(uintptr_t low, uintptr_t high, void *arg)
+{
+    (void)arg;
+    moat_annotate_cleared(low, high);
+    memset((void *)low, 0, high - low);
+    return true;
 }
 
 moat_status moat_pages_zero(uintptr_t low, uintptr_t high)
 {
-    if (with_pagemap(low, high, clear_page, NULL) == MOAT_OK)
-        return MOAT_OK;
-    /* The same contents by a dearer way: no word of the old ones survives. */
-    return moat_pages_discard(low, high);
-}
+    int pagemap = moat_pages_open();
+    moat_status status = MOAT_E_SYSTEM;
 
-moat_status moat_pages_discard(uintptr_t low, uintptr_t high)
-{
-    /* Not MADV_FREE, which leaves old contents readable. */
-    if (madvise((void *)low, high - low, MADV_DONTNEED) == 0)
-        return MOAT_OK;
-    /* Locked memory (mlockall) cannot be dropped, only overwritten. */
-    if (errno != EINVAL)
-        return MOAT_E_SYSTEM;
-    memset((void *)low, 0, high - low);
-    return MOAT_OK;
+    if (pagemap >= 0) {
+        status = moat_pages_visit(pagemap, low, high, clear_run, NULL);
+        (void)close(pagemap);
+    }
+    /* The same contents by a dearer way: no word of the old ones survives. */
+    return status == MOAT_OK ? MOAT_OK : moat_pages_discard(low, high);
 }

@@ -1,6 +1,6 @@
 /*
  * pool.c: the free slots that a thread keeps: last in, first out, no system
- * call.
+ * call but for those that have to be settled, some at a time.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -39,26 +39,11 @@ static struct moat_shelf *make_shelf(struct moat_pool *pool,
     return shelf;
 }
 
-moat_status moat_pool_get(struct moat_pool *pool,
-                          struct moat_stack_class *stack_class,
-                          struct moat_slot **out)
-{
-    struct moat_shelf *shelf = find_shelf(pool, stack_class);
-
-    if (shelf == NULL || shelf->first == NULL)
-        return moat_arena_take(stack_class, out);
-    *out = shelf->first;
-    shelf->first = (*out)->next;
-    shelf->count--;
-    (*out)->next = NULL;
-    return MOAT_OK;
-}
-
-/* Gives the older half of a shelf to everybody, or all of it. */
+/* Gives the older ones of a shelf to everybody, or all of them. */
 static void give_back(struct moat_shelf *shelf, size_t keep)
 {
     struct moat_slot **link = &shelf->first;
-    struct moat_slot *first, *last;
+    struct moat_slot *first;
 
     for (size_t i = 0; i < keep && *link != NULL; i++)
         link = &(*link)->next;
@@ -66,36 +51,129 @@ static void give_back(struct moat_shelf *shelf, size_t keep)
     if (first == NULL)
         return;
     *link = NULL;
-    for (last = first; last->next != NULL; last = last->next)
-        continue;
     shelf->count = keep;
-    moat_arena_give(shelf->stack_class, first, last);
+    moat_trim_give(first);
+}
+
+/* The used slots can be had from here on. */
+static void settle(struct moat_shelf *shelf)
+{
+    struct moat_slot **link;
+
+    if (shelf->used == NULL)
+        return;
+    if (shelf->count + shelf->used_count > MOAT_SHELF_SLOTS)
+        give_back(shelf, MOAT_SHELF_SLOTS / 2);
+    moat_trim_stacks(shelf->used);
+    if (shelf->scrub)
+        shelf->used = moat_scrub(shelf->used);
+    for (link = &shelf->used; *link != NULL; link = &(*link)->next)
+        shelf->count++;
+    *link = shelf->first;
+    shelf->first = shelf->used;
+    shelf->used = NULL;
+    shelf->used_count = 0;
+    shelf->scrub = false;
+}
+
+static struct moat_slot *take_first(struct moat_shelf *shelf)
+{
+    struct moat_slot *slot = shelf->first;
+
+    shelf->first = slot->next;
+    shelf->count--;
+    slot->next = NULL;
+    return slot;
+}
+
+moat_status moat_pool_get(struct moat_pool *pool,
+                          struct moat_stack_class *stack_class,
+                          struct moat_slot **out)
+{
+    struct moat_shelf *shelf = find_shelf(pool, stack_class);
+    moat_status status;
+
+    if (shelf == NULL || shelf->first == NULL) {
+        /* Used ones wait until there are enough of them to be worth it. */
+        status = moat_arena_take(stack_class, out);
+        if (status == MOAT_OK || shelf == NULL)
+            return status;
+        settle(shelf);
+        if (shelf->first == NULL)
+            return status;
+    }
+    *out = take_first(shelf);
+    return MOAT_OK;
+}
+
+static struct moat_shelf *shelf_for(struct moat_pool *pool,
+                                    struct moat_stack_class *stack_class)
+{
+    struct moat_shelf *shelf = find_shelf(pool, stack_class);
+
+    return shelf != NULL ? shelf : make_shelf(pool, stack_class);
 }
 
 void moat_pool_put(struct moat_pool *pool, struct moat_slot *slot)
 {
-    struct moat_stack_class *stack_class = moat_slot_class(slot);
-    struct moat_shelf *shelf = find_shelf(pool, stack_class);
+    struct moat_shelf *shelf = shelf_for(pool, moat_slot_class(slot));
 
-    if (shelf == NULL)
-        shelf = make_shelf(pool, stack_class);
     if (shelf == NULL) {
-        moat_arena_give(stack_class, slot, slot);
+        slot->next = NULL;
+        moat_trim_give(slot);
         return;
     }
-    if (shelf->count == MOAT_SHELF_SLOTS)
+    if (shelf->count >= MOAT_SHELF_SLOTS)
         give_back(shelf, MOAT_SHELF_SLOTS / 2);
     slot->next = shelf->first;
     shelf->first = slot;
     shelf->count++;
 }
 
+static void give_settled(struct moat_slot *slot, bool scrub)
+{
+    slot->next = NULL;
+    moat_trim_stacks(slot);
+    if (scrub)
+        slot = moat_scrub(slot);
+    if (slot != NULL)
+        moat_trim_give(slot);
+}
+
+void moat_pool_put_used(struct moat_pool *pool, struct moat_slot *slot,
+                        bool scrub)
+{
+    struct moat_shelf *shelf =
+        pool != NULL ? shelf_for(pool, moat_slot_class(slot)) : NULL;
+
+    if (shelf == NULL) {
+        give_settled(slot, scrub);
+        return;
+    }
+    slot->next = shelf->used;
+    shelf->used = slot;
+    shelf->used_count++;
+    shelf->scrub |= scrub;
+    if (shelf->used_count >= MOAT_USED_SLOTS ||
+        shelf->used_count * (slot->base - slot->limit) >= MOAT_USED_BYTES)
+        settle(shelf);
+}
+
+void moat_pool_empty(struct moat_pool *pool)
+{
+    for (struct moat_shelf *shelf = pool->shelves; shelf != NULL;
+         shelf = shelf->next) {
+        settle(shelf);
+        give_back(shelf, 0);
+    }
+}
+
 void moat_pool_drain(struct moat_pool *pool)
 {
+    moat_pool_empty(pool);
     while (pool->shelves != NULL) {
         struct moat_shelf *shelf = pool->shelves;
 
-        give_back(shelf, 0);
         pool->shelves = shelf->next;
         free(shelf);
     }

@@ -48,6 +48,10 @@ struct moat_slot {
     struct moat_slot *next;
 };
 
+struct moat_pages {
+    uintptr_t low, high; /* whole pages; high exclusive             */
+};
+
 /* --- arena.c: reservations -------------------------------------------------
  */
 
@@ -70,13 +74,10 @@ moat_status moat_stack_class_get(size_t usable_bytes, size_t guard_bytes,
                                  struct moat_stack_class **out);
 
 /* Takes a slot that no thread's pool holds: one given back, else a new one. Any
- * thread. The entry and the cold part of a new one are zero. */
+ * thread. The entry and the cold part of a new one are zero, and the cold part
+ * of one that was given back may be. */
 moat_status moat_arena_take(struct moat_stack_class *stack_class,
                             struct moat_slot **out);
-
-/* Gives a chain of slots (linked by next) of one class back to everybody. */
-void moat_arena_give(struct moat_stack_class *stack_class,
-                     struct moat_slot *first, struct moat_slot *last);
 
 struct moat_stack_class *moat_slot_class(const struct moat_slot *slot);
 void *moat_slot_entry(const struct moat_slot *slot);
@@ -111,8 +112,38 @@ moat_status moat_guard_madvise_install(uintptr_t address, size_t bytes);
 moat_status moat_guard_mprotect_install(uintptr_t address, size_t bytes);
 moat_status moat_guard_mprotect_open(uintptr_t address, size_t bytes);
 
-/* --- pages.c: what is resident ---------------------------------------------
+/* --- methods.c: what the kernel has -----------------------------------------
  */
+
+/* How pages are found and dropped. */
+struct moat_methods {
+    bool scan;  /* PAGEMAP_SCAN, else the words of /proc/self/pagemap */
+    bool batch; /* process_madvise, else a madvise for each range     */
+};
+
+/* What the kernel gives, unless the environment wants it as of old. */
+moat_status moat_methods_choose(struct moat_methods *out);
+
+/* What the files below go by. */
+extern struct moat_methods moat_methods;
+
+/* --- pages.c: which pages hold something -----------------------------------
+ */
+
+/* Called for each run of such pages, upwards; false ends the walk. */
+typedef bool moat_run_visitor(uintptr_t low, uintptr_t high, void *arg);
+
+/* A descriptor of /proc/self/pagemap, to be closed; -1: it cannot be read. */
+int moat_pages_open(void);
+
+/* Shows what [low, high) has in memory or in swap, guards among it. */
+moat_status moat_pages_visit(int pagemap, uintptr_t low, uintptr_t high,
+                             moat_run_visitor *visit, void *arg);
+
+/* The same by PAGEMAP_SCAN: scan.c. */
+moat_status moat_scan_visit(int pagemap, uintptr_t low, uintptr_t high,
+                            moat_run_visitor *visit, void *arg);
+bool moat_scan_works(void);
 
 /* Can the kernel be asked? */
 bool moat_pages_known(void);
@@ -122,19 +153,77 @@ moat_status moat_pages_lowest(uintptr_t low, uintptr_t high, uintptr_t *out);
 
 /* Makes [low, high) read as zeros: keeps resident pages, or drops them. */
 moat_status moat_pages_zero(uintptr_t low, uintptr_t high);
+
+/* --- drop.c: memory goes back to the system ---------------------------------
+ */
+
+/* So many at a time. */
+#define MOAT_DROP_RANGES 64
+
+bool moat_drop_batch_works(void);
+
+/* The pages of the ranges are no longer there; they read as zeros. Guards stay.
+ * MOAT_E_SYSTEM: some still are, as those in locked memory. */
+moat_status moat_pages_drop(const struct moat_pages *ranges, size_t count);
+
+/* The same for contents that must not stay, also in locked memory. */
 moat_status moat_pages_discard(uintptr_t low, uintptr_t high);
+
+/* Bytes of the range that are in memory. */
+size_t moat_pages_resident(uintptr_t low, uintptr_t high);
+
+/* --- scrub.c: slots between two users ----------------------------------------
+ */
+
+/* Makes the stacks of a chain read as zeros. What cannot be is taken off the
+ * chain and lost; gives the chain. */
+struct moat_slot *moat_scrub(struct moat_slot *first);
+
+/* --- trim.c: what nobody uses ------------------------------------------------
+ */
+
+struct moat_trim_policy {
+    size_t free_bytes;  /* resident of the idle slots, at most; 0: all  */
+    size_t stack_bytes; /* resident of a free stack, at most; 0: all    */
+};
+
+/* Once, before any slot is given. */
+void moat_trim_configure(const struct moat_trim_policy *asked);
+
+/* The second one's answer, as whole pages; 0: no limit. */
+size_t moat_trim_stack_bytes(void);
+
+/* Gives a chain of slots of one class (linked by next) back to everybody, or,
+ * by the policy, their memory to the system. Any thread. */
+void moat_trim_give(struct moat_slot *first);
+
+/* Drops what the stacks of a chain have resident beyond the policy's limit. */
+void moat_trim_stacks(const struct moat_slot *first);
+
+/* Gives the memory of idle slots to the system but for `keep` bytes; adds what
+ * was resident to *released. MOAT_E_SYSTEM: some could not be. Any thread. */
+moat_status moat_trim(size_t keep, size_t *released);
 
 /* --- pool.c: a thread's free slots ------------------------------------------
  */
 
 /* Invariants: each shelf holds slots of one class, newest first; a shelf holds
- * at most MOAT_SHELF_SLOTS. Used by one thread. */
+ * at most MOAT_SHELF_SLOTS. Used ones are settled (scrubbed, cut to what a free
+ * stack may keep) some at a time, before they can be had. Used by one thread.
+ */
 #define MOAT_SHELF_SLOTS 1024
+
+/* Used slots that wait at most, by number and by bytes of their stacks. */
+#define MOAT_USED_SLOTS 64
+#define MOAT_USED_BYTES ((size_t)16 << 20)
 
 struct moat_shelf {
     struct moat_stack_class *stack_class;
     struct moat_slot *first;
     size_t count;
+    struct moat_slot *used;
+    size_t used_count;
+    bool scrub; /* some of the used ones have to be                 */
     struct moat_shelf *next;
 };
 
@@ -149,7 +238,15 @@ moat_status moat_pool_get(struct moat_pool *pool,
 /* Cannot fail: what finds no shelf goes to everybody. */
 void moat_pool_put(struct moat_pool *pool, struct moat_slot *slot);
 
-/* Gives everything back; the pool is empty and can be used again. */
+/* The same for a slot that has to be settled first; pool: NULL for none. One
+ * that cannot be scrubbed is lost. */
+void moat_pool_put_used(struct moat_pool *pool, struct moat_slot *slot,
+                        bool scrub);
+
+/* Gives all slots back. Calls no heap, which a guest may have died in. */
+void moat_pool_empty(struct moat_pool *pool);
+
+/* The same for good; but the pool can be used again. */
 void moat_pool_drain(struct moat_pool *pool);
 
 #endif

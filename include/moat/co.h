@@ -74,9 +74,11 @@ typedef enum moat_co_state {
  * tenants that must not read each other.
  */
 #define MOAT_CO_SCRUB_NONE 0u /* nothing: no cost                          */
-#define MOAT_CO_SCRUB_ZERO                         \
-    1u /* zeros; touched pages stay resident where \
-          /proc/self/pagemap can be read             */
+#define MOAT_CO_SCRUB_ZERO                            \
+    1u /* zeros; touched pages stay resident where    \
+          /proc/self/pagemap can be read. A destroyed \
+          one's wait, up to 64 or 16 MiB of them, and \
+          are zeroed together before they are used     */
 #define MOAT_CO_SCRUB_DISCARD                       \
     2u /* zeros; the memory goes back to the system \
         */

@@ -57,11 +57,18 @@ typedef struct moat_engine_options {
     moat_guard_kind guard; /* 0: MOAT_GUARD_AUTO                           */
     int deadline_signal;   /* 0: SIGRTMAX - 3                              */
     uint64_t flags;        /* 0                                            */
+    /* What free stacks may keep of their memory, for the next coroutines; the
+     * rest goes back to the system, many stacks at a time. 0: all of it. */
+    size_t keep_free_bytes;  /* of all those that no thread has in its pool:
+                                each thread has up to 2048 of each size      */
+    size_t keep_stack_bytes; /* of each free stack, at its top: what was used
+                                once does not stay resident for ever. Makes
+                                destroy a call into the library              */
 } moat_engine_options;
 
-#define MOAT_ENGINE_OPTIONS_INIT                              \
-    {                                                         \
-        sizeof(moat_engine_options), 0, MOAT_GUARD_AUTO, 0, 0 \
+#define MOAT_ENGINE_OPTIONS_INIT                                    \
+    {                                                               \
+        sizeof(moat_engine_options), 0, MOAT_GUARD_AUTO, 0, 0, 0, 0 \
     }
 
 /* What this process got from the machine it runs on. */
@@ -77,11 +84,14 @@ typedef struct moat_engine_info {
     int deadline_signal;        /* signal number                              */
     unsigned reserved;          /* 0                                          */
     const char *source;         /* "sigaction", "manual", ...                 */
+    unsigned pagemap_scan;      /* 1: stacks are scrubbed by PAGEMAP_SCAN     */
+    unsigned process_madvise;   /* 1: memory is given back by process_madvise */
 } moat_engine_info;
 
-#define MOAT_ENGINE_INFO_INIT                                                \
-    {                                                                        \
-        sizeof(moat_engine_info), MOAT_GUARD_AUTO, 0, 0, 0, 0, 0, 0, 0, 0, 0 \
+#define MOAT_ENGINE_INFO_INIT                                                 \
+    {                                                                         \
+        sizeof(moat_engine_info), MOAT_GUARD_AUTO, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
+            0, 0                                                              \
     }
 
 MOAT_BEGIN_DECLS
@@ -99,8 +109,8 @@ MOAT_BEGIN_DECLS
  * @return MOAT_OK, or
  *         MOAT_E_INVAL        options that contradict themselves or have a
  *                             struct_size or signal number out of range; an
- *                             unknown word in the environment's MOAT_GUARD or
- *                             MOAT_TRAP_SOURCE
+ *                             unknown word in the environment's MOAT_GUARD,
+ *                             MOAT_TRAP_SOURCE or MOAT_PAGES
  *         MOAT_E_STATE        already initialised with other options
  *         MOAT_E_UNSUPPORTED  a guard kind that the kernel lacks; a field that
  *                             this version does not know; a source of another
@@ -148,6 +158,34 @@ MOAT_API MOAT_NODISCARD moat_status moat_engine_check(void);
  * Thread-safety: one thread, while no other uses moat. Signal-safety: no.
  */
 MOAT_API moat_status moat_engine_shutdown(void);
+
+/**
+ * Gives memory back to the system that no coroutine uses: the stacks in the
+ * calling thread's pool, which is empty then, and those that all threads have
+ * given up. Other threads' pools are theirs: a thread gives up what exceeds
+ * 2048 stacks of a size, and all of it when it detaches, ends or calls this.
+ *
+ * Where no coroutine of a reservation is left (they grow from 64 stacks to
+ * 262,144 of one size), all of it goes: page tables, guards and the records of
+ * its coroutines. A handle that is used after its coroutine was destroyed,
+ * which was never allowed, then faults. Addresses stay reserved until
+ * moat_engine_shutdown.
+ *
+ * @param keep_bytes     so much may stay resident for the next coroutines; 0:
+ *                       nothing
+ * @param[out] released  bytes that were resident and are not any more; NULL
+ *                       is allowed
+ * @return MOAT_OK (also when the engine is not initialised), or
+ *         MOAT_E_LIMIT   too little stack left (on a guest's stack); nothing
+ *                        has been done, and `released` is not written
+ *         MOAT_E_SYSTEM  some could not be given back, such as locked memory
+ *
+ * Thread-safety: any thread, while others create and destroy
+ * Signal-safety: no
+ * Cost:          a microsecond or so per free stack that is resident; others
+ *                wait for parts of it only
+ */
+MOAT_API moat_status moat_engine_trim(size_t keep_bytes, size_t *released);
 
 /**
  * Tells what the engine uses and what this machine offers. Initialises nothing:

@@ -277,6 +277,17 @@ static bool detach(void)
     return false;
 }
 
+/* Memory that the system does not take back can be used again. */
+static bool trim(void)
+{
+    size_t released = (size_t)-1;
+    moat_status status = moat_engine_trim(0, &released);
+
+    EXPECT(status == MOAT_OK || status == MOAT_E_SYSTEM);
+    EXPECT(released != (size_t)-1);
+    return went_well(status);
+}
+
 static bool shut_down(void)
 {
     return detach() && went_well(moat_engine_shutdown());
@@ -284,8 +295,9 @@ static bool shut_down(void)
 
 static bool everything(void)
 {
-    return init() && attach() && add_regions() && all_lives() && many_codes() &&
-           described_codes() && remove_regions() && shut_down();
+    return init() && attach() && add_regions() && all_lives() && trim() &&
+           all_lives() && many_codes() && described_codes() &&
+           remove_regions() && shut_down();
 }
 
 /* What the process keeps for good. */

@@ -8,7 +8,7 @@
 
 expect 0 doctor
 for line in guards 'fault source' 'deadline signal' 'signal stack' page kernel \
-    CPU PAGEMAP_SCAN vm.max_map_count vm.overcommit RLIMIT_AS; do
+    scrubbing trimming CPU PAGEMAP_SCAN vm.max_map_count vm.overcommit RLIMIT_AS; do
     has "^$line "
 done
 has '<- the bound'
@@ -21,4 +21,11 @@ expect 0 doctor
 has '^guards .*PROT_NONE'
 has '^All is well'
 has 'vm.max_map_count: each guard'
+unset MOAT_GUARD
+export MOAT_PAGES=old
+expect 0 doctor
+has '^scrubbing .*/proc/self/pagemap'
+has '^trimming .*madvise: neighbours'
+export MOAT_PAGES=new
+expect 2 doctor
 finish

@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 #include <time.h>
 
 static unsigned turn; /* 0: nothing fails */
@@ -155,6 +156,26 @@ WRAPPED(int, madvise, (void *address, size_t bytes, int advice))
     return inject_fails("madvise", ENOMEM)
                ? -1
                : __real_madvise(address, bytes, advice);
+}
+
+WRAPPED(ssize_t, process_madvise,
+        (int pidfd, const struct iovec *parts, size_t count, int advice,
+         unsigned flags))
+{
+    return fails("process_madvise", ENOMEM)
+               ? -1
+               : __real_process_madvise(pidfd, parts, count, advice, flags);
+}
+
+WRAPPED(int, mincore, (void *address, size_t bytes, unsigned char *words))
+{
+    return fails("mincore", EAGAIN) ? -1
+                                    : __real_mincore(address, bytes, words);
+}
+
+WRAPPED(int, ioctl, (int fd, unsigned long request, void *arg))
+{
+    return fails("ioctl", EINVAL) ? -1 : __real_ioctl(fd, request, arg);
 }
 
 WRAPPED(int, sigaction,

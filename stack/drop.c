@@ -1,0 +1,105 @@
+/*
+ * drop.c: pages go back to the system.
+ *
+ * By MADV_DONTNEED, not by MADV_FREE, which leaves old contents readable. Other
+ * threads' processors must forget each page before the call returns, so that
+ * many ranges in one process_madvise(2) cost far less than one by one; a
+ * process may give itself that advice since Linux 6.13.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+
+#include "stack/annotate.h"
+#include "stack/size.h"
+#include "stack/stack.h"
+
+/* The process itself, as a descriptor (linux/pidfd.h). */
+#define PIDFD_SELF_THREAD (-10000)
+
+static bool drop_batch(const struct moat_pages *ranges, size_t count)
+{
+    struct iovec parts[MOAT_DROP_RANGES];
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        parts[i].iov_base = (void *)ranges[i].low;
+        parts[i].iov_len = ranges[i].high - ranges[i].low;
+        bytes += parts[i].iov_len;
+    }
+    return process_madvise(PIDFD_SELF_THREAD, parts, count, MADV_DONTNEED, 0) ==
+           (ssize_t)bytes;
+}
+
+/* Tries it on two pages that hold something. */
+bool moat_drop_batch_works(void)
+{
+    unsigned char *pages =
+        mmap(NULL, 3 * MOAT_PAGE_BYTES, PROT_READ | PROT_WRITE,
+             MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    uintptr_t low = (uintptr_t)pages, high = low + 2 * MOAT_PAGE_BYTES;
+    const struct moat_pages ranges[] = {{low, low + MOAT_PAGE_BYTES},
+                                        {high, high + MOAT_PAGE_BYTES}};
+    bool works;
+
+    if (pages == MAP_FAILED)
+        return false;
+    memset(pages, 1, 3 * MOAT_PAGE_BYTES);
+    works = drop_batch(ranges, 2) && *(unsigned char *)low == 0 &&
+            *(unsigned char *)high == 0;
+    (void)munmap(pages, 3 * MOAT_PAGE_BYTES);
+    return works;
+}
+
+moat_status moat_pages_drop(const struct moat_pages *ranges, size_t count)
+{
+    moat_status status = MOAT_OK;
+
+    for (; count > MOAT_DROP_RANGES; count -= MOAT_DROP_RANGES) {
+        if (moat_pages_drop(ranges, MOAT_DROP_RANGES) != MOAT_OK)
+            status = MOAT_E_SYSTEM;
+        ranges += MOAT_DROP_RANGES;
+    }
+    if (moat_methods.batch && drop_batch(ranges, count))
+        return status;
+    for (size_t i = 0; i < count; i++) {
+        if (madvise((void *)ranges[i].low, ranges[i].high - ranges[i].low,
+                    MADV_DONTNEED) != 0)
+            status = MOAT_E_SYSTEM;
+    }
+    return status;
+}
+
+moat_status moat_pages_discard(uintptr_t low, uintptr_t high)
+{
+    if (madvise((void *)low, high - low, MADV_DONTNEED) == 0)
+        return MOAT_OK;
+    /* Locked memory (mlockall) cannot be dropped, only overwritten. */
+    if (errno != EINVAL)
+        return MOAT_E_SYSTEM;
+    moat_annotate_cleared(low, high);
+    memset((void *)low, 0, high - low);
+    return MOAT_OK;
+}
+
+size_t moat_pages_resident(uintptr_t low, uintptr_t high)
+{
+    unsigned char words[1024]; /* one for each page */
+    size_t bytes = 0;
+
+    while (low < high) {
+        size_t pages = (high - low) / MOAT_PAGE_BYTES;
+
+        if (pages > sizeof words)
+            pages = sizeof words;
+        if (mincore((void *)low, pages * MOAT_PAGE_BYTES, words) != 0)
+            return bytes;
+        for (size_t i = 0; i < pages; i++)
+            bytes += (words[i] & 1) * MOAT_PAGE_BYTES;
+        low += pages * MOAT_PAGE_BYTES;
+    }
+    return bytes;
+}
