@@ -18,12 +18,13 @@
 
 /* libgcc's struct object, of six words so far. */
 struct object {
-    uintptr_t words[8];
+    uintptr_t words[7];
+    struct object *next; /* of those that rest */
 };
 
 struct libgcc_group {
     const void *rules[MOAT_GROUP_PIECES + 1]; /* up to NULL */
-    struct object *object;
+    struct object *object;                    /* while it is published */
 };
 
 /* NOLINTBEGIN(bugprone-reserved-identifier): libgcc's names */
@@ -32,28 +33,68 @@ extern void __register_frame_info_table(void *rules, void *object)
 extern void *__deregister_frame_info(const void *rules) __attribute__((weak));
 /* NOLINTEND(bugprone-reserved-identifier) */
 
-/* Objects lie close together: to withdraw one libgcc looks at many. They are
- * never given back, as groups are not. */
+/*
+ * libgcc 12 looks at an object once more when it has given its lock back, and
+ * calls abort if that was registered anew meanwhile. So each publication has
+ * one of its own, which is used again only when so many others were withdrawn
+ * after it: a thread that is about to look has had more than a twentieth of a
+ * second for it. They lie close together: to withdraw one libgcc looks at many.
+ */
+#define RESTING ((size_t)65536)
+#define BLOCK   ((size_t)1024)
+
+static struct {
+    struct object *fresh; /* of the last block */
+    size_t fresh_count;
+    struct object *oldest, *newest; /* that rest */
+    size_t resting;
+    size_t count, groups; /* no more groups than objects */
+} objects;
+
+static void rest_object(struct object *object)
+{
+    object->next = NULL;
+    if (objects.resting == 0)
+        objects.oldest = object;
+    else
+        objects.newest->next = object;
+    objects.newest = object;
+    objects.resting++;
+}
+
+static bool add_block(void)
+{
+    struct object *block = malloc(BLOCK * sizeof *block);
+
+    if (block == NULL)
+        return false;
+    while (objects.fresh_count > 0)
+        rest_object(&objects.fresh[--objects.fresh_count]);
+    objects.fresh = block;
+    objects.fresh_count = BLOCK;
+    objects.count += BLOCK;
+    return true;
+}
+
+/* There is one for each group, if need be one that has not rested long. */
 static struct object *take_object(void)
 {
-    static struct object *block;
-    static size_t left;
+    struct object *object = objects.oldest;
 
-    if (left == 0) {
-        block = malloc(64 * sizeof *block);
-        if (block == NULL)
-            return NULL;
-        left = 64;
-    }
-    return &block[--left];
+    if (objects.resting <= RESTING && (objects.fresh_count > 0 || add_block()))
+        return &objects.fresh[--objects.fresh_count];
+    objects.oldest = object->next;
+    objects.resting--;
+    return object;
 }
 
 static bool prepare(void *memory)
 {
-    struct libgcc_group *group = memory;
-
-    group->object = take_object();
-    return group->object != NULL;
+    (void)memory;
+    if (objects.groups == objects.count && !add_block())
+        return false;
+    objects.groups++;
+    return true;
 }
 
 static void publish(void *memory, const struct moat_piece *pieces, size_t count)
@@ -63,16 +104,20 @@ static void publish(void *memory, const struct moat_piece *pieces, size_t count)
     for (size_t i = 0; i < count; i++)
         group->rules[i] = pieces[i].rules;
     group->rules[count] = NULL;
-    if (__register_frame_info_table != NULL && __deregister_frame_info != NULL)
-        __register_frame_info_table(group->rules, group->object);
+    if (__register_frame_info_table == NULL || __deregister_frame_info == NULL)
+        return;
+    group->object = take_object();
+    __register_frame_info_table(group->rules, group->object);
 }
 
 static void withdraw(void *memory)
 {
     struct libgcc_group *group = memory;
 
-    if (__register_frame_info_table != NULL && __deregister_frame_info != NULL)
-        (void)__deregister_frame_info(group->rules);
+    if (__register_frame_info_table == NULL || __deregister_frame_info == NULL)
+        return;
+    (void)__deregister_frame_info(group->rules);
+    rest_object(group->object);
 }
 
 static void forget(void)

@@ -52,7 +52,7 @@ static void *wait_in_the_middle(moat_co *self, void *input)
 
 static moat_event resume(moat_co *co)
 {
-    moat_event event = {MOAT_EVENT_PANIC, NULL};
+    moat_event event = {.kind = MOAT_EVENT_PANIC};
 
     EXPECT_EQ(moat_co_resume(co, NULL, &event), MOAT_OK);
     return event;
