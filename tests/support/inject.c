@@ -162,20 +162,21 @@ WRAPPED(ssize_t, process_madvise,
         (int pidfd, const struct iovec *parts, size_t count, int advice,
          unsigned flags))
 {
-    return fails("process_madvise", ENOMEM)
+    return inject_fails("process_madvise", ENOMEM)
                ? -1
                : __real_process_madvise(pidfd, parts, count, advice, flags);
 }
 
 WRAPPED(int, mincore, (void *address, size_t bytes, unsigned char *words))
 {
-    return fails("mincore", EAGAIN) ? -1
-                                    : __real_mincore(address, bytes, words);
+    return inject_fails("mincore", EAGAIN)
+               ? -1
+               : __real_mincore(address, bytes, words);
 }
 
 WRAPPED(int, ioctl, (int fd, unsigned long request, void *arg))
 {
-    return fails("ioctl", EINVAL) ? -1 : __real_ioctl(fd, request, arg);
+    return inject_fails("ioctl", EINVAL) ? -1 : __real_ioctl(fd, request, arg);
 }
 
 WRAPPED(int, sigaction,
