@@ -63,13 +63,17 @@ static MOAT_NO_SANITIZE void *call(struct moat_visit *visit)
 
     if (moat_annotate_active())
         moat_annotate_leave(&cold_of(co_of(self))->fiber, false);
-    if (resumer != NULL)
+    if (resumer != NULL) {
         visit->sections = ++resumer->notrap;
+        moat_activation_note_sections(resumer);
+    }
     MOAT_TLS_WRITE_CURRENT(resumer != NULL ? self->resumer | 1 : 0);
     result = moat_arch_call_on_resumer(self, run, visit);
     MOAT_TLS_WRITE_CURRENT(ours);
-    if (resumer != NULL)
+    if (resumer != NULL) {
         resumer->notrap = visit->sections - 1;
+        moat_activation_note_sections(resumer);
+    }
     if (moat_annotate_active())
         moat_annotate_entered(&cold_of(co_of(self))->fiber);
     return result;

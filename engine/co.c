@@ -325,9 +325,7 @@ extern __typeof__(moat_co_destroy_slow)
 
 size_t moat_spares_count(const struct moat_tls *tls)
 {
-    const moat_co *first = tls->spare;
-
-    return first != NULL ? first->resumer_fp : 0;
+    return *(const volatile uint64_t *)&tls->spares;
 }
 
 void moat_spares_drop(struct moat_thread *thread)
@@ -335,6 +333,7 @@ void moat_spares_drop(struct moat_thread *thread)
     moat_co *each = moat_tls.spare;
 
     moat_tls.spare = NULL;
+    moat_tls.spares = 0;
     while (each != NULL) {
         moat_co *next = (moat_co *)each->resumer;
 

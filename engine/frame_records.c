@@ -84,6 +84,17 @@ static bool read_elsewhere(struct walk *walk, struct record *out)
     return true;
 }
 
+/* The first on the stack that a handler has left: nothing says yet how far down
+ * that one is mapped. What lies above a mapped word of it is. */
+static bool read_first(struct walk *walk, struct record *out)
+{
+    if (!moat_arch_peek(walk->fp, &out->fp) ||
+        !moat_arch_peek(walk->fp + sizeof out->fp, &out->pc))
+        return false;
+    walk->limit = walk->fp + sizeof *out;
+    return true;
+}
+
 static MOAT_NO_SANITIZE bool read_record(struct walk *walk, struct record *out)
 {
     const struct record *record = (const struct record *)walk->fp;
@@ -97,6 +108,7 @@ static MOAT_NO_SANITIZE bool read_record(struct walk *walk, struct record *out)
             walk->limit = above;
             return read_elsewhere(walk, out);
         }
+        return read_first(walk, out);
     }
     if (!is_on_stack(walk, walk->fp))
         return false;

@@ -34,7 +34,10 @@ moat_status moat_stack_reserve(size_t bytes)
 
 void moat_guest_hold_enter(void)
 {
-    moat_trap_current()->hold++;
+    struct moat_activation *activation = moat_trap_current();
+
+    activation->hold++;
+    moat_activation_note_sections(activation);
 }
 
 moat_status moat_guest_hold_begin(size_t stack_bytes)
@@ -70,7 +73,10 @@ static void catch_up(struct moat_activation *activation, uintptr_t pc)
 
 void moat_guest_hold_leave(void)
 {
-    moat_trap_current()->hold--;
+    struct moat_activation *activation = moat_trap_current();
+
+    activation->hold--;
+    moat_activation_note_sections(activation);
 }
 
 void moat_guest_hold_end(void)
@@ -78,6 +84,7 @@ void moat_guest_hold_end(void)
     struct moat_activation *activation = moat_trap_current();
 
     activation->hold--;
+    moat_activation_note_sections(activation);
     catch_up(activation, ENGINE_PC);
 }
 
@@ -106,7 +113,7 @@ void moat_notrap_enter(void)
     if (activation->notrap >= SECTIONS_MOST)
         abort();
     activation->notrap++;
-    activation->co.flags |= CO_SECTIONS;
+    moat_activation_note_sections(activation);
 }
 
 void moat_notrap_leave(void)
@@ -117,8 +124,7 @@ void moat_notrap_leave(void)
         activation->notrap <= sections_of_engine(activation))
         return;
     activation->notrap--;
-    if (activation->notrap == 0)
-        activation->co.flags &= (uint16_t)~CO_SECTIONS;
+    moat_activation_note_sections(activation);
     catch_up(activation, CALLER_PC);
 }
 

@@ -13,6 +13,10 @@
 
 #include "engine/trace.h"
 
+/* Stacks that the host's handlers, each interrupted by the next, are on: there
+ * are not so many signals. */
+#define LEAPS_MOST 64u
+
 struct live_walk {
     struct moat_trace trace;
     uintptr_t
@@ -20,6 +24,7 @@ struct live_walk {
     bool started;
     uintptr_t last_sp; /* of the frame before on this stack; 0: none */
     bool last_interrupted;
+    unsigned leaps; /* to a frame that is not above the one before     */
     bool (*take)(struct live_walk *, const struct moat_unwind_frame *);
     /* moat_co_backtrace only: the resumer's frame that is looked for. */
     uintptr_t resumer_pc, resumer_sp;
@@ -106,7 +111,8 @@ static bool goes_up(struct live_walk *walk,
     if (frame->sp == walk->last_sp && walk->last_interrupted)
         return true;
     return frame->sp > walk->last_sp ||
-           ((co == NULL || walk->elsewhere) && frame->interrupted);
+           ((co == NULL || walk->elsewhere) && frame->interrupted &&
+            walk->leaps++ < LEAPS_MOST);
 }
 
 static bool is_visit(const struct live_walk *walk, uintptr_t pc)

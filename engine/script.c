@@ -83,7 +83,8 @@ static void *read_script(moat_co *self, void *input)
     return NULL;
 }
 
-static const char *judge(const moat_co *reader, const moat_event *event)
+/* The event may be that of one to which the reader has handed its place. */
+static const char *judge(const moat_event *event)
 {
     moat_trap_info info = MOAT_TRAP_INFO_INIT;
 
@@ -92,8 +93,8 @@ static const char *judge(const moat_co *reader, const moat_event *event)
         return NULL;
     case MOAT_EVENT_TRAP:
         /* If it held a lock, the rest of the report must not need it. */
-        moat_poison_look(reader);
-        return moat_co_trap_info(reader, &info) == MOAT_OK
+        moat_poison_look(event->co);
+        return moat_co_trap_info(event->co, &info) == MOAT_OK
                    ? moat_trap_kind_str(info.kind)
                    : "trapped";
     case MOAT_EVENT_PANIC:
@@ -109,7 +110,7 @@ static const char *resume(moat_co *reader, moat_script_walk *walk)
     moat_event event = {.kind = MOAT_EVENT_YIELD};
     moat_status status = moat_co_resume_slow(reader, walk, &event);
 
-    return status == MOAT_OK ? judge(reader, &event) : moat_status_str(status);
+    return status == MOAT_OK ? judge(&event) : moat_status_str(status);
 }
 
 static const char *call_walk(moat_script_walk *walk)

@@ -175,13 +175,14 @@ moat_status moat_thread_ready(void)
     return status == MOAT_OK ? join_engine() : status;
 }
 
-/* Of another thread: about as many. */
+/* Of another thread: as many as there were not long ago. */
 static size_t live_of(const struct moat_thread *thread)
 {
     size_t live = atomic_load(&thread->live);
+    size_t spares =
+        atomic_load(&thread->alive) ? moat_spares_count(thread->tls) : 0;
 
-    return atomic_load(&thread->alive) ? live - moat_spares_count(thread->tls)
-                                       : live;
+    return live > spares ? live - spares : 0;
 }
 
 moat_status moat_thread_detach(void)

@@ -93,6 +93,7 @@ static void open_recovery(struct moat_recovery *recovery,
     recovery->hold = activation->hold;
     record->recovery = recovery;
     activation->recovers = true;
+    moat_activation_note_sections(activation);
 }
 
 /* Also when an exception passes. What fn left open is closed. */
@@ -104,6 +105,7 @@ static void close_recovery(struct moat_recovery *recovery)
     moat_trap_record_of(activation)->recovery = recovery->outer;
     activation->hold = recovery->hold;
     activation->notrap = recovery->notrap - 1;
+    moat_activation_note_sections(activation);
 }
 
 bool moat_trap_recover(struct moat_activation *activation, void (*fn)(void *),

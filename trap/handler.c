@@ -93,13 +93,21 @@ static void land(const moat_co *landing, void *ucontext)
     moat_altstack_rearm_context(ucontext);
 }
 
+/* What a load or a store of the thread's own has raised. */
+static bool is_of_memory(int signo, const siginfo_t *info)
+{
+    return (signo == SIGSEGV || signo == SIGBUS) && !was_sent(info);
+}
+
 /* A fault inside moat_trap_try: the walk over a dead guest's stack met a word
- * that is no address. */
-static bool land_in_probe(const siginfo_t *info, void *ucontext)
+ * that is no address. Other signals are somebody else's: a debugger's, say, who
+ * steps through the host. Before fn is called the landing leads nowhere. */
+static bool land_in_probe(int signo, const siginfo_t *info, void *ucontext)
 {
     const struct moat_probe *probe = moat_trap_thread.probe;
 
-    if (probe == NULL || was_sent(info) || moat_altstack_in_use(ucontext))
+    if (probe == NULL || probe->landing.resumer_sp == 0 ||
+        !is_of_memory(signo, info) || moat_altstack_in_use(ucontext))
         return false;
     land(&probe->landing, ucontext);
     return true;
@@ -130,7 +138,7 @@ bool moat_trap_deliver(int signo, siginfo_t *info, void *ucontext)
     struct moat_recovery *recovery;
     bool trap;
 
-    if (land_in_probe(info, ucontext))
+    if (land_in_probe(signo, info, ucontext))
         return true;
     if (!is_guests(signo, info, ucontext, activation))
         return false;
@@ -173,11 +181,12 @@ static bool claim(int signo, siginfo_t *info, void *ucontext)
 {
     bool claimed;
 
+    if (!is_of_memory(signo, info))
+        return moat_trap_deliver(signo, info, ucontext);
     /* A walk looked for a word where there is none. */
-    if (!was_sent(info) && moat_arch_fix_peek(ucontext))
+    if (moat_arch_fix_peek(ucontext))
         return true;
-    if ((signo != SIGSEGV && signo != SIGBUS) || was_sent(info) ||
-        (!moat_regions_any() && moat_trap_source_fault() == NULL))
+    if (!moat_regions_any() && moat_trap_source_fault() == NULL)
         return moat_trap_deliver(signo, info, ucontext);
     if (moat_grace_enter()) {
         claimed = claim_page_fault(signo, info, ucontext);

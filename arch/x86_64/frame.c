@@ -34,6 +34,7 @@ CHECK(struct moat_co, root_sp, CO_ROOT_SP);
 CHECK(struct moat_tls, current, TLS_CURRENT);
 CHECK(struct moat_tls, token, TLS_TOKEN);
 CHECK(struct moat_tls, spare, TLS_SPARE);
+CHECK(struct moat_tls, spares, TLS_SPARES);
 CHECK(struct moat_event, kind, EVENT_KIND);
 CHECK(struct moat_event, value, EVENT_VALUE);
 CHECK(struct moat_event, co, EVENT_CO);
@@ -49,7 +50,8 @@ CHECK(struct moat_regs, mxcsr, REGS_MXCSR);
 CHECK(struct moat_regs, fcw, REGS_FCW);
 CHECK(struct moat_regs, fsw, REGS_FSW);
 _Static_assert(MOAT_TLS_CURRENT == TLS_CURRENT && MOAT_TLS_TOKEN == TLS_TOKEN &&
-                   MOAT_TLS_SPARE == TLS_SPARE,
+                   MOAT_TLS_SPARE == TLS_SPARE &&
+                   MOAT_TLS_SPARES == TLS_SPARES,
                "the public header and layout.h disagree");
 _Static_assert(MOAT_MARK_RUNNING == MARK_RUNNING && MOAT_MARK_DONE == MARK_DONE,
                "state marks disagree");

@@ -33,6 +33,7 @@
 #define TLS_CURRENT 0
 #define TLS_TOKEN   8
 #define TLS_SPARE   24
+#define TLS_SPARES  32
 
 #define EVENT_KIND  0
 #define EVENT_VALUE 8

@@ -385,6 +385,7 @@ moat_co_create(moat_co **out, moat_entry entry, const moat_co_options *options)
     if (MOAT_UNLIKELY(co == NULL))
         return moat_co_create_slow(out, entry, options);
     MOAT_TLS_WRITE(MOAT_TLS_SPARE, co->resumer);
+    MOAT_TLS_WRITE(MOAT_TLS_SPARES, co->resumer_fp - 1);
     co->entry = entry;
     co->state = co->token;
     *out = co;
@@ -436,6 +437,7 @@ static inline __attribute__((always_inline)) void moat_co_destroy(moat_co *co)
     co->resumer = (uintptr_t)spare;
     co->resumer_fp = count;
     MOAT_TLS_WRITE(MOAT_TLS_SPARE, co);
+    MOAT_TLS_WRITE(MOAT_TLS_SPARES, count);
 }
 
 /**

@@ -6,10 +6,15 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include <moat/moat.h>
@@ -369,6 +374,148 @@ static void a_handler_on_its_own_stack_may_walk(const void *arg)
     walk_in_a_handler(SA_ONSTACK);
 }
 
+/* The signal with a frame pointer that leads far below the stack, where nothing
+ * is mapped and, by the limit, nothing may grow. */
+static void a_handler_may_walk_from_a_wild_frame_pointer(const void *arg)
+{
+    const struct rlimit little = {(rlim_t)1 << 20, RLIM_INFINITY};
+    struct sigaction action;
+    pthread_attr_t attributes;
+    void *low = NULL;
+    size_t bytes = 0;
+    long number = SYS_kill, process = getpid();
+
+    (void)arg;
+    REQUIRE(moat_thread_attach() == MOAT_OK);
+    REQUIRE(pthread_getattr_np(pthread_self(), &attributes) == 0);
+    REQUIRE(pthread_attr_getstack(&attributes, &low, &bytes) == 0);
+    (void)pthread_attr_destroy(&attributes);
+    REQUIRE(setrlimit(RLIMIT_STACK, &little) == 0);
+    memset(&action, 0, sizeof action);
+    action.sa_handler = on_signal;
+    action.sa_flags = SA_ONSTACK;
+    REQUIRE(sigaction(SIGUSR1, &action, NULL) == 0);
+    __asm__ volatile("pushq %%rbp\n\t"
+                     "movq %3, %%rbp\n\t"
+                     "syscall\n\t"
+                     "popq %%rbp"
+                     : "+a"(number)
+                     : "D"(process), "S"((long)SIGUSR1),
+                       "r"((uintptr_t)low + 64)
+                     : "rcx", "r11", "memory");
+    EXPECT_EQ(number, 0);
+    EXPECT_EQ(by_records.status, MOAT_OK);
+}
+
+/* A host that is stepped through has a handler of its own for that. */
+#define TRACE_FLAG 0x100
+
+static volatile bool stepping;
+static volatile unsigned steps;
+static struct records stepped;
+
+static void on_step(int signo, siginfo_t *info, void *context)
+{
+    ucontext_t *ucontext = context;
+
+    (void)signo;
+    (void)info;
+    steps++;
+    if (!stepping)
+        ucontext->uc_mcontext.gregs[REG_EFL] &= ~(greg_t)TRACE_FLAG;
+}
+
+static void walk_stepped(int signo)
+{
+    (void)signo;
+    stepping = true;
+    __asm__ volatile("pushfq\n\t"
+                     "orl %0, (%%rsp)\n\t"
+                     "popfq"
+                     :
+                     : "i"(TRACE_FLAG)
+                     : "memory", "cc");
+    stepped.status = moat_backtrace_fp(frames, FRAMES, &stepped.count);
+    stepping = false;
+    __asm__ volatile("nop\n\tnop");
+}
+
+static void a_walk_may_be_stepped_through(const void *arg)
+{
+    struct sigaction action;
+
+    (void)arg;
+    memset(&action, 0, sizeof action);
+    action.sa_sigaction = on_step;
+    action.sa_flags = SA_SIGINFO;
+    REQUIRE(sigaction(SIGTRAP, &action, NULL) == 0);
+    REQUIRE(moat_thread_attach() == MOAT_OK);
+    memset(&action, 0, sizeof action);
+    action.sa_flags = SA_ONSTACK;
+    action.sa_handler = on_signal;
+    REQUIRE(sigaction(SIGUSR1, &action, NULL) == 0);
+    REQUIRE(raise(SIGUSR1) == 0);
+    action.sa_handler = walk_stepped;
+    REQUIRE(sigaction(SIGUSR1, &action, NULL) == 0);
+    REQUIRE(raise(SIGUSR1) == 0);
+    EXPECT(steps > 20);
+    EXPECT_EQ(stepped.status, MOAT_OK);
+    EXPECT_EQ(stepped.count, by_records.count);
+}
+
+/* Rules that lead from a frame to itself, as if a signal had interrupted it:
+ * the CFA is rsp, the return address a constant in the code. */
+static moat_co *dead;
+
+static void walk_the_circle(void)
+{
+    size_t count = 0;
+
+    EXPECT_EQ(moat_backtrace(frames, FRAMES, &count), MOAT_E_LIMIT);
+    EXPECT_EQ(moat_co_backtrace(dead, frames, FRAMES, &count), MOAT_OK);
+    EXPECT(count > 1);
+}
+
+static void a_circle_of_rules_ends(const void *arg)
+{
+    /* sub $8, %rsp; call *%rdi; nop; add $8, %rsp; ret */
+    static const unsigned char body[] = {0x48, 0x83, 0xec, 0x08, 0xff, 0xd7,
+                                         0x90, 0x48, 0x83, 0xc4, 0x08, 0xc3};
+    /* A CIE "zRS"; an FDE: DW_CFA_def_cfa rsp 0; DW_CFA_val_expression 16:
+     * DW_OP_const8u pc. */
+    unsigned char rules[64] = {
+        20, 0, 0, 0, 0, 0, 0, 0, 1, 'z', 'R', 'S', 0, 1, 0x78, 16, 1, 0,
+        /* 24: length, distance of the CIE, start, size, augmentation */
+        [24] = 36, [28] = 28, [48] = 0, 0x0c, 7, 0, 0x16, 16, 9, 0x0e};
+    const uint64_t size = sizeof body;
+    moat_code code = MOAT_CODE_INIT;
+    unsigned char *at = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
+                             MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    uintptr_t behind = (uintptr_t)at + 6;
+    void (*function)(void (*)(void));
+    moat_code_id id;
+
+    (void)arg;
+    if (!has_unwinder())
+        return;
+    REQUIRE(at != MAP_FAILED);
+    memcpy(at, body, sizeof body);
+    memcpy(rules + 32, &at, sizeof at);
+    memcpy(rules + 40, &size, sizeof size);
+    memcpy(rules + 56, &behind, sizeof behind);
+    code.start = at;
+    code.size = sizeof body;
+    code.unwind = MOAT_CODE_UNWIND_CFI;
+    code.eh_frame = rules;
+    code.eh_frame_bytes = sizeof rules;
+    REQUIRE(moat_code_register(&code, &id) == MOAT_OK);
+    dead = stop(raise_1, NULL);
+    memcpy(&function, &at, sizeof function);
+    function(walk_the_circle);
+    moat_co_destroy(dead);
+    EXPECT_EQ(moat_code_unregister(id), MOAT_OK);
+}
+
 /* ---- Text ---- */
 
 static void a_frame_is_described(const void *arg)
@@ -629,6 +776,12 @@ static void a_guest_with_little_stack_reports_what_it_can(const void *arg)
     report_from(report_with_little_room, (size_t)40 << 10);
 }
 
+#if UNDER_ASAN || UNDER_TSAN
+#    define NOT_SANITIZED "the sanitizer's own handlers and frames"
+#else
+#    define NOT_SANITIZED NULL
+#endif
+
 int main(void)
 {
     const struct child_case cases[] = {
@@ -641,6 +794,13 @@ int main(void)
         CHILD_CASE(records_lead_behind_a_visit),
         CHILD_CASE(a_handler_may_walk),
         CHILD_CASE(a_handler_on_its_own_stack_may_walk),
+        {"a_handler_may_walk_from_a_wild_frame_pointer",
+         a_handler_may_walk_from_a_wild_frame_pointer, NULL, NOT_SANITIZED, 0,
+         0},
+        {"a_walk_may_be_stepped_through", a_walk_may_be_stepped_through, NULL,
+         NOT_SANITIZED, 0, 0},
+        {"a_circle_of_rules_ends", a_circle_of_rules_ends, NULL, NOT_SANITIZED,
+         0, 0},
         CHILD_CASE(a_frame_is_described),
         CHILD_CASE(a_short_buffer_is_terminated),
         CHILD_CASE(a_report_that_cannot_be_written_says_so),

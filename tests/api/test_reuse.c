@@ -5,6 +5,8 @@
  * SPDX-License-Identifier: MIT
  */
 #include <pthread.h>
+#include <setjmp.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include <moat/moat.h>
@@ -158,6 +160,62 @@ static void after_open_sections(const void *arg)
     }
 }
 
+static jmp_buf out_of_it;
+
+static void jump_out(void *arg)
+{
+    (void)arg;
+    longjmp(out_of_it, 1);
+}
+
+/* Its recovery point is gone with the frame. */
+static void *leave_a_call_by_longjmp(moat_co *self, void *input)
+{
+    (void)self;
+    if (setjmp(out_of_it) == 0)
+        EXPECT(moat_notrap_call(jump_out, NULL, NULL) != MOAT_OK);
+    return input;
+}
+
+static void after_a_longjmp(const void *arg)
+{
+    (void)arg;
+    for (int turn = 0; turn < TURNS; turn++) {
+        moat_co *co = create(leave_a_call_by_longjmp, NULL);
+
+        EXPECT_EQ(resume(co, NULL).kind, MOAT_EVENT_RETURN);
+        moat_co_destroy(co);
+        co = create(fault, NULL);
+        EXPECT_EQ(resume(co, NULL).kind, MOAT_EVENT_TRAP);
+        moat_co_destroy(co);
+        expect_as_new();
+    }
+}
+
+/* What unwinders read at the stack's top, and libunwind's fast trace. */
+static void the_first_frame_is_as_new(const void *arg)
+{
+    static const size_t words[] = {0, 8, 120, 160, 168};
+    uintptr_t before[5];
+    moat_co *co = create(overwrite_the_top, NULL);
+    uintptr_t top = co->root_sp;
+
+    (void)arg;
+    for (size_t i = 0; i < 5; i++)
+        memcpy(&before[i], (const void *)(top + words[i]), sizeof before[i]);
+    EXPECT_EQ(resume(co, NULL).kind, MOAT_EVENT_RETURN);
+    moat_co_destroy(co);
+    EXPECT(create(give_back, NULL) == co);
+    EXPECT_EQ(co->root_sp, top);
+    EXPECT_EQ(co->sp, top);
+    for (size_t i = 0; i < 5; i++) {
+        expect_context("word at %zu", words[i]);
+        EXPECT(memcmp(&before[i], (const void *)(top + words[i]),
+                      sizeof before[i]) == 0);
+    }
+    moat_co_destroy(co);
+}
+
 static void count_up(void *arg)
 {
     ++*(int *)arg;
@@ -219,6 +277,7 @@ __asm__(".text\n"
         "xorl %ebx, %ebx\n\t"
         "movl $1, %ebp\n\t"
         "movq %rsi, %r12\n\t"
+        "std\n\t"
         "ret\n\t"
         ".size return_with_wild_registers, . - return_with_wild_registers\n");
 
@@ -229,6 +288,7 @@ static void after_wild_registers(const void *arg)
         moat_co *co = create(return_with_wild_registers, NULL);
         moat_event event = resume(co, &turn);
 
+        EXPECT((__builtin_ia32_readeflags_u64() & 0x400) == 0);
         EXPECT_EQ(event.kind, MOAT_EVENT_RETURN);
         EXPECT(event.value == &turn);
         moat_co_destroy(co);
@@ -318,6 +378,35 @@ static void threads_leave_nothing_behind(const void *arg)
 #    define NOT_ANNOTATED NULL
 #endif
 
+static atomic_bool enough;
+
+static void *live_and_let_live(void *arg)
+{
+    (void)arg;
+    while (!atomic_load(&enough))
+        expect_as_new();
+    return NULL;
+}
+
+/* The count of another thread may be behind, but is one. */
+static void others_are_counted(const void *arg)
+{
+    pthread_t thread;
+
+    (void)arg;
+    REQUIRE(pthread_create(&thread, NULL, live_and_let_live, NULL) == 0);
+    for (int i = 0; i < 20000; i++) {
+        size_t now = live();
+
+        if (now > 2) {
+            EXPECT_EQ(now, 2);
+            break;
+        }
+    }
+    atomic_store(&enough, true);
+    REQUIRE(pthread_join(thread, NULL) == 0);
+}
+
 int main(void)
 {
     const struct child_case cases[] = {
@@ -325,6 +414,9 @@ int main(void)
         {"after_an_overwritten_root", after_an_overwritten_root, NULL,
          NOT_ANNOTATED, 0, 0},
         CHILD_CASE(after_open_sections),
+        CHILD_CASE(after_a_longjmp),
+        {"the_first_frame_is_as_new", the_first_frame_is_as_new, NULL,
+         NOT_ANNOTATED, 0, 0},
         CHILD_CASE(after_deferred_functions),
         CHILD_CASE(after_a_cancel_and_a_name),
         {"after_wild_registers", after_wild_registers, NULL, NOT_ANNOTATED, 0,
@@ -332,6 +424,7 @@ int main(void)
         CHILD_CASE(guests_reuse_too),
         CHILD_CASE(a_crowd_comes_and_goes),
         CHILD_CASE(threads_leave_nothing_behind),
+        CHILD_CASE(others_are_counted),
     };
 
     return child_cases_run("reuse", cases, sizeof cases / sizeof cases[0],

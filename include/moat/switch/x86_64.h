@@ -99,7 +99,8 @@ struct moat_co {
  * inline compare fails for it. `spare` is a list of coroutines that were
  * destroyed and are ready to be used again with the default options; the
  * `resumer` of each is the next, its `resumer_fp` how many there are from it
- * on, at most MOAT_SPARES_MOST.
+ * on, at most MOAT_SPARES_MOST; `spares` says it of the first, to whom it may
+ * concern on other threads.
  */
 struct moat_tls {
     uintptr_t current;
@@ -107,6 +108,7 @@ struct moat_tls {
     volatile uint32_t poll; /* a deadline passed in a no-trap section   */
     uint32_t reserved;
     moat_co *spare; /* NULL: none                               */
+    uint64_t spares;
 };
 
 #define MOAT_SPARES_MOST 1024
@@ -130,6 +132,7 @@ MOAT_API extern const char moat_switch_body[];
 #define MOAT_TLS_CURRENT 0 /* offsets in struct moat_tls, for the asm below */
 #define MOAT_TLS_TOKEN   8
 #define MOAT_TLS_SPARE   24
+#define MOAT_TLS_SPARES  32
 
 /*
  * Reads a word of moat_tls. Not a plain C access: a compiler may keep the
