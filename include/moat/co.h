@@ -312,11 +312,12 @@ MOAT_API MOAT_NODISCARD moat_status moat_co_switch_to(moat_co *self,
  * Each is resumed as by moat_co_resume, with its own event; each may destroy,
  * resume or switch to others, also to those that come later. At one that is
  * done, trapped or destroyed when its turn comes the batch stops, with
- * MOAT_E_STATE. But a destroyed one's handle is good for that only until
- * somebody creates a coroutine, which may get the same handle and would be
- * resumed in its place, or calls moat_engine_trim, after which the handle leads
- * nowhere. Who does such things during a batch writes NULL over the handles
- * that it destroys: there the batch stops with MOAT_E_INVAL.
+ * MOAT_E_STATE. But a destroyed one's handle is good for that only until a
+ * coroutine is created, which may get the same handle and would be resumed in
+ * its place, or free stacks go back to the system (moat_engine_trim,
+ * moat_engine_options.keep_free_bytes), after which the handle leads nowhere.
+ * Where that may happen during a batch, write NULL over the handles that are
+ * destroyed: there the batch stops with MOAT_E_INVAL.
  *
  * @param cos        `count` of them, FRESH or SUSPENDED, created by this thread
  * @param inputs     a value for each; NULL: NULL for all
