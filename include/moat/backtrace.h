@@ -91,10 +91,12 @@ MOAT_API moat_status moat_backtrace(moat_frame *frames, size_t capacity,
  * is not). Where a function is not, its caller is left out; if it keeps
  * something else in the register, the walk ends there, and in a coroutine it
  * goes on at the root (MOAT_FRAME_GUESSED), so that the resumer's frames are
- * complete. Nothing outside of the thread's and its coroutines' stacks is read,
- * but for the stack of a handler that it is called from. In a handler the
- * function that was interrupted has no frame here: its pc is in the handler's
- * ucontext.
+ * complete. But if what it keeps points higher up the same stack, the two words
+ * there are taken for a frame record: frames that do not exist may follow, and
+ * nothing marks them. Nothing outside of the thread's and its coroutines'
+ * stacks is read, but for the stack of a handler that it is called from. In a
+ * handler the function that was interrupted has no frame here: its pc is in the
+ * handler's ucontext.
  *
  * Frames have the flags MOAT_FRAME_ROOT and MOAT_FRAME_GUESSED alone.
  *
@@ -146,7 +148,8 @@ MOAT_API moat_status moat_co_backtrace(const moat_co *co, moat_frame *frames,
  *         MOAT_E_INVAL  frame or buffer is NULL, or size is 0
  *         MOAT_E_LIMIT  too little stack left (on a guest's stack)
  *
- * Thread-safety: any (calls wait for each other). Signal-safety: no.
+ * Thread-safety: any; one call at a time, others wait for it
+ * Signal-safety: no
  */
 MOAT_API moat_status moat_frame_describe(const moat_frame *frame, char *buffer,
                                          size_t size);
@@ -155,7 +158,7 @@ MOAT_API moat_status moat_frame_describe(const moat_frame *frame, char *buffer,
  * Walks a stopped coroutine, as moat_co_backtrace does, and describes the
  * frames: native ones, and those of scripts behind the native frame that runs
  * them (moat_co_options.script). It calls the `walk` of each coroutine's
- * script.
+ * script. Of more than 4096 native frames the middle is left out.
  *
  * @param[out] frames  innermost first. Each is about 700 bytes
  *
@@ -174,13 +177,18 @@ MOAT_API moat_status moat_co_describe(const moat_co *co,
  * people; with the frames of its script, if it has one
  * (moat_co_options.script).
  *
+ * Whose: if the guest that was resumed has handed its place to another
+ * (moat_co_switch_to), that one is trapped: moat_event.co.
+ *
  * @return MOAT_OK, or
  *         MOAT_E_INVAL   co is NULL or fd negative
  *         MOAT_E_STATE   it is not trapped
  *         MOAT_E_THREAD  it belongs to another thread
  *         MOAT_E_LIMIT   too little stack left (on a guest's stack)
  *         MOAT_E_NOMEM
- *         MOAT_E_SYSTEM  write failed; errno says why
+ *         MOAT_E_SYSTEM  write failed; errno says why. A pipe or socket that
+ *                        nobody reads raises SIGPIPE, which ends the process
+ *                        unless the caller ignores it; then this, and EPIPE
  *
  * Thread-safety: the owner's thread. Signal-safety: no.
  * Legal in:      TRAPPED
@@ -189,10 +197,11 @@ MOAT_API MOAT_NODISCARD moat_status moat_co_print_report(const moat_co *co,
                                                          int fd);
 
 /**
- * Writes the same as one JSON object on one line; addresses are strings in
- * hexadecimal. docs/report.md lists the members.
+ * Writes the trap record and the backtrace as one JSON object on one line, for
+ * programs; addresses are strings in hexadecimal. docs/report.md lists the
+ * members, and what only one of the two forms tells.
  *
- * @return as moat_co_print_report
+ * @return as moat_co_print_report, SIGPIPE included
  */
 MOAT_API MOAT_NODISCARD moat_status moat_co_write_json(const moat_co *co,
                                                        int fd);
@@ -208,7 +217,7 @@ MOAT_API MOAT_NODISCARD moat_status moat_co_write_json(const moat_co *co,
  * of the other coroutines; not the heap. docs/debugging.md says what, and how
  * large it becomes. Give it the permissions of a secret (mode 0600).
  *
- * @return as moat_co_print_report; and
+ * @return as moat_co_print_report, SIGPIPE included; and
  *         MOAT_E_SYSTEM  also if /proc or the memory could not be read: a
  *                        process that is not dumpable, a filter for system
  *                        calls

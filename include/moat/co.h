@@ -3,10 +3,12 @@
  *
  *                    resume                 yield
  *   create --> FRESH -------> RUNNING -------------------> SUSPENDED
- *                ^             |  ^ \ resumes another          |
- *                |             |  |  v                         | resume
- *                |             |  | RESUMING                   v
- *                |             |  +---<---------------------- RUNNING
+ *                ^             |  ^ \   or switch to another   |
+ *                |             |  |  \ resumes another         | resume, or
+ *                |             |  |   v                        | another
+ *                |             |  |  RESUMING                  | switches to it
+ *                |             |  |   | that one stops         v
+ *                |             |  +---+                      RUNNING
  *                |             |                             (so does cancel)
  *                |             +--return--> DONE
  *                |             +--trap----> TRAPPED
@@ -92,10 +94,11 @@ typedef enum moat_co_state {
  * docs/threat-model.md has a table.
  */
 #define MOAT_CO_RECOVER_ANYWHERE 0u /* everywhere, in malloc too */
-#define MOAT_CO_RECOVER_CODE                                                  \
-    4u                           /* only where the program counter is in      \
-                                    registered code (moat_code_register), or  \
-                                    a call from there led to what is no code; \
+#define MOAT_CO_RECOVER_CODE                                                 \
+    4u                           /* only where the program counter is in     \
+                                    registered code (moat_code_register), or \
+                                    registered code has called an address    \
+                                    at which there is no code;               \
                                     helpers in C are not cut */
 #define MOAT_CO_RECOVER_NEVER 8u /* nowhere */
 #define MOAT_CO_RECOVER_MASK  12u
@@ -258,8 +261,9 @@ MOAT_API MOAT_NORETURN MOAT_COLD void moat_co_unwind(moat_co *self);
  * its input, and what it does next (a yield, a return, a trap, a panic) is the
  * event of the resume that had entered `self`. That event's `co` tells whose it
  * is: who resumes coroutines that switch must go by it, not by the handle that
- * it resumed. Nothing of the resumer's runs, and the chain of resumers does not
- * grow, however often two coroutines switch to and fro.
+ * it resumed, and ask it for the trap's record, the report and the core.
+ * examples/handover.c shows it. Nothing of the resumer's runs, and the chain of
+ * resumers does not grow, however often two coroutines switch to and fro.
  *
  * Comes back when somebody resumes `self`, or switches to it. Both may be done
  * with a coroutine that stopped in either way, in a yield or a switch.
@@ -306,19 +310,26 @@ MOAT_API MOAT_NODISCARD moat_status moat_co_switch_to(moat_co *self,
  * thousands on. For few, moat_co_resume is faster.
  *
  * Each is resumed as by moat_co_resume, with its own event; each may destroy,
- * resume or transfer to others, also to those that come later.
+ * resume or switch to others, also to those that come later. At one that is
+ * done, trapped or destroyed when its turn comes the batch stops, with
+ * MOAT_E_STATE. But a destroyed one's handle is good for that only until a
+ * coroutine is created, which may get the same handle and would be resumed in
+ * its place, or free stacks go back to the system (moat_engine_trim,
+ * moat_engine_options.keep_free_bytes), after which the handle leads nowhere.
+ * Where that may happen during a batch, write NULL over the handles that are
+ * destroyed: there the batch stops with MOAT_E_INVAL.
  *
  * @param cos        `count` of them, FRESH or SUSPENDED, created by this thread
  * @param inputs     a value for each; NULL: NULL for all
  * @param[out] out   an event for each that was resumed
- * @param count      how many; 0 is none
+ * @param count      how many; 0: none, and *done is 0
  * @param[out] done  how many were resumed
  *
  * @return MOAT_OK: all; or, with the first *done of them resumed,
- *         MOAT_E_INVAL  an argument is NULL (then *done is not written), or
- *                       cos[*done] is
- *         what moat_co_resume of cos[*done] returns, which was not resumed: go
- *         on behind it
+ *         MOAT_E_INVAL  cos, out or done is NULL, also if count is 0; then
+ *                       *done is not written. Or cos[*done] is
+ *         what moat_co_resume of cos[*done] returns, which was not resumed. To
+ *         resume the others, call again with those from *done + 1 on
  *
  * Thread-safety: the owner's thread
  * Signal-safety: no
@@ -445,13 +456,14 @@ static inline __attribute__((always_inline)) void moat_co_destroy(moat_co *co)
  *
  * What the guest did is in `out`; the status says only whether the call was
  * legal. If the guest has handed its place to another (moat_co_switch_to), it
- * is that one's event: `out->co` tells whose. On any status but MOAT_OK nothing
- * has happened and `out` is not written. After a trap the host's registers are
- * as the compiler expects them at a call: direction flag clear, x87 stack
- * empty, and the SSE and x87 control words those of the first resume since the
- * coroutine was created or reset (saving them at each resume would cost more
- * than the switch; a coroutine with a time limit has those of this resume). A
- * yield or a return leaves the control words as the guest has them.
+ * is that one's event: `out->co` tells whose, and a trap's record, report and
+ * core are to be had of that one, not of `co`. On any status but MOAT_OK
+ * nothing has happened and `out` is not written. After a trap the host's
+ * registers are as the compiler expects them at a call: direction flag clear,
+ * x87 stack empty, and the SSE and x87 control words those of the first resume
+ * since the coroutine was created or reset (saving them at each resume would
+ * cost more than the switch; a coroutine with a time limit has those of this
+ * resume). A yield or a return leaves the control words as the guest has them.
  *
  * Inline: two to four nanoseconds there and back. The same symbol exists out of
  * line in the library for foreign-function interfaces; with MOAT_NO_INLINE

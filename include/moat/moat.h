@@ -19,7 +19,9 @@
  *
  * On a guest's stack any function that returns a status may return
  * MOAT_E_LIMIT: too little stack is left for it, and nothing has happened. Most
- * need 8 KiB, backtraces 48 KiB, names of frames 192 KiB.
+ * need 8 KiB; what walks a stopped coroutine (backtraces, reports, cores) needs
+ * 48 KiB, and 192 KiB to name functions and lines. docs/signal-safety.md has a
+ * table.
  *
  * A guest's frames end at its root: longjmp across the border is a bug of the
  * host's; a C++ exception becomes MOAT_EVENT_PANIC; pthread_exit and
@@ -27,9 +29,12 @@
  *
  * A coroutine is used by the thread that made it. A function that takes a
  * `const moat_co *` may be called while others read the same coroutine. No
- * function allocates while a guest is being resumed, yields or traps. fork: the
- * child has the forking thread's coroutines; other threads' are lost, as their
- * threads are. A fault of the host itself stays what it would be without moat.
+ * function allocates while a guest is being resumed, yields or traps. A fault
+ * of the host itself stays what it would be without moat.
+ *
+ * After a fork the child goes on with the forking thread's coroutines. Those of
+ * other threads can be asked for their state, name, user and trap record, and
+ * be destroyed, there; all else returns MOAT_E_THREAD.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -88,8 +88,12 @@ MOAT_BEGIN_DECLS
  * Names the next frame of the script, from inside `walk`. The first native
  * frame of the loop gets the frames up to and with the first that is marked
  * MOAT_SCRIPT_ENTERED, the second those up to the next, and so on; the
- * outermost gets all that are left. Without any they stand before the
- * coroutine's border. Of a thousand and more both ends are kept.
+ * outermost gets all that are left. Behind frames that were skipped this is
+ * counted from the outermost inwards. Where native frames were left out of a
+ * long backtrace, the script's that belong to them stand in their place.
+ * Without any native frame of the loop all stand before the coroutine's border.
+ * Of more than 1024 frames the first and the last 512 are kept; of outer
+ * coroutines' scripts, for which less room is left, it may be fewer.
  *
  * @param walk   as given to `walk`
  * @param frame  copied; a function of more than 95 bytes and a source of more

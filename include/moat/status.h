@@ -11,7 +11,9 @@
 
 #include <moat/export.h>
 
-/* X(name, number, sentence). Numbers are pinned; the gaps separate groups. */
+/* X(name, number, sentence). Numbers are pinned; the gaps separate groups.
+ * MOAT_E_LIMIT: a guest has too little of its stack left for the call, or a
+ * backtrace has more frames than the caller's array holds. */
 /* clang-format off */
 #define MOAT_STATUS_MAP(X)                                                                       \
     X(MOAT_OK,                0, "done")                                                         \
@@ -21,7 +23,7 @@
     X(MOAT_E_STATE,         -10, "the object is in a state in which this call is not legal")     \
     X(MOAT_E_THREAD,        -11, "the coroutine belongs to another thread")                      \
     X(MOAT_E_UNSUPPORTED,   -20, "this build, kernel or machine does not offer that")            \
-    X(MOAT_E_LIMIT,         -21, "a limit set by the host would be passed")                      \
+    X(MOAT_E_LIMIT,         -21, "too little stack is left, or room in the caller's array")      \
     X(MOAT_E_GUARD_LIMIT,   -22, "no mapping is left for another guard: raise vm.max_map_count " \
                                  "or use Linux 6.13 or later")                                   \
     X(MOAT_E_HANDLER_LOST,  -30, "a signal handler of moat was replaced by somebody else")       \

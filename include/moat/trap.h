@@ -14,7 +14,9 @@
 #include <moat/export.h>
 #include <moat/status.h>
 
-/* X(name, number, text). Numbers are pinned. */
+/* X(name, number, text). Numbers are pinned. MOAT_TRAP_SYSCALL and
+ * MOAT_TRAP_MEMORY_LIMIT are reserved: no coroutine is trapped so in this
+ * version. */
 /* clang-format off */
 #define MOAT_TRAP_MAP(X)                                                       \
     X(MOAT_TRAP_STACK_OVERFLOW,  1, "stack overflow")                          \
