@@ -107,12 +107,12 @@ static bool goes_up(struct live_walk *walk,
         return true;
     if (co != NULL && !walk->elsewhere && !moat_is_on_stack_of(co, frame->sp))
         return false;
-    /* The switch gives its stack back before it leaves. */
-    if (frame->sp == walk->last_sp && walk->last_interrupted)
+    if (frame->sp > walk->last_sp)
         return true;
-    return frame->sp > walk->last_sp ||
-           ((co == NULL || walk->elsewhere) && frame->interrupted &&
-            walk->leaps++ < LEAPS_MOST);
+    /* The switch gives its stack back before it leaves. */
+    return ((frame->sp == walk->last_sp && walk->last_interrupted) ||
+            ((co == NULL || walk->elsewhere) && frame->interrupted)) &&
+           walk->leaps++ < LEAPS_MOST;
 }
 
 static bool is_visit(const struct live_walk *walk, uintptr_t pc)
