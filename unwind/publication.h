@@ -56,7 +56,7 @@ struct moat_piece {
     const struct moat_fde *fde;
 };
 
-#define MOAT_GROUP_PIECES ((size_t)64)
+#define MOAT_GROUP_PIECES ((size_t)128)
 
 /* MOAT_E_NOMEM: it is not added. Pieces share no address; they are copied,
  * their rules are not. */

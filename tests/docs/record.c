@@ -39,6 +39,7 @@ static void print_offsets(void)
     ROW(struct moat_tls, token);
     ROW(struct moat_tls, poll);
     ROW(struct moat_tls, spare);
+    ROW(struct moat_tls, spares);
 #undef ROW
 }
 
