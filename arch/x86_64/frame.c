@@ -50,8 +50,7 @@ CHECK(struct moat_regs, mxcsr, REGS_MXCSR);
 CHECK(struct moat_regs, fcw, REGS_FCW);
 CHECK(struct moat_regs, fsw, REGS_FSW);
 _Static_assert(MOAT_TLS_CURRENT == TLS_CURRENT && MOAT_TLS_TOKEN == TLS_TOKEN &&
-                   MOAT_TLS_SPARE == TLS_SPARE &&
-                   MOAT_TLS_SPARES == TLS_SPARES,
+                   MOAT_TLS_SPARE == TLS_SPARE && MOAT_TLS_SPARES == TLS_SPARES,
                "the public header and layout.h disagree");
 _Static_assert(MOAT_MARK_RUNNING == MARK_RUNNING && MOAT_MARK_DONE == MARK_DONE,
                "state marks disagree");

@@ -484,7 +484,8 @@ static void *resume_and_write(moat_co *self, void *input)
     EXPECT_EQ(event.kind, MOAT_EVENT_TRAP);
     write_further_down(co, &file);
     expect_linked(&file, co, true);
-    EXPECT(has_same(&file, self, sizeof *self));
+    /* Its flags say that it was in a call of the library. */
+    EXPECT(has_same(&file, self, offsetof(struct moat_co, flags)));
     EXPECT(found(&file, (void *)self->resumer_sp, 16) != NULL);
     drop(&file);
     moat_co_destroy(co);
