@@ -435,7 +435,7 @@ static void walk_stepped(int signo)
                      :
                      : "i"(TRACE_FLAG)
                      : "memory", "cc");
-    stepped.status = moat_backtrace_fp(frames, FRAMES, &stepped.count);
+    walk_records(&stepped);
     stepping = false;
     __asm__ volatile("nop\n\tnop");
 }
