@@ -131,19 +131,6 @@ has_same(const struct file *file, const void *at, size_t bytes)
     return copy != NULL;
 }
 
-/* Notes are aligned to four bytes, what they hold is not: the last eight are
- * kept in places of their own. */
-static const void *aligned(const void *contents, size_t bytes)
-{
-    static _Alignas(16) unsigned char copies[8][1 << 16];
-    static size_t next;
-    unsigned char *copy = copies[next++ % 8];
-
-    REQUIRE(bytes <= sizeof copies[0]);
-    memcpy(copy, contents, bytes);
-    return copy;
-}
-
 /* The contents of a note; NULL: there is none. */
 static const void *note(const struct file *file, unsigned type, size_t *bytes)
 {
@@ -157,7 +144,7 @@ static const void *note(const struct file *file, unsigned type, size_t *bytes)
 
         if (header->n_type == type) {
             *bytes = header->n_descsz;
-            return aligned(contents, *bytes);
+            return contents;
         }
         at = contents + (header->n_descsz + 3) / 4 * 4;
     }
