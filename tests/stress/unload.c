@@ -323,6 +323,9 @@ static void fork_once(struct worker *self)
             PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
 
         loading = fresh;
+        /* Those who held one are not here. */
+        for (size_t i = 0; i < SHOWN; i++)
+            REQUIRE(pthread_mutex_init(&shown[i].lock, NULL) == 0);
         through_made_code(self);
         through_a_library(self);
         _exit(expect_failures() == 0 ? 0 : CHILD_FAILED);
