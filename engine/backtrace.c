@@ -88,7 +88,7 @@ static void walk_from_regs(struct dead_walk *walk)
 
         if (frame.pc == 0 || !visit_dead(&frame, walk))
             return;
-    } while (moat_trace_step_dead(&cursor) == MOAT_STEP_MADE);
+    } while (moat_trace_step(&cursor, true) == MOAT_STEP_MADE);
 }
 
 static bool visit_record(const struct moat_unwind_frame *frame, void *arg)

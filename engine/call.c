@@ -17,18 +17,14 @@ const struct moat_visit *moat_call_visits(void)
     return visits;
 }
 
-static struct moat_activation *resumer_of(const moat_co *co)
-{
-    return (struct moat_activation *)(co->resumer & ~(uintptr_t)1);
-}
-
 /* Calls end in the order of their nesting, and whoever has one on its stack
  * resumes others but cannot yield: if it runs, its call is the innermost. */
 uint32_t moat_call_sections(const struct moat_activation *activation)
 {
     const struct moat_visit *visit = visits;
 
-    return visit != NULL && resumer_of(visit->co) == activation
+    return visit != NULL && (struct moat_activation *)moat_resumer_of(
+                                visit->co) == activation
                ? visit->sections
                : 0;
 }
@@ -58,7 +54,8 @@ static MOAT_NO_SANITIZE void *call(struct moat_visit *visit)
 {
     moat_co *self = visit->co;
     uintptr_t ours = (uintptr_t)MOAT_TLS_READ(MOAT_TLS_CURRENT);
-    struct moat_activation *resumer = resumer_of(self);
+    struct moat_activation *resumer =
+        (struct moat_activation *)moat_resumer_of(self);
     void *result;
 
     if (moat_annotate_active())

@@ -105,7 +105,7 @@ static uintptr_t add_resumers(struct core *core)
             sp = lower(sp, core->from_sp);
         add_pages(core, used_from(slot, sp), slot->base);
         sp = each->resumer_sp;
-        each = (const moat_co *)(each->resumer & ~(uintptr_t)1);
+        each = moat_resumer_of(each);
     }
     return sp;
 }

@@ -33,7 +33,7 @@ struct moat_defer {
 #define CO_LIMITED ((uint16_t)1 << 15)
 #define CO_ENDING  ((uint16_t)1 << 14)   /* its moat_co_defer functions run  */
 #define CO_ENDS    ((uint16_t)1 << 13)   /* it runs those of co_cold.ends    */
-                                         /* 12: MOAT_CO_SECTIONS */
+                                         /* 12: MOAT_ACTIVATION_SECTIONS */
 #define CO_CANCELLED ((uint16_t)1 << 11) /* moat_co_cancel runs it */
 #define CO_SCRIPTED  ((uint16_t)1 << 10) /* has co_cold.script               */
 #define CO_READER    ((uint16_t)1 << 9)  /* runs the `walk` of a script      */

@@ -161,7 +161,7 @@ static void follow(struct live_walk *walk)
 
         if (frame.pc == 0 || !visit_live(&frame, walk))
             return;
-        step = moat_trace_step(&walk->cursor);
+        step = moat_trace_step(&walk->cursor, false);
     }
     /* The thread's first function, by way of a switch's middle. */
     if (step == MOAT_STEP_END && walk->elsewhere)

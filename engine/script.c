@@ -136,14 +136,10 @@ static const char *call_walk(moat_script_walk *walk)
     return error;
 }
 
-static const moat_co *resumer_of(const moat_co *co)
-{
-    return (const moat_co *)(co->resumer & ~(uintptr_t)1);
-}
-
 static bool is_reading(void)
 {
-    for (const moat_co *co = moat_co_current(); co != NULL; co = resumer_of(co))
+    for (const moat_co *co = moat_co_current(); co != NULL;
+         co = moat_resumer_of(co))
         if (co->flags & CO_READER)
             return true;
     return false;

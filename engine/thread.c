@@ -51,8 +51,7 @@ static void abandon_running(void)
 
     while (activation != NULL) {
         activation->co.state = MOAT_MARK_DONE;
-        activation =
-            (struct moat_activation *)(activation->co.resumer & ~(uintptr_t)1);
+        activation = (struct moat_activation *)moat_resumer_of(&activation->co);
     }
     MOAT_TLS_WRITE_CURRENT(0);
 }

@@ -53,50 +53,33 @@ static bool step_guessing(struct moat_cursor *cursor)
     return guess.made;
 }
 
-/* Unwind information of registered code must not go under the step. */
-static enum moat_step step(struct moat_cursor *cursor)
-{
-    bool entered = moat_codes_enter();
-    enum moat_step made = moat_cursor_step(cursor, moat_codes_describe);
-
-    if (entered)
-        moat_codes_leave();
-    return made;
-}
-
-struct dead_step {
+struct step {
     struct moat_cursor *cursor;
     enum moat_step made;
 };
 
-static void make_dead_step(void *arg)
+static void make_step(void *arg)
 {
-    struct dead_step *dead = arg;
+    struct step *step = arg;
 
-    dead->made = moat_cursor_step(dead->cursor, moat_codes_describe);
+    step->made = moat_cursor_step(step->cursor, moat_codes_describe);
 }
 
-enum moat_step moat_trace_step_dead(struct moat_cursor *cursor)
+enum moat_step moat_trace_step(struct moat_cursor *cursor, bool dead)
 {
-    struct dead_step dead = {cursor, MOAT_STEP_LOST};
+    struct step step = {cursor, MOAT_STEP_LOST};
+    /* Unwind information of registered code must not go under the step. */
     bool entered = moat_codes_enter();
 
-    if (!moat_trap_try(make_dead_step, &dead))
-        dead.made = MOAT_STEP_LOST;
+    if (!dead)
+        make_step(&step);
+    else if (!moat_trap_try(make_step, &step))
+        step.made = MOAT_STEP_LOST;
     if (entered)
         moat_codes_leave();
-    if (dead.made == MOAT_STEP_LOST && step_guessing(cursor))
+    if (step.made == MOAT_STEP_LOST && step_guessing(cursor))
         return MOAT_STEP_MADE;
-    return dead.made;
-}
-
-enum moat_step moat_trace_step(struct moat_cursor *cursor)
-{
-    enum moat_step made = step(cursor);
-
-    if (made == MOAT_STEP_LOST && step_guessing(cursor))
-        return MOAT_STEP_MADE;
-    return made;
+    return step.made;
 }
 
 const moat_co *moat_co_on_stack(void)

@@ -25,13 +25,10 @@ struct moat_trace {
 bool moat_trace_emit(struct moat_trace *trace, uintptr_t pc, uintptr_t sp,
                      unsigned flags);
 
-/* To the caller's frame, by guesses where there is no other way. Signal-safe:
- * yes, but for guesses. */
-enum moat_step moat_trace_step(struct moat_cursor *cursor);
-
-/* The same on a dead stack: nothing keeps the code that it leads to from being
- * unloaded meanwhile, with its unwind information. */
-enum moat_step moat_trace_step_dead(struct moat_cursor *cursor);
+/* To the caller's frame, by guesses where there is no other way. On a dead
+ * stack nothing keeps the code that it leads to from being unloaded meanwhile,
+ * with its unwind information. Signal-safe: yes, but for guesses. */
+enum moat_step moat_trace_step(struct moat_cursor *cursor, bool dead);
 
 /* Whose stack the thread is on, or has left for a handler's; NULL: the host's.
  * In the middle of a switch the current one is not yet on its stack, or no
@@ -41,11 +38,6 @@ const moat_co *moat_co_on_stack(void);
 static inline bool moat_is_root(uintptr_t pc)
 {
     return pc == (uintptr_t)moat_root_return;
-}
-
-static inline const moat_co *moat_resumer_of(const moat_co *co)
-{
-    return (const moat_co *)(co->resumer & ~(uintptr_t)1);
 }
 
 static inline bool moat_is_on_stack_of(const moat_co *co, uintptr_t sp)

@@ -15,8 +15,7 @@
 
 static struct moat_activation *resumer_of(const struct co *co)
 {
-    return (struct moat_activation *)(co->activation.co.resumer &
-                                      ~(uintptr_t)1);
+    return (struct moat_activation *)moat_resumer_of(&co->activation.co);
 }
 
 static moat_status check(const struct co *co, const struct co *other,

@@ -41,18 +41,25 @@ struct moat_activation {
     bool recovers;         /* the record's `recovery` is good                 */
 };
 
+/* Who resumed it, the front of an activation; NULL: the host. Signal-safe: yes.
+ */
+static inline moat_co *moat_resumer_of(const moat_co *co)
+{
+    return (moat_co *)(co->resumer & ~(uintptr_t)1);
+}
+
 /* Flag of the control record while a section of either kind is open: who ends
  * with one open is not taken up again without being made as new. */
-#define MOAT_CO_SECTIONS ((uint16_t)1 << 12)
+#define MOAT_ACTIVATION_SECTIONS ((uint16_t)1 << 12)
 
 /* Call it whenever a count has changed. Signal-safe: yes. */
 static inline void
 moat_activation_note_sections(struct moat_activation *activation)
 {
     if (activation->notrap != 0 || activation->hold != 0)
-        activation->co.flags |= MOAT_CO_SECTIONS;
+        activation->co.flags |= MOAT_ACTIVATION_SECTIONS;
     else
-        activation->co.flags &= (uint16_t)~MOAT_CO_SECTIONS;
+        activation->co.flags &= (uint16_t)~MOAT_ACTIVATION_SECTIONS;
 }
 
 /* Where a fault in a no-trap section goes; lies in the frame of the call. */
