@@ -51,9 +51,12 @@ static inline void *yield(task *task, void *value)
 static void run_entry(fctx::transfer_t from)
 {
     task *self = static_cast<task *>(from.data);
+    void *result;
 
     self->host = from.fctx;
-    fctx::jump_fcontext(self->host, self->entry(self, yield(self, nullptr)));
+    /* First: it has another host in the end than now. */
+    result = self->entry(self, yield(self, nullptr));
+    fctx::jump_fcontext(self->host, result);
     std::abort(); /* nobody resumes what has ended */
 }
 

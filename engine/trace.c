@@ -77,7 +77,11 @@ enum moat_step moat_trace_step(struct moat_cursor *cursor, bool dead)
         step.made = MOAT_STEP_LOST;
     if (entered)
         moat_codes_leave();
-    if (step.made == MOAT_STEP_LOST && step_guessing(cursor))
+    /* Not for the dead, whose code may be unloaded under the step: libunwind
+     * reads unwind information with all signals blocked and a lock held, and a
+     * fault there would be the process's last. They have their frame records.
+     */
+    if (step.made == MOAT_STEP_LOST && !dead && step_guessing(cursor))
         return MOAT_STEP_MADE;
     return step.made;
 }

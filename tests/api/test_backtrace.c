@@ -328,6 +328,7 @@ static void on_signal(int signo)
     (void)signo;
     by_rules.status = moat_backtrace(rule_frames, FRAMES, &by_rules.count);
     walk_records(&by_records);
+    KEEP_FRAME();
 }
 
 static void *raising_entry(moat_co *self, void *input)
