@@ -4,6 +4,9 @@
  * go to other unwinders and to debuggers. The ratio is what counts: it must not
  * grow with the number.
  *
+ * All of them, one after the other, as a program does that compiles, runs and
+ * ends; and some in random order, among those that stay.
+ *
  * SPDX-License-Identifier: MIT
  */
 #include <stdlib.h>
@@ -16,7 +19,7 @@
 #define APART ((uintptr_t)256)
 #define BATCH ((size_t)50)
 
-enum { MANY = 10000, SIZES = 3, OPERATIONS = 3, KINDS = 2 };
+enum { MANY = 10000, SIZES = 3, OPERATIONS = 3, KINDS = 2, ORDERS = 2 };
 
 static const size_t sizes[SIZES] = {100, 1000, MANY};
 static const char *const size_names[SIZES] = {"of 100", "of 1,000",
@@ -25,6 +28,7 @@ static const char *const operations[KINDS][OPERATIONS] = {
     {"register a name", "find a name by a pc", "unregister a name"},
     {"register frames and lines", "find a line by a pc",
      "unregister frames and lines"}};
+static const char *const order_names[ORDERS] = {"all", "random"};
 static const moat_code_line lines[] = {{0, 10},  {20, 11},  {50, 12},
                                        {90, 13}, {140, 14}, {180, 15}};
 
@@ -86,7 +90,7 @@ static void pick(size_t among)
     }
 }
 
-static double time_each(void (*operation)(size_t number))
+static double time_picked(void (*operation)(size_t number))
 {
     double start = bench_now_ns();
 
@@ -95,42 +99,89 @@ static double time_each(void (*operation)(size_t number))
     return bench_now_ns() - start;
 }
 
-static void sample(size_t size, size_t batches,
-                   struct bench_series series[OPERATIONS][SIZES])
+static double time_all(void (*operation)(size_t number), size_t count)
+{
+    double start = bench_now_ns();
+
+    for (size_t i = 0; i < count; i++)
+        operation(i);
+    return bench_now_ns() - start;
+}
+
+static void add_samples(struct bench_series series[OPERATIONS][SIZES],
+                        size_t size, const double spent[OPERATIONS],
+                        size_t times)
+{
+    for (size_t i = 0; i < OPERATIONS; i++)
+        bench_add(&series[i][size], spent[i] / (double)times);
+}
+
+static void sample_all(size_t size, size_t times,
+                       struct bench_series series[OPERATIONS][SIZES])
 {
     double spent[OPERATIONS] = {0, 0, 0};
+    size_t count = sizes[size], done;
 
-    for (size_t i = 0; i < sizes[size]; i++)
-        enrol(i);
-    for (size_t i = 0; i < batches; i++) {
-        pick(sizes[size]);
-        spent[1] += time_each(find);
-        spent[2] += time_each(forget);
-        spent[0] += time_each(enrol);
+    for (done = 0; done < times; done += count) {
+        spent[0] += time_all(enrol, count);
+        spent[1] += time_all(find, count);
+        spent[2] += time_all(forget, count);
     }
-    for (size_t i = 0; i < sizes[size]; i++)
-        forget(i);
-    for (size_t i = 0; i < OPERATIONS; i++)
-        bench_add(&series[i][size], spent[i] / (double)(batches * BATCH));
+    add_samples(series, size, spent, done);
+}
+
+static void sample_random(size_t size, size_t times,
+                          struct bench_series series[OPERATIONS][SIZES])
+{
+    double spent[OPERATIONS] = {0, 0, 0};
+    size_t done;
+
+    (void)time_all(enrol, sizes[size]);
+    for (done = 0; done < times; done += BATCH) {
+        pick(sizes[size]);
+        spent[1] += time_picked(find);
+        spent[2] += time_picked(forget);
+        spent[0] += time_picked(enrol);
+    }
+    (void)time_all(forget, sizes[size]);
+    add_samples(series, size, spent, done);
+}
+
+typedef struct bench_series all_series[ORDERS][KINDS][OPERATIONS][SIZES];
+
+static void sample(all_series series, size_t times)
+{
+    for (kind = 0; kind < KINDS; kind++) {
+        for (size_t size = 0; size < SIZES; size++) {
+            sample_all(size, times, series[0][kind]);
+            sample_random(size, times, series[1][kind]);
+        }
+    }
+}
+
+static void report(all_series series, size_t order, size_t i)
+{
+    struct bench_series *sizes_of = series[order][kind][i];
+    char name[64];
+
+    for (size_t size = 0; size < SIZES; size++)
+        sizes_of[size].name = size_names[size];
+    snprintf(name, sizeof name, "%s, %s", operations[kind][i],
+             order_names[order]);
+    bench_report(name, sizes_of, SIZES, 0);
 }
 
 int main(int argc, char **argv)
 {
-    static struct bench_series series[KINDS][OPERATIONS][SIZES];
+    static all_series series;
     struct bench_options options = bench_read_options(argc, argv);
-    size_t batches = (size_t)(400 * options.scale) + 1;
 
     bench_open("Registered code", &options);
     for (size_t round = 0; round < options.rounds; round++)
+        sample(series, (size_t)(20000 * options.scale) + 1);
+    for (size_t order = 0; order < ORDERS; order++)
         for (kind = 0; kind < KINDS; kind++)
-            for (size_t size = 0; size < SIZES; size++)
-                sample(size, batches, series[kind]);
-    for (kind = 0; kind < KINDS; kind++) {
-        for (size_t i = 0; i < OPERATIONS; i++) {
-            for (size_t size = 0; size < SIZES; size++)
-                series[kind][i][size].name = size_names[size];
-            bench_report(operations[kind][i], series[kind][i], SIZES, 0);
-        }
-    }
+            for (size_t i = 0; i < OPERATIONS; i++)
+                report(series, order, i);
     return bench_close(&options);
 }

@@ -23,8 +23,37 @@ void moat_code_unlock(void)
     (void)pthread_mutex_unlock(&lock);
 }
 
+_Static_assert(sizeof(struct moat_publication) <=
+                   MOAT_CODES_USER_WORDS * sizeof(uint64_t),
+               "a registration has no room for its publication");
+
+static struct moat_publication *publication_of(struct moat_registered *code)
+{
+    return moat_codes_user(code);
+}
+
+/* The room that is needed was seen in the caller's memory: it must still be
+ * that of the copy. */
+static moat_status make_all(const moat_code *asked,
+                            struct moat_registered **out)
+{
+    size_t room = moat_publication_room(asked);
+    moat_status status = moat_codes_make(asked, room, out);
+    const moat_code *code;
+
+    if (status != MOAT_OK)
+        return status;
+    code = moat_codes_copy(*out);
+    if (moat_publication_room(code) > room) {
+        moat_codes_free(*out);
+        return MOAT_E_INVAL;
+    }
+    moat_publication_make(code, moat_codes_room(*out), publication_of(*out));
+    return MOAT_OK;
+}
+
 /* The caller's memory, which may fault, is read before anything is held. */
-static moat_status copy(const moat_code *asked, struct moat_registered **out)
+static moat_status make(const moat_code *asked, struct moat_registered **out)
 {
     moat_code code;
     struct moat_cfi cfi = {NULL, 0};
@@ -38,36 +67,9 @@ static moat_status copy(const moat_code *asked, struct moat_registered **out)
     code.eh_frame = cfi.bytes;
     code.eh_frame_bytes = cfi.size;
     if (status == MOAT_OK)
-        status = moat_codes_make(&code, out);
+        status = make_all(&code, out);
     free(cfi.bytes);
     return status;
-}
-
-_Static_assert(sizeof(struct moat_publication) <=
-                   MOAT_CODES_USER_WORDS * sizeof(uint64_t),
-               "a registration has no room for its publication");
-
-static struct moat_publication *publication_of(struct moat_registered *code)
-{
-    return moat_codes_user(code);
-}
-
-static moat_status make(const moat_code *asked, struct moat_registered **out)
-{
-    moat_status status = copy(asked, out);
-
-    if (status != MOAT_OK)
-        return status;
-    status = moat_publication_make(moat_codes_copy(*out), publication_of(*out));
-    if (status != MOAT_OK)
-        moat_codes_free(*out);
-    return status;
-}
-
-static void discard(struct moat_registered *code)
-{
-    moat_publication_free(publication_of(code));
-    moat_codes_free(code);
 }
 
 /* First of all it is known here, which finds out whether there is room. */
@@ -77,7 +79,7 @@ static moat_status publish(struct moat_registered *code, moat_code_id *out)
 
     if (status != MOAT_OK)
         return status;
-    status = moat_publication_open(publication_of(code));
+    status = moat_publication_open(moat_codes_copy(code), publication_of(code));
     if (status != MOAT_OK) {
         moat_codes_remove(code);
         return status;
@@ -100,7 +102,7 @@ static moat_status add(const moat_code *asked, moat_code_id *out)
     status = publish(code, out);
     moat_code_unlock();
     if (status != MOAT_OK)
-        discard(code);
+        moat_codes_free(code);
     return status;
 }
 
@@ -111,13 +113,13 @@ static moat_status withdraw(moat_code_id id)
     moat_code_lock();
     code = moat_codes_named(id);
     if (code != NULL) {
-        moat_publication_close(publication_of(code));
+        moat_publication_close(moat_codes_copy(code), publication_of(code));
         moat_codes_remove(code);
     }
     moat_code_unlock();
     if (code == NULL)
         return MOAT_E_INVAL;
-    discard(code);
+    moat_codes_free(code);
     return MOAT_OK;
 }
 

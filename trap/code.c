@@ -15,8 +15,9 @@
 #define MOST_EH_FRAME_BYTES ((size_t)1 << 28)
 
 struct moat_registered {
-    struct moat_entry entry; /* first */
-    uint64_t user[MOAT_CODES_USER_WORDS];
+    struct moat_entry entry;              /* first */
+    uint64_t user[MOAT_CODES_USER_WORDS]; /* all that a removal looks at */
+    void *room;                           /* behind the copies */
     moat_code copy; /* of its strings, lines and eh_frame, too */
     uint64_t copies[];
 };
@@ -213,9 +214,10 @@ static const void *append(unsigned char **to, const void *from, size_t bytes)
     return copy;
 }
 
-/* In the order of their alignment. */
-static void copy_all(struct moat_registered *made, const moat_code *asked,
-                     size_t name_bytes, size_t file_bytes)
+/* In the order of their alignment. Gives what lies behind. */
+static unsigned char *copy_all(struct moat_registered *made,
+                               const moat_code *asked, size_t name_bytes,
+                               size_t file_bytes)
 {
     unsigned char *to = (unsigned char *)made->copies;
     moat_code *copy = &made->copy;
@@ -226,27 +228,36 @@ static void copy_all(struct moat_registered *made, const moat_code *asked,
         append(&to, asked->lines, asked->line_count * sizeof *asked->lines);
     copy->name = append(&to, asked->name, name_bytes);
     copy->file = append(&to, asked->file, file_bytes);
+    return to;
 }
 
-moat_status moat_codes_make(const moat_code *asked,
+/* Up to the next multiple of a word's size. */
+static size_t to_words(size_t bytes)
+{
+    return (bytes + sizeof(uint64_t) - 1) & ~(sizeof(uint64_t) - 1);
+}
+
+moat_status moat_codes_make(const moat_code *asked, size_t room,
                             struct moat_registered **out)
 {
     uintptr_t begin = (uintptr_t)asked->start;
     size_t name_bytes = text_bytes(asked->name);
     size_t file_bytes = text_bytes(asked->file);
-    size_t bytes = sizeof(struct moat_registered) + asked->eh_frame_bytes +
-                   name_bytes + file_bytes;
+    size_t bytes = asked->eh_frame_bytes + name_bytes + file_bytes;
     struct moat_registered *made;
 
-    if (!moat_size_add(bytes, asked->line_count * sizeof *asked->lines, &bytes))
+    if (!moat_size_add(bytes, asked->line_count * sizeof *asked->lines,
+                       &bytes) ||
+        !moat_size_add(bytes, sizeof *made + sizeof(uint64_t), &bytes) ||
+        !moat_size_add(bytes, room, &bytes))
         return MOAT_E_NOMEM;
     made = malloc(bytes);
     if (made == NULL)
         return MOAT_E_NOMEM;
-    memset(made->user, 0, sizeof made->user);
     made->entry.place.begin = begin;
     made->entry.place.end = begin + asked->size;
-    copy_all(made, asked, name_bytes, file_bytes);
+    made->room = (void *)to_words(
+        (uintptr_t)copy_all(made, asked, name_bytes, file_bytes));
     if (!are_lines_of(&made->copy)) {
         free(made);
         return MOAT_E_INVAL;
@@ -263,6 +274,11 @@ void moat_codes_free(struct moat_registered *code)
 const moat_code *moat_codes_copy(const struct moat_registered *code)
 {
     return &code->copy;
+}
+
+void *moat_codes_room(struct moat_registered *code)
+{
+    return code->room;
 }
 
 void *moat_codes_user(struct moat_registered *code)

@@ -168,16 +168,20 @@ moat_status moat_codes_check(const moat_code *asked);
 struct moat_registered;
 
 /* Reads the caller's memory, under no lock. It was checked; its eh_frame is
- * taken as it is. MOAT_E_INVAL: the lines are no lines of this code. */
-moat_status moat_codes_make(const moat_code *asked,
+ * taken as it is. With so much room for what the engine makes of it.
+ * MOAT_E_INVAL: the lines are no lines of this code; MOAT_E_NOMEM. */
+moat_status moat_codes_make(const moat_code *asked, size_t room,
                             struct moat_registered **out);
 void moat_codes_free(struct moat_registered *code);
 
 /* What it was made from, with pointers to the copies. */
 const moat_code *moat_codes_copy(const struct moat_registered *code);
 
-/* Room for what the engine keeps of it; zeros at first. */
-#define MOAT_CODES_USER_WORDS 5
+/* At a multiple of eight. */
+void *moat_codes_room(struct moat_registered *code);
+
+/* Some words that the engine keeps of it. */
+#define MOAT_CODES_USER_WORDS 3
 void *moat_codes_user(struct moat_registered *code);
 
 /* From here on it is found. MOAT_E_OVERLAP, MOAT_E_NOMEM: it is not. */

@@ -2,11 +2,14 @@
  * groups.c: registered code in groups of neighbours, for unwinders that search
  * one by one.
  *
- * A group never changes: a change at a place makes another group, tells the
- * unwinders of it, and withdraws the old one then: a thread that unwinds
- * meanwhile finds the code in one or the other. The old one's memory is used
- * again only some changes later, and never given back: libunwind's readers,
- * other than moat's walks, take no lock, and may still stand in it.
+ * What unwinders see of a group never changes, but for one word: a piece that
+ * is removed gets a size of zero in its FDE, at which all of them look before
+ * they take it. It is dropped when the group is made anew, at the next addition
+ * or when most of it is gone: the unwinders are told of the new group, and the
+ * old one is withdrawn then, so that a thread that unwinds meanwhile finds the
+ * code in one or the other. The old one's memory, with the rules that were
+ * dropped, is used again only some changes later: libunwind's readers, other
+ * than moat's walks, take no lock, and may still stand in it.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -21,8 +24,10 @@
 
 struct group {
     struct group *next; /* among the spares */
-    size_t count;
-    struct moat_piece pieces[MOAT_GROUP_PIECES];
+    size_t count, gone;
+    uintptr_t begins[MOAT_GROUP_PIECES]; /* of the pieces: a search looks at few
+                                            lines of the cache */
+    struct moat_piece pieces[MOAT_GROUP_PIECES]; /* fde NULL: it is gone */
     void *libgcc, *libunwind;
     max_align_t memory[]; /* of both */
 };
@@ -32,7 +37,7 @@ struct place {
     struct group *group;
 };
 
-/* Ascending; no group is empty. */
+/* Ascending; no group is without a piece that is there. */
 static struct {
     struct place *all;
     size_t count, room;
@@ -57,6 +62,7 @@ static struct group *new_group(void)
 
     if (group == NULL)
         return NULL;
+    group->count = group->gone = 0;
     group->libgcc = group->memory;
     group->libunwind = (char *)group->memory + libgcc;
     if (moat_unwinder_libgcc.prepare(group->libgcc) &&
@@ -77,6 +83,15 @@ static void keep(struct group *spare)
     groups.spare_count++;
 }
 
+/* And the rules that were dropped with it. */
+static void empty(struct group *group)
+{
+    for (size_t i = 0; i < group->count && group->gone > 0; i++)
+        if (group->pieces[i].fde == NULL)
+            free(group->pieces[i].rules);
+    group->count = group->gone = 0;
+}
+
 static struct group *take(void)
 {
     struct group *spare = groups.oldest;
@@ -84,7 +99,7 @@ static struct group *take(void)
     /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): reserve made some */
     groups.oldest = spare->next;
     groups.spare_count--;
-    spare->count = 0;
+    empty(spare);
     return spare;
 }
 
@@ -137,7 +152,7 @@ static size_t pieces_up_to(const struct group *group, uintptr_t address)
     while (low < high) {
         size_t middle = low + (high - low) / 2;
 
-        if (group->pieces[middle].begin <= address)
+        if (group->begins[middle] <= address)
             low = middle + 1;
         else
             high = middle;
@@ -145,31 +160,50 @@ static size_t pieces_up_to(const struct group *group, uintptr_t address)
     return low;
 }
 
-/* The group in which the piece is, or would be. */
-static size_t group_for(const struct moat_piece *piece)
+/* The group in which a piece that begins there is, or would be. */
+static size_t group_for(uintptr_t begin)
 {
-    size_t up_to = groups_up_to(piece->begin);
+    size_t up_to = groups_up_to(begin);
 
     return up_to > 0 ? up_to - 1 : 0;
 }
 
 /* --- changes ------------------------------------------------------------- */
 
-/* The other's pieces from `first` on, `count` of them. */
-static void append(struct group *to, const struct group *from, size_t first,
-                   size_t count)
+static size_t left_in(const struct group *group)
 {
-    memcpy(&to->pieces[to->count], &from->pieces[first],
-           count * sizeof from->pieces[0]);
-    to->count += count;
+    return group->count - group->gone;
+}
+
+/* Those of the other's pieces from `first` on that are there, up to `end`. */
+static void append(struct group *to, const struct group *from, size_t first,
+                   size_t end)
+{
+    if (from->gone == 0) {
+        memcpy(&to->begins[to->count], &from->begins[first],
+               (end - first) * sizeof from->begins[0]);
+        memcpy(&to->pieces[to->count], &from->pieces[first],
+               (end - first) * sizeof from->pieces[0]);
+        to->count += end - first;
+        return;
+    }
+    for (size_t i = first; i < end; i++) {
+        if (from->pieces[i].fde != NULL) {
+            to->begins[to->count] = from->begins[i];
+            to->pieces[to->count++] = from->pieces[i];
+        }
+    }
 }
 
 static void insert(struct group *group, const struct moat_piece *piece)
 {
     size_t at = pieces_up_to(group, piece->begin);
 
+    memmove(&group->begins[at + 1], &group->begins[at],
+            (group->count - at) * sizeof group->begins[0]);
     memmove(&group->pieces[at + 1], &group->pieces[at],
             (group->count - at) * sizeof group->pieces[0]);
+    group->begins[at] = piece->begin;
     group->pieces[at] = *piece;
     group->count++;
 }
@@ -200,7 +234,7 @@ static void replace(size_t at, size_t gone, struct group *const *news,
     memmove(&groups.all[at + made], &groups.all[at + gone],
             (groups.count - at - gone) * sizeof groups.all[0]);
     for (size_t i = 0; i < made; i++)
-        groups.all[at + i] = (struct place){news[i]->pieces[0].begin, news[i]};
+        groups.all[at + i] = (struct place){news[i]->begins[0], news[i]};
     groups.count += made;
     groups.count -= gone;
     moat_walks_stop();
@@ -214,7 +248,7 @@ static void replace(size_t at, size_t gone, struct group *const *news,
 moat_status moat_groups_add(const struct moat_piece *piece)
 {
     const size_t half = MOAT_GROUP_PIECES / 2;
-    size_t at = group_for(piece);
+    size_t at = group_for(piece->begin);
     const struct group *old;
     struct group *news[2];
 
@@ -227,21 +261,21 @@ moat_status moat_groups_add(const struct moat_piece *piece)
         return MOAT_OK;
     }
     old = groups.all[at].group;
-    if (old->count < MOAT_GROUP_PIECES) {
+    if (left_in(old) < MOAT_GROUP_PIECES) {
         append(news[0], old, 0, old->count);
         insert(news[0], piece);
         replace(at, 1, news, 1);
         return MOAT_OK;
     }
-    if (piece->begin > old->pieces[old->count - 1].begin) {
+    if (piece->begin > old->begins[old->count - 1]) {
         insert(news[0], piece); /* code often comes in ascending order */
         replace(at + 1, 0, news, 1);
         return MOAT_OK;
     }
     news[1] = take();
     append(news[0], old, 0, half);
-    append(news[1], old, half, old->count - half);
-    insert(news[piece->begin > news[1]->pieces[0].begin], piece);
+    append(news[1], old, half, old->count);
+    insert(news[piece->begin > news[1]->begins[0]], piece);
     replace(at, 1, news, 2);
     return MOAT_OK;
 }
@@ -250,31 +284,57 @@ moat_status moat_groups_add(const struct moat_piece *piece)
 static bool fits(size_t at, size_t count)
 {
     return at + 1 < groups.count &&
-           count + groups.all[at + 1].group->count <= MOAT_GROUP_PIECES / 2;
+           count + left_in(groups.all[at + 1].group) <= MOAT_GROUP_PIECES / 2;
 }
 
-void moat_groups_remove(const struct moat_piece *piece)
+/* No rules are kept once there are none to tell of. */
+static void drop(size_t at)
 {
-    size_t at = group_for(piece);
-    const struct group *old = groups.all[at].group;
-    size_t place = pieces_up_to(old, piece->begin) - 1;
-    const struct group *next;
+    replace(at, 1, NULL, 0);
+    if (groups.count == 0)
+        for (struct group *spare = groups.oldest; spare; spare = spare->next)
+            empty(spare);
+}
+
+/* The group without what is gone. */
+static void shrink(size_t at)
+{
+    const struct group *old = groups.all[at].group, *next;
     struct group *left;
 
-    if (old->count == 1) {
-        replace(at, 1, NULL, 0);
-    } else {
-        left = take();
-        append(left, old, 0, place);
-        append(left, old, place + 1, old->count - place - 1);
-        if (fits(at, left->count)) {
-            next = groups.all[at + 1].group;
-            append(left, next, 0, next->count);
-            replace(at, 2, &left, 1);
-        } else {
-            replace(at, 1, &left, 1);
-        }
+    if (left_in(old) == 0) {
+        drop(at);
+        return;
     }
+    left = take();
+    append(left, old, 0, old->count);
+    if (fits(at, left->count)) {
+        next = groups.all[at + 1].group;
+        append(left, next, 0, next->count);
+        replace(at, 2, &left, 1);
+    } else {
+        replace(at, 1, &left, 1);
+    }
+}
+
+/* No walk of moat's is in the middle of it. */
+static void remove_piece(struct moat_piece *piece)
+{
+    moat_walks_stop();
+    __atomic_store_n(&piece->fde->size, 0, __ATOMIC_RELEASE);
+    moat_walks_go();
+    piece->fde = NULL;
+}
+
+void moat_groups_remove(uintptr_t begin)
+{
+    size_t at = group_for(begin);
+    struct group *group = groups.all[at].group;
+
+    remove_piece(&group->pieces[pieces_up_to(group, begin) - 1]);
+    group->gone++;
+    if (group->gone > group->count / 2)
+        shrink(at);
     moat_unwinder_libgcc.forget();
     moat_unwinder_libunwind.forget();
 }

@@ -29,53 +29,56 @@ static size_t rules_bytes(const struct moat_fde *fde)
     return entry_bytes(cie_of(fde)) + entry_bytes(fde) + sizeof(uint64_t);
 }
 
-static size_t count_pieces(const moat_code *code, size_t *bytes)
-{
-    size_t count = 0;
-
-    *bytes = 0;
-    for (const struct moat_fde *fde = moat_cfi_first(code->eh_frame);
-         fde != NULL; fde = moat_cfi_next(fde)) {
-        count++;
-        *bytes += rules_bytes(fde);
-    }
-    if (count < 2)
-        *bytes = 0;
-    return count;
-}
-
-static void copy_rules(struct moat_piece *piece, const struct moat_fde *fde,
-                       unsigned char *to)
+/* A copy of its own: an unwinder may still look when the code is gone. */
+static bool make_piece(const struct moat_fde *fde, struct moat_piece *out)
 {
     size_t cie = entry_bytes(cie_of(fde));
-    struct moat_fde *copy = (void *)(to + cie);
+    unsigned char *to = malloc(rules_bytes(fde));
+    struct moat_fde *copy;
 
+    if (to == NULL)
+        return false;
+    copy = (void *)(to + cie);
     memcpy(to, cie_of(fde), cie);
     memcpy(copy, fde, entry_bytes(fde));
     copy->to_cie = (uint32_t)(cie + sizeof copy->length);
     memset(to + cie + entry_bytes(fde), 0, sizeof(uint64_t));
-    piece->rules = to;
-    piece->fde = copy;
+    *out = (struct moat_piece){fde->begin, fde->begin + fde->size, to, copy};
+    return true;
 }
 
-/* A single FDE is by itself where it is. Gives what lies behind the rules. */
-static unsigned char *make_pieces(struct moat_publication *publication,
-                                  const moat_code *code, unsigned char *to)
+static bool add_piece(const struct moat_fde *fde)
 {
-    struct moat_piece *piece = publication->pieces;
+    struct moat_piece piece;
 
-    for (const struct moat_fde *fde = moat_cfi_first(code->eh_frame);
-         fde != NULL; fde = moat_cfi_next(fde), piece++) {
-        piece->begin = fde->begin;
-        piece->end = fde->begin + fde->size;
-        piece->rules = cie_of(fde);
-        piece->fde = fde;
-        if (publication->piece_count > 1) {
-            copy_rules(piece, fde, to);
-            to += rules_bytes(fde);
+    if (!make_piece(fde, &piece))
+        return false;
+    if (moat_groups_add(&piece) == MOAT_OK)
+        return true;
+    free(piece.rules);
+    return false;
+}
+
+/* Up to `end`, or all. */
+static void remove_pieces(const moat_code *code, const struct moat_fde *end)
+{
+    const struct moat_fde *fde = moat_cfi_first(code->eh_frame);
+
+    for (; fde != end; fde = moat_cfi_next(fde))
+        moat_groups_remove(fde->begin);
+}
+
+static bool add_pieces(const moat_code *code)
+{
+    const struct moat_fde *fde = moat_cfi_first(code->eh_frame);
+
+    for (; fde != NULL; fde = moat_cfi_next(fde)) {
+        if (!add_piece(fde)) {
+            remove_pieces(code, fde);
+            return false;
         }
     }
-    return to;
+    return true;
 }
 
 /* --- publications -------------------------------------------------------- */
@@ -86,61 +89,38 @@ static bool is_news(const moat_code *code)
     return code->name != NULL || code->eh_frame != NULL || code->line_count > 0;
 }
 
-moat_status moat_publication_make(const moat_code *code,
-                                  struct moat_publication *out)
+size_t moat_publication_room(const moat_code *code)
 {
-    size_t rules, count = count_pieces(code, &rules);
-    size_t image = is_news(code) ? moat_debugger_image(code, NULL) : 0;
-    size_t bytes = count * sizeof(struct moat_piece) + rules + image;
-    unsigned char *to;
+    return is_news(code) ? moat_debugger_image(code, NULL) : 0;
+}
 
-    memset(out, 0, sizeof *out);
-    if (bytes == 0)
-        return MOAT_OK;
-    out->pieces = malloc(bytes);
-    if (out->pieces == NULL)
+void moat_publication_make(const moat_code *code, void *room,
+                           struct moat_publication *out)
+{
+    out->debugger = NULL;
+    out->image = room;
+    out->image_bytes = is_news(code) ? moat_debugger_image(code, room) : 0;
+}
+
+moat_status moat_publication_open(const moat_code *code,
+                                  struct moat_publication *publication)
+{
+    if (!add_pieces(code))
         return MOAT_E_NOMEM;
-    out->piece_count = count;
-    to = make_pieces(out, code, (unsigned char *)(out->pieces + count));
-    out->image = to;
-    out->image_bytes = image;
-    if (image > 0)
-        (void)moat_debugger_image(code, to);
-    return MOAT_OK;
-}
-
-void moat_publication_free(struct moat_publication *publication)
-{
-    free(publication->pieces);
-}
-
-static void remove_pieces(struct moat_publication *publication, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        moat_groups_remove(&publication->pieces[i]);
-}
-
-moat_status moat_publication_open(struct moat_publication *publication)
-{
-    for (size_t i = 0; i < publication->piece_count; i++) {
-        if (moat_groups_add(&publication->pieces[i]) != MOAT_OK) {
-            remove_pieces(publication, i);
-            return MOAT_E_NOMEM;
-        }
-    }
     if (publication->image_bytes == 0)
         return MOAT_OK;
     publication->debugger =
         moat_debugger_add(publication->image, publication->image_bytes);
     if (publication->debugger != NULL)
         return MOAT_OK;
-    remove_pieces(publication, publication->piece_count);
+    remove_pieces(code, NULL);
     return MOAT_E_NOMEM;
 }
 
-void moat_publication_close(struct moat_publication *publication)
+void moat_publication_close(const moat_code *code,
+                            struct moat_publication *publication)
 {
     if (publication->debugger != NULL)
         moat_debugger_remove(publication->debugger);
-    remove_pieces(publication, publication->piece_count);
+    remove_pieces(code, NULL);
 }

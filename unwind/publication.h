@@ -16,32 +16,32 @@
 
 #include "unwind/cfi.h"
 
-struct moat_piece;
 struct moat_debugger_entry;
 
 /* --- publication.c ---------------------------------------------------------
  */
 
-/* What is told of one code; zeros: nothing. Lies with the code, which is looked
- * at whenever this is. */
+/* What is told of one code. Lies with the code, which is looked at whenever
+ * this is. */
 struct moat_publication {
-    struct moat_piece *pieces; /* and behind them what they need, and the image;
-                                  for free() */
-    size_t piece_count;
+    struct moat_debugger_entry *debugger; /* NULL: debuggers are not told */
     const void *image;
-    size_t image_bytes; /* 0: debuggers are not told */
-    struct moat_debugger_entry *debugger;
+    size_t image_bytes; /* 0: nor will they be */
 };
 
-/* Everything that it needs but the memory of groups. The code stays as it is
- * for as long as the publication is. MOAT_E_NOMEM. */
-moat_status moat_publication_make(const moat_code *code,
-                                  struct moat_publication *out);
-void moat_publication_free(struct moat_publication *publication);
+/* How much room the image of this code takes; 0: none. */
+size_t moat_publication_room(const moat_code *code);
+
+/* The image goes into the room. It and the code stay as they are for as long as
+ * the publication. */
+void moat_publication_make(const moat_code *code, void *room,
+                           struct moat_publication *out);
 
 /* MOAT_E_NOMEM: nobody has been told. */
-moat_status moat_publication_open(struct moat_publication *publication);
-void moat_publication_close(struct moat_publication *publication);
+moat_status moat_publication_open(const moat_code *code,
+                                  struct moat_publication *publication);
+void moat_publication_close(const moat_code *code,
+                            struct moat_publication *publication);
 
 /* --- groups.c --------------------------------------------------------------
  *
@@ -52,18 +52,20 @@ void moat_publication_close(struct moat_publication *publication);
 /* Code that one FDE describes. */
 struct moat_piece {
     uintptr_t begin, end;
-    const void *rules; /* in moat's form: the CIE, the FDE, the terminator */
-    const struct moat_fde *fde;
+    void *rules; /* in moat's form: the CIE, the FDE, the terminator; for free()
+                  */
+    struct moat_fde *fde; /* in the rules */
 };
 
 #define MOAT_GROUP_PIECES ((size_t)128)
 
-/* MOAT_E_NOMEM: it is not added. Pieces share no address; they are copied,
- * their rules are not. */
+/* Pieces share no address. The rules are the groups' then. MOAT_E_NOMEM: it is
+ * not added. */
 moat_status moat_groups_add(const struct moat_piece *piece);
 
-/* When it returns neither a walk of moat's nor libgcc knows the piece. */
-void moat_groups_remove(const struct moat_piece *piece);
+/* When it returns neither a walk of moat's nor libgcc knows the piece that
+ * begins there. */
+void moat_groups_remove(uintptr_t begin);
 
 /* --- group_libgcc.c; group_libunwind.c, or group_none.c ----------------------
  *
@@ -93,11 +95,8 @@ extern const struct moat_unwinder moat_unwinder_libgcc, moat_unwinder_libunwind;
  * multiple of eight. */
 size_t moat_debugger_image(const moat_code *code, unsigned char *to);
 
-/* Of the interface that gdb and lldb have for JIT compilers. */
-struct moat_debugger_entry;
-
-/* Tells debuggers of an image; NULL: no memory. The image stays as long as the
- * entry. */
+/* Tells debuggers of an image, by the interface that gdb and lldb have for JIT
+ * compilers; NULL: no memory. The image stays as long as the entry. */
 struct moat_debugger_entry *moat_debugger_add(const void *image, size_t bytes);
 void moat_debugger_remove(struct moat_debugger_entry *entry);
 

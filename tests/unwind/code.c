@@ -288,6 +288,44 @@ static void scene_reuse(void)
 
 static moat_code_id ids[MANY];
 
+/* NOLINTNEXTLINE(bugprone-reserved-identifier): libgcc's */
+extern const void *_Unwind_Find_FDE(void *pc, void *bases);
+
+static bool knows(unsigned char *pc)
+{
+    void *bases[3]; /* struct dwarf_eh_bases */
+    unw_proc_info_t info;
+    bool libgcc = _Unwind_Find_FDE(pc, bases) != NULL;
+    bool libunwind =
+        unw_get_proc_info_by_ip(unw_local_addr_space, (unw_word_t)(uintptr_t)pc,
+                                &info, NULL) == 0 &&
+        info.start_ip != 0;
+
+    CHECK(libgcc == libunwind);
+    return libgcc;
+}
+
+/* All of them; then those with odd numbers, and none where another was. */
+static void expect_known(unsigned char *block, bool even)
+{
+    for (size_t i = 0; i < MANY; i++)
+        CHECK(knows(block + i * APART + 4) == (even || i % 2 == 1));
+}
+
+static void enrol_shape(unsigned char *block, size_t number, size_t shape)
+{
+    ids[number] =
+        enrol(block + number * APART, &shapes[shape % SHAPES], EH_ABSPTR);
+}
+
+static void expect_catch(unsigned char *at)
+{
+    code_function function;
+
+    memcpy(&function, &at, sizeof function);
+    CHECK(code_catches(function));
+}
+
 /* Each of them is found among the others; what lies between them is not. */
 static void scene_many(void)
 {
@@ -300,24 +338,28 @@ static void scene_many(void)
         memcpy(block + i * APART, shapes[i % SHAPES].bytes,
                shapes[i % SHAPES].size);
     CHECK(mprotect(block, bytes, PROT_READ | PROT_EXEC) == 0);
-    for (size_t i = 0; i < MANY; i++) {
-        size_t number = i * 7919 % MANY;
-
-        ids[number] =
-            enrol(block + number * APART, &shapes[number % SHAPES], EH_ABSPTR);
-    }
+    for (size_t i = 0; i < MANY; i++)
+        enrol_shape(block, i * 7919 % MANY, i * 7919 % MANY);
+    expect_known(block, true);
     for (size_t i = 0; i < MANY; i += 2) /* those that are left change groups */
         leave(ids[i]);
-    for (size_t i = 1; i < MANY; i += 2) {
-        unsigned char *at = block + i * APART;
-        code_function function;
-
-        memcpy(&function, &at, sizeof function);
-        CHECK(code_catches(function));
-    }
-    CHECK(code_throws());
+    expect_known(block, false);
     for (size_t i = 1; i < MANY; i += 2)
-        leave(ids[i]);
+        expect_catch(block + i * APART);
+    CHECK(code_throws());
+    /* Others, with other rules, where some have been. */
+    CHECK(mprotect(block, bytes, PROT_READ | PROT_WRITE) == 0);
+    for (size_t i = 0; i < MANY; i += 2)
+        memcpy(block + i * APART, shapes[(i + 1) % SHAPES].bytes,
+               shapes[(i + 1) % SHAPES].size);
+    CHECK(mprotect(block, bytes, PROT_READ | PROT_EXEC) == 0);
+    for (size_t i = 0; i < MANY; i += 2)
+        enrol_shape(block, i, i + 1);
+    expect_known(block, true);
+    for (size_t i = 0; i < MANY; i++)
+        expect_catch(block + i * APART);
+    for (size_t i = 0; i < MANY; i++)
+        leave(ids[i * 7919 % MANY]);
     CHECK(munmap(block, bytes) == 0);
 }
 
