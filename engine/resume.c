@@ -105,10 +105,11 @@ static void pop_limits(struct co *co)
 moat_status moat_co_settle(moat_co *handle, void *value, uint64_t kind,
                            moat_event *out)
 {
-    const struct moat_switched back = {value, kind, handle};
+    const struct moat_switched back = {
+        value, kind & ~(uint64_t)MOAT_SWITCH_SLOW, handle};
     struct co *co = co_of(handle);
 
-    if (kind == MOAT_EVENT_TRAP)
+    if (back.kind == MOAT_EVENT_TRAP)
         MOAT_NOTE_RESUMER(co);
     /* Entered by moat_co_switch_to, for the resume was not a slow one. */
     if (co->activation.co.flags & CO_HELD) {
@@ -186,6 +187,7 @@ static MOAT_NO_SANITIZE struct moat_switched enter(struct co *co, void *input,
     else
         moat_arch_resume_unwinding(handle, input, &back);
     MOAT_TLS_WRITE_CURRENT(back.co->resumer);
+    back.kind &= ~(uint64_t)MOAT_SWITCH_SLOW;
     note_back(&back);
     return back;
 }

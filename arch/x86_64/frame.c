@@ -30,6 +30,7 @@ CHECK(struct moat_co, resumer, CO_RESUMER);
 CHECK(struct moat_co, entry, CO_ENTRY);
 CHECK(struct moat_co, mxcsr, CO_MXCSR);
 CHECK(struct moat_co, fcw, CO_FCW);
+CHECK(struct moat_co, flags, CO_FLAGS);
 CHECK(struct moat_co, root_sp, CO_ROOT_SP);
 CHECK(struct moat_tls, current, TLS_CURRENT);
 CHECK(struct moat_tls, token, TLS_TOKEN);
@@ -58,7 +59,7 @@ _Static_assert((int)MOAT_EVENT_YIELD == KIND_YIELD &&
                    (int)MOAT_EVENT_RETURN == KIND_RETURN &&
                    (int)MOAT_EVENT_PANIC == KIND_PANIC,
                "event numbers disagree");
-_Static_assert(MOAT_SWITCH_YIELD == KIND_YIELD,
+_Static_assert(MOAT_SWITCH_YIELD == KIND_YIELD && MOAT_SWITCH_SLOW == KIND_SLOW,
                "the public header and layout.h disagree");
 _Static_assert(MOAT_COMMAND_NONE == COMMAND_NONE, "commands disagree");
 _Static_assert(MOAT_COMMAND_UNWIND == COMMAND_UNWIND, "commands disagree");

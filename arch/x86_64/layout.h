@@ -21,6 +21,7 @@
 #define CO_ENTRY      88
 #define CO_MXCSR      96
 #define CO_FCW        100
+#define CO_FLAGS      102
 #define CO_ROOT_SP    104
 
 /* struct first_frame */
@@ -43,6 +44,7 @@
 #define KIND_YIELD   1
 #define KIND_RETURN  2
 #define KIND_PANIC   5
+#define KIND_SLOW    8
 #define MARK_DONE    3
 
 #define COMMAND_NONE   0

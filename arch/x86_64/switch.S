@@ -139,13 +139,6 @@ moat_root_noted:
 moat_root_return:
     nop
     movl    $KIND_RETURN, %edx
-    jmp     2f
-    /* An exception came as far as here: personality.c sends it on, in rax. */
-    .globl  moat_root_catch
-    .hidden moat_root_catch
-moat_root_catch:
-    LANDING
-    movl    $KIND_PANIC, %edx
 2:
     /*
      * The guest is done, with its result in rax. What it left in rbx, rbp and on
@@ -180,6 +173,11 @@ moat_root_catch:
     movq    %rcx, FIRST_TRACE_FP(%rcx)
     movq    %rcx, FIRST_TRACE_SP(%rcx)
     movq    %rax, FIRST_TRACE_PC(%rcx)
+    /* Is there more to do than the inline resume does? */
+    movl    %edx, %ecx
+    orl     $KIND_SLOW, %ecx
+    cmpw    $0, CO_FLAGS(%rdi)
+    cmovne  %ecx, %edx
     movq    $MARK_DONE, CO_STATE(%rdi)
     .cfi_remember_state
     WINDOW
@@ -192,6 +190,13 @@ moat_root_catch:
 4:
     movq    %rcx, %rdi
     jmp     3b
+    /* An exception came as far as here: personality.c sends it on, in rax. */
+    .globl  moat_root_catch
+    .hidden moat_root_catch
+moat_root_catch:
+    LANDING
+    movl    $KIND_PANIC, %edx
+    jmp     2b
     .cfi_endproc
 END(moat_root)
 

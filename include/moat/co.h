@@ -506,8 +506,7 @@ moat_co_resume(moat_co *co, void *input, moat_event *out)
     back = moat_switch_resume(co, input);
     /* Not `co`: another may have taken its place, and resumed it since. */
     MOAT_TLS_WRITE_CURRENT(back.co->resumer);
-    if (MOAT_UNLIKELY(back.kind != MOAT_EVENT_YIELD) &&
-        (back.kind != MOAT_EVENT_RETURN || back.co->flags != 0))
+    if (MOAT_UNLIKELY(back.kind > MOAT_EVENT_RETURN))
         return moat_co_settle(back.co, back.value, back.kind, out);
     out->kind = (moat_event_kind)back.kind;
     out->value = back.value;

@@ -253,6 +253,11 @@ moat_switch_resume(moat_co *co, void *input)
 #define MOAT_SWITCH_YIELD      1
 #define MOAT_SWITCH_YIELD_SLOW 6
 
+/* Added to the kind at a guest's end if its flags are not 0: for
+ * moat_co_settle.
+ */
+#define MOAT_SWITCH_SLOW 8
+
 /* What a yield finds when it comes back: the record again, the resumer's value,
  * and in rdx a command. */
 struct moat_resumed {
