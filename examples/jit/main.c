@@ -6,7 +6,7 @@
  * MOAT_CO_RECOVER_CODE tells the guest's faults from the host's, and so that
  * reports name functions and lines of the script; a yield that is emitted
  * instead of called; a bounds check by memory that cannot be touched. Try this:
- * add an operator, from parse.c to compile.c. Expected output: expected/.
+ * add an operator, from lexer.c to compile_expression.c. Expected output: expected/.
  *
  * Usage: ditch [--stack KIB] [--wall MS] FILE
  *
