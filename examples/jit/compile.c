@@ -29,22 +29,9 @@ static void block(struct compiler *c, const struct node *node);
 
 static void print(struct compiler *c, const struct node *node)
 {
-    struct emitter *e = c->e;
-    size_t top, on;
-
     compile_expression(c, node->kids[0]);
-    emit_line(e, node->line);
-    code_call_helper(e, (intptr_t)c->print);
-    /* A deadline that found the guest in the helper waits for it to be back
-     * here, and looks again each millisecond: do not run away. */
-    top = e->code.used;
-    EMIT(e, "\x64\x83\x3c\x25"); /* cmp dword fs:[poll], 0 */
-    emit_int32(e, c->tls + (int)offsetof(struct moat_tls, poll));
-    EMIT(e, "\x00");
-    on = emit_jump(e, "\x0f\x84", 2); /* je on */
-    EMIT(e, "\xf3\x90");              /* pause */
-    emit_target(e, emit_jump(e, "\xe9", 1), top);
-    emit_land(e, on);
+    emit_line(c->e, node->line);
+    code_call_service(c, (intptr_t)c->runtime->print);
 }
 
 static void store(struct compiler *c, const struct node *node)
@@ -176,15 +163,9 @@ static const struct saved {
 };
 #define SAVED (sizeof saved / sizeof *saved)
 
-/* A moat_entry: (record in rdi, input in rsi). */
-static void entry(struct compiler *c)
+static void begin_entry(struct emitter *e, const char *name, int line)
 {
-    struct emitter *e = c->e;
-    int bytes = WORD * (int)c->script->main->parameters;
-    struct fixup fixup;
-    int filled;
-
-    emit_piece(e, "[entry]", c->script->main->line);
+    emit_piece(e, name, line);
     EMIT(e, "\xf3\x0f\x1e\xfa"); /* endbr64 */
     for (size_t i = 0; i < SAVED; i++) {
         emit_moving(e, saved[i].push, saved[i].bytes, WORD);
@@ -192,13 +173,16 @@ static void entry(struct compiler *c)
     }
     EMIT(e, "\x48\x89\xfb"   /* mov rbx, rdi */
             "\x48\x89\xf0"); /* mov rax, rsi */
-    filled = code_align(e, bytes);
-    if (bytes > 0)
-        code_push_rax(e);
-    fixup.jump = emit_jump(e, "\xe8", 1); /* call main */
-    fixup.callee = c->script->main;
-    emit_append(e, &c->calls, &fixup, sizeof fixup);
-    code_drop(e, bytes + filled);
+}
+
+/* Calls the function, whose arguments are in place, and drops so many bytes. */
+static void end_entry(struct compiler *c, const struct function *function,
+                      int bytes)
+{
+    struct emitter *e = c->e;
+
+    compile_link(c, emit_jump(e, "\xe8", 1), function, false);
+    code_drop(e, bytes);
     for (size_t i = SAVED; i-- > 0;) {
         emit_moving(e, saved[i].pop, saved[i].bytes, -WORD);
         emit_row_restored(e, saved[i].number);
@@ -207,18 +191,80 @@ static void entry(struct compiler *c)
     emit_piece_end(e);
 }
 
-static void link_calls(struct compiler *c)
+/* A moat_entry: (record in rdi, input in rsi). */
+static void main_entry(struct compiler *c)
+{
+    const struct function *function = c->script->main;
+    int bytes = WORD * (int)function->parameters;
+
+    begin_entry(c->e, "[entry]", function->line);
+    bytes += code_align(c->e, bytes);
+    if (function->parameters > 0)
+        code_push_rax(c->e);
+    end_entry(c, function, bytes);
+}
+
+/* Another, which takes the arguments from its struct generator. */
+static void generator_entry(struct compiler *c, const struct function *function)
+{
+    struct emitter *e = c->e;
+    unsigned count = function->parameters;
+    int bytes = WORD * (int)count;
+
+    begin_entry(e, "[generator]", function->line);
+    code_call_helper(e, (intptr_t)&moat_co_user);
+    bytes += code_align(e, bytes);
+    while (count-- > 0) {
+        EMIT(e, "\xff\xb0"); /* push [rax + ...] */
+        emit_int32(e, (int)(offsetof(struct generator, arguments) +
+                            count * sizeof(int64_t)));
+        emit_depth(e, e->depth + WORD);
+    }
+    end_entry(c, function, bytes);
+}
+
+/* --- jumps from one piece to another ------------------------------------- */
+
+struct fixup {
+    size_t jump, piece;
+};
+
+/* Pieces: main's entry, the functions, the entries of those that are started.
+ */
+static size_t piece_of(const struct script *script,
+                       const struct function *function, bool entry)
+{
+    size_t number = 1 + (size_t)(function - script->functions);
+
+    if (!entry)
+        return number;
+    number = 1 + script->function_count;
+    for (const struct function *f = script->functions; f < function; f++)
+        number += f->started;
+    return number;
+}
+
+void compile_link(struct compiler *c, size_t jump,
+                  const struct function *function, bool entry)
+{
+    struct fixup fixup = {jump, piece_of(c->script, function, entry)};
+
+    emit_append(c->e, &c->jumps, &fixup, sizeof fixup);
+}
+
+static void link_jumps(struct compiler *c)
 {
     size_t count;
     const struct piece *pieces = emit_pieces(c->e, &count);
     struct fixup fixup;
 
-    for (size_t i = 0; i < c->calls.used; i += sizeof fixup) {
-        memcpy(&fixup, c->calls.at + i, sizeof fixup);
-        emit_target(c->e, fixup.jump,
-                    pieces[1 + (fixup.callee - c->script->functions)].start);
+    for (size_t i = 0; i < c->jumps.used; i += sizeof fixup) {
+        memcpy(&fixup, c->jumps.at + i, sizeof fixup);
+        emit_target(c->e, fixup.jump, pieces[fixup.piece].start);
     }
 }
+
+/* --- scripts ------------------------------------------------------------- */
 
 static int32_t tls_distance(void)
 {
@@ -229,16 +275,19 @@ static int32_t tls_distance(void)
 }
 
 bool compile_script(struct emitter *e, const struct script *script,
-                    compile_printer *print_value)
+                    const struct runtime *runtime)
 {
-    struct compiler c = {e, script, NULL, print_value, {NULL, 0, 0}, 0};
+    struct compiler c = {e, script, NULL, runtime, {NULL, 0, 0}, 0};
 
     c.tls = tls_distance();
-    entry(&c);
+    main_entry(&c);
     for (unsigned i = 0; i < script->function_count; i++)
         function(&c, &script->functions[i]);
+    for (unsigned i = 0; i < script->function_count; i++)
+        if (script->functions[i].started)
+            generator_entry(&c, &script->functions[i]);
     if (!e->failed)
-        link_calls(&c);
-    free(c.calls.at);
+        link_jumps(&c);
+    free(c.jumps.at);
     return !e->failed;
 }

@@ -37,22 +37,80 @@ void compile_address_element(struct compiler *c, const struct array *array)
     emit_int64(c->e, (intptr_t)array->elements);
 }
 
+static void push_arguments(struct compiler *c, const struct node *first)
+{
+    for (const struct node *at = first; at != NULL; at = at->next) {
+        compile_expression(c, at);
+        code_push_rax(c->e);
+    }
+}
+
 static void call(struct compiler *c, const struct node *node)
 {
     struct emitter *e = c->e;
     int bytes = WORD * (int)node->callee->parameters;
     int filled = code_align(e, bytes);
-    struct fixup fixup;
 
-    for (const struct node *kid = node->kids[0]; kid != NULL; kid = kid->next) {
-        compile_expression(c, kid);
-        code_push_rax(e);
-    }
+    push_arguments(c, node->kids[0]);
     emit_line(e, node->line);
-    fixup.jump = emit_jump(e, "\xe8", 1); /* call callee */
-    fixup.callee = node->callee;
-    emit_append(e, &c->calls, &fixup, sizeof fixup);
+    compile_link(c, emit_jump(e, "\xe8", 1), node->callee, false); /* call */
     code_drop(e, bytes + filled);
+}
+
+/* What it pushes is a struct start. */
+static void start(struct compiler *c, const struct node *node)
+{
+    struct emitter *e = c->e;
+    int bytes = (int)(offsetof(struct start, arguments) +
+                      node->callee->parameters * sizeof(int64_t));
+
+    push_arguments(c, node->kids[0]);
+    code_load_rax(e, (intptr_t)node->callee);
+    code_push_rax(e);
+    compile_link(c, emit_jump(e, "\x48\x8d\x05", 3), node->callee,
+                 true); /* lea rax, [entry] */
+    code_push_rax(e);
+    emit_line(e, node->line);
+    EMIT(e, "\x48\x89\xe0" /* mov rax, rsp */
+            "\x48\xba");   /* mov rdx, generators */
+    emit_int64(e, (intptr_t)c->runtime->generators);
+    code_call_service(c, (intptr_t)&generators_start);
+    code_drop(e, bytes);
+}
+
+/* The number in rax becomes the address of its struct generator. */
+static void find_generator(struct compiler *c)
+{
+    struct emitter *e = c->e;
+    size_t missed, found;
+
+    EMIT(e, "\x48\x3d"); /* cmp rax, GENERATORS_MOST */
+    emit_int32(e, GENERATORS_MOST);
+    missed = emit_jump(e, "\x0f\x83", 2); /* jae missed: negative, too */
+    EMIT(e, "\x48\xb9");                  /* mov rcx, generators->at */
+    emit_int64(e, (intptr_t)c->runtime->generators->at);
+    EMIT(e, "\x48\x8b\x04\xc1"           /* mov rax, [rcx + 8 * rax] */
+            "\x48\x85\xc0");             /* test rax, rax */
+    found = emit_jump(e, "\x0f\x85", 2); /* jnz found */
+    emit_land(e, missed);
+    code_call_helper(e, (intptr_t)&generators_miss); /* does not come back */
+    emit_land(e, found);
+}
+
+static void next(struct compiler *c, const struct node *node)
+{
+    struct emitter *e = c->e;
+
+    compile_expression(c, node->kids[0]);
+    emit_line(e, node->line);
+    find_generator(c);
+    code_push_rax(e);
+    if (node->kids[1] != NULL)
+        compile_expression(c, node->kids[1]);
+    else
+        EMIT(e, "\x31\xc0"); /* xor eax, eax */
+    emit_line(e, node->line);
+    code_next(c);
 }
 
 static void and_or(struct compiler *c, const struct node *node)
@@ -156,6 +214,19 @@ void compile_expression(struct compiler *c, const struct node *node)
         compile_expression(c, node->kids[0]);
         emit_line(e, node->line);
         code_yield(c);
+        break;
+    case NODE_START:
+        start(c, node);
+        break;
+    case NODE_NEXT:
+        next(c, node);
+        break;
+    case NODE_VALUE:
+        compile_expression(c, node->kids[0]);
+        emit_line(e, node->line);
+        find_generator(c);
+        EMIT(e, "\x48\x8b\x80"); /* mov rax, [rax + value] */
+        emit_int32(e, offsetof(struct generator, value));
         break;
     case NODE_NEGATE:
         compile_expression(c, node->kids[0]);

@@ -20,15 +20,10 @@ struct compiler {
     struct emitter *e;
     const struct script *script;
     const struct function *function;
-    compile_printer *print;
-    struct bytes calls; /* of struct fixup: whose target is not known yet */
+    const struct runtime *runtime;
+    struct bytes jumps; /* whose target is not known yet                      */
     int32_t tls;        /* moat_tls, from where fs points: the same distance in
                            each thread, for its model is initial-exec         */
-};
-
-struct fixup {
-    size_t jump;
-    const struct function *callee;
 };
 
 /* --- instructions.c ------------------------------------------------------ */
@@ -44,14 +39,32 @@ void code_load_rax(struct emitter *e, int64_t value);
 /* 1 in rax for what is not 0. The flags tell, too. */
 void code_make_truth(struct emitter *e);
 
-/* Calls C with the record in rdi and rax in rsi. A stack that is too small for
- * it overflows here: C code is not where MOAT_CO_RECOVER_CODE cuts a guest. */
+/* The stack is enough for C, or it overflows here: C code is not where
+ * MOAT_CO_RECOVER_CODE cuts a guest. */
+void code_need_stack(struct emitter *e);
+/* Calls C; its arguments are in place, in other registers than rax. */
+void code_call(struct emitter *e, int64_t address);
+/* Calls C with the record in rdi and rax in rsi; rdx may be a third argument.
+ */
 void code_call_helper(struct emitter *e, int64_t address);
+/* The same, for what takes its time: a deadline that found the guest in C waits
+ * for it to be back, and looks again each millisecond. So does the code. */
+void code_call_service(struct compiler *c, int64_t address);
 
 /* --- switch.c ------------------------------------------------------------ */
 
 /* Hands rax to the resumer; the next input is in rax. */
 void code_yield(struct compiler *c);
+/* Resumes a generator with the input in rax. The address of its struct has been
+ * pushed, and is taken off. Its value is in there; whether it has yielded in
+ * rax. */
+void code_next(struct compiler *c);
+
+/* --- compile.c ----------------------------------------------------------- */
+
+/* The jump leads to the function, or to its entry as a generator. */
+void compile_link(struct compiler *c, size_t jump,
+                  const struct function *function, bool entry);
 
 /* --- compile_expression.c ------------------------------------------------ */
 

@@ -43,18 +43,44 @@ void code_load_rax(struct emitter *e, int64_t value)
     }
 }
 
-void code_call_helper(struct emitter *e, int64_t address)
+void code_need_stack(struct emitter *e)
+{
+    EMIT(e, "\x84\x84\x24"); /* test [rsp - ...], al: a mere read */
+    emit_int32(e, -HELPER_STACK_BYTES);
+}
+
+void code_call(struct emitter *e, int64_t address)
 {
     int filled = code_align(e, 0);
 
-    EMIT(e, "\x84\x84\x24"); /* test [rsp - ...], al: a mere read */
-    emit_int32(e, -HELPER_STACK_BYTES);
-    EMIT(e, "\x48\x89\xdf" /* mov rdi, rbx */
-            "\x48\x89\xc6" /* mov rsi, rax */
-            "\x48\xb8");   /* mov rax, address */
+    code_need_stack(e);
+    EMIT(e, "\x48\xb8"); /* mov rax, address */
     emit_int64(e, address);
     EMIT(e, "\xff\xd0"); /* call rax */
     code_drop(e, filled);
+}
+
+void code_call_helper(struct emitter *e, int64_t address)
+{
+    EMIT(e, "\x48\x89\xdf"   /* mov rdi, rbx */
+            "\x48\x89\xc6"); /* mov rsi, rax */
+    code_call(e, address);
+}
+
+void code_call_service(struct compiler *c, int64_t address)
+{
+    struct emitter *e = c->e;
+    size_t top, on;
+
+    code_call_helper(e, address);
+    top = e->code.used;
+    EMIT(e, "\x64\x83\x3c\x25"); /* cmp dword fs:[poll], 0 */
+    emit_int32(e, c->tls + (int)offsetof(struct moat_tls, poll));
+    EMIT(e, "\x00");
+    on = emit_jump(e, "\x0f\x84", 2); /* je on */
+    EMIT(e, "\xf3\x90");              /* pause */
+    emit_target(e, emit_jump(e, "\xe9", 1), top);
+    emit_land(e, on);
 }
 
 void code_make_truth(struct emitter *e)

@@ -11,7 +11,8 @@
 #include <string.h>
 
 static const char *const keywords[] = {
-    "array", "else", "func", "if", "let", "print", "return", "while", "yield"};
+    "array",  "else",  "func",  "if",    "let",  "next", "print",
+    "return", "start", "value", "while", "with", "yield"};
 
 void lexer_begin(struct lexer *l, const char *text, char *names,
                  struct parse_error *error)

@@ -29,9 +29,13 @@ enum token {
     TOKEN_FUNC,
     TOKEN_IF,
     TOKEN_LET,
+    TOKEN_NEXT,
     TOKEN_PRINT,
     TOKEN_RETURN,
+    TOKEN_START,
+    TOKEN_VALUE,
     TOKEN_WHILE,
+    TOKEN_WITH,
     TOKEN_YIELD
 };
 

@@ -188,6 +188,8 @@ static void link_calls(struct parser *p)
         else if (node->callee->parameters != count)
             lexer_fail(&p->lexer, "'%.40s' takes %u arguments", name,
                        node->callee->parameters);
+        else if (node->kind == NODE_START)
+            node->callee->started = true;
     }
     p->script->main = tree_find_function(p->script, "main");
     if (p->script->main == NULL || p->script->main->parameters > 1)

@@ -20,7 +20,8 @@ static struct node *element(struct parser *p, const char *name, int line)
 }
 
 /* `value` and `kids[2]` keep name and arguments until `link_calls`. */
-static struct node *call(struct parser *p, const char *name, int line)
+static struct node *call(struct parser *p, enum node_kind kind,
+                         const char *name, int line)
 {
     struct node *first = NULL, *node;
     struct node **end = &first;
@@ -38,7 +39,7 @@ static struct node *call(struct parser *p, const char *name, int line)
     lexer_expect(&p->lexer, ')');
     if (p->lexer.failed)
         return tree_make(p, NODE_NUMBER, line, NULL, NULL);
-    node = tree_make(p, NODE_CALL, line, first, NULL);
+    node = tree_make(p, kind, line, first, NULL);
     node->value = (intptr_t)name;
     node->kids[1] = p->calls;
     p->calls = node;
@@ -64,13 +65,24 @@ static struct node *primary(struct parser *p)
     }
     name = lexer_expect_name(&p->lexer);
     if (p->lexer.token == '(')
-        return call(p, name, line);
+        return call(p, NODE_CALL, name, line);
     if (p->lexer.token == '[')
         return element(p, name, line);
     node = tree_make(p, NODE_LOCAL, line, NULL, NULL);
     if (!p->lexer.failed)
         node->slot = tree_find_local(p, name);
     return node;
+}
+
+static struct node *unary(struct parser *p);
+
+static struct node *next(struct parser *p, int line)
+{
+    struct node *generator = unary(p), *input = NULL;
+
+    if (lexer_accept(&p->lexer, TOKEN_WITH))
+        input = unary(p);
+    return tree_make(p, NODE_NEXT, line, generator, input);
 }
 
 static struct node *unary(struct parser *p)
@@ -84,6 +96,12 @@ static struct node *unary(struct parser *p)
         node = tree_make(p, NODE_NEGATE, line, unary(p), NULL);
     else if (lexer_accept(&p->lexer, '!'))
         node = tree_make(p, NODE_NOT, line, unary(p), NULL);
+    else if (lexer_accept(&p->lexer, TOKEN_NEXT))
+        node = next(p, line);
+    else if (lexer_accept(&p->lexer, TOKEN_VALUE))
+        node = tree_make(p, NODE_VALUE, line, unary(p), NULL);
+    else if (lexer_accept(&p->lexer, TOKEN_START))
+        node = call(p, NODE_START, lexer_expect_name(&p->lexer), line);
     else
         node = primary(p);
     p->depth--;
