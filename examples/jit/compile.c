@@ -9,6 +9,7 @@
  *   stack pointer is known at each place, for `depth` is.
  * - A caller pushes the arguments, the first one first, and takes them off. At
  *   a call the stack is aligned to 16 bytes, as C wants it.
+ * - A script knows a generator by its number, the code by its struct generator.
  * - Nothing is checked that the CPU checks: a division by zero, a stack that is
  *   too small, an index that is too large (behind each array lies as much
  *   memory that cannot be touched as 32 bits can reach) fault, and moat makes

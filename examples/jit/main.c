@@ -4,10 +4,10 @@
  *
  * Shows: hosting a JIT. Its code is registered with moat, so that the policy
  * MOAT_CO_RECOVER_CODE tells the guest's faults from the host's, and so that
- * reports name functions and lines of the script; a yield that is emitted
- * instead of called; a bounds check by memory that cannot be touched. Try this:
- * add an operator, from lexer.c to compile_expression.c. Expected output:
- * expected/.
+ * reports name functions and lines of the script; a resume and a yield that are
+ * emitted instead of called (switch.c); a bounds check by memory that cannot be
+ * touched. Try this: add an operator, from lexer.c to compile_expression.c.
+ * Expected output: expected/.
  *
  * Usage: ditch [--stack KIB] [--wall MS] FILE
  *
@@ -208,6 +208,8 @@ __attribute__((noinline)) static int run_program(struct program *program,
     moat_status status;
     int failed;
 
+    program->generators.report = report_generator;
+    program->generators.user = program;
     options->co.limits = &options->limits;
     options->co.flags = MOAT_CO_RECOVER_CODE;
     options->co.name = name != NULL ? name + 1 : options->file;
@@ -239,8 +241,6 @@ int main(int argc, char **argv)
         free(text);
         return 1;
     }
-    program.generators.report = report_generator;
-    program.generators.user = &program;
     failed = run_program(&program, &options);
     program_unload(&program);
     free(text);
