@@ -114,13 +114,10 @@ static void *report(void *argument)
 MOAT_NORETURN static __attribute__((noinline)) void refuse(const moat_co *co,
                                                            moat_status status)
 {
-    moat_co_state state = moat_co_get_state(co);
-
     if (status != MOAT_E_STATE)
         moat_trap_raise(ERROR_NO_MEMORY); /* or stack */
-    moat_trap_raise(state == MOAT_CO_DONE || state == MOAT_CO_TRAPPED
-                        ? ERROR_ENDED
-                        : ERROR_RUNS);
+    moat_trap_raise(moat_co_get_state(co) == MOAT_CO_DONE ? ERROR_ENDED
+                                                          : ERROR_RUNS);
 }
 
 int64_t generators_take(moat_co *self, const struct resumed *resumed,
