@@ -4,7 +4,7 @@
 # What differs from build to build is brought to one form first: in reports the
 # registers, code bytes, stack use, signals, addresses, offsets, modules and
 # lines, in text and in JSON, where registers and code are left out. The C
-# library's frames below main are dropped, and the one of moat's own that a build
+# library's frames below main are dropped, and those of moat's own that a build
 # with a sanitizer has.
 #
 # Lines of scripts stay: they do not depend on the build. Of a recursion's equal
@@ -51,7 +51,8 @@ sed -E \
     -e 's/("function":"main"\}),.*(\]\})$/\1\2/' \
     -e '}' \
     "$actual.raw" |
-    awk '/^ +#/ && (below || $NF == "annotated_entry") { next }
+    awk -v own='^(annotated_entry|enter|moat_(resume_run|co_resume_slow))$' '
+         /^ +#/ && (below || $NF ~ own) { next }
          /^ +#/ && $NF == "main" { below = 1 }
          /^ +#/ { frame = $0; sub(/#[0-9]+ +/, "", frame) }
          /^ +#/ && frame == last { next }

@@ -10,6 +10,7 @@
 #ifndef DITCH_AST_H
 #define DITCH_AST_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum node_kind {
@@ -19,6 +20,10 @@ enum node_kind {
     NODE_ELEMENT, /* array[kid 0]: its low 32 bits, without a sign  */
     NODE_CALL,    /* callee(kid 0, the next of that, ...)           */
     NODE_YIELD,   /* of kid 0; the value is the next input          */
+    NODE_START,   /* as NODE_CALL, as a generator: its number       */
+    NODE_NEXT,    /* generator in kid 0, its input in kid 1 or NULL;
+                     1: it has yielded, 0: it has returned          */
+    NODE_VALUE,   /* what generator kid 0 has given last            */
     NODE_NEGATE,
     NODE_NOT,
     NODE_AND, /* kid 1 is not asked where kid 0 decides; 0 or 1 */
@@ -55,6 +60,7 @@ struct function {
     const char *name;
     int line;
     unsigned parameters;
+    bool started;      /* as a generator, at some place                */
     struct node *body; /* a block; a function without a return gives 0 */
 };
 

@@ -10,6 +10,7 @@
 
 #include "ast.h"
 #include "emit.h"
+#include "generators.h"
 
 /* How many bytes of stack the code makes sure of before it calls C: enough for
  * what moat and a helper need, and less than a guard has. */
@@ -18,9 +19,15 @@
 /* What the code calls to print: on the guest's stack. */
 typedef void compile_printer(moat_co *self, int64_t value);
 
-/* The first piece is a moat_entry that runs main; then one for each function,
- * in their order. The arrays have their memory. False: no memory. */
+/* What the code uses while it runs. */
+struct runtime {
+    compile_printer *print;
+    struct generators *generators;
+};
+
+/* The first piece is a moat_entry that runs main. The arrays have their memory.
+ * False: no memory. */
 bool compile_script(struct emitter *e, const struct script *script,
-                    compile_printer *print);
+                    const struct runtime *runtime);
 
 #endif

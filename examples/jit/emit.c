@@ -22,8 +22,15 @@ enum {
     CFA_ADVANCE4 = 0x04,
     CFA_REMEMBER = 0x0a,
     CFA_RESTORE_STATE = 0x0b,
-    CFA_DEF_CFA_OFFSET = 0x0e
+    CFA_UNDEFINED = 0x07,
+    CFA_DEF_CFA_OFFSET = 0x0e,
+    CFA_DEF_CFA_EXPRESSION = 0x0f,
+    CFA_EXPRESSION = 0x10
 };
+
+enum { OP_DEREF = 0x06, OP_RDI = 0x75 }; /* rdi, and a distance: one byte */
+#define RECORD(member) offsetof(struct moat_co, member)
+_Static_assert(RECORD(resumer_bx) < 64, "more than a byte of signed LEB128");
 
 /* --- bytes --------------------------------------------------------------- */
 
@@ -169,14 +176,21 @@ void emit_row_restored(struct emitter *e, unsigned number)
     frame_byte(e, CFA_RESTORE | number);
 }
 
-/* The CFA is the word at rdi + 16; rbp is at rdi, the return address at rdi + 8
- * and rbx at rdi + 24; r12 to r15 are lost. As in docs/record.md. */
+/* The frame is the resumer's, found by the record that rdi points to; r12 to
+ * r15 are lost. As in docs/record.md. */
 void emit_window(struct emitter *e)
 {
     static const unsigned char rows[] = {
-        CFA_REMEMBER, 0x0f, 0x03, 0x75, 0x10, 0x06, 0x10, 0x06, 0x02, 0x75,
-        0x00,         0x10, 0x10, 0x02, 0x75, 0x08, 0x10, 0x03, 0x02, 0x75,
-        0x18,         0x07, 12,   0x07, 13,   0x07, 14,   0x07, 15};
+        /* clang-format off */
+        CFA_REMEMBER,
+        CFA_DEF_CFA_EXPRESSION, 3, OP_RDI, RECORD(resumer_sp), OP_DEREF,
+        CFA_EXPRESSION, 6, 2, OP_RDI, RECORD(resumer_fp),
+        CFA_EXPRESSION, 16, 2, OP_RDI, RECORD(resumer_pc),
+        CFA_EXPRESSION, 3, 2, OP_RDI, RECORD(resumer_bx),
+        CFA_UNDEFINED, 12, CFA_UNDEFINED, 13,
+        CFA_UNDEFINED, 14, CFA_UNDEFINED, 15
+        /* clang-format on */
+    };
 
     row(e);
     emit_append(e, &e->eh_frame, rows, sizeof rows);

@@ -4,9 +4,10 @@
  *
  * Shows: hosting a JIT. Its code is registered with moat, so that the policy
  * MOAT_CO_RECOVER_CODE tells the guest's faults from the host's, and so that
- * reports name functions and lines of the script; a yield that is emitted
- * instead of called; a bounds check by memory that cannot be touched. Try this:
- * add an operator, from parse.c to compile.c. Expected output: expected/.
+ * reports name functions and lines of the script; a resume and a yield that are
+ * emitted instead of called (switch.c); a bounds check by memory that cannot be
+ * touched. Try this: add an operator, from lexer.c to compile_expression.c.
+ * Expected output: expected/.
  *
  * Usage: ditch [--stack KIB] [--wall MS] FILE
  *
@@ -23,6 +24,7 @@
 #include <unistd.h>
 
 #include "program.h"
+#include "service.h"
 
 #define YIELDS_MOST 10
 
@@ -37,7 +39,8 @@ static void *print_value(void *value)
 /* printf takes a lock: not on a stack that can be cut. */
 static void print(moat_co *self, int64_t value)
 {
-    (void)moat_call_on_parent(self, print_value, &value);
+    (void)self;
+    (void)service_call(print_value, &value);
 }
 
 /* --- what came of it ----------------------------------------------------- */
@@ -62,11 +65,20 @@ static void print_place(const moat_co *co)
 static int report(const struct program *program, const moat_co *co)
 {
     moat_trap_info trap = MOAT_TRAP_INFO_INIT;
+    const char *error = NULL;
     struct element element;
 
     fflush(stdout);
-    if (moat_co_trap_info(co, &trap) != MOAT_OK ||
-        moat_co_print_report(co, STDOUT_FILENO) != MOAT_OK)
+    if (moat_co_trap_info(co, &trap) != MOAT_OK)
+        return 1;
+    if (trap.kind == MOAT_TRAP_RAISED)
+        error = generators_error(trap.user_code);
+    if (error != NULL)
+        printf("error: %s\n", error);
+    fflush(stdout);
+    if (error != NULL && generators_error_is_passed_on(trap.user_code))
+        return 0;
+    if (moat_co_print_report(co, STDOUT_FILENO) != MOAT_OK)
         return 1;
     element = program_element_at(program, trap.address);
     if (trap.kind == MOAT_TRAP_MEMORY && element.array != NULL)
@@ -74,6 +86,12 @@ static int report(const struct program *program, const moat_co *co)
                " elements\n",
                element.index, element.array->name, element.array->count);
     return 0;
+}
+
+/* While those who have resumed it still stand where they did. */
+static void report_generator(const moat_co *co, void *program)
+{
+    (void)report(program, co);
 }
 
 static void *as_input(int64_t number)
@@ -190,6 +208,8 @@ __attribute__((noinline)) static int run_program(struct program *program,
     moat_status status;
     int failed;
 
+    program->generators.report = report_generator;
+    program->generators.user = program;
     options->co.limits = &options->limits;
     options->co.flags = MOAT_CO_RECOVER_CODE;
     options->co.name = name != NULL ? name + 1 : options->file;

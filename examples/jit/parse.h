@@ -11,7 +11,15 @@
  *              | ( "return" | "print" ) expression ";"
  *              | expression ";"
  *   expression = "yield" expression | operators, as in C, over
- *                NUMBER, NAME, NAME "[" expression "]", NAME "(" ... ")", "("
+ *                NUMBER, NAME, NAME "[" expression "]", call, "(", and
+ *                "start" call | "next" operand [ "with" operand ] |
+ *                "value" operand, which bind as the "-" of one operand
+ *   call       = NAME "(" [ expression { "," expression } ] ")"
+ *
+ * "start" makes a call a generator, a coroutine that waits, and gives its
+ * number. "next" runs it until it yields, 1, or returns, 0; "with" is what the
+ * "yield" gives in which it waits (else 0). "value" is what it has yielded, or
+ * returned, last. An error in it is one at the "next".
  *
  * "#" begins a comment. An array is declared before it is used, a function
  * anywhere.

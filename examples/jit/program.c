@@ -122,6 +122,7 @@ static const char *build(struct program *program, const char *file,
                          compile_printer *print)
 {
     struct script *script = &program->script;
+    const struct runtime runtime = {print, &program->generators};
     struct emitter e;
     const char *failure = "out of memory";
 
@@ -129,7 +130,7 @@ static const char *build(struct program *program, const char *file,
         if (!map_array(&script->arrays[i]))
             return failure;
     emit_begin(&e);
-    if (compile_script(&e, script, print))
+    if (compile_script(&e, script, &runtime))
         failure = install(program, &e, file);
     emit_end(&e);
     return failure;
@@ -154,6 +155,7 @@ bool program_load(struct program *out, const char *file, const char *text,
 
 void program_unload(struct program *program)
 {
+    generators_free(&program->generators);
     for (size_t i = 0; i < program->id_count; i++)
         (void)moat_code_unregister(program->ids[i]);
     free(program->ids);

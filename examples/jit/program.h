@@ -15,6 +15,7 @@
 
 #include "ast.h"
 #include "compile.h"
+#include "generators.h"
 #include "parse.h"
 
 struct program {
@@ -24,6 +25,7 @@ struct program {
     moat_code_id *ids; /* a registration for each function */
     size_t id_count;
     moat_entry entry;
+    struct generators generators;
 };
 
 /* An element that a program has tried to reach. */
@@ -37,7 +39,8 @@ struct element {
 bool program_load(struct program *out, const char *file, const char *text,
                   compile_printer *print, struct parse_error *error);
 
-/* Nothing of it may run any more, and no coroutine stand in its code. */
+/* Nothing of it may run any more, and no coroutine stand in its code but its
+ * generators, which end here. */
 void program_unload(struct program *program);
 
 struct element program_element_at(const struct program *program,

@@ -1,8 +1,8 @@
 /*
- * edge.c: a script that calls C, yields or is cancelled with ever less stack
- * left. What overflows is always the script's own code: C that is entered with
- * too little stack would take the host with it, for the coroutines' policy
- * allows cuts in registered code only.
+ * edge.c: a script that calls C, yields, starts or resumes a generator that
+ * calls C, or is cancelled, with ever less stack left. What overflows is always
+ * the script's own code: C that is entered with too little stack would take the
+ * host with it, for the coroutines' policy allows cuts in registered code only.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "examples/jit/program.h"
+#include "examples/jit/service.h"
 
 #define STACK_BYTES ((size_t)64 << 10)
 #define LONG_NS     ((uint64_t)60 * 1000 * 1000 * 1000)
@@ -23,6 +24,15 @@ static const char yielding[] =
     "func down(n) { yield n; return 1 + down(n + 1); }"
     "func main() { return down(0); }";
 
+/* What the generator prints takes stack of its resumer's. */
+static const char resuming[] = "func give() { while 1 { print 1; yield 2; } }"
+                               "func down(g) { next g; return 1 + down(g); }"
+                               "func main() { return down(start give()); }";
+static const char starting[] =
+    "func give() { yield 1; }"
+    "func down(n) { if n % 32 == 0 { start give(); } return 1 + down(n + 1); }"
+    "func main() { return down(0); }";
+
 static struct program program;
 
 static void *no_print(void *unused)
@@ -32,8 +42,9 @@ static void *no_print(void *unused)
 
 static void print(moat_co *self, int64_t value)
 {
+    (void)self;
     (void)value;
-    (void)moat_call_on_parent(self, no_print, NULL);
+    (void)service_call(no_print, NULL);
 }
 
 static moat_co *create(uint64_t wall_ns)
@@ -120,12 +131,15 @@ static void load(const char *text)
 
 int main(void)
 {
+    static const char *const texts[] = {printing, resuming, starting};
     unsigned failures = 0;
 
-    load(printing);
-    (void)overflow(0);
-    (void)overflow(LONG_NS);
-    program_unload(&program);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        load(texts[i]);
+        (void)overflow(0);
+        (void)overflow(LONG_NS);
+        program_unload(&program);
+    }
 
     load(yielding);
     for (int limited = 0; limited < 2; limited++) {

@@ -118,6 +118,17 @@ static void binary(struct generator *g, unsigned depth)
     put(g, ")");
 }
 
+static void arguments(struct generator *g, unsigned callee, unsigned depth)
+{
+    put(g, "f%u(", callee);
+    for (unsigned i = 0; i < g->parameters[callee]; i++) {
+        if (i > 0)
+            put(g, ", ");
+        expression(g, depth);
+    }
+    put(g, ")");
+}
+
 static void call(struct generator *g, unsigned depth)
 {
     unsigned later = g->functions - g->function - 1;
@@ -131,18 +142,37 @@ static void call(struct generator *g, unsigned depth)
         leaf(g);
         return;
     }
-    put(g, "f%u(", callee);
-    for (unsigned i = 0; i < g->parameters[callee]; i++) {
-        if (i > 0)
-            put(g, ", ");
-        expression(g, depth);
+    arguments(g, callee, depth);
+}
+
+/* Generators are numbered as they are started. */
+static void generator(struct generator *g, unsigned depth)
+{
+    switch (roll(g, 8)) {
+    case 0:
+        put(g, "(start ");
+        arguments(g, roll(g, g->functions), depth);
+        put(g, ")");
+        break;
+    case 1:
+    case 2:
+        put(g, "(next %u with ", 1 + roll(g, 3));
+        leaf(g);
+        put(g, ")");
+        break;
+    default:
+        put(g, "(%s %u)", roll(g, 2) ? "next" : "value", 1 + roll(g, 3));
     }
-    put(g, ")");
 }
 
 static void expression(struct generator *g, unsigned depth)
 {
     unsigned kind = roll(g, 16);
+
+    if (depth > 0 && roll(g, 200) == 0) {
+        generator(g, depth - 1);
+        return;
+    }
 
     if (depth == 0 || kind < 4) {
         leaf(g);
@@ -183,8 +213,28 @@ static void loop(struct generator *g, unsigned depth)
     put(g, "}\n");
 }
 
+/* A generator, and a loop over what it yields. */
+static void drain(struct generator *g, unsigned depth)
+{
+    unsigned later = g->functions - g->function - 1;
+    unsigned number = g->locals;
+
+    put(g, "let v%u = start ", number);
+    arguments(g, later > 0 ? g->function + 1 + roll(g, later) : 0, 2);
+    put(g, ";\nwhile next v%u {\nlet v%u = value v%u;\n", number, number + 1,
+        number);
+    g->locals += 2;
+    statements(g, depth);
+    g->locals = number + 1;
+    put(g, "}\n");
+}
+
 static void statement(struct generator *g, unsigned depth)
 {
+    if (depth > 0 && roll(g, 12) == 0) {
+        drain(g, depth - 1);
+        return;
+    }
     switch (roll(g, depth > 0 ? 10 : 6)) {
     case 0:
     case 1:

@@ -1,6 +1,9 @@
 /*
  * interpreter.c: values as the language defines them, each fault at its line.
  *
+ * A generator is a coroutine here, too, but its resumes and yields are those of
+ * the header.
+ *
  * SPDX-License-Identifier: MIT
  */
 #include "interpreter.h"
@@ -10,17 +13,33 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <moat/moat.h>
+
 #include "examples/jit/parse.h"
 
-#define STEPS_MOST 200000
-#define CALLS_MOST 60
+#define STEPS_MOST      200000
+#define CALLS_MOST      60
+#define GENERATORS_MOST 100
+#define STACK_BYTES     ((size_t)8 << 20)
+
+struct generator {
+    struct machine *machine;
+    moat_co *co;
+    const struct function *function;
+    int64_t arguments[PARAMETERS_MOST];
+    int64_t value;
+};
 
 struct machine {
     const struct script *script;
     struct trace *trace;
     int64_t **arrays;
     long steps;
-    int calls;
+    int calls;        /* of who runs                                  */
+    moat_co *running; /* a generator's; NULL: main                    */
+    bool is_finished; /* and generators are left one after the other  */
+    struct generator generators[GENERATORS_MOST];
+    unsigned generator_count;
     jmp_buf end;
 };
 
@@ -47,9 +66,15 @@ bool trace_add(struct trace *trace, char kind, int64_t value)
 static _Noreturn void finish(struct machine *machine, enum outcome outcome,
                              int line)
 {
-    machine->trace->outcome = outcome;
-    machine->trace->line = line;
-    longjmp(machine->end, 1);
+    if (!machine->is_finished) {
+        machine->trace->outcome = outcome;
+        machine->trace->line = line;
+        machine->is_finished = true;
+    }
+    if (machine->running == NULL)
+        longjmp(machine->end, 1);
+    (void)moat_co_yield(machine->running, NULL);
+    abort(); /* nobody resumes it */
 }
 
 static void count_step(struct machine *machine, int line)
@@ -77,27 +102,121 @@ static int64_t *element(struct frame *frame, const struct node *node,
 
 /* --- expressions --------------------------------------------------------- */
 
+static void *as_pointer(int64_t value)
+{
+    return (void *)(intptr_t)value;
+}
+
 static int64_t value_of(struct frame *frame, const struct node *node);
 static int64_t call(struct machine *machine, const struct function *function,
                     const int64_t *arguments);
 
+static void read_arguments(struct frame *frame, const struct node *node,
+                           int64_t *arguments)
+{
+    for (const struct node *kid = node->kids[0]; kid != NULL; kid = kid->next)
+        *arguments++ = value_of(frame, kid);
+}
+
 static int64_t call_node(struct frame *frame, const struct node *node)
 {
     int64_t arguments[PARAMETERS_MOST];
-    size_t count = 0;
 
-    for (const struct node *kid = node->kids[0]; kid != NULL; kid = kid->next)
-        arguments[count++] = value_of(frame, kid);
+    read_arguments(frame, node, arguments);
     return call(frame->machine, node->callee, arguments);
 }
 
 static int64_t yield(struct machine *machine, int64_t value)
 {
+    int calls = machine->calls;
+
+    if (machine->running != NULL) {
+        value = (intptr_t)moat_co_yield(machine->running, as_pointer(value));
+        machine->calls = calls;
+        return value;
+    }
     show(machine, 'y', value);
     if (++machine->trace->yields == YIELDS_MOST)
         finish(machine, OUTCOME_ABANDONED, 0);
     return trace_input(machine->trace->yields);
 }
+
+/* --- generators ---------------------------------------------------------- */
+
+static void *generate(moat_co *self, void *input)
+{
+    const struct generator *generator = moat_co_user(self);
+
+    (void)input;
+    return as_pointer(
+        call(generator->machine, generator->function, generator->arguments));
+}
+
+static int64_t start(struct frame *frame, const struct node *node)
+{
+    struct machine *machine = frame->machine;
+    moat_co_options options = MOAT_CO_OPTIONS_INIT;
+    int64_t arguments[PARAMETERS_MOST];
+    struct generator *made;
+
+    read_arguments(frame, node, arguments);
+    if (machine->generator_count == GENERATORS_MOST)
+        finish(machine, OUTCOME_RUNAWAY, node->line);
+    made = &machine->generators[machine->generator_count];
+    memset(made, 0, sizeof *made);
+    made->machine = machine;
+    made->function = node->callee;
+    if (node->callee->parameters > 0)
+        memcpy(made->arguments, arguments,
+               node->callee->parameters * sizeof *arguments);
+    options.user = made;
+    options.stack_bytes = STACK_BYTES;
+    if (moat_co_create(&made->co, generate, &options) != MOAT_OK)
+        abort();
+    return ++machine->generator_count;
+}
+
+static struct generator *find(struct frame *frame, const struct node *node)
+{
+    struct machine *machine = frame->machine;
+    int64_t number = value_of(frame, node->kids[0]);
+
+    if (number < 1 || number > machine->generator_count)
+        finish(machine, OUTCOME_ERROR, node->line);
+    return &machine->generators[number - 1];
+}
+
+static int64_t next(struct frame *frame, const struct node *node)
+{
+    struct machine *machine = frame->machine;
+    struct generator *generator = find(frame, node);
+    const struct node *with = node->kids[1];
+    int64_t input = with != NULL ? value_of(frame, with) : 0;
+    moat_co *running = machine->running;
+    int calls = machine->calls;
+    moat_event event = {.kind = MOAT_EVENT_TRAP};
+    moat_status status;
+
+    machine->running = generator->co;
+    status = moat_co_resume(generator->co, as_pointer(input), &event);
+    machine->running = running;
+    machine->calls = calls;
+    if (status != MOAT_OK || machine->is_finished)
+        finish(machine, OUTCOME_ERROR, node->line);
+    generator->value = (intptr_t)event.value;
+    return event.kind == MOAT_EVENT_YIELD;
+}
+
+/* Those that wait stay where they are: no code of theirs runs. */
+static void free_generators(struct machine *machine)
+{
+    for (unsigned i = 0; i < machine->generator_count; i++) {
+        (void)!moat_co_reset(machine->generators[i].co);
+        moat_co_destroy(machine->generators[i].co);
+    }
+}
+
+/* --- operators ----------------------------------------------------------- */
 
 static int64_t divide(struct frame *frame, const struct node *node,
                       int64_t left, int64_t right)
@@ -153,6 +272,12 @@ static int64_t value_of(struct frame *frame, const struct node *node)
         return call_node(frame, node);
     case NODE_YIELD:
         return yield(frame->machine, value_of(frame, node->kids[0]));
+    case NODE_START:
+        return start(frame, node);
+    case NODE_NEXT:
+        return next(frame, node);
+    case NODE_VALUE:
+        return find(frame, node)->value;
     case NODE_NEGATE:
         return (int64_t)(0 - (uint64_t)value_of(frame, node->kids[0]));
     case NODE_NOT:
@@ -250,9 +375,12 @@ static int64_t **make_arrays(const struct script *script)
 
 void interpret(const struct script *script, struct trace *out)
 {
-    struct machine machine = {.script = script, .trace = out};
+    static struct machine machine;
     int64_t input = trace_input(0);
 
+    memset(&machine, 0, sizeof machine);
+    machine.script = script;
+    machine.trace = out;
     machine.arrays = make_arrays(script);
     if (machine.arrays == NULL)
         abort();
@@ -263,5 +391,6 @@ void interpret(const struct script *script, struct trace *out)
         out->outcome = OUTCOME_RETURNED;
         out->line = 0;
     }
+    free_generators(&machine);
     free_arrays(machine.arrays, script->array_count);
 }

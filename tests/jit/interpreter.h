@@ -19,6 +19,7 @@ enum outcome {
     OUTCOME_RETURNED,
     OUTCOME_ARITHMETIC, /* a trap; in `line`                 */
     OUTCOME_MEMORY,
+    OUTCOME_ERROR,     /* of a generator's number or state         */
     OUTCOME_ABANDONED, /* after YIELDS_MOST values           */
     OUTCOME_RUNAWAY,   /* used up what the interpreter gives */
     OUTCOMES

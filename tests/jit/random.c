@@ -22,10 +22,11 @@
 #include "tests/jit/interpreter.h"
 #include "tests/unwind/chain.h"
 
-#define FILE_NAME   "random"
-#define STACK_BYTES ((size_t)1 << 20)
-#define SHORT_NS    ((uint64_t)5 * 1000 * 1000)
-#define LONG_NS     ((uint64_t)60 * 1000 * 1000 * 1000)
+#define FILE_NAME     "random"
+#define STACK_BYTES   ((size_t)1 << 20)
+#define SHORT_NS      ((uint64_t)5 * 1000 * 1000)
+#define C_FRAMES_MOST 6
+#define LONG_NS       ((uint64_t)60 * 1000 * 1000 * 1000)
 
 static char text[SCRIPT_BYTES_MOST + 1];
 static struct trace expected, seen;
@@ -46,17 +47,21 @@ static void print(moat_co *self, int64_t value)
     (void)moat_call_on_parent(self, note_print, &value);
 }
 
-/* Of the innermost frame; 0: it is not known. */
-static int line_of_trap(const moat_co *co)
+/* Of the innermost frame of the script; 0: it is not known. An error that is
+ * raised has frames in C before it. */
+static int line_of_trap(const moat_co *co, size_t before)
 {
-    moat_frame frame;
+    moat_frame frames[8];
     char description[256];
     const char *at;
-    size_t count;
+    size_t count, i = 0;
 
-    (void)moat_co_backtrace(co, &frame, 1, &count);
-    if (count == 0 || !(frame.flags & MOAT_FRAME_JIT) ||
-        moat_frame_describe(&frame, description, sizeof description) != MOAT_OK)
+    (void)moat_co_backtrace(co, frames, 8, &count);
+    while (i < before && i < count && !(frames[i].flags & MOAT_FRAME_JIT))
+        i++;
+    if (i == count || !(frames[i].flags & MOAT_FRAME_JIT) ||
+        moat_frame_describe(&frames[i], description, sizeof description) !=
+            MOAT_OK)
         return 0;
     at = strstr(description, " at " FILE_NAME ":");
     return at != NULL ? atoi(at + strlen(" at " FILE_NAME ":")) : 0;
@@ -66,10 +71,15 @@ static void note_trap(struct trace *out, const moat_co *co)
 {
     moat_trap_info trap = MOAT_TRAP_INFO_INIT;
 
-    out->outcome = OUTCOME_RUNAWAY;
     if (moat_co_trap_info(co, &trap) != MOAT_OK)
-        return;
-    if (trap.kind == MOAT_TRAP_ARITHMETIC)
+        abort();
+    if (trap.kind == MOAT_TRAP_RAISED &&
+        generators_error_is_passed_on(trap.user_code))
+        return; /* noted before */
+    out->outcome = OUTCOME_RUNAWAY;
+    if (trap.kind == MOAT_TRAP_RAISED)
+        out->outcome = OUTCOME_ERROR;
+    else if (trap.kind == MOAT_TRAP_ARITHMETIC)
         out->outcome = OUTCOME_ARITHMETIC;
     else if (trap.kind == MOAT_TRAP_MEMORY)
         out->outcome = OUTCOME_MEMORY;
@@ -77,7 +87,14 @@ static void note_trap(struct trace *out, const moat_co *co)
              trap.kind != MOAT_TRAP_STACK_OVERFLOW)
         out->outcome = OUTCOMES; /* none of a script's */
     if (out->outcome != OUTCOME_RUNAWAY)
-        out->line = line_of_trap(co);
+        out->line =
+            line_of_trap(co, out->outcome == OUTCOME_ERROR ? C_FRAMES_MOST : 0);
+}
+
+static void note_generator(const moat_co *co, void *unused)
+{
+    (void)unused;
+    note_trap(tracing, co);
 }
 
 static void resume_to_end(moat_co *co, struct trace *out)
@@ -106,7 +123,7 @@ static void resume_to_end(moat_co *co, struct trace *out)
     }
 }
 
-static void run_compiled(const struct program *program, uint64_t wall_ns,
+static void run_compiled(struct program *program, uint64_t wall_ns,
                          struct trace *out)
 {
     moat_co_options options = MOAT_CO_OPTIONS_INIT;
@@ -122,6 +139,7 @@ static void run_compiled(const struct program *program, uint64_t wall_ns,
         abort();
     tracing = out;
     running = program;
+    program->generators.report = note_generator;
     resume_to_end(co, out);
     moat_co_destroy(co);
 }

@@ -1,13 +1,15 @@
 /*
  * step.c: single-steps compiled scripts and, at each instruction of theirs,
- * walks the stack with libgcc's unwinder and with libunwind: from the
- * instruction through the script's functions, the coroutine's border and the
- * function that resumed it to main. So the rows that the emitter writes are
+ * walks the stack with libgcc's unwinder, with libunwind and with moat's: from
+ * the instruction through the script's functions, each coroutine's border and
+ * the function that resumed it to main. So the rows that the emitter writes are
  * right at each place of a prologue, an epilogue, an expression and an emitted
- * switch.
+ * switch, and wherever in it a signal lands.
  *
- *   step FILE STEPS   STEPS: how many instructions of the script are to be
- *                     seen at least
+ *   step FILE STEPS WINDOWS   how many instructions of the script are to be
+ *                             seen at least, and of them in the window of a
+ *                             switch
+ *   step FILE --alone         runs it without steps, for a debugger
  *
  * SPDX-License-Identifier: MIT
  */
@@ -26,21 +28,23 @@
 #include "examples/jit/program.h"
 #include "tests/unwind/chain.h"
 
-#define TRAP_FLAG  0x100
-#define MAX_FRAMES 64
-#define MAX_SHOWN  10
-#define MAX_STEPS  20000 /* then the script runs on by itself */
-#define RESUMES    4
-#define ENTRY_MOST 48 /* the first piece's size, about */
+#define TRAP_FLAG   0x100
+#define MAX_FRAMES  64
+#define MAX_SHOWN   10
+#define MAX_STEPS   20000 /* then the script runs on by itself */
+#define RESUMES     4
+#define STACK_BYTES ((uintptr_t)256 << 10) /* the default */
 
 struct seen {
+    const char *walker;
+    bool knows_fp;
     uintptr_t pc[MAX_FRAMES];
     uintptr_t fp[MAX_FRAMES];
     size_t count;
 };
 
 static struct program program;
-static moat_co *stepped;
+static bool *entries; /* is the byte of code part of an entry? */
 static volatile sig_atomic_t stepping;
 static unsigned long steps, windows, failures;
 
@@ -61,33 +65,70 @@ static void complain(const struct seen *seen, const char *what)
 {
     if (++failures > MAX_SHOWN)
         return;
-    printf("script+%#" PRIxPTR ": %s:", seen->pc[0] - (uintptr_t)program.code,
-           what);
+    printf("%s: script+%#" PRIxPTR ": %s:", seen->walker,
+           seen->pc[0] - (uintptr_t)program.code, what);
     for (size_t i = 0; i < seen->count; i++)
         printf(" %s", name_of(seen->pc[i]));
     printf("\n");
 }
 
-/* From the script's frames: [entry], called by the root, called by ... */
-static void check(const struct seen *seen)
+/* Reading names takes long: once for each byte of the code. */
+static bool learn_entries(void)
 {
-    /* Once a yield has written the state, the frame may be the resumer's. */
-    bool left = stepped->state == stepped->token;
-    size_t i = 0;
+    entries = calloc(program.code_bytes, sizeof *entries);
+    for (size_t i = 0; entries != NULL && i < program.code_bytes; i++) {
+        const moat_frame frame = {(uintptr_t)program.code + i, 0, NULL,
+                                  MOAT_FRAME_TRAP | MOAT_FRAME_JIT};
+        char text[256];
+
+        (void)moat_frame_describe(&frame, text, sizeof text);
+        entries[i] = strstr(text, "[entry]") || strstr(text, "[generator]");
+    }
+    return entries != NULL;
+}
+
+static const moat_co *resumer_of(const moat_co *co)
+{
+    /* Bit 0: it takes the slow path. */
+    return (const moat_co *)(co->resumer & ~(uintptr_t)1);
+}
+
+/* Of the coroutine's frames, the first of which is number `first`: the
+ * script's, out to its entry, and the root. Gives back the number of the next.
+ */
+static size_t check_coroutine(const struct seen *seen, const moat_co *co,
+                              size_t first)
+{
+    size_t i = first;
 
     while (i < seen->count && is_compiled(seen->pc[i]))
         i++;
-    if (left && i == 1) {
-        windows++; /* by each of the walkers */
-    } else {
-        if (seen->pc[i - 1] - (uintptr_t)program.code > ENTRY_MOST)
-            complain(seen, "the entry is missing");
-        if (i == seen->count || strcmp(name_of(seen->pc[i]), "moat_root") != 0)
-            complain(seen, "the root is missing");
-        else if (seen->fp[i] != (uintptr_t)stepped)
-            complain(seen, "the root's frame pointer is lost");
-        i++;
+    if (i == first || !entries[seen->pc[i - 1] - (uintptr_t)program.code])
+        complain(seen, "an entry is missing");
+    if (i == seen->count || strcmp(name_of(seen->pc[i]), "moat_root") != 0)
+        complain(seen, "a root is missing");
+    else if (seen->fp[i] != (uintptr_t)co && seen->knows_fp)
+        complain(seen, "a root's frame pointer is lost");
+    return i + 1;
+}
+
+static void check(const struct seen *seen, uintptr_t sp)
+{
+    const moat_co *co = (const moat_co *)(moat_tls.current & ~(uintptr_t)1);
+    size_t i = 0;
+
+    if (seen->count > 1 && seen->pc[1] == co->resumer_pc) {
+        /* The window of a switch: what follows is already, or is still, the
+         * resumer where the switch comes back. */
+        windows++;
+        co = resumer_of(co);
+        i = 1;
+    } else if (co->root_sp - sp > STACK_BYTES) {
+        /* A resume has begun, or has not yet ended. */
+        co = resumer_of(co);
     }
+    for (; co != NULL; co = resumer_of(co))
+        i = check_coroutine(seen, co, i);
     if (i >= seen->count || strcmp(name_of(seen->pc[i]), "run") != 0)
         complain(seen, "run is missing");
     else if (strcmp(name_of(seen->pc[i + 1]), "main") != 0)
@@ -125,18 +166,47 @@ static void walk_libunwind(void *context, struct seen *seen)
     } while (unw_step(&cursor) > 0);
 }
 
-static void check_from(const struct seen *seen, uintptr_t pc)
+static void walk_libgcc(void *context, struct seen *seen)
 {
-    if (seen->count == 0 || seen->pc[0] != pc)
-        complain(seen, "the instruction is missing");
+    (void)context;
+    (void)_Unwind_Backtrace(take, seen);
+}
+
+static void walk_moat(void *context, struct seen *seen)
+{
+    static moat_frame frames[MAX_FRAMES];
+    size_t count = 0;
+
+    (void)context;
+    (void)moat_backtrace(frames, MAX_FRAMES, &count);
+    for (size_t i = 0; i < count; i++)
+        add(seen, frames[i].pc, 0);
+}
+
+static const struct walker {
+    const char *name;
+    bool knows_fp;
+    void (*walk)(void *context, struct seen *seen);
+} walkers[] = {{"libgcc", true, walk_libgcc},
+               {"libunwind", true, walk_libunwind},
+               {"moat", false, walk_moat}};
+#define WALKERS (sizeof walkers / sizeof *walkers)
+
+static void walk_from(const struct walker *walker, void *context)
+{
+    const greg_t *registers = ((ucontext_t *)context)->uc_mcontext.gregs;
+    struct seen seen = {.walker = walker->name, .knows_fp = walker->knows_fp};
+
+    walker->walk(context, &seen);
+    if (seen.count == 0 || seen.pc[0] != (uintptr_t)registers[REG_RIP])
+        complain(&seen, "the instruction is missing");
     else
-        check(seen);
+        check(&seen, (uintptr_t)registers[REG_RSP]);
 }
 
 static void on_step(int signo, siginfo_t *info, void *context)
 {
     greg_t *registers = ((ucontext_t *)context)->uc_mcontext.gregs;
-    struct seen seen;
 
     (void)signo;
     (void)info;
@@ -147,12 +217,8 @@ static void on_step(int signo, siginfo_t *info, void *context)
     if (!is_compiled((uintptr_t)registers[REG_RIP]))
         return;
     steps++;
-    memset(&seen, 0, sizeof seen);
-    (void)_Unwind_Backtrace(take, &seen);
-    check_from(&seen, (uintptr_t)registers[REG_RIP]);
-    memset(&seen, 0, sizeof seen);
-    walk_libunwind(context, &seen);
-    check_from(&seen, (uintptr_t)registers[REG_RIP]);
+    for (size_t i = 0; i < WALKERS; i++)
+        walk_from(&walkers[i], context);
 }
 
 static inline __attribute__((always_inline)) void step_from_here(void)
@@ -163,10 +229,27 @@ static inline __attribute__((always_inline)) void step_from_here(void)
 
 /* --- the script ---------------------------------------------------------- */
 
+/* A debugger's breakpoints: "print 1" and "print 2". */
+FRAME void scene_begin(void);
+FRAME void scene_end(void);
+
+FRAME void scene_begin(void)
+{
+    KEEP_FRAME();
+}
+
+FRAME void scene_end(void)
+{
+    KEEP_FRAME();
+}
+
 static void print(moat_co *self, int64_t value)
 {
     (void)self;
-    (void)value;
+    if (value == 1)
+        scene_begin();
+    if (value == 2)
+        scene_end();
 }
 
 FRAME int run(moat_co *co);
@@ -175,12 +258,12 @@ FRAME int run(moat_co *co)
     moat_event event = {.kind = MOAT_EVENT_YIELD};
 
     for (int i = 0; i < RESUMES && event.kind == MOAT_EVENT_YIELD; i++) {
-        stepping = 1;
-        step_from_here();
+        if (stepping)
+            step_from_here();
         if (moat_co_resume(co, NULL, &event) != MOAT_OK)
             return 1;
-        stepping = 0;
     }
+    stepping = 0;
     KEEP_FRAME();
     return event.kind == MOAT_EVENT_TRAP;
 }
@@ -198,27 +281,37 @@ static bool load(const char *path)
     return program_load(&program, path, text, print, &error);
 }
 
-int main(int argc, char **argv)
+/* On the stack that is in use: those of the handlers are small. */
+static bool catch_steps(void)
 {
     struct sigaction action;
-    unsigned long steps_wanted;
-    int failed;
 
-    if (argc != 3 || !load(argv[1]))
-        return 2;
-    steps_wanted = strtoul(argv[2], NULL, 10);
-    if (moat_co_create(&stepped, program.entry, NULL) != MOAT_OK)
-        return 1;
-    /* On the stack that is in use: those of the handlers are small. */
     memset(&action, 0, sizeof action);
     action.sa_sigaction = on_step;
     action.sa_flags = SA_SIGINFO;
-    if (sigaction(SIGTRAP, &action, NULL) != 0)
+    return learn_entries() && sigaction(SIGTRAP, &action, NULL) == 0;
+}
+
+int main(int argc, char **argv)
+{
+    unsigned long wanted[2] = {0, 0};
+    moat_co *co;
+    int failed;
+
+    if ((argc != 3 && argc != 4) || !load(argv[1]))
+        return 2;
+    stepping = argc == 4;
+    for (int i = 0; stepping && i < 2; i++)
+        wanted[i] = strtoul(argv[2 + i], NULL, 10);
+    if (moat_co_create(&co, program.entry, NULL) != MOAT_OK ||
+        (stepping && !catch_steps()))
         return 1;
-    failed = run(stepped);
-    moat_co_destroy(stepped);
+    failed = run(co);
+    moat_co_destroy(co);
     program_unload(&program);
+    free(entries);
+    windows /= WALKERS;
     printf("%lu instructions, %lu of them in a switch's window; %lu failures\n",
-           steps, windows / 2, failures);
-    return failed || failures > 0 || steps < steps_wanted;
+           steps, windows, failures);
+    return failed || failures > 0 || steps < wanted[0] || windows < wanted[1];
 }
