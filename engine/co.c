@@ -168,7 +168,7 @@ static moat_status create(struct co **out, moat_entry entry,
         return status;
     if (options->name != NULL && (name = strdup(options->name)) == NULL)
         return MOAT_E_NOMEM;
-    status = moat_pool_get(&thread->pool, thread->stack_class, &slot);
+    status = moat_pool_get(&thread->pool, thread->stack_class, 1, &slot);
     if (status != MOAT_OK) {
         free(name);
         return status;
