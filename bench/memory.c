@@ -1,14 +1,16 @@
 /*
  * memory.c: what a great many suspended coroutines cost, each guarded: bytes,
- * mappings, and time, beside what the kernel alone takes for as many guards and
- * first pages; every guard of a sample is then run into. At last what of it
- * stays after they are destroyed, and after a trim.
+ * mappings, and time, created one by one and in batches, beside what the kernel
+ * alone takes for as many guards and first pages; every guard of a sample is
+ * then run into. At last what of it stays after they are destroyed, and after a
+ * trim.
  *
  * SPDX-License-Identifier: MIT
  */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 
 #include <moat/moat.h>
 
@@ -17,11 +19,15 @@
 #define STACK_BYTES ((size_t)48 << 10)
 #define GUARD_BYTES ((size_t)16 << 10)
 #define SLOT_BYTES  (STACK_BYTES + GUARD_BYTES)
-#define CHUNK       ((size_t)1000) /* by turns: moat, the kernel alone */
+#define CHUNK       ((size_t)1000) /* by turns: each way of making them */
+#define BATCH       ((size_t)64)   /* ranges in a system call of the floor */
 #define SAMPLE      ((size_t)1000)
 
 /* <sys/mman.h> of glibc 2.36 does not know it: Linux 6.13, asm-generic. */
 #define GUARD_INSTALL 102
+
+/* linux/pidfd.h: this process, as a descriptor. */
+#define SELF_THREAD (-10000)
 
 /* --- what the system says of the process -----------------------------------
  */
@@ -81,18 +87,46 @@ static void floor_open(size_t count)
     }
 }
 
-/* A guard at the low end of each slot, a word at its top. */
-static void floor_make(size_t first, size_t count)
+static char *floor_slot(size_t i)
+{
+    return floor_begin + i * SLOT_BYTES;
+}
+
+/* A guard at the low end of each slot. */
+static bool guard_each(size_t first, size_t count)
 {
     for (size_t i = first; i < first + count; i++) {
-        char *slot = floor_begin + i * SLOT_BYTES;
-
-        if (madvise(slot, GUARD_BYTES, GUARD_INSTALL) != 0) {
-            perror("madvise: guards need Linux 6.13");
-            exit(2);
-        }
-        *(volatile char *)(slot + SLOT_BYTES - 1) = 1;
+        if (madvise(floor_slot(i), GUARD_BYTES, GUARD_INSTALL) != 0)
+            return false;
     }
+    return true;
+}
+
+static bool guard_batches(size_t first, size_t count)
+{
+    struct iovec parts[BATCH];
+
+    for (size_t n; count > 0; first += n, count -= n) {
+        n = count < BATCH ? count : BATCH;
+        for (size_t i = 0; i < n; i++)
+            parts[i] = (struct iovec){floor_slot(first + i), GUARD_BYTES};
+        if (process_madvise(SELF_THREAD, parts, n, GUARD_INSTALL, 0) !=
+            (ssize_t)(n * GUARD_BYTES))
+            return false;
+    }
+    return true;
+}
+
+/* And a word at its top. */
+static void floor_make(bool (*guard)(size_t, size_t), size_t first,
+                       size_t count)
+{
+    if (!guard(first, count)) {
+        perror("madvise: guards need Linux 6.13");
+        exit(2);
+    }
+    for (size_t i = first; i < first + count; i++)
+        *(volatile char *)(floor_slot(i) + SLOT_BYTES - 1) = 1;
 }
 
 /* --- moat ------------------------------------------------------------------
@@ -114,21 +148,48 @@ static void *guest(moat_co *self, void *input)
     return (void *)descend(STACK_BYTES);
 }
 
-static moat_co *make(void)
+static moat_co_options options_of_all(void)
 {
     moat_co_options options = MOAT_CO_OPTIONS_INIT;
-    moat_event event;
-    moat_co *co;
 
     options.stack_bytes = STACK_BYTES;
     options.guard_bytes = GUARD_BYTES;
-    if (moat_co_create(&co, guest, &options) != MOAT_OK ||
-        moat_co_resume(co, NULL, &event) != MOAT_OK ||
-        event.kind != MOAT_EVENT_YIELD) {
+    return options;
+}
+
+static bool create_each(moat_co **out, size_t count)
+{
+    moat_co_options options = options_of_all();
+
+    for (size_t i = 0; i < count; i++) {
+        if (moat_co_create(&out[i], guest, &options) != MOAT_OK)
+            return false;
+    }
+    return true;
+}
+
+static bool create_batch(moat_co **out, size_t count)
+{
+    moat_co_options options = options_of_all();
+    size_t done;
+
+    return moat_co_create_n(out, guest, &options, NULL, count, &done) ==
+           MOAT_OK;
+}
+
+static void make(bool (*create)(moat_co **, size_t), moat_co **out,
+                 size_t count)
+{
+    bool ok = create(out, count);
+    moat_event event;
+
+    for (size_t i = 0; ok && i < count; i++)
+        ok = moat_co_resume(out[i], NULL, &event) == MOAT_OK &&
+             event.kind == MOAT_EVENT_YIELD;
+    if (!ok) {
         fprintf(stderr, "no more coroutines\n");
         exit(1);
     }
-    return co;
 }
 
 static void overflow(moat_co *co)
@@ -174,22 +235,29 @@ static void report_usage(const char *what, const struct usage *before,
                (double)now->mappings - (double)before->mappings);
 }
 
+/* Half of them in each way. */
 static void fill(moat_co **all, size_t count)
 {
-    static struct bench_series series[2] = {{.name = "moat"},
-                                            {.name = "guard and page alone"}};
-    double since = bench_now_ns(), moat_ns = 0, floor_ns = 0;
+    static struct bench_series series[] = {
+        {.name = "created one by one"},
+        {.name = "created in batches"},
+        {.name = "guard and page alone"},
+        {.name = "the same, guards in batches"}};
+    double since = bench_now_ns(), ns[4] = {0, 0, 0, 0};
 
-    for (size_t i = 0; i < count; i += CHUNK) {
-        for (size_t j = i; j < i + CHUNK; j++)
-            all[j] = make();
-        moat_ns += elapsed(&since);
-        floor_make(i, CHUNK);
-        floor_ns += elapsed(&since);
+    for (size_t i = 0; i < count; i += 2 * CHUNK) {
+        make(create_each, all + i, CHUNK);
+        ns[0] += elapsed(&since);
+        floor_make(guard_each, i, CHUNK);
+        ns[2] += elapsed(&since);
+        make(create_batch, all + i + CHUNK, CHUNK);
+        ns[1] += elapsed(&since);
+        floor_make(guard_batches, i + CHUNK, CHUNK);
+        ns[3] += elapsed(&since);
     }
-    bench_add(&series[0], moat_ns / (double)count);
-    bench_add(&series[1], floor_ns / (double)count);
-    bench_report("create and run to the first yield", series, 2, 1);
+    for (size_t i = 0; i < 4; i++)
+        bench_add(&series[i], 2 * ns[i] / (double)count);
+    bench_report("create and run to the first yield", series, 4, 2);
 }
 
 static void overflow_sample(moat_co **all, size_t count)
@@ -219,18 +287,19 @@ static void trim(size_t count)
 int main(int argc, char **argv)
 {
     struct bench_options options = bench_read_options(argc, argv);
-    size_t count = (size_t)(1e6 * options.scale) / CHUNK * CHUNK;
+    size_t count = (size_t)(1e6 * options.scale) / (2 * CHUNK) * 2 * CHUNK;
     struct usage before, made, gone, trimmed;
     moat_co **all;
 
     if (count == 0)
-        count = CHUNK;
+        count = 2 * CHUNK;
     bench_open("A great many suspended, guarded coroutines", &options);
     all = calloc(count, sizeof *all);
     if (all == NULL)
         return 2;
     memset(all, 0xff, count * sizeof *all);
-    moat_co_destroy(make());
+    make(create_each, all, 1);
+    moat_co_destroy(all[0]);
     floor_open(count);
     before = usage_now();
     fill(all, count);

@@ -147,70 +147,167 @@ static void set_limits(struct co *co, const moat_limits *limits)
     cold_of(co)->limits = *limits;
 }
 
-static moat_status create(struct co **out, moat_entry entry,
-                          const moat_co_options *options)
-{
-    struct moat_thread *thread = moat_thread_self();
-    struct moat_slot *slot;
+/* What is asked for: the options, and what those point to when it is checked.
+ */
+struct order {
+    moat_entry entry;
+    moat_co_options options;
     moat_limits limits;
     moat_script script;
-    bool limited = false;
-    char *name = NULL;
+    bool limited;
+};
+
+static moat_status check(struct order *order)
+{
+    const moat_co_options *options = &order->options;
     moat_status status = MOAT_OK;
 
+    order->limited = false;
     if (options->limits != NULL)
-        status = moat_limits_check(options->limits, &limits, &limited);
+        status =
+            moat_limits_check(options->limits, &order->limits, &order->limited);
     if (status == MOAT_OK && options->script != NULL)
-        status = moat_script_check(options->script, &script);
-    if (status == MOAT_OK)
-        status = find_class(thread, options);
-    if (status != MOAT_OK)
-        return status;
+        status = moat_script_check(options->script, &order->script);
+    return status;
+}
+
+static moat_status make(struct co *co, struct moat_thread *thread,
+                        const struct order *order)
+{
+    const moat_co_options *options = &order->options;
+    char *name = NULL;
+
     if (options->name != NULL && (name = strdup(options->name)) == NULL)
         return MOAT_E_NOMEM;
-    status = moat_pool_get(&thread->pool, thread->stack_class, &slot);
-    if (status != MOAT_OK) {
-        free(name);
-        return status;
-    }
-    *out = moat_slot_entry(slot);
-    (*out)->name = name;
-    fill_in(*out, thread, entry, options);
-    if (limited)
-        set_limits(*out, &limits);
+    co->name = name;
+    fill_in(co, thread, order->entry, options);
+    if (order->limited)
+        set_limits(co, &order->limits);
     if (options->script != NULL)
-        moat_script_set(*out, &script);
+        moat_script_set(co, &order->script);
     return MOAT_OK;
 }
 
-moat_status moat_co_create_slow(moat_co **out, moat_entry entry,
-                                const moat_co_options *asked)
+static void put_all(struct moat_pool *pool, struct moat_slot *slot)
 {
-    moat_co_options options;
-    struct co *co = NULL;
-    moat_status status;
+    while (slot != NULL) {
+        struct moat_slot *next = slot->next;
 
-    if (out == NULL || entry == NULL)
-        return MOAT_E_INVAL;
-    status = resolve(asked, &options);
+        moat_pool_put(pool, slot);
+        slot = next;
+    }
+}
+
+/* Makes some, `most` at most; counts them. On MOAT_OK one at least. */
+static moat_status create(struct order *order, void *const *users,
+                          moat_co **out, size_t most, size_t *made)
+{
+    struct moat_thread *thread = moat_thread_self();
+    struct moat_slot *slot, *next;
+    moat_status status = check(order);
+
+    if (status == MOAT_OK)
+        status = find_class(thread, &order->options);
+    if (status == MOAT_OK)
+        status = moat_pool_get(&thread->pool, thread->stack_class, most, &slot);
     if (status != MOAT_OK)
         return status;
-    status = moat_hold_begin(MOAT_HOLD_BYTES);
+    for (; slot != NULL; slot = next, ++*made) {
+        struct co *co = moat_slot_entry(slot);
+
+        next = slot->next;
+        if (users != NULL)
+            order->options.user = *users++;
+        status = make(co, thread, order);
+        if (status != MOAT_OK) {
+            put_all(&thread->pool, slot);
+            return status;
+        }
+        slot->next = NULL;
+        *out++ = handle_of(co);
+    }
+    return MOAT_OK;
+}
+
+/* The engine's own part, which no deadline cuts. */
+static moat_status create_held(struct order *order, void *const *users,
+                               moat_co **out, size_t most, size_t *made)
+{
+    moat_status status = moat_hold_begin(MOAT_HOLD_BYTES);
+
     if (status != MOAT_OK)
         return status;
     status = moat_thread_ready();
     moat_altstack_harden();
     if (status == MOAT_OK)
-        status = create(&co, entry, &options);
-    if (status == MOAT_OK)
-        *out = handle_of(co);
+        status = create(order, users, out, most, made);
     moat_hold_end();
     return status;
+}
+
+moat_status moat_co_create_slow(moat_co **out, moat_entry entry,
+                                const moat_co_options *asked)
+{
+    struct order order;
+    size_t made = 0;
+    moat_status status;
+
+    if (out == NULL || entry == NULL)
+        return MOAT_E_INVAL;
+    order.entry = entry;
+    status = resolve(asked, &order.options);
+    if (status != MOAT_OK)
+        return status;
+    return create_held(&order, NULL, out, 1, &made);
 }
 
 /* The same symbol as the inline function's, for foreign-function interfaces. */
 extern __typeof__(moat_co_create_slow) create_outline __asm__("moat_co_create")
     __attribute__((alias("moat_co_create_slow"), visibility("default")));
+
+/* Those that the inline function would take first, as it would. (In this file
+ * the alias above has its name.) */
+static size_t take_spares(moat_co **out, moat_entry entry, size_t count)
+{
+    size_t i;
+
+    for (i = 0; i < count && moat_tls.spare != NULL; i++) {
+        moat_co *co = moat_tls.spare;
+
+        moat_tls.spare = (moat_co *)co->resumer;
+        moat_tls.spares = co->resumer_fp - 1;
+        co->entry = entry;
+        co->state = co->token;
+        out[i] = co;
+    }
+    return i;
+}
+
+/* Some at a time, so that others wait for none of the locks for long, and a
+ * deadline comes; and *done is right whenever one cuts it. */
+moat_status moat_co_create_n(moat_co **out, moat_entry entry,
+                             const moat_co_options *asked, void *const *users,
+                             size_t count, size_t *done)
+{
+    struct order order;
+    moat_status status;
+
+    if (out == NULL || entry == NULL || done == NULL)
+        return MOAT_E_INVAL;
+    *done = 0;
+    order.entry = entry;
+    status = resolve(asked, &order.options);
+    if (asked == NULL && users == NULL && moat_trap_current() == NULL)
+        *done = take_spares(out, entry, count);
+    while (status == MOAT_OK && *done < count) {
+        size_t most = count - *done;
+
+        status = create_held(
+            &order, users != NULL ? users + *done : NULL, out + *done,
+            most < MOAT_ADVICE_RANGES ? most : MOAT_ADVICE_RANGES, done);
+    }
+    return status;
+}
 
 /* --- reset and destroy --------------------------------------------------- */
 

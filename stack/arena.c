@@ -260,42 +260,78 @@ static moat_status commit(struct moat_arena *arena, size_t index)
     return status;
 }
 
-static moat_status open_slot(struct moat_arena *arena, size_t index,
-                             const struct moat_slot *slot)
+static uintptr_t guard_at(const struct moat_arena *arena, size_t index)
 {
-    size_t guard_bytes = arena->stack_class->guard_bytes;
-    uintptr_t high = slot->guard + arena->stack_class->stride;
-    moat_status status;
-
-    if (layout.guard == MOAT_GUARD_MPROTECT)
-        return moat_guard_mprotect_open(slot->limit, high - slot->limit);
-    status = commit(arena, index);
-    if (status != MOAT_OK)
-        return status;
-    return moat_guard_madvise_install(slot->guard, guard_bytes);
+    return arena->slots_end - (index + 1) * arena->stack_class->stride;
 }
 
-static moat_status take_new(struct moat_arena *arena, struct moat_slot **out)
+/* A PROT_NONE guard is what is left as it was: a system call for each stack. */
+static moat_status open_stacks(const struct moat_arena *arena, size_t first,
+                               size_t *count)
 {
-    const struct moat_stack_class *stack_class = arena->stack_class;
-    size_t index = atomic_load_explicit(&arena->taken, memory_order_relaxed);
+    size_t guard_bytes = arena->stack_class->guard_bytes;
+    size_t stack_bytes = arena->stack_class->stride - guard_bytes;
+    moat_status status = MOAT_OK;
+    size_t made = 0;
+
+    while (made < *count && status == MOAT_OK) {
+        status = moat_guard_mprotect_open(
+            guard_at(arena, first + made) + guard_bytes, stack_bytes);
+        made += status == MOAT_OK;
+    }
+    *count = made;
+    return made > 0 ? MOAT_OK : status;
+}
+
+static moat_status install_guards(struct moat_arena *arena, size_t first,
+                                  size_t *count)
+{
+    struct moat_pages guards[MOAT_ADVICE_RANGES];
+    moat_status status = commit(arena, first);
+
+    if (status != MOAT_OK)
+        return status;
+    if (*count > arena->committed - first)
+        *count = arena->committed - first;
+    if (*count > MOAT_ADVICE_RANGES)
+        *count = MOAT_ADVICE_RANGES;
+    for (size_t i = 0; i < *count; i++) {
+        guards[i].low = guard_at(arena, first + i);
+        guards[i].high = guards[i].low + arena->stack_class->guard_bytes;
+    }
+    return moat_guard_madvise_install(guards, count);
+}
+
+static struct moat_slot *fill_in(struct moat_arena *arena, size_t index)
+{
     struct moat_slot *slot = slot_in(entry_at(arena, index));
-    uintptr_t high = arena->slots_end - index * stack_class->stride;
+
+    slot->arena = arena;
+    slot->guard = guard_at(arena, index);
+    slot->limit = slot->guard + arena->stack_class->guard_bytes;
+    slot->base = moat_slot_top(slot) - index % COLOURS * COLOUR_BYTES;
+    moat_annotate_stack(slot->limit, slot->base);
+    return slot;
+}
+
+static moat_status take_new(struct moat_arena *arena, size_t most,
+                            struct moat_slot **out)
+{
+    size_t first = atomic_load_explicit(&arena->taken, memory_order_relaxed);
+    size_t left = arena->capacity - first, count = most < left ? most : left;
     moat_status status = open_sidecars(arena);
 
     if (status != MOAT_OK)
         return status;
-    slot->arena = arena;
-    slot->guard = high - stack_class->stride;
-    slot->limit = slot->guard + stack_class->guard_bytes;
-    slot->base = high - index % COLOURS * COLOUR_BYTES;
-    slot->next = NULL;
-    status = open_slot(arena, index, slot);
+    status = layout.guard == MOAT_GUARD_MPROTECT
+                 ? open_stacks(arena, first, &count)
+                 : install_guards(arena, first, &count);
     if (status != MOAT_OK)
         return status;
-    moat_annotate_stack(slot->limit, slot->base);
-    atomic_store_explicit(&arena->taken, index + 1, memory_order_release);
-    *out = slot;
+    for (size_t i = 0; i < count; i++, out = &(*out)->next)
+        *out = fill_in(arena, first + i);
+    *out = NULL;
+    atomic_store_explicit(&arena->taken, first + count, memory_order_release);
     return MOAT_OK;
 }
 
@@ -307,29 +343,26 @@ static bool has_room(const struct moat_arena *arena)
 
 /* Of the warm slots' bytes nobody knows which slot has how many: one has the
  * mean. */
-static struct moat_slot *take_warm(struct moat_arena *arena)
+static void take_warm(struct moat_arena *arena, size_t most,
+                      struct moat_slot **out)
 {
-    struct moat_slot *slot = arena->warm;
+    size_t mean = arena->warm_bytes / arena->warm_slots;
+    size_t count = moat_slots_cut(&arena->warm, most, out);
 
-    arena->warm = slot->next;
-    arena->warm_bytes -= arena->warm_bytes / arena->warm_slots;
-    arena->warm_slots--;
-    arena->idle--;
-    return slot;
+    arena->warm_bytes -= count * mean;
+    arena->warm_slots -= count;
+    arena->idle -= count;
 }
 
-static struct moat_slot *take_bare(struct moat_arena *arena)
+static void take_bare(struct moat_arena *arena, size_t most,
+                      struct moat_slot **out)
 {
-    struct moat_slot *slot = arena->bare;
-
-    arena->bare = slot->next;
-    arena->idle--;
-    return slot;
+    arena->idle -= moat_slots_cut(&arena->bare, most, out);
 }
 
 /* A slot that has memory is the best, a new one the worst: its guard has to be
  * made. */
-static moat_status take(struct moat_stack_class *stack_class,
+static moat_status take(struct moat_stack_class *stack_class, size_t most,
                         struct moat_slot **out)
 {
     struct moat_arena *bare = NULL, *room = NULL;
@@ -338,7 +371,7 @@ static moat_status take(struct moat_stack_class *stack_class,
     for (struct moat_arena *each = stack_class->newest; each != NULL;
          each = each->older) {
         if (each->warm != NULL) {
-            *out = take_warm(each);
+            take_warm(each, most, out);
             return MOAT_OK;
         }
         if (bare == NULL && each->bare != NULL)
@@ -347,26 +380,24 @@ static moat_status take(struct moat_stack_class *stack_class,
             room = each;
     }
     if (bare != NULL) {
-        *out = take_bare(bare);
+        take_bare(bare, most, out);
         return MOAT_OK;
     }
     if (room == NULL) {
         status = make_arena(stack_class);
         room = stack_class->newest;
     }
-    return status == MOAT_OK ? take_new(room, out) : status;
+    return status == MOAT_OK ? take_new(room, most, out) : status;
 }
 
-moat_status moat_arena_take(struct moat_stack_class *stack_class,
+moat_status moat_arena_take(struct moat_stack_class *stack_class, size_t most,
                             struct moat_slot **out)
 {
     moat_status status;
 
     moat_arena_lock();
-    status = take(stack_class, out);
+    status = take(stack_class, most, out);
     moat_arena_unlock();
-    if (status == MOAT_OK)
-        (*out)->next = NULL;
     return status;
 }
 

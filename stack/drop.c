@@ -3,36 +3,17 @@
  *
  * By MADV_DONTNEED, not by MADV_FREE, which leaves old contents readable. Other
  * threads' processors must forget each page before the call returns, so that
- * many ranges in one process_madvise(2) cost far less than one by one; a
- * process may give itself that advice since Linux 6.13.
+ * many ranges in one system call cost far less than one by one.
  *
  * SPDX-License-Identifier: MIT
  */
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/uio.h>
 
 #include "stack/annotate.h"
 #include "stack/size.h"
 #include "stack/stack.h"
-
-/* The process itself, as a descriptor (linux/pidfd.h). */
-#define PIDFD_SELF_THREAD (-10000)
-
-static bool drop_batch(const struct moat_pages *ranges, size_t count)
-{
-    struct iovec parts[MOAT_DROP_RANGES];
-    size_t bytes = 0;
-
-    for (size_t i = 0; i < count; i++) {
-        parts[i].iov_base = (void *)ranges[i].low;
-        parts[i].iov_len = ranges[i].high - ranges[i].low;
-        bytes += parts[i].iov_len;
-    }
-    return process_madvise(PIDFD_SELF_THREAD, parts, count, MADV_DONTNEED, 0) ==
-           (ssize_t)bytes;
-}
 
 /* Tries it on two pages that hold something. */
 bool moat_drop_batch_works(void)
@@ -48,8 +29,8 @@ bool moat_drop_batch_works(void)
     if (pages == MAP_FAILED)
         return false;
     memset(pages, 1, 3 * MOAT_PAGE_BYTES);
-    works = drop_batch(ranges, 2) && *(unsigned char *)low == 0 &&
-            *(unsigned char *)high == 0;
+    works = moat_pages_advise(ranges, 2, MADV_DONTNEED) &&
+            *(unsigned char *)low == 0 && *(unsigned char *)high == 0;
     (void)munmap(pages, 3 * MOAT_PAGE_BYTES);
     return works;
 }
@@ -58,12 +39,12 @@ moat_status moat_pages_drop(const struct moat_pages *ranges, size_t count)
 {
     moat_status status = MOAT_OK;
 
-    for (; count > MOAT_DROP_RANGES; count -= MOAT_DROP_RANGES) {
-        if (moat_pages_drop(ranges, MOAT_DROP_RANGES) != MOAT_OK)
+    for (; count > MOAT_ADVICE_RANGES; count -= MOAT_ADVICE_RANGES) {
+        if (moat_pages_drop(ranges, MOAT_ADVICE_RANGES) != MOAT_OK)
             status = MOAT_E_SYSTEM;
-        ranges += MOAT_DROP_RANGES;
+        ranges += MOAT_ADVICE_RANGES;
     }
-    if (moat_methods.batch && drop_batch(ranges, count))
+    if (moat_methods.batch && moat_pages_advise(ranges, count, MADV_DONTNEED))
         return status;
     for (size_t i = 0; i < count; i++) {
         if (madvise((void *)ranges[i].low, ranges[i].high - ranges[i].low,

@@ -40,13 +40,51 @@ bool moat_guard_madvise_works(void)
     return works;
 }
 
-moat_status moat_guard_madvise_install(uintptr_t address, size_t bytes)
+/* The same of two, with a page between them. */
+bool moat_guard_batch_works(void)
 {
-    if (madvise((void *)address, bytes, MADV_GUARD_INSTALL) == 0)
+    char *pages = mmap(NULL, 3 * MOAT_PAGE_BYTES, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    uintptr_t low = (uintptr_t)pages, high = low + 2 * MOAT_PAGE_BYTES;
+    const struct moat_pages ranges[] = {{low, low + MOAT_PAGE_BYTES},
+                                        {high, high + MOAT_PAGE_BYTES}};
+    bool works;
+
+    if (pages == MAP_FAILED)
+        return false;
+    works = moat_pages_advise(ranges, 2, MADV_GUARD_INSTALL) &&
+            page_is_guarded((void *)low) && page_is_guarded((void *)high);
+    (void)munmap(pages, 3 * MOAT_PAGE_BYTES);
+    return works;
+}
+
+static moat_status install_one(const struct moat_pages *range)
+{
+    size_t bytes = range->high - range->low;
+
+    if (madvise((void *)range->low, bytes, MADV_GUARD_INSTALL) == 0)
         return MOAT_OK;
     /* The kernel refuses in locked memory (mlockall with MCL_FUTURE); a
      * PROT_NONE guard is as strong and costs two mappings. */
     if (errno == EINVAL)
-        return moat_guard_mprotect_install(address, bytes);
+        return moat_guard_mprotect_install(range->low, bytes);
     return errno == ENOMEM ? MOAT_E_NOMEM : MOAT_E_SYSTEM;
+}
+
+/* Where one call for all is refused, one for each tells what is possible. */
+moat_status moat_guard_madvise_install(const struct moat_pages *ranges,
+                                       size_t *count)
+{
+    moat_status status = MOAT_OK;
+    size_t made = 0;
+
+    if (*count > 1 && moat_methods.batch &&
+        moat_pages_advise(ranges, *count, MADV_GUARD_INSTALL))
+        return MOAT_OK;
+    while (made < *count && status == MOAT_OK) {
+        status = install_one(&ranges[made]);
+        made += status == MOAT_OK;
+    }
+    *count = made;
+    return made > 0 ? MOAT_OK : status;
 }

@@ -1,5 +1,6 @@
 /*
- * methods.c: which of the kernel's newer ways to find and drop pages are used.
+ * methods.c: which of the kernel's newer ways to find and drop pages, and to
+ * make guards, are used.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -35,6 +36,7 @@ moat_status moat_methods_choose(struct moat_methods *out)
         return status;
     old |= moat_annotate_emulated();
     out->scan = !old && moat_scan_works();
-    out->batch = !old && moat_drop_batch_works();
+    out->batch = !old && moat_drop_batch_works() &&
+                 (moat_guard_batch_works() || !moat_guard_madvise_works());
     return MOAT_OK;
 }

@@ -76,18 +76,8 @@ static void settle(struct moat_shelf *shelf)
     shelf->scrub = false;
 }
 
-static struct moat_slot *take_first(struct moat_shelf *shelf)
-{
-    struct moat_slot *slot = shelf->first;
-
-    shelf->first = slot->next;
-    shelf->count--;
-    slot->next = NULL;
-    return slot;
-}
-
 moat_status moat_pool_get(struct moat_pool *pool,
-                          struct moat_stack_class *stack_class,
+                          struct moat_stack_class *stack_class, size_t most,
                           struct moat_slot **out)
 {
     struct moat_shelf *shelf = find_shelf(pool, stack_class);
@@ -95,14 +85,14 @@ moat_status moat_pool_get(struct moat_pool *pool,
 
     if (shelf == NULL || shelf->first == NULL) {
         /* Used ones wait until there are enough of them to be worth it. */
-        status = moat_arena_take(stack_class, out);
+        status = moat_arena_take(stack_class, most, out);
         if (status == MOAT_OK || shelf == NULL)
             return status;
         settle(shelf);
         if (shelf->first == NULL)
             return status;
     }
-    *out = take_first(shelf);
+    shelf->count -= moat_slots_cut(&shelf->first, most, out);
     return MOAT_OK;
 }
 

@@ -52,6 +52,25 @@ struct moat_pages {
     uintptr_t low, high; /* whole pages; high exclusive             */
 };
 
+/* Takes the first slots of a chain off it, `most` of them or all; gives how
+ * many those are. `most` is not 0, and the chain not empty. The stacks' tops,
+ * which are written next, are on their way meanwhile: the walk waits for each
+ * slot. */
+static inline size_t moat_slots_cut(struct moat_slot **chain, size_t most,
+                                    struct moat_slot **out)
+{
+    struct moat_slot *last = *out = *chain;
+    size_t count = 1;
+
+    for (; count < most && last->next != NULL; count++) {
+        last = last->next;
+        __builtin_prefetch((const void *)(last->base - 64), 1);
+    }
+    *chain = last->next;
+    last->next = NULL;
+    return count;
+}
+
 /* --- arena.c: reservations -------------------------------------------------
  */
 
@@ -73,10 +92,11 @@ void moat_arena_configure(const struct moat_arena_layout *asked);
 moat_status moat_stack_class_get(size_t usable_bytes, size_t guard_bytes,
                                  struct moat_stack_class **out);
 
-/* Takes a slot that no thread's pool holds: one given back, else a new one. Any
- * thread. The entry and the cold part of a new one are zero, and the cold part
- * of one that was given back may be. */
-moat_status moat_arena_take(struct moat_stack_class *stack_class,
+/* Takes slots that no thread's pool holds, `most` at most and on MOAT_OK one at
+ * least, as a chain: some that were given back, else new ones. Any thread. The
+ * entry and the cold part of a new one are zero, and the cold part of one that
+ * was given back may be. */
+moat_status moat_arena_take(struct moat_stack_class *stack_class, size_t most,
                             struct moat_slot **out);
 
 struct moat_stack_class *moat_slot_class(const struct moat_slot *slot);
@@ -106,16 +126,31 @@ void moat_arena_unlock(void);
 moat_status moat_guard_choose(moat_guard_kind asked, moat_guard_kind *out);
 
 bool moat_guard_madvise_works(void);
-moat_status moat_guard_madvise_install(uintptr_t address, size_t bytes);
+bool moat_guard_batch_works(void);
+
+/* Makes guards of the first *count ranges, MOAT_ADVICE_RANGES at most, and
+ * tells how many there are: *count. MOAT_OK: one at least. */
+moat_status moat_guard_madvise_install(const struct moat_pages *ranges,
+                                       size_t *count);
 
 /* The same range as PROT_NONE, and accessible. */
 moat_status moat_guard_mprotect_install(uintptr_t address, size_t bytes);
 moat_status moat_guard_mprotect_open(uintptr_t address, size_t bytes);
 
+/* --- advice.c: many ranges by one system call --------------------------------
+ */
+
+/* So many at a time. More gain nothing: the call's own price is gone. */
+#define MOAT_ADVICE_RANGES 64
+
+/* All ranges were advised. False: some were not, perhaps none. */
+bool moat_pages_advise(const struct moat_pages *ranges, size_t count,
+                       int advice);
+
 /* --- methods.c: what the kernel has -----------------------------------------
  */
 
-/* How pages are found and dropped. */
+/* How pages are found, dropped, and made guards. */
 struct moat_methods {
     bool scan;  /* PAGEMAP_SCAN, else the words of /proc/self/pagemap */
     bool batch; /* process_madvise, else a madvise for each range     */
@@ -156,9 +191,6 @@ moat_status moat_pages_zero(uintptr_t low, uintptr_t high);
 
 /* --- drop.c: memory goes back to the system ---------------------------------
  */
-
-/* So many at a time. */
-#define MOAT_DROP_RANGES 64
 
 bool moat_drop_batch_works(void);
 
@@ -231,8 +263,9 @@ struct moat_pool {
     struct moat_shelf *shelves; /* the one used last comes first */
 };
 
+/* A chain of `most` slots at most; on MOAT_OK there is one at least. */
 moat_status moat_pool_get(struct moat_pool *pool,
-                          struct moat_stack_class *stack_class,
+                          struct moat_stack_class *stack_class, size_t most,
                           struct moat_slot **out);
 
 /* Cannot fail: what finds no shelf goes to everybody. */

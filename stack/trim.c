@@ -27,7 +27,7 @@ size_t moat_trim_stack_bytes(void)
 
 /* Ranges to be dropped; none is touched before there are many. */
 struct batch {
-    struct moat_pages ranges[MOAT_DROP_RANGES];
+    struct moat_pages ranges[MOAT_ADVICE_RANGES];
     size_t count;
     moat_status status;
 };
@@ -46,7 +46,7 @@ static void add(struct batch *batch, struct moat_pages range)
     if (range.low >= range.high)
         return;
     batch->ranges[batch->count++] = range;
-    if (batch->count == MOAT_DROP_RANGES)
+    if (batch->count == MOAT_ADVICE_RANGES)
         flush(batch);
 }
 

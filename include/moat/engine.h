@@ -85,7 +85,8 @@ typedef struct moat_engine_info {
     unsigned reserved;          /* 0                                          */
     const char *source;         /* "sigaction", "manual", ...                 */
     unsigned pagemap_scan;      /* 1: stacks are scrubbed by PAGEMAP_SCAN     */
-    unsigned process_madvise;   /* 1: memory is given back by process_madvise */
+    unsigned process_madvise;   /* 1: memory is given back by process_madvise,
+                                   and the guards of many are made by it     */
 } moat_engine_info;
 
 #define MOAT_ENGINE_INFO_INIT                                                 \

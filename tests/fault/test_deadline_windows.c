@@ -176,6 +176,50 @@ static void a_guest_cut_in_engine_get_info_leaves_neither_lock_nor_descriptor(
     cut_in_the_loop_of(get_info_for_ever, NULL, 300000, 700, ask_the_engine);
 }
 
+/* ---- Between two coroutines of many ---- */
+
+#define CROWD ((size_t)20000)
+
+static moat_co *crowd[CROWD];
+static size_t crowd_made;
+
+static void *create_many(moat_co *self, void *input)
+{
+    moat_co_options options = MOAT_CO_OPTIONS_INIT;
+
+    options.stack_bytes = 4096;
+    EXPECT_EQ(
+        moat_co_create_n(crowd, guest_echo, &options, NULL, CROWD, &crowd_made),
+        MOAT_OK);
+    return guest_loop(self, input);
+}
+
+/* What was made until then is the host's, all of it. */
+static void a_guest_cut_among_many_that_it_makes_loses_none(const void *arg)
+{
+    moat_engine_info info = MOAT_ENGINE_INFO_INIT;
+
+    (void)arg;
+    for (unsigned i = 0; i < 40; i++) {
+        moat_co *guest =
+            guest_create_limited(create_many, 0, 50000 + i * 100000);
+
+        expect_context("round %u", i);
+        guest_expect_trap(guest, NULL, MOAT_TRAP_DEADLINE);
+        EXPECT_EQ(moat_engine_get_info(&info), MOAT_OK);
+        EXPECT_EQ(info.live, 1 + crowd_made);
+        for (size_t j = 0; j < crowd_made; j++) {
+            REQUIRE(moat_co_get_state(crowd[j]) == MOAT_CO_FRESH);
+            moat_co_destroy(crowd[j]);
+        }
+        crowd_made = 0;
+        moat_co_destroy(guest);
+        REQUIRE(expect_failures() == 0);
+    }
+}
+
+/* ---- In the library's own code that reports ---- */
+
 static moat_co *trapped_subject(void)
 {
     moat_co *subject = guest_create(guest_write_null);
@@ -488,6 +532,7 @@ static const struct child_case cases[] = {
     CHILD_CASE(a_guest_cut_in_engine_init_leaves_the_engine_usable),
     CHILD_CASE(
         a_guest_cut_in_engine_get_info_leaves_neither_lock_nor_descriptor),
+    CHILD_CASE(a_guest_cut_among_many_that_it_makes_loses_none),
     CHILD_CASE(a_guest_cut_in_stack_info_leaves_no_descriptor),
     CHILD_CASE(a_guest_cut_in_write_json_leaves_the_hosts_next_one_whole),
     CHILD_CASE(a_guest_cut_in_print_report_leaves_the_hosts_next_one_whole),

@@ -146,13 +146,42 @@ static bool one_life(const moat_co_options *options)
     return ok;
 }
 
+/* Made in one call: what was made stays, and the rest is as it was. */
+#define BATCH ((size_t)5)
+
+static bool batch_of_lives(void)
+{
+    moat_co *const untouched = (moat_co *)(uintptr_t)0x5150;
+    moat_co_options options = MOAT_CO_OPTIONS_INIT;
+    moat_co *cos[BATCH];
+    size_t done = BATCH + 1;
+    bool ok;
+
+    for (size_t i = 0; i < BATCH; i++)
+        cos[i] = untouched;
+    options.stack_bytes = (size_t)128 << 10;
+    options.name = "one of some";
+    ok = went_well(
+        moat_co_create_n(cos, yield_then_fault, &options, NULL, BATCH, &done));
+    EXPECT(ok ? done == BATCH : done < BATCH);
+    for (size_t i = 0; i < BATCH; i++) {
+        EXPECT((cos[i] == untouched) == (i >= done));
+        if (i >= done)
+            continue;
+        EXPECT_EQ(moat_co_get_state(cos[i]), MOAT_CO_FRESH);
+        EXPECT_STR(moat_co_name(cos[i]), options.name);
+        moat_co_destroy(cos[i]);
+    }
+    return ok;
+}
+
 /* Coroutines of several kinds, one after another. */
 static bool all_lives(void)
 {
     moat_co_options options = MOAT_CO_OPTIONS_INIT;
     moat_limits limits = MOAT_LIMITS_INIT;
 
-    if (!one_life(NULL))
+    if (!one_life(NULL) || !batch_of_lives())
         return false;
     options.stack_bytes = (size_t)1 << 20;
     options.name = "scrubbed";
@@ -488,6 +517,44 @@ a_coroutine_that_could_not_be_scrubbed_is_not_resumed(const void *arg)
     expect_a_failed_reset(fault_at_once, true, true, MOAT_CO_TRAPPED);
 }
 
+static bool is_among(const moat_co *co, moat_co *const *cos, size_t count)
+{
+    bool found = false;
+
+    for (size_t i = 0; i < count; i++)
+        found |= cos[i] == co;
+    return found;
+}
+
+/* The stacks that were taken for the rest are free again. */
+static void a_batch_that_fails_half_way_loses_no_stack(const void *arg)
+{
+    moat_co_options options = MOAT_CO_OPTIONS_INIT;
+    moat_co *first[BATCH], *cos[BATCH];
+    size_t done;
+
+    (void)arg;
+    options.name = "one of some";
+    REQUIRE(moat_co_create_n(first, yield_for_ever, &options, NULL, BATCH,
+                             &done) == MOAT_OK);
+    for (size_t i = 0; i < BATCH; i++)
+        moat_co_destroy(first[i]);
+    inject_arm(3, false);
+    EXPECT_EQ(
+        moat_co_create_n(cos, yield_for_ever, &options, NULL, BATCH, &done),
+        MOAT_E_NOMEM);
+    (void)inject_disarm();
+    EXPECT_STR(inject_victim(), "strdup");
+    REQUIRE(done == 2);
+    EXPECT_EQ(moat_co_create_n(cos + 2, yield_for_ever, &options, NULL,
+                               BATCH - 2, &done),
+              MOAT_OK);
+    for (size_t i = 0; i < BATCH; i++) {
+        EXPECT(is_among(first[i], cos, BATCH));
+        moat_co_destroy(first[i]);
+    }
+}
+
 /* Without a failure everything is given back. */
 static void nothing_is_left_after_shutdown(const void *arg)
 {
@@ -508,6 +575,7 @@ static const struct child_case cases[] = {
     CHILD_CASE(nothing_is_left_after_shutdown),
     CHILD_CASE(each_call_may_fail),
     CHILD_CASE(all_calls_from_the_nth_on_may_fail),
+    CHILD_CASE(a_batch_that_fails_half_way_loses_no_stack),
     CHILD_CASE(a_time_limit_holds_after_one_that_could_not_be_set),
     CHILD_CASE(a_coroutine_that_could_not_be_scrubbed_is_not_resumed),
 };

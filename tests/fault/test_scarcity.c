@@ -84,7 +84,7 @@ static void expect_done_or_refused(moat_status (*call)(const moat_co *),
         expect_context("a stack of %zu KiB", kib);
         errand.status = MOAT_E_SYSTEM;
         EXPECT_EQ(guest_resume(co, &errand).kind, MOAT_EVENT_RETURN);
-        if (kib <= 8 || errand.status != MOAT_OK)
+        if (kib <= 4 || errand.status != MOAT_OK)
             EXPECT_EQ(errand.status, MOAT_E_LIMIT);
         moat_co_destroy(co);
         REQUIRE(expect_failures() == 0);
@@ -134,6 +134,26 @@ static void a_backtrace_never_overflows_the_guests_stack(const void *arg)
 {
     (void)arg;
     expect_done_or_refused(trace, 128);
+}
+
+static moat_status create_some(const moat_co *subject)
+{
+    moat_co *cos[70]; /* more than are made at a time */
+    moat_status status;
+    size_t done;
+
+    (void)subject;
+    status = moat_co_create_n(cos, guest_echo, NULL, NULL, 70, &done);
+    EXPECT_EQ(done, status == MOAT_OK ? 70 : 0);
+    while (done > 0)
+        moat_co_destroy(cos[--done]);
+    return status;
+}
+
+static void creating_many_never_overflows_the_guests_stack(const void *arg)
+{
+    (void)arg;
+    expect_done_or_refused(create_some, 64);
 }
 
 static unsigned defers_run;
@@ -197,6 +217,32 @@ static moat_status create_until_refused(void)
     return status;
 }
 
+/* As many as go: what was made stays, and *done counts it. */
+static moat_status create_many_until_refused(void)
+{
+    static moat_co *cos[1000];
+    moat_co_options options = MOAT_CO_OPTIONS_INIT;
+    moat_engine_info info = MOAT_ENGINE_INFO_INIT;
+    size_t before, done = 0;
+    moat_status status;
+
+    EXPECT_EQ(moat_engine_get_info(&info), MOAT_OK);
+    before = info.live;
+    options.stack_bytes = (size_t)1 << 20;
+    status = moat_co_create_n(cos, guest_echo, &options, NULL, 1000, &done);
+    EXPECT_EQ(moat_engine_get_info(&info), MOAT_OK);
+    EXPECT_EQ(info.live, before + done);
+    EXPECT(done < 1000);
+    EXPECT(cos[done] == NULL);
+    while (done > 0) {
+        moat_event event = {.kind = MOAT_EVENT_PANIC};
+
+        EXPECT_EQ(moat_co_resume(cos[--done], NULL, &event), MOAT_OK);
+        EXPECT_EQ(event.kind, MOAT_EVENT_YIELD);
+    }
+    return status;
+}
+
 static void a_limit_on_data_is_told_as_memory_not_as_guards(const void *guard)
 {
     struct rlimit limit;
@@ -206,6 +252,7 @@ static void a_limit_on_data_is_told_as_memory_not_as_guards(const void *guard)
     REQUIRE(moat_thread_attach() == MOAT_OK);
     limit.rlim_cur = limit.rlim_max = data_bytes() + ((size_t)8 << 20);
     REQUIRE(setrlimit(RLIMIT_DATA, &limit) == 0);
+    EXPECT_STR(moat_status_name(create_many_until_refused()), "MOAT_E_NOMEM");
     EXPECT_STR(moat_status_name(create_until_refused()), "MOAT_E_NOMEM");
 }
 
@@ -222,6 +269,7 @@ static const struct child_case cases[] = {
     CHILD_CASE(json_never_overflows_the_guests_stack),
     CHILD_CASE(a_core_never_overflows_the_guests_stack),
     CHILD_CASE(a_backtrace_never_overflows_the_guests_stack),
+    CHILD_CASE(creating_many_never_overflows_the_guests_stack),
     CHILD_CASE(a_reset_with_too_little_stack_has_run_no_defers),
     {"a_limit_on_data_is_told_as_memory_not_as_guards",
      a_limit_on_data_is_told_as_memory_not_as_guards, NULL, NEEDS_FREE_MEMORY,

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "stack/arena.h"
 #include "stack/size.h"
 #include "stack/stack.h"
 
@@ -42,7 +43,7 @@ static void take_all(struct moat_slot **slots)
     struct moat_stack_class *stack_class = get_class(USABLE, GUARD);
 
     for (size_t i = 0; i < SLOTS; i++)
-        assert_int_equal(moat_arena_take(stack_class, &slots[i]), MOAT_OK);
+        assert_int_equal(moat_arena_take(stack_class, 1, &slots[i]), MOAT_OK);
 }
 
 static void classes_are_found_again(void **state)
@@ -160,13 +161,64 @@ static void what_was_given_back_is_taken_first(void **state)
     assert_ptr_equal(stack_class, get_class(USABLE, GUARD));
     slots[5]->next = slots[9];
     moat_trim_give(slots[5]);
-    assert_int_equal(moat_arena_take(stack_class, &again), MOAT_OK);
+    assert_int_equal(moat_arena_take(stack_class, 1, &again), MOAT_OK);
     assert_ptr_equal(again, slots[5]);
     assert_null(again->next);
-    assert_int_equal(moat_arena_take(stack_class, &again), MOAT_OK);
+    assert_int_equal(moat_arena_take(stack_class, 1, &again), MOAT_OK);
     assert_ptr_equal(again, slots[9]);
-    assert_int_equal(moat_arena_take(stack_class, &again), MOAT_OK);
+    assert_int_equal(moat_arena_take(stack_class, 1, &again), MOAT_OK);
     assert_ptr_not_equal(again, slots[5]);
+    moat_arena_release_all();
+}
+
+/* Each call gives a chain; all together are neighbours, from the top down, in
+ * as many arenas as it takes. */
+static void chains_of_new_slots_are_whole(void **state)
+{
+    struct moat_stack_class *stack_class;
+    const struct moat_slot *last = NULL;
+    size_t count = 0;
+
+    (void)state;
+    configure();
+    stack_class = get_class(USABLE, GUARD);
+    while (count < SLOTS) {
+        struct moat_slot *slot = NULL;
+        size_t most = SLOTS - count;
+
+        assert_int_equal(moat_arena_take(stack_class, most, &slot), MOAT_OK);
+        for (; slot != NULL; last = slot, slot = slot->next, count++) {
+            memset((void *)slot->limit, 0x5a, slot->base - slot->limit);
+            assert_int_equal(moat_arena_region(slot->guard, slot),
+                             MOAT_REGION_OWN_GUARD);
+            if (last != NULL && last->arena == slot->arena)
+                assert_true(last->guard == moat_slot_top(slot));
+        }
+    }
+    assert_int_equal(count, SLOTS);
+    moat_arena_release_all();
+}
+
+/* Only as many as were asked for, and what is new comes after them. */
+static void what_was_given_back_is_taken_as_a_chain(void **state)
+{
+    struct moat_slot *slots[SLOTS], *chain = NULL;
+    struct moat_stack_class *stack_class;
+
+    (void)state;
+    configure();
+    take_all(slots);
+    stack_class = moat_slot_class(slots[0]);
+    slots[5]->next = slots[9];
+    slots[9]->next = slots[7];
+    moat_trim_give(slots[5]);
+    assert_int_equal(moat_arena_take(stack_class, 2, &chain), MOAT_OK);
+    assert_ptr_equal(chain, slots[5]);
+    assert_ptr_equal(chain->next, slots[9]);
+    assert_null(slots[9]->next);
+    assert_int_equal(moat_arena_take(stack_class, 2, &chain), MOAT_OK);
+    assert_ptr_equal(chain, slots[7]);
+    assert_null(chain->next);
     moat_arena_release_all();
 }
 
@@ -177,7 +229,7 @@ static void a_stack_beyond_the_address_space_is_no_memory(void **state)
     (void)state;
     configure();
     assert_int_equal(
-        moat_arena_take(get_class((size_t)1 << 62, MOAT_PAGE_BYTES), &slot),
+        moat_arena_take(get_class((size_t)1 << 62, MOAT_PAGE_BYTES), 1, &slot),
         MOAT_E_NOMEM);
     assert_null(slot);
     moat_arena_release_all();
@@ -204,6 +256,8 @@ int main(void)
         cmocka_unit_test(sidecars_are_zero_apart_and_found),
         cmocka_unit_test(regions_are_told_from_the_owner),
         cmocka_unit_test(what_was_given_back_is_taken_first),
+        cmocka_unit_test(chains_of_new_slots_are_whole),
+        cmocka_unit_test(what_was_given_back_is_taken_as_a_chain),
         cmocka_unit_test(a_stack_beyond_the_address_space_is_no_memory),
         cmocka_unit_test(a_class_whose_stride_overflows_is_refused),
     };

@@ -92,12 +92,22 @@ static void check_kind(moat_status (*install)(uintptr_t, size_t))
     assert_int_equal(munmap(memory, 4 * MOAT_PAGE_BYTES), 0);
 }
 
+static moat_status install_by_madvise(uintptr_t address, size_t bytes)
+{
+    const struct moat_pages range = {address, address + bytes};
+    size_t count = 1;
+    moat_status status = moat_guard_madvise_install(&range, &count);
+
+    assert_int_equal(count, status == MOAT_OK);
+    return status;
+}
+
 static void guards_cannot_be_written(void **state)
 {
     (void)state;
     check_kind(moat_guard_mprotect_install);
     if (moat_guard_madvise_works())
-        check_kind(moat_guard_madvise_install);
+        check_kind(install_by_madvise);
 }
 
 static void an_opened_range_can_be_written(void **state)
@@ -124,11 +134,133 @@ static void locked_memory_gets_a_guard_too(void **state)
     assert_true(memory != MAP_FAILED);
     if (!moat_guard_madvise_works() || mlock(memory, MOAT_PAGE_BYTES) != 0)
         skip();
-    assert_int_equal(
-        moat_guard_madvise_install((uintptr_t)memory, MOAT_PAGE_BYTES),
-        MOAT_OK);
+    assert_int_equal(install_by_madvise((uintptr_t)memory, MOAT_PAGE_BYTES),
+                     MOAT_OK);
     assert_false(is_writable(memory));
     assert_int_equal(munmap(memory, MOAT_PAGE_BYTES), 0);
+}
+
+/* --- many in one call ----------------------------------------------------- */
+
+#define MANY MOAT_ADVICE_RANGES
+
+/* Ranges of a page each, a page apart, in memory of so many pages. */
+static char *map_many(struct moat_pages *ranges)
+{
+    char *memory =
+        mmap(NULL, 2 * MANY * MOAT_PAGE_BYTES, PROT_READ | PROT_WRITE,
+             MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    assert_true(memory != MAP_FAILED);
+    for (size_t i = 0; i < MANY; i++) {
+        ranges[i].low = (uintptr_t)memory + 2 * i * MOAT_PAGE_BYTES;
+        ranges[i].high = ranges[i].low + MOAT_PAGE_BYTES;
+    }
+    return memory;
+}
+
+/* Those of the first `guards` ranges, and nothing else. */
+static void expect_guards(char *memory, size_t guards)
+{
+    for (size_t i = 0; i < 2 * MANY; i++)
+        assert_int_equal(is_writable(memory + i * MOAT_PAGE_BYTES),
+                         i % 2 != 0 || i / 2 >= guards);
+}
+
+static bool use_batches(bool batch)
+{
+    moat_methods.batch = batch;
+    return moat_guard_madvise_works() && (!batch || moat_guard_batch_works());
+}
+
+static void check_many(bool batch)
+{
+    struct moat_pages ranges[MANY];
+
+    if (!use_batches(batch))
+        skip();
+    for (size_t asked = 1; asked <= MANY; asked += 9) {
+        char *memory = map_many(ranges);
+        size_t count = asked;
+
+        assert_int_equal(moat_guard_madvise_install(ranges, &count), MOAT_OK);
+        assert_int_equal(count, asked);
+        expect_guards(memory, asked);
+        assert_int_equal(munmap(memory, 2 * MANY * MOAT_PAGE_BYTES), 0);
+    }
+}
+
+static void many_guards_are_made_one_by_one(void **state)
+{
+    (void)state;
+    check_many(false);
+}
+
+static void many_guards_are_made_together(void **state)
+{
+    (void)state;
+    check_many(true);
+}
+
+/* A range without a mapping cannot be guarded: those before it are, and how
+ * many that is can be believed. */
+static void check_refused(bool batch)
+{
+    static const size_t holes[] = {MANY - 1, 7, 1};
+    struct moat_pages ranges[MANY];
+    size_t count = MANY;
+    char *memory;
+
+    if (!use_batches(batch))
+        skip();
+    memory = map_many(ranges);
+    for (size_t i = 0; i < sizeof holes / sizeof holes[0]; i++) {
+        uintptr_t hole = ranges[holes[i]].low;
+
+        assert_int_equal(munmap((void *)hole, MOAT_PAGE_BYTES), 0);
+        count = MANY;
+        assert_int_equal(moat_guard_madvise_install(ranges, &count), MOAT_OK);
+        assert_int_equal(count, holes[i]);
+        for (size_t j = 0; j < count; j++)
+            assert_false(is_writable((void *)ranges[j].low));
+    }
+    assert_int_equal(munmap(memory, MOAT_PAGE_BYTES), 0);
+    count = MANY;
+    assert_int_equal(moat_guard_madvise_install(ranges, &count), MOAT_E_NOMEM);
+    assert_int_equal(count, 0);
+    assert_int_equal(munmap(memory, 2 * MANY * MOAT_PAGE_BYTES), 0);
+}
+
+static void the_first_that_is_refused_ends_it_one_by_one(void **state)
+{
+    (void)state;
+    check_refused(false);
+}
+
+static void the_first_that_is_refused_ends_it_together(void **state)
+{
+    (void)state;
+    check_refused(true);
+}
+
+/* The kernel refuses all of them, and then each. */
+static void many_guards_are_made_in_locked_memory(void **state)
+{
+    struct moat_pages ranges[MANY];
+    const size_t locked = 4 * MOAT_PAGE_BYTES; /* little may be */
+    size_t count = MANY;
+    char *memory;
+
+    (void)state;
+    if (!use_batches(true))
+        skip();
+    memory = map_many(ranges);
+    if (mlock(memory + locked, locked) != 0)
+        skip();
+    assert_int_equal(moat_guard_madvise_install(ranges, &count), MOAT_OK);
+    assert_int_equal(count, MANY);
+    expect_guards(memory, MANY);
+    assert_int_equal(munmap(memory, 2 * MANY * MOAT_PAGE_BYTES), 0);
 }
 
 int main(void)
@@ -140,6 +272,11 @@ int main(void)
         cmocka_unit_test(guards_cannot_be_written),
         cmocka_unit_test(an_opened_range_can_be_written),
         cmocka_unit_test(locked_memory_gets_a_guard_too),
+        cmocka_unit_test(many_guards_are_made_one_by_one),
+        cmocka_unit_test(many_guards_are_made_together),
+        cmocka_unit_test(the_first_that_is_refused_ends_it_one_by_one),
+        cmocka_unit_test(the_first_that_is_refused_ends_it_together),
+        cmocka_unit_test(many_guards_are_made_in_locked_memory),
     };
 
     return cmocka_run_group_tests_name("guard", tests, NULL, NULL);

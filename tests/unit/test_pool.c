@@ -32,7 +32,7 @@ static struct moat_slot *get(struct moat_pool *pool, size_t usable)
 {
     struct moat_slot *slot = NULL;
 
-    assert_int_equal(moat_pool_get(pool, get_class(usable), &slot), MOAT_OK);
+    assert_int_equal(moat_pool_get(pool, get_class(usable), 1, &slot), MOAT_OK);
     assert_non_null(slot);
     return slot;
 }
@@ -53,6 +53,32 @@ static void reuse_is_last_in_first_out(void **state)
     assert_ptr_equal(get(&pool, 4096), b);
     assert_ptr_equal(get(&pool, 4096), a);
     assert_ptr_equal(get(&pool, 8192), c);
+    moat_pool_drain(&pool);
+    moat_arena_release_all();
+}
+
+static void a_chain_is_taken_from_the_shelf_first(void **state)
+{
+    struct moat_pool pool = {NULL};
+    struct moat_slot *a, *b, *c, *chain;
+
+    (void)state;
+    configure();
+    a = get(&pool, 4096);
+    b = get(&pool, 4096);
+    c = get(&pool, 4096);
+    moat_pool_put(&pool, a);
+    moat_pool_put(&pool, b);
+    moat_pool_put(&pool, c);
+    assert_int_equal(moat_pool_get(&pool, get_class(4096), 2, &chain), MOAT_OK);
+    assert_ptr_equal(chain, c);
+    assert_ptr_equal(chain->next, b);
+    assert_null(b->next);
+    assert_int_equal(pool.shelves->count, 1);
+    assert_int_equal(moat_pool_get(&pool, get_class(4096), 2, &chain), MOAT_OK);
+    assert_ptr_equal(chain, a);
+    assert_null(chain->next);
+    assert_int_equal(pool.shelves->count, 0);
     moat_pool_drain(&pool);
     moat_arena_release_all();
 }
@@ -102,6 +128,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reuse_is_last_in_first_out),
+        cmocka_unit_test(a_chain_is_taken_from_the_shelf_first),
         cmocka_unit_test(a_drained_pool_leaves_its_slots_to_others),
         cmocka_unit_test(a_full_shelf_gives_its_older_half_to_everybody),
     };

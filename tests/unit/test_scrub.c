@@ -39,7 +39,7 @@ static void take_all(const struct setting *setting)
     assert_int_equal(moat_stack_class_get(USABLE, GUARD, &stack_class),
                      MOAT_OK);
     for (size_t i = 0; i < SLOTS; i++) {
-        assert_int_equal(moat_arena_take(stack_class, &slots[i]), MOAT_OK);
+        assert_int_equal(moat_arena_take(stack_class, 1, &slots[i]), MOAT_OK);
         /* The lowest page, the highest, and one apart from both. */
         memset((void *)slots[i]->limit, 0x5a, MOAT_PAGE_BYTES);
         memset((void *)(slots[i]->limit + 3 * MOAT_PAGE_BYTES), 0x5a, 17);

@@ -44,7 +44,7 @@ static void take(size_t from, size_t to)
     assert_int_equal(moat_stack_class_get(USABLE, GUARD, &stack_class),
                      MOAT_OK);
     for (size_t i = from; i < to; i++) {
-        assert_int_equal(moat_arena_take(stack_class, &slots[i]), MOAT_OK);
+        assert_int_equal(moat_arena_take(stack_class, 1, &slots[i]), MOAT_OK);
         *(volatile char *)(slots[i]->base - 1) = 1;
         *(volatile char *)(slots[i]->limit) = 1;
         *(volatile char *)moat_slot_cold(slots[i]) = 1;
@@ -250,8 +250,8 @@ static void used_slots_are_settled_some_at_a_time(void **state)
     assert_int_equal(resident(0, MOAT_USED_SLOTS),
                      MOAT_USED_SLOTS * MOAT_PAGE_BYTES);
     for (size_t i = MOAT_USED_SLOTS; i-- > 0;) {
-        assert_int_equal(moat_pool_get(&pool, moat_slot_class(slots[i]), &slot),
-                         MOAT_OK);
+        assert_int_equal(
+            moat_pool_get(&pool, moat_slot_class(slots[i]), 1, &slot), MOAT_OK);
         assert_ptr_equal(slot, slots[i]);
         assert_int_equal(*(char *)(slot->base - 1), 0);
     }
@@ -272,7 +272,7 @@ static void a_large_stack_does_not_wait(void **state)
     configure(*state, 0, 0);
     assert_int_equal(moat_stack_class_get(MOAT_USED_BYTES, GUARD, &stack_class),
                      MOAT_OK);
-    assert_int_equal(moat_pool_get(&pool, stack_class, &slot), MOAT_OK);
+    assert_int_equal(moat_pool_get(&pool, stack_class, 1, &slot), MOAT_OK);
     *(volatile char *)slot->limit = 1;
     moat_pool_put_used(&pool, slot, true);
     assert_int_equal(*(char *)slot->limit, 0);
