@@ -116,5 +116,6 @@ int main(int argc, char **argv)
     check_sums();
     for (int number = 0; number < CASE_COUNT; number++)
         run_case(number, &options);
+    run_around(&options);
     return bench_close(&options);
 }

@@ -46,6 +46,10 @@ extern const struct bench_engine engine_pcl;
 extern const struct bench_engine engine_pth;
 extern const struct bench_engine engine_threads;
 
+/* One coroutine of moat's, the more there is around it. */
+struct bench_options;
+void run_around(const struct bench_options *options);
+
 #ifdef __cplusplus
 }
 #endif

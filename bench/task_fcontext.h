@@ -23,7 +23,7 @@ struct task {
     task *next;  /* of the spare ones                          */
 };
 
-static task *spare_tasks;
+static thread_local task *spare_tasks;
 
 static inline void *resume(task *task, void *input)
 {

@@ -12,7 +12,6 @@
 #include "bench/trap.h"
 
 #include <string.h>
-#include <sys/mman.h>
 
 #include <moat/moat.h>
 
@@ -22,21 +21,6 @@
 
 static const size_t levels[] = {100, 10000, 60000};
 #define LEVELS (sizeof(levels) / sizeof(levels[0]))
-
-/* Pages of alternating protection: a mapping each. */
-static void *add_mappings(size_t count)
-{
-    char *pages = mmap(NULL, count * PAGE_BYTES, PROT_NONE,
-                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-    if (pages == MAP_FAILED)
-        stop("mmap");
-    for (size_t i = 1; i < count; i += 2) {
-        if (mprotect(pages + i * PAGE_BYTES, PAGE_BYTES, PROT_READ) != 0)
-            stop("mprotect (is vm.max_map_count below 65530?)");
-    }
-    return pages;
-}
 
 /* ---- Samples ---- */
 
@@ -74,13 +58,13 @@ static void sample(size_t number, size_t count, struct bench_series *series)
 /* Short ones, so that some are not interrupted on a machine with other work. */
 static void sample_all(size_t level, size_t count, struct bench_series *series)
 {
-    void *pages = add_mappings(levels[level]);
+    void *pages = bench_map_many(levels[level]);
 
     for (size_t repeat = 0; repeat < REPEATS; repeat++) {
         for (size_t i = 0; i < VARIANTS; i++)
             sample(i, count, &series[i]);
     }
-    munmap(pages, levels[level] * PAGE_BYTES);
+    bench_unmap_many(pages, levels[level]);
 }
 
 /* One variant's series over the numbers of mappings. */

@@ -31,7 +31,7 @@ uint64_t trap_bare_overflow(size_t count);
 
 static inline void stop(const char *what)
 {
-    fprintf(stderr, "bench/trap: %s failed\n", what);
+    fprintf(stderr, "%s failed\n", what);
     exit(1);
 }
 
