@@ -5,6 +5,7 @@
  */
 #include "bench/bench.h"
 
+#include <dlfcn.h>
 #include <getopt.h>
 #include <jansson.h>
 #include <sched.h>
@@ -229,6 +230,18 @@ void *bench_map_many(size_t count)
 void bench_unmap_many(void *pages, size_t count)
 {
     munmap(pages, count * PAGE_BYTES);
+}
+
+const void *bench_load(const char *path, const char *symbol)
+{
+    void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    const void *found = library != NULL ? dlsym(library, symbol) : NULL;
+
+    if (found == NULL) {
+        fprintf(stderr, "%s\n", dlerror());
+        exit(1);
+    }
+    return found;
 }
 
 int bench_close(const struct bench_options *options)

@@ -65,6 +65,9 @@ void bench_note(const char *name, const char *what, double value);
 void *bench_map_many(size_t count);
 void bench_unmap_many(void *pages, size_t count);
 
+/* What a plug-in has under this name; stops the program if it has it not. */
+const void *bench_load(const char *path, const char *symbol);
+
 /* Writes the JSON file if one was asked for. Returns the exit status. */
 int bench_close(const struct bench_options *options);
 

@@ -39,4 +39,46 @@ static inline void task_stack_unmap(char *stack)
         abort();
 }
 
+/* A list of stacks to be used again, each with the next one in its topmost
+ * word. */
+static char *task_stack_spares;
+
+/* None is used again: each is new, and goes back to the system. */
+static bool task_stacks_new;
+
+static inline char **task_stack_next(char *stack)
+{
+    return (char **)(void *)(stack + TASK_STACK_BYTES) - 1;
+}
+
+static inline char *task_stack_take(void)
+{
+    char *stack = task_stack_spares;
+
+    if (stack == NULL)
+        return task_stack_map();
+    task_stack_spares = *task_stack_next(stack);
+    return stack;
+}
+
+static inline void task_stack_give(char *stack)
+{
+    if (task_stacks_new) {
+        task_stack_unmap(stack);
+        return;
+    }
+    *task_stack_next(stack) = task_stack_spares;
+    task_stack_spares = stack;
+}
+
+static inline void task_stacks_forget(void)
+{
+    while (task_stack_spares != NULL) {
+        char *gone = task_stack_spares;
+
+        task_stack_spares = *task_stack_next(gone);
+        task_stack_unmap(gone);
+    }
+}
+
 #endif
