@@ -7,6 +7,7 @@
 #define BENCH_TASK_STACK_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -71,6 +72,7 @@ static inline void task_stack_give(char *stack)
     task_stack_spares = stack;
 }
 
+/* Gives those back that wait to be used again. */
 static inline void task_stacks_forget(void)
 {
     while (task_stack_spares != NULL) {
@@ -79,6 +81,18 @@ static inline void task_stacks_forget(void)
         task_stack_spares = *task_stack_next(gone);
         task_stack_unmap(gone);
     }
+}
+
+/* Runs a benchmark's body with none used again. */
+static inline uint64_t on_new_stacks(uint64_t (*body)(size_t), size_t count)
+{
+    uint64_t sum;
+
+    task_stacks_forget();
+    task_stacks_new = true;
+    sum = body(count);
+    task_stacks_new = false;
+    return sum;
 }
 
 #endif
