@@ -48,6 +48,9 @@ extern const struct bench_engine engine_pcl;
 extern const struct bench_engine engine_pth;
 extern const struct bench_engine engine_threads;
 
+/* fcontext's accumulating loop; leaves no stack behind for the thread. */
+uint64_t fcontext_in_a_thread(size_t count);
+
 /* One coroutine of moat's, the more there is around it. */
 struct bench_options;
 void run_around(const struct bench_options *options);

@@ -55,5 +55,13 @@ static std::uint64_t run_ring(std::size_t count)
     return ring_sum;
 }
 
+uint64_t fcontext_in_a_thread(size_t count)
+{
+    uint64_t sum = run_accumulate(count);
+
+    task_stacks_forget();
+    return sum;
+}
+
 extern const struct bench_engine engine_fcontext = {"fcontext", 1, 0,
                                                     SWITCH_BODIES(run_ring)};

@@ -40,9 +40,15 @@ static inline void task_stack_unmap(char *stack)
         abort();
 }
 
+#ifdef __cplusplus
+#    define TASK_THREAD_LOCAL thread_local
+#else
+#    define TASK_THREAD_LOCAL _Thread_local
+#endif
+
 /* A list of stacks to be used again, each with the next one in its topmost
- * word. */
-static char *task_stack_spares;
+ * word; the thread's. */
+static TASK_THREAD_LOCAL char *task_stack_spares;
 
 /* None is used again: each is new, and goes back to the system. */
 static bool task_stacks_new;

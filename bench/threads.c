@@ -52,8 +52,7 @@ static void add_cases(void)
     add_case("resume + yield, moat", engine_moat_inline.bodies[CASE_ACCUMULATE],
              2e6, false);
 #ifdef BENCH_FCONTEXT
-    add_case("resume + yield, fcontext",
-             engine_fcontext.bodies[CASE_ACCUMULATE], 2e6, false);
+    add_case("resume + yield, fcontext", fcontext_in_a_thread, 2e6, false);
 #endif
     add_case("create + run + destroy, moat", call_moat.cached, 1e6, false);
 #ifdef BENCH_FCONTEXT
