@@ -58,8 +58,9 @@ static void check(uint64_t sum, uint64_t expected, const char *name)
 }
 
 static void sample_round_robin(const struct many_engine *engine, size_t count,
-                               size_t rounds, struct bench_series *series)
+                               double ops, struct bench_series *series)
 {
+    size_t rounds = (size_t)(ops * engine->share / (double)count) + 1;
     uint64_t expected = (uint64_t)rounds * count * (count + 1) / 2;
     uint64_t sum;
     double start;
@@ -77,7 +78,6 @@ static void sample_round_robin(const struct many_engine *engine, size_t count,
 static void run_round_robin(size_t count, const struct bench_options *options)
 {
     static struct field field;
-    size_t rounds = (size_t)(2e6 * options->scale / (double)count) + 1;
     char name[64];
 
     field.count = 0;
@@ -85,16 +85,17 @@ static void run_round_robin(size_t count, const struct bench_options *options)
         enter(&field, engines[e], count);
     for (size_t round = 0; round < options->rounds; round++)
         for (size_t e = 0; e < field.count; e++)
-            sample_round_robin(field.engines[e], count, rounds,
+            sample_round_robin(field.engines[e], count, 2e6 * options->scale,
                                &field.series[e]);
     snprintf(name, sizeof name, "round robin over %zu%s", count,
              count > MANY_GUARDED ? ", moat guarded" : "");
     report(name, &field);
 }
 
-static void sample_service(const struct many_engine *engine, size_t requests,
+static void sample_service(const struct many_engine *engine, double ops,
                            size_t active, struct bench_series *series)
 {
+    size_t requests = (size_t)(ops * engine->share) + active;
     double start = bench_now_ns();
     uint64_t sum = engine->serve(requests, active);
     uint64_t first = active, last = active + requests - 1;
@@ -106,7 +107,7 @@ static void sample_service(const struct many_engine *engine, size_t requests,
 static void run_service(const struct bench_options *options)
 {
     static struct field field;
-    size_t active = 10000, requests = (size_t)(1e6 * options->scale) + active;
+    size_t active = 10000;
 
     field.count = 0;
     for (size_t e = 0; e < ENGINES; e++)
@@ -114,7 +115,7 @@ static void run_service(const struct bench_options *options)
             enter(&field, engines[e], active);
     for (size_t round = 0; round < options->rounds; round++)
         for (size_t e = 0; e < field.count; e++)
-            sample_service(field.engines[e], requests, active,
+            sample_service(field.engines[e], 1e6 * options->scale, active,
                            &field.series[e]);
     report("service, 10000 active, 32 KiB each", &field);
 }

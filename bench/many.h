@@ -12,8 +12,9 @@
 
 struct many_engine {
     const char *name;
-    size_t most; /* coroutines, of which each has a guard that is a mapping of
-                    its own; 0: as many as one likes */
+    double share; /* of the operations of a sample; slow engines do fewer */
+    size_t most;  /* coroutines, of which each has a guard that is a mapping of
+                     its own; 0: as many as one likes */
     /* Makes `count` coroutines, each suspended; guarded or not, where the
      * engine leaves the choice. One set at a time. */
     void (*open)(size_t count, bool guarded);

@@ -9,5 +9,5 @@
 #include "bench/many_mapped.h"
 
 extern const struct many_engine many_coroutine2 = {
-    "Boost.Coroutine2", MANY_GUARDED, open, run_round_robin,
-    run_in_order,       close,        serve};
+    "Boost.Coroutine2", 0.3,          MANY_GUARDED, open,
+    run_round_robin,    run_in_order, close,        serve};

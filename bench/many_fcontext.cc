@@ -29,4 +29,4 @@ static uint64_t serve(std::size_t requests, std::size_t active)
 }
 
 extern const struct many_engine many_fcontext = {
-    "fcontext", 0, open, run_round_robin, run_in_order, close, serve};
+    "fcontext", 1, 0, open, run_round_robin, run_in_order, close, serve};

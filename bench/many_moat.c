@@ -74,7 +74,7 @@ static uint64_t run_rounds_in_batches(size_t rounds)
 }
 
 const struct many_engine many_moat = {
-    "moat", 0, open, run_round_robin, run_in_order, close_many, serve};
+    "moat", 1, 0, open, run_round_robin, run_in_order, close_many, serve};
 const struct many_engine many_moat_batch = {
-    "moat, in batches",   0,          open, run_rounds_in_batches,
+    "moat, in batches",   1,          0,   open, run_rounds_in_batches,
     run_order_in_batches, close_many, NULL};

@@ -9,5 +9,5 @@
 #include "bench/many_mapped.h"
 
 const struct many_engine many_ucontext = {
-    "ucontext",   MANY_GUARDED, open, run_round_robin,
-    run_in_order, close,        serve};
+    "ucontext",      0.1,          MANY_GUARDED, open,
+    run_round_robin, run_in_order, close,        serve};
