@@ -18,6 +18,8 @@
 #define MOST_MAPPINGS ((size_t)60000)
 #define MOST_RANGES   ((size_t)10000)
 
+#define REPEATS 5 /* samples of each per round; BENCH_MAX_ROUNDS are kept */
+
 static const struct around {
     const char *name;
     size_t others, mappings, ranges;
@@ -79,6 +81,7 @@ static void end(const struct around *around)
         drop_task(others[i - 1]);
 }
 
+/* Short ones, so that some are not interrupted on a machine with other work. */
 static void sample(bench_body body, size_t count, struct bench_series *series)
 {
     double start;
@@ -92,15 +95,15 @@ static void sample(bench_body body, size_t count, struct bench_series *series)
 void run_around(const struct bench_options *options)
 {
     static struct bench_series series[SHAPES][AROUNDS];
-    size_t count = (size_t)(2e6 * options->scale) + 1;
+    size_t count = (size_t)(2e5 * options->scale) + 1;
 
     task_options.stack_bytes = (size_t)64 * 1024;
     for (size_t round = 0; round < options->rounds; round++)
         for (size_t a = 0; a < AROUNDS; a++) {
             begin(&arounds[a]);
-            for (size_t s = 0; s < SHAPES; s++)
-                sample(engine_moat_inline.bodies[shapes[s].number], count,
-                       &series[s][a]);
+            for (size_t i = 0; i < REPEATS * SHAPES; i++)
+                sample(engine_moat_inline.bodies[shapes[i % SHAPES].number],
+                       count, &series[i % SHAPES][a]);
             end(&arounds[a]);
         }
     for (size_t s = 0; s < SHAPES; s++) {
