@@ -1,8 +1,8 @@
 /*
  * backtrace.c: the addresses of 20 frames: of three coroutines and their host
  * by moat and by libunwind, and of as many plain frames by libgcc and glibc,
- * for whom there is no border. And what the names of 20 frames cost, asked
- * again.
+ * for whom there is no border; what the names of 20 frames cost, asked again;
+ * and the addresses of 5 to 320 frames, with a border after each six.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -22,9 +22,10 @@
 
 #include "bench/bench.h"
 
-#define FRAMES ((size_t)20)
-#define DEPTH  3 /* coroutines */
-#define CALLS  3 /* frames of a guest's between its entry and its resume */
+#define FRAMES       ((size_t)20)
+#define MOST_FRAMES  ((size_t)320)
+#define CALLS        3 /* of a guest, between its entry and its resume */
+#define GUEST_FRAMES ((size_t)6) /* with these, and the root frame */
 
 /* A frame of its own whatever the optimiser thinks. */
 #if defined(__clang__)
@@ -37,7 +38,8 @@
 typedef int (*glibc_backtrace)(void **, int);
 
 static struct bench_options options;
-static size_t walks; /* per sample */
+static size_t walks;           /* per sample */
+static size_t wanted = FRAMES; /* of each walk */
 static glibc_backtrace glibc;
 
 static void stop(const char *what)
@@ -48,13 +50,13 @@ static void stop(const char *what)
 
 /* --- the walkers --------------------------------------------------------- */
 
-static moat_frame frames[FRAMES];
+static moat_frame frames[MOST_FRAMES];
 
 static size_t walk_moat(void)
 {
     size_t count;
 
-    (void)moat_backtrace(frames, FRAMES, &count);
+    (void)moat_backtrace(frames, wanted, &count);
     return count;
 }
 
@@ -62,15 +64,15 @@ static size_t walk_moat_fp(void)
 {
     size_t count;
 
-    (void)moat_backtrace_fp(frames, FRAMES, &count);
+    (void)moat_backtrace_fp(frames, wanted, &count);
     return count;
 }
 
-static void *addresses[FRAMES];
+static void *addresses[MOST_FRAMES];
 
 static size_t walk_glibc(void)
 {
-    return (size_t)glibc(addresses, (int)FRAMES);
+    return (size_t)glibc(addresses, (int)wanted);
 }
 
 static _Unwind_Reason_Code note(struct _Unwind_Context *context, void *arg)
@@ -78,7 +80,7 @@ static _Unwind_Reason_Code note(struct _Unwind_Context *context, void *arg)
     size_t *count = arg;
 
     addresses[(*count)++] = (void *)_Unwind_GetIP(context);
-    return *count < FRAMES ? _URC_NO_REASON : _URC_NORMAL_STOP;
+    return *count < wanted ? _URC_NO_REASON : _URC_NORMAL_STOP;
 }
 
 static size_t walk_libgcc(void)
@@ -103,13 +105,13 @@ static size_t walk_unw_step(void)
         if (unw_get_reg(&cursor, UNW_REG_IP, &pc) != 0)
             return 0;
         addresses[count++] = (void *)pc;
-    } while (count < FRAMES && unw_step(&cursor) > 0);
+    } while (count < wanted && unw_step(&cursor) > 0);
     return count;
 }
 
 static size_t walk_unw_backtrace(void)
 {
-    return (size_t)unw_backtrace(addresses, (int)FRAMES);
+    return (size_t)unw_backtrace(addresses, (int)wanted);
 }
 #endif
 
@@ -133,6 +135,17 @@ static const struct walker walkers[] = {
 #endif
 };
 #define WALKERS (sizeof walkers / sizeof walkers[0])
+
+/* Those whose cost against the number of frames is shown. */
+static const struct walker growing[] = {
+    {"libgcc _Unwind_Backtrace", walk_libgcc, true},
+    {"moat_backtrace", walk_moat, true},
+    {"moat_backtrace_fp", walk_moat_fp, true},
+};
+#define GROWING (sizeof growing / sizeof growing[0])
+
+static const size_t lengths[] = {5, 20, 80, MOST_FRAMES};
+#define LENGTHS (sizeof lengths / sizeof lengths[0])
 
 /* --- where they walk ----------------------------------------------------- */
 
@@ -184,9 +197,10 @@ static double run(double (*what)(const struct walker *),
     struct job job = {what, walker, 0};
 
     if (walker->linked)
-        call(&job, CALLS, DEPTH);
+        call(&job, CALLS,
+             (unsigned)(wanted < GUEST_FRAMES ? 1 : wanted / GUEST_FRAMES));
     else
-        call(&job, FRAMES + 5, 0);
+        call(&job, (unsigned)wanted + 5, 0);
     return job.result;
 }
 
@@ -197,7 +211,7 @@ FRAME static double time_walks(const struct walker *walker)
     double start;
 
     for (size_t i = 0; i < 3; i++)
-        if (walker->walk() != FRAMES)
+        if (walker->walk() != wanted)
             stop(walker->name);
     start = bench_now_ns();
     for (size_t i = 0; i < walks; i++)
@@ -266,13 +280,36 @@ static void find_glibc(void)
     memcpy(&glibc, &function, sizeof glibc);
 }
 
+/* As many frames a sample, however long the walks are. */
+static void run_lengths(void)
+{
+    static struct bench_series series[LENGTHS][GROWING];
+    size_t all = walks;
+
+    for (size_t round = 0; round < options.rounds; round++)
+        for (size_t n = 0; n < LENGTHS; n++) {
+            wanted = lengths[n];
+            walks = all * FRAMES / wanted + 1;
+            for (size_t i = 0; i < GROWING; i++)
+                bench_add(&series[n][i], run(time_walks, &growing[i]));
+        }
+    for (size_t n = 0; n < LENGTHS; n++) {
+        char name[32];
+
+        for (size_t i = 0; i < GROWING; i++)
+            series[n][i].name = growing[i].name;
+        snprintf(name, sizeof name, "a walk of %zu frames", lengths[n]);
+        bench_report(name, series[n], GROWING, 0);
+    }
+}
+
 int main(int argc, char **argv)
 {
     static struct bench_series first[WALKERS], again[WALKERS], names[2];
 
     options = bench_read_options(argc, argv);
     walks = (size_t)(20000 * options.scale) + 1;
-    bench_open("Backtraces of 20 frames", &options);
+    bench_open("Backtraces", &options);
     find_glibc();
     if (moat_thread_attach() != MOAT_OK)
         stop("moat_thread_attach");
@@ -290,5 +327,6 @@ int main(int argc, char **argv)
     for (size_t round = 0; round < options.rounds; round++)
         bench_add(&names[0], run(time_names, &walkers[1]));
     bench_report("names, again", names, 1, 0);
+    run_lengths();
     return bench_close(&options);
 }

@@ -5,12 +5,16 @@
  */
 #include "bench/bench.h"
 
+#include <dlfcn.h>
 #include <getopt.h>
 #include <jansson.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
+
+#define PAGE_BYTES ((size_t)4096)
 
 static json_t *results; /* one object per case */
 static json_t *setting; /* CPU, compiler, flags */
@@ -203,6 +207,41 @@ void bench_note(const char *name, const char *what, double value)
 {
     json_array_append_new(results, json_pack("{s:s, s:s, s:f}", "case", name,
                                              "figure", what, "value", value));
+}
+
+void *bench_map_many(size_t count)
+{
+    char *pages = mmap(NULL, count * PAGE_BYTES, PROT_NONE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    for (size_t i = 1; pages != MAP_FAILED && i < count; i += 2)
+        if (mprotect(pages + i * PAGE_BYTES, PAGE_BYTES, PROT_READ) != 0)
+            pages = MAP_FAILED;
+    if (pages == MAP_FAILED) {
+        fprintf(stderr,
+                "%zu mappings: no more (is vm.max_map_count below "
+                "65530?)\n",
+                count);
+        exit(1);
+    }
+    return pages;
+}
+
+void bench_unmap_many(void *pages, size_t count)
+{
+    munmap(pages, count * PAGE_BYTES);
+}
+
+const void *bench_load(const char *path, const char *symbol)
+{
+    void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    const void *found = library != NULL ? dlsym(library, symbol) : NULL;
+
+    if (found == NULL) {
+        fprintf(stderr, "%s\n", dlerror());
+        exit(1);
+    }
+    return found;
 }
 
 int bench_close(const struct bench_options *options)

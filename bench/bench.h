@@ -60,6 +60,14 @@ void bench_report(const char *name, struct bench_series *series, size_t count,
 /* Keeps a figure that is not a time for the JSON file. */
 void bench_note(const char *name, const char *what, double value);
 
+/* Maps so many pages of alternating protection, a mapping each, and unmaps
+ * them. Stops the program if the system gives no more. */
+void *bench_map_many(size_t count);
+void bench_unmap_many(void *pages, size_t count);
+
+/* What a plug-in has under this name; stops the program if it has it not. */
+const void *bench_load(const char *path, const char *symbol);
+
 /* Writes the JSON file if one was asked for. Returns the exit status. */
 int bench_close(const struct bench_options *options);
 

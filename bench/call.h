@@ -17,7 +17,9 @@ struct call_engine {
     const char *name;
     call_body cached; /* on a stack that was used before              */
     call_body fresh;  /* on a guarded stack without old contents      */
-    /* NULL: as another engine */
+    /* NULL: it has none, or it is as another engine's */
+    double share; /* of the lives of a cached sample; slow ones live fewer */
+    int threaded; /* its work is done by more threads than this one        */
 };
 
 #ifdef __cplusplus
@@ -29,7 +31,11 @@ extern const struct call_engine call_moat_sized;
 extern const struct call_engine call_moat_zeroed;
 extern const struct call_engine call_fcontext;
 extern const struct call_engine call_fiber;
+extern const struct call_engine call_coroutine2;
+extern const struct call_engine call_pcl;
+extern const struct call_engine call_pth;
 extern const struct call_engine call_ucontext;
+extern const struct call_engine call_threads;
 
 #ifdef __cplusplus
 }

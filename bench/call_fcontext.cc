@@ -53,4 +53,4 @@ static std::uint64_t run_fresh(std::size_t count)
 }
 
 extern const struct call_engine call_fcontext = {"fcontext", run_cached,
-                                                 run_fresh};
+                                                 run_fresh, 1, 0};

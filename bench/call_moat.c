@@ -69,7 +69,8 @@ static uint64_t run_zeroed(size_t count)
     return run_with(count, MOAT_CO_SCRUB_ZERO);
 }
 
-const struct call_engine call_moat = {"moat", run_cached, run_fresh};
+const struct call_engine call_moat = {"moat", run_cached, run_fresh, 1, 0};
 const struct call_engine call_moat_sized = {"moat, with options", run_sized,
-                                            NULL};
-const struct call_engine call_moat_zeroed = {"moat, zeroed", NULL, run_zeroed};
+                                            NULL, 1, 0};
+const struct call_engine call_moat_zeroed = {"moat, zeroed", NULL, run_zeroed,
+                                             1, 0};

@@ -54,4 +54,5 @@ static uint64_t run_fresh(size_t count)
     return sum;
 }
 
-const struct call_engine call_ucontext = {"ucontext", run_cached, run_fresh};
+const struct call_engine call_ucontext = {"ucontext", run_cached, run_fresh,
+                                          0.02, 0};

@@ -1,6 +1,8 @@
 /*
  * many.c: many coroutines at once: round robin over sets of growing size, one
- * by one in random order, and the requests of a service.
+ * by one in random order, and the requests of a service. An engine whose guards
+ * are mappings is left out where there would be more of these than the system
+ * gives; fcontext goes on without guards.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -12,35 +14,40 @@
 #include "bench/bench.h"
 
 static const struct many_engine *const engines[] = {
-    &many_moat,
+    &many_moat_batch, &many_moat, &many_ucontext,
+#ifdef BENCH_COROUTINE2
+    &many_coroutine2,
+#endif
 #ifdef BENCH_FCONTEXT
     &many_fcontext,
 #endif
 };
-#define ENGINES   (sizeof engines / sizeof engines[0])
-#define REFERENCE (ENGINES - 1)
-
-/* Above this, guards of their own are more mappings than the system gives. */
-#define GUARDED_MOST ((size_t)30000)
+#define ENGINES (sizeof engines / sizeof engines[0])
 
 static const size_t sizes[] = {16, 128, 1024, 4096, 16384, 65536, 100000};
 
-static void begin(struct bench_series *series)
+/* Those that take part in a case; the last is the reference. */
+struct field {
+    const struct many_engine *engines[ENGINES];
+    struct bench_series series[ENGINES];
+    size_t count;
+};
+
+static void enter(struct field *field, const struct many_engine *engine,
+                  size_t coroutines)
 {
-    memset(series, 0, ENGINES * sizeof *series);
-    for (size_t e = 0; e < ENGINES; e++)
-        series[e].name = engines[e]->name;
+    if (engine->most != 0 && coroutines > engine->most)
+        return;
+    field->engines[field->count] = engine;
+    field->series[field->count].name = engine->name;
+    field->series[field->count].count = 0;
+    field->count++;
 }
 
-/* The random order has an engine more. */
-static const struct many_engine *const ordered[] = {
-    &many_moat_batch,
-    &many_moat,
-#ifdef BENCH_FCONTEXT
-    &many_fcontext,
-#endif
-};
-#define ORDERED (sizeof ordered / sizeof ordered[0])
+static void report(const char *name, struct field *field)
+{
+    bench_report(name, field->series, field->count, field->count - 1);
+}
 
 static void check(uint64_t sum, uint64_t expected, const char *name)
 {
@@ -51,13 +58,14 @@ static void check(uint64_t sum, uint64_t expected, const char *name)
 }
 
 static void sample_round_robin(const struct many_engine *engine, size_t count,
-                               size_t rounds, struct bench_series *series)
+                               double ops, struct bench_series *series)
 {
+    size_t rounds = (size_t)(ops * engine->share / (double)count) + 1;
     uint64_t expected = (uint64_t)rounds * count * (count + 1) / 2;
     uint64_t sum;
     double start;
 
-    engine->open(count, count <= GUARDED_MOST);
+    engine->open(count, count <= MANY_GUARDED);
     (void)engine->round_robin(1); /* warm-up */
     start = bench_now_ns();
     sum = engine->round_robin(rounds);
@@ -69,22 +77,25 @@ static void sample_round_robin(const struct many_engine *engine, size_t count,
 
 static void run_round_robin(size_t count, const struct bench_options *options)
 {
-    static struct bench_series series[ENGINES];
-    size_t rounds = (size_t)(2e6 * options->scale / (double)count) + 1;
+    static struct field field;
     char name[64];
 
-    begin(series);
+    field.count = 0;
+    for (size_t e = 0; e < ENGINES; e++)
+        enter(&field, engines[e], count);
     for (size_t round = 0; round < options->rounds; round++)
-        for (size_t e = 0; e < ENGINES; e++)
-            sample_round_robin(engines[e], count, rounds, &series[e]);
+        for (size_t e = 0; e < field.count; e++)
+            sample_round_robin(field.engines[e], count, 2e6 * options->scale,
+                               &field.series[e]);
     snprintf(name, sizeof name, "round robin over %zu%s", count,
-             count > GUARDED_MOST ? ", moat guarded" : "");
-    bench_report(name, series, ENGINES, REFERENCE);
+             count > MANY_GUARDED ? ", moat guarded" : "");
+    report(name, &field);
 }
 
-static void sample_service(const struct many_engine *engine, size_t requests,
+static void sample_service(const struct many_engine *engine, double ops,
                            size_t active, struct bench_series *series)
 {
+    size_t requests = (size_t)(ops * engine->share) + active;
     double start = bench_now_ns();
     uint64_t sum = engine->serve(requests, active);
     uint64_t first = active, last = active + requests - 1;
@@ -95,15 +106,18 @@ static void sample_service(const struct many_engine *engine, size_t requests,
 
 static void run_service(const struct bench_options *options)
 {
-    static struct bench_series series[ENGINES];
-    size_t active = 10000, requests = (size_t)(1e6 * options->scale) + active;
+    static struct field field;
+    size_t active = 10000;
 
-    begin(series);
+    field.count = 0;
+    for (size_t e = 0; e < ENGINES; e++)
+        if (engines[e]->serve != NULL)
+            enter(&field, engines[e], active);
     for (size_t round = 0; round < options->rounds; round++)
-        for (size_t e = 0; e < ENGINES; e++)
-            sample_service(engines[e], requests, active, &series[e]);
-    bench_report("service, 10000 active, 32 KiB each", series, ENGINES,
-                 REFERENCE);
+        for (size_t e = 0; e < field.count; e++)
+            sample_service(field.engines[e], 1e6 * options->scale, active,
+                           &field.series[e]);
+    report("service, 10000 active, 32 KiB each", &field);
 }
 
 /* The same for all engines and runs. */
@@ -131,7 +145,7 @@ static void sample_order(const struct many_engine *engine,
                          const uint32_t *order, size_t count, size_t rounds,
                          struct bench_series *series)
 {
-    engine->open(count, count <= GUARDED_MOST);
+    engine->open(count, count <= MANY_GUARDED);
     (void)engine->in_order(order); /* warm-up */
     for (size_t round = 0; round < rounds; round++) {
         double start = bench_now_ns();
@@ -145,7 +159,7 @@ static void sample_order(const struct many_engine *engine,
 
 static void run_order(const struct bench_options *options)
 {
-    static struct bench_series series[ORDERED];
+    static struct field field;
     size_t count = options->scale < 1e-5 ? 10 : (size_t)(1e6 * options->scale);
     uint32_t *order = malloc(count * sizeof *order);
     char name[64];
@@ -153,13 +167,14 @@ static void run_order(const struct bench_options *options)
     if (order == NULL)
         exit(2);
     shuffle(order, count);
-    memset(series, 0, sizeof series);
-    for (size_t e = 0; e < ORDERED; e++) {
-        series[e].name = ordered[e]->name;
-        sample_order(ordered[e], order, count, options->rounds, &series[e]);
-    }
+    field.count = 0;
+    for (size_t e = 0; e < ENGINES; e++)
+        enter(&field, engines[e], count);
+    for (size_t e = 0; e < field.count; e++)
+        sample_order(field.engines[e], order, count, options->rounds,
+                     &field.series[e]);
     snprintf(name, sizeof name, "random order over %zu", count);
-    bench_report(name, series, ORDERED, ORDERED - 1);
+    report(name, &field);
     free(order);
 }
 

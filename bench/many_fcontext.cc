@@ -16,7 +16,7 @@ static void open(std::size_t count, bool guarded)
 static void close()
 {
     close_many();
-    forget_spare_tasks();
+    task_stacks_forget();
     task_stack_guarded = true;
 }
 
@@ -24,9 +24,9 @@ static uint64_t serve(std::size_t requests, std::size_t active)
 {
     uint64_t sum = run_service(requests, active);
 
-    forget_spare_tasks();
+    task_stacks_forget();
     return sum;
 }
 
 extern const struct many_engine many_fcontext = {
-    "fcontext", open, run_round_robin, run_in_order, close, serve};
+    "fcontext", 1, 0, open, run_round_robin, run_in_order, close, serve};

@@ -1,13 +1,13 @@
 /*
- * switch.c: the round trip resume + yield: moat against Boost's fcontext and
- * Coroutine2, glibc's ucontext, PCL, GNU Pth, Lua's and LuaJIT's own coroutines
- * and threads, in one interleaved run.
+ * switch.c: the round trip resume + yield, and the hand-over from one coroutine
+ * to another: moat against Boost's fcontext, fiber and Coroutine2, glibc's
+ * ucontext, PCL, GNU Pth, Lua's and LuaJIT's own coroutines and threads, in one
+ * interleaved run.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "bench/switch.h"
 
-#include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,8 +16,8 @@
 #define MAX_ENGINES 12
 
 static const char *const case_names[CASE_COUNT] = {
-    "flat loop", "accumulating loop", "one call down", "tree walk, depth 14",
-    "eight resume sites"};
+    "flat loop",           "accumulating loop",  "one call down",
+    "tree walk, depth 14", "eight resume sites", "hand-over in a ring of two"};
 
 static const struct bench_engine *engines[MAX_ENGINES];
 static size_t engine_count;
@@ -25,14 +25,7 @@ static size_t reference; /* fcontext's number, else ucontext's */
 
 static void add_plugin(const char *path)
 {
-    void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    const void *engine = library ? dlsym(library, "bench_plugin") : NULL;
-
-    if (engine == NULL) {
-        fprintf(stderr, "%s\n", dlerror());
-        exit(1);
-    }
-    engines[engine_count++] = engine;
+    engines[engine_count++] = bench_load(path, "bench_plugin");
 }
 
 static void add_engines(void)
@@ -43,6 +36,7 @@ static void add_engines(void)
     reference = engine_count;
 #ifdef BENCH_FCONTEXT
     engines[engine_count++] = &engine_fcontext;
+    engines[engine_count++] = &engine_fiber;
 #else
     printf("Built without Boost.Context: the reference is ucontext.\n");
 #endif
@@ -73,21 +67,27 @@ static void check_sums(void)
 
     for (int i = 0; i < CASE_COUNT; i++)
         for (size_t e = 1; e < engine_count; e++)
-            if (engines[e]->bodies[i](count) != engines[0]->bodies[i](count)) {
+            if (engines[e]->bodies[i] != NULL &&
+                engines[e]->bodies[i](count) != engines[0]->bodies[i](count)) {
                 fprintf(stderr, "%s: %s and %s give different sums\n",
                         case_names[i], engines[0]->name, engines[e]->name);
                 exit(1);
             }
 }
 
+static size_t eighths(double count)
+{
+    return ((size_t)count + 8) / 8 * 8;
+}
+
 static void sample(const struct bench_engine *engine, int number, size_t ops,
                    struct bench_series *series)
 {
-    size_t count = ((size_t)((double)ops * engine->share) + 8) / 8 * 8;
+    size_t count = eighths((double)ops * engine->share);
     double (*now)(void) = engine->threaded ? bench_process_ns : bench_now_ns;
     double start;
 
-    engine->bodies[number](count / 16 + 8); /* warm-up */
+    engine->bodies[number](eighths((double)count / 16)); /* warm-up */
     start = now();
     engine->bodies[number](count);
     bench_add(series, (now() - start) / (double)count);
@@ -96,15 +96,22 @@ static void sample(const struct bench_engine *engine, int number, size_t ops,
 static void run_case(int number, const struct bench_options *options)
 {
     static struct bench_series series[MAX_ENGINES];
-    size_t ops = (size_t)(2e6 * options->scale) + 1;
+    const struct bench_engine *able[MAX_ENGINES];
+    size_t ops = (size_t)(2e6 * options->scale) + 1, count = 0, base = 0;
 
     memset(series, 0, sizeof(series));
-    for (size_t e = 0; e < engine_count; e++)
-        series[e].name = engines[e]->name;
+    for (size_t e = 0; e < engine_count; e++) {
+        if (engines[e]->bodies[number] == NULL)
+            continue;
+        if (e == reference)
+            base = count;
+        able[count] = engines[e];
+        series[count++].name = engines[e]->name;
+    }
     for (size_t round = 0; round < options->rounds; round++)
-        for (size_t e = 0; e < engine_count; e++)
-            sample(engines[e], number, ops, &series[e]);
-    bench_report(case_names[number], series, engine_count, reference);
+        for (size_t e = 0; e < count; e++)
+            sample(able[e], number, ops, &series[e]);
+    bench_report(case_names[number], series, count, base);
 }
 
 int main(int argc, char **argv)
@@ -116,5 +123,6 @@ int main(int argc, char **argv)
     check_sums();
     for (int number = 0; number < CASE_COUNT; number++)
         run_case(number, &options);
+    run_around(&options);
     return bench_close(&options);
 }

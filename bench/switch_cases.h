@@ -122,9 +122,10 @@ static uint64_t run_sites(size_t count)
     return sum;
 }
 
-#define SWITCH_BODIES                                               \
-    {                                                               \
-        run_flat, run_accumulate, run_one_down, run_tree, run_sites \
+/* And one of its own, or of switch_ring.h. */
+#define SWITCH_BODIES(ring)                                               \
+    {                                                                     \
+        run_flat, run_accumulate, run_one_down, run_tree, run_sites, ring \
     }
 
 #endif

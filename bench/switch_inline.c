@@ -6,6 +6,7 @@
 #include "bench/task_moat.h"
 
 #include "bench/switch_cases.h"
+#include "bench/switch_ring.h"
 
 const struct bench_engine engine_moat_inline = {"moat, inline", 1, 0,
-                                                SWITCH_BODIES};
+                                                SWITCH_BODIES(run_ring)};

@@ -10,14 +10,15 @@
 #include "bench/task_moat.h"
 
 #include "bench/switch_cases.h"
+#include "bench/switch_ring.h"
 
 __attribute__((
     visibility("default"))) extern const struct bench_engine bench_plugin;
 
 #ifdef MOAT_NO_INLINE
 const struct bench_engine bench_plugin = {"moat, out of line, .so", 1, 0,
-                                          SWITCH_BODIES};
+                                          SWITCH_BODIES(run_ring)};
 #else
 const struct bench_engine bench_plugin = {"moat, inline, .so", 1, 0,
-                                          SWITCH_BODIES};
+                                          SWITCH_BODIES(run_ring)};
 #endif

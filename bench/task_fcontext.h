@@ -16,14 +16,13 @@
 
 namespace fctx = boost::context::detail;
 
+/* In the topmost line of its stack, so that it costs no memory of its own. */
 struct task {
     fctx::fcontext_t guest, host;
     void *(*entry)(task *, void *);
-    char *stack; /* the lowest usable byte; NULL: a spare task */
-    task *next;  /* of the spare ones                          */
+    char *stack; /* the lowest usable byte */
+    void *next;  /* task_stack.h's         */
 };
-
-static task *spare_tasks;
 
 static inline void *resume(task *task, void *input)
 {
@@ -62,17 +61,13 @@ static void run_entry(fctx::transfer_t from)
 
 static inline task *make_task(void *(*guest)(task *, void *))
 {
-    task *made = spare_tasks;
+    char *stack = task_stack_take(), *top = stack + TASK_STACK_BYTES;
+    task *made = reinterpret_cast<task *>(top) - 1;
 
-    if (made != nullptr) {
-        spare_tasks = made->next;
-    } else {
-        made = new task();
-        made->stack = task_stack_map();
-    }
     made->entry = guest;
-    made->guest = fctx::make_fcontext(made->stack + TASK_STACK_BYTES,
-                                      TASK_STACK_BYTES, run_entry);
+    made->stack = stack;
+    made->guest =
+        fctx::make_fcontext(made, TASK_STACK_BYTES - sizeof *made, run_entry);
     resume(made, made);
     return made;
 }
@@ -80,19 +75,7 @@ static inline task *make_task(void *(*guest)(task *, void *))
 /* Keeps its stack for the next. */
 static inline void drop_task(task *task)
 {
-    task->next = spare_tasks;
-    spare_tasks = task;
-}
-
-static inline void forget_spare_tasks(void)
-{
-    while (spare_tasks != nullptr) {
-        task *gone = spare_tasks;
-
-        spare_tasks = gone->next;
-        task_stack_unmap(gone->stack);
-        delete gone;
-    }
+    task_stack_give(task->stack);
 }
 
 #endif

@@ -40,6 +40,16 @@ static inline void *yield(struct task *task, void *value)
     return moat_co_yield((moat_co *)task, value);
 }
 
+static inline void *hand_over(struct task *from, struct task *to, void *value)
+{
+    void *input;
+
+    if (moat_co_switch_to((moat_co *)from, (moat_co *)to, value, &input) !=
+        MOAT_OK)
+        abort();
+    return input;
+}
+
 static moat_co_options task_options = MOAT_CO_OPTIONS_INIT;
 
 static inline struct task *make_task(void *(*guest)(struct task *, void *))

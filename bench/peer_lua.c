@@ -1,5 +1,5 @@
 /*
- * switch_lua.c: the coroutines of Lua, or of LuaJIT, in a script: what a
+ * peer_lua.c: the coroutines of Lua, or of LuaJIT, in a script: what a
  * guest's own language gives, both sides of the switch in it.
  *
  * A plug-in, built once for each: both have the same symbols.
@@ -12,10 +12,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "bench/call.h"
 #include "bench/switch.h"
 
 __attribute__((
     visibility("default"))) extern const struct bench_engine bench_plugin;
+__attribute__((
+    visibility("default"))) extern const struct call_engine call_plugin;
+
+#ifdef BENCH_LUAJIT
+#    define NAME "LuaJIT, in a script"
+#else
+#    define NAME "Lua, in a script"
+#endif
 
 #define ECHO                                               \
     "local co = coroutine.wrap(function(value)\n"          \
@@ -71,7 +80,17 @@ static const char *const scripts[CASE_COUNT] = {
     /* clang-format on */
 };
 
-static uint64_t run(enum bench_case number, size_t count)
+static const char life[] =
+    "local function guest(value) return value + 1 end\n"
+    "local sum = 0\n"
+    "for i = 0, count - 1 do\n"
+    "  local done, value = coroutine.resume(coroutine.create(guest), i)\n"
+    "  if not done then error(value) end\n"
+    "  sum = sum + value\n"
+    "end\n"
+    "return sum\n";
+
+static uint64_t run(const char *script, size_t count)
 {
     lua_State *state = luaL_newstate();
     uint64_t sum;
@@ -83,7 +102,7 @@ static uint64_t run(enum bench_case number, size_t count)
     lua_setglobal(state, "count");
     lua_pushnumber(state, TREE_DEPTH);
     lua_setglobal(state, "depth");
-    if (luaL_dostring(state, scripts[number]) != 0) {
+    if (luaL_dostring(state, script) != 0) {
         fprintf(stderr, "%s\n", lua_tostring(state, -1));
         exit(1);
     }
@@ -92,10 +111,10 @@ static uint64_t run(enum bench_case number, size_t count)
     return sum;
 }
 
-#define BODY(name, number)             \
-    static uint64_t name(size_t count) \
-    {                                  \
-        return run(number, count);     \
+#define BODY(name, number)                  \
+    static uint64_t name(size_t count)      \
+    {                                       \
+        return run(scripts[number], count); \
     }
 BODY(run_flat, CASE_FLAT)
 BODY(run_accumulate, CASE_ACCUMULATE)
@@ -103,16 +122,16 @@ BODY(run_one_down, CASE_ONE_DOWN)
 BODY(run_tree, CASE_TREE)
 BODY(run_sites, CASE_SITES)
 
-#ifdef BENCH_LUAJIT
+static uint64_t run_life(size_t count)
+{
+    return run(life, count);
+}
+
 const struct bench_engine bench_plugin = {
-    "LuaJIT, in a script",
+    NAME,
     0.1,
     0,
-    {run_flat, run_accumulate, run_one_down, run_tree, run_sites}};
-#else
-const struct bench_engine bench_plugin = {
-    "Lua, in a script",
-    0.1,
-    0,
-    {run_flat, run_accumulate, run_one_down, run_tree, run_sites}};
-#endif
+    {run_flat, run_accumulate, run_one_down, run_tree, run_sites, NULL}};
+
+/* Its stacks are the collector's. */
+const struct call_engine call_plugin = {NAME, run_life, NULL, 0.1, 0};
