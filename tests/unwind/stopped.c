@@ -1,11 +1,16 @@
 /*
  * stopped.c: backtraces of coroutines that are not running: suspended, trapped
- * with a resumer that is gone, fresh, done; and capacities that are too small.
+ * with a resumer that is gone, fresh, done, of code that is gone; and
+ * capacities that are too small.
  *
  * SPDX-License-Identifier: MIT
  */
+#define UNW_LOCAL_ONLY
+#include <dlfcn.h>
+#include <libunwind.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "tests/unwind/chain.h"
 
@@ -238,6 +243,94 @@ static void test_capacity(void)
     moat_co_destroy(co);
 }
 
+/* --- code that is gone ---------------------------------------------------- */
+
+/* Calls its second argument with its first; nobody describes it. */
+static const unsigned char bare_code[] = {
+    0x55,             /* push %rbp      */
+    0x48, 0x89, 0xe5, /* mov %rsp, %rbp */
+    0xff, 0xd6,       /* call *%rsi     */
+    0x5d,             /* pop %rbp       */
+    0xc3,             /* ret            */
+};
+
+#define BARE_BYTES 4096
+
+static void (*bare)(moat_co *self, void (*fn)(moat_co *));
+
+static unsigned asked; /* how often libunwind was */
+
+/* The library's reference leads here: unw_init_local2 is this one's macro. */
+int unw_init_local2(unw_cursor_t *cursor, unw_context_t *context, int flags)
+{
+    static int (*real)(unw_cursor_t *, unw_context_t *, int);
+
+    if (real == NULL)
+        *(void **)&real = dlsym(RTLD_NEXT, "_ULx86_64_init_local2");
+    asked++;
+    return real(cursor, context, flags);
+}
+
+FRAME static void walk_and_yield(moat_co *self)
+{
+    moat_frame frames[FRAMES];
+    size_t count = 0;
+
+    CHECK(moat_backtrace(frames, FRAMES, &count) == MOAT_OK);
+    CHECK(asked != 0);
+    moat_co_yield(self, NULL);
+    KEEP_FRAME();
+}
+
+FRAME static void fault(moat_co *self)
+{
+    (void)self;
+    faulter_bottom();
+    KEEP_FRAME();
+}
+
+FRAME static void *call_by_bare_code(moat_co *self, void *input)
+{
+    bare(self, input == NULL ? walk_and_yield : fault);
+    KEEP_FRAME();
+    return input;
+}
+
+/* Resumes it, and the code in which it stands is unmapped. */
+static void stop_in_bare_code(moat_co *co, void *input)
+{
+    void *code = mmap(NULL, BARE_BYTES, PROT_READ | PROT_WRITE | PROT_EXEC,
+                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    moat_event event;
+
+    if (!CHECK(code != MAP_FAILED))
+        exit(1);
+    memcpy(code, bare_code, sizeof bare_code);
+    *(void **)&bare = code;
+    asked = 0;
+    CHECK(moat_co_resume(co, input, &event) == MOAT_OK);
+    CHECK(munmap(code, BARE_BYTES) == 0);
+}
+
+/* libunwind would read of what may be gone meanwhile with its lock held and the
+ * signals blocked, where a fault is the process's end. */
+static void test_code_gone(void *input, moat_co_state state)
+{
+    moat_co *co = make(call_by_bare_code);
+    moat_frame frames[FRAMES];
+    size_t count = 0, root = 0;
+
+    stop_in_bare_code(co, input);
+    CHECK(moat_co_get_state(co) == state);
+    asked = 0;
+    CHECK(moat_co_backtrace(co, frames, FRAMES, &count) == MOAT_OK);
+    CHECK(asked == 0);
+    while (root < count && !(frames[root].flags & MOAT_FRAME_ROOT))
+        root++;
+    CHECK(root < count);
+    moat_co_destroy(co);
+}
+
 int main(void)
 {
     test_suspended();
@@ -245,5 +338,7 @@ int main(void)
     test_resumer_destroyed();
     test_nothing_to_walk();
     test_capacity();
+    test_code_gone(NULL, MOAT_CO_SUSPENDED);
+    test_code_gone(&asked, MOAT_CO_TRAPPED);
     return chain_result();
 }
