@@ -98,7 +98,8 @@ MOAT_API moat_status moat_backtrace(moat_frame *frames, size_t capacity,
  * nothing marks them. Nothing outside of the thread's and its coroutines'
  * stacks is read, but for the stack of a handler that it is called from. In a
  * handler the function that was interrupted has no frame here: its pc is in the
- * handler's ucontext.
+ * handler's ucontext. In one that interrupted moat_co_switch_to the walk may
+ * end at the border.
  *
  * Frames have the flags MOAT_FRAME_ROOT and MOAT_FRAME_GUESSED alone.
  *
