@@ -48,17 +48,17 @@ int __wrap_timer_settime(timer_t timer, int flags,
 static moat_co *first, *second, *third;
 
 /* The timer cannot be set, and no new one be made. */
-static void fail_to_switch(moat_co *self, unsigned calls)
+static void fail_to_switch(moat_co *self, moat_co *other, unsigned calls)
 {
     void *got = &got;
 
     failing = calls;
-    EXPECT_EQ(moat_co_switch_to(self, second, self, &got), MOAT_E_SYSTEM);
+    EXPECT_EQ(moat_co_switch_to(self, other, self, &got), MOAT_E_SYSTEM);
     EXPECT_EQ(failing, 0);
     EXPECT(got == &got);
     EXPECT(moat_co_current() == self);
     EXPECT_EQ(moat_co_get_state(self), MOAT_CO_RUNNING);
-    EXPECT_EQ(moat_co_get_state(second), MOAT_CO_FRESH);
+    EXPECT_EQ(moat_co_get_state(other), MOAT_CO_FRESH);
 }
 
 static void destroy_all(void)
@@ -70,7 +70,7 @@ static void destroy_all(void)
 
 static void *fail_and_loop(moat_co *self, void *input)
 {
-    fail_to_switch(self, 2);
+    fail_to_switch(self, second, 2);
     return guest_loop(self, input);
 }
 
@@ -87,7 +87,7 @@ static void who_stays_is_cut(const void *arg)
 /* Nobody has had a timer yet. */
 static void *fail_and_yield(moat_co *self, void *input)
 {
-    fail_to_switch(self, 1);
+    fail_to_switch(self, second, 1);
     return moat_co_yield(self, input);
 }
 
@@ -125,10 +125,42 @@ static void who_resumed_it_is_cut(const void *arg)
     destroy_all();
 }
 
+static void *to_second(moat_co *self, void *input)
+{
+    EXPECT_EQ(moat_co_switch_to(self, second, input, &input), MOAT_OK);
+    return input;
+}
+
+static void *fail_in_anothers_place(moat_co *self, void *input)
+{
+    fail_to_switch(self, third, 2);
+    return moat_co_yield(self, input);
+}
+
+static void *resume_first_and_loop(moat_co *self, void *input)
+{
+    EXPECT(guest_resume(first, input).co == second);
+    return guest_loop(self, input);
+}
+
+/* Its event is still the one that releases the resumer and ends its limit. */
+static void who_has_anothers_place_keeps_it(const void *arg)
+{
+    moat_co *outer = guest_create_limited(resume_first_and_loop, 0, 1000 * MS);
+
+    (void)arg;
+    first = guest_create(to_second);
+    second = guest_create_limited(fail_in_anothers_place, 0, 60000 * MS);
+    third = guest_create_limited(guest_echo, 0, 20 * MS);
+    guest_expect_trap(outer, NULL, MOAT_TRAP_DEADLINE);
+    moat_co_destroy(outer);
+    destroy_all();
+}
+
 /* Then it works. */
 static void *fail_and_switch(moat_co *self, void *input)
 {
-    fail_to_switch(self, 2);
+    fail_to_switch(self, second, 2);
     EXPECT_EQ(moat_co_switch_to(self, second, input, &input), MOAT_OK);
     return input;
 }
@@ -146,6 +178,7 @@ static void the_next_try_is_cut(const void *arg)
 static const struct child_case cases[] = {
     CHILD_CASE(who_stays_is_cut),
     CHILD_CASE(who_resumed_it_is_cut),
+    CHILD_CASE(who_has_anothers_place_keeps_it),
     CHILD_CASE(the_next_try_is_cut),
 };
 

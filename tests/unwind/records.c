@@ -1,7 +1,8 @@
 /*
  * records.c: single-steps the switch with the CPU's trap flag and, at every
- * instruction, calls moat_backtrace_fp in the handler: each chain comes to
- * main, once. (In the middle of a transfer it may end at the border.)
+ * instruction, calls moat_backtrace_fp and moat_backtrace in the handler: each
+ * chain comes to main, once. (In the middle of a transfer that of the former
+ * may end at the border.)
  *
  *   records SCENE stack|alternate   the stack that the handler runs on
  *
@@ -23,6 +24,8 @@ void *nested_entry(moat_co *self, void *input);
 void *transfer_entry(moat_co *self, void *input);
 void *partner_entry(moat_co *self, void *input);
 void scene(moat_co *co);
+
+typedef moat_status (*walk_here)(moat_frame *, size_t, size_t *);
 
 static moat_co *inner;
 static bool transfers;
@@ -52,17 +55,22 @@ static void show(uintptr_t pc, const moat_frame *frames, size_t count)
     printf("\n");
 }
 
-static void look(uintptr_t pc)
+/* main is the host's, and there once. */
+static void look(uintptr_t pc, walk_here walk, bool may_be_short)
 {
     moat_frame frames[MAX_FRAMES];
     size_t count = 0, mains = 0;
+    bool of_host = true;
 
-    if (moat_backtrace_fp(frames, MAX_FRAMES, &count) != MOAT_OK)
+    if (walk(frames, MAX_FRAMES, &count) != MOAT_OK)
         wrong++;
-    for (size_t i = 0; i < count; i++)
-        mains += strcmp(chain_name(frames[i].pc), "main") == 0;
-    steps++;
-    if (mains != 1 && !(mains == 0 && may_end()))
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(chain_name(frames[i].pc), "main") == 0) {
+            mains++;
+            of_host = frames[i].co == NULL;
+        }
+    }
+    if (!of_host || (mains != 1 && !(mains == 0 && may_be_short)))
         show(pc, frames, count);
 }
 
@@ -72,10 +80,13 @@ static void on_step(int signo, siginfo_t *info, void *context)
 
     (void)signo;
     (void)info;
-    if (stepping)
-        look((uintptr_t)registers[REG_RIP]);
-    else
+    if (!stepping) {
         registers[REG_EFL] &= ~TRAP_FLAG;
+        return;
+    }
+    steps++;
+    look((uintptr_t)registers[REG_RIP], moat_backtrace_fp, may_end());
+    look((uintptr_t)registers[REG_RIP], moat_backtrace, false);
 }
 
 /* --- what is stepped -------------------------------------------------------

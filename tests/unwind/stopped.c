@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #include "tests/unwind/chain.h"
 
@@ -259,16 +260,32 @@ static const unsigned char bare_code[] = {
 static void (*bare)(moat_co *self, void (*fn)(moat_co *));
 
 static unsigned asked; /* how often libunwind was */
+static uint64_t spins; /* so long, when it is */
+static bool inside;    /* it has not answered */
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
 
 /* The library's reference leads here: unw_init_local2 is this one's macro. */
 int unw_init_local2(unw_cursor_t *cursor, unw_context_t *context, int flags)
 {
     static int (*real)(unw_cursor_t *, unw_context_t *, int);
+    int result;
 
     if (real == NULL)
         *(void **)&real = dlsym(RTLD_NEXT, "_ULx86_64_init_local2");
     asked++;
-    return real(cursor, context, flags);
+    inside = true;
+    for (uint64_t end = now_ns() + spins; now_ns() < end;)
+        ;
+    result = real(cursor, context, flags);
+    inside = false;
+    return result;
 }
 
 FRAME static void walk_and_yield(moat_co *self)
@@ -296,17 +313,24 @@ FRAME static void *call_by_bare_code(moat_co *self, void *input)
     return input;
 }
 
-/* Resumes it, and the code in which it stands is unmapped. */
-static void stop_in_bare_code(moat_co *co, void *input)
+static void *map_bare_code(void)
 {
     void *code = mmap(NULL, BARE_BYTES, PROT_READ | PROT_WRITE | PROT_EXEC,
                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    moat_event event;
 
     if (!CHECK(code != MAP_FAILED))
         exit(1);
     memcpy(code, bare_code, sizeof bare_code);
     *(void **)&bare = code;
+    return code;
+}
+
+/* Resumes it, and the code in which it stands is unmapped. */
+static void stop_in_bare_code(moat_co *co, void *input)
+{
+    void *code = map_bare_code();
+    moat_event event;
+
     asked = 0;
     CHECK(moat_co_resume(co, input, &event) == MOAT_OK);
     CHECK(munmap(code, BARE_BYTES) == 0);
@@ -331,6 +355,70 @@ static void test_code_gone(void *input, moat_co_state state)
     moat_co_destroy(co);
 }
 
+/* --- libunwind's locks ------------------------------------------------------
+ */
+
+FRAME static void walk_and_loop(moat_co *self)
+{
+    moat_frame frames[FRAMES];
+    size_t count = 0;
+
+    (void)self;
+    for (;;)
+        (void)moat_backtrace(frames, FRAMES, &count);
+}
+
+FRAME static void walk_with_little_stack(moat_co *self)
+{
+    moat_frame frames[FRAMES];
+    size_t count = 0;
+
+    (void)self;
+    asked = 0;
+    CHECK(moat_backtrace(frames, FRAMES, &count) == MOAT_OK);
+    CHECK(asked == 0);
+    CHECK(count != 0 && frames[count - 1].co == NULL);
+    KEEP_FRAME();
+}
+
+FRAME static void *call_input_by_bare_code(moat_co *self, void *input)
+{
+    bare(self, *(void (**)(moat_co *))input);
+    KEEP_FRAME();
+    return input;
+}
+
+static void resume_in_bare_code(const moat_co_options *options,
+                                void (*fn)(moat_co *), moat_event *event)
+{
+    moat_co *co = NULL;
+
+    CHECK(moat_co_create(&co, call_input_by_bare_code, options) == MOAT_OK);
+    CHECK(moat_co_resume(co, &fn, event) == MOAT_OK);
+    moat_co_destroy(co);
+}
+
+/* A guest is not cut where it holds them, nor goes there without the stack. */
+static void test_locks(void)
+{
+    moat_co_options options = MOAT_CO_OPTIONS_INIT;
+    moat_limits limits = MOAT_LIMITS_INIT;
+    moat_event event = {.kind = MOAT_EVENT_PREEMPT};
+
+    limits.wall_ns = 20000000;
+    (void)map_bare_code();
+    options.limits = &limits;
+    spins = 2 * limits.wall_ns;
+    resume_in_bare_code(&options, walk_and_loop, &event);
+    CHECK(event.kind == MOAT_EVENT_TRAP);
+    CHECK(!inside);
+    spins = 0;
+    options.limits = NULL;
+    options.stack_bytes = (size_t)32 << 10;
+    resume_in_bare_code(&options, walk_with_little_stack, &event);
+    CHECK(event.kind == MOAT_EVENT_RETURN);
+}
+
 int main(void)
 {
     test_suspended();
@@ -340,5 +428,6 @@ int main(void)
     test_capacity();
     test_code_gone(NULL, MOAT_CO_SUSPENDED);
     test_code_gone(&asked, MOAT_CO_TRAPPED);
+    test_locks();
     return chain_result();
 }
