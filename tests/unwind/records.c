@@ -94,7 +94,7 @@ static void on_step(int signo, siginfo_t *info, void *context)
 
 FRAME void *echo_entry(moat_co *self, void *input)
 {
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 3; i++)
         input = moat_co_yield(self, input);
     return input;
 }
@@ -132,8 +132,11 @@ FRAME void *transfer_entry(moat_co *self, void *input)
     return input;
 }
 
+/* Not fresh when it is entered: the long way is in C, and the library may have
+ * no frame pointers. */
 FRAME void *partner_entry(moat_co *self, void *input)
 {
+    input = moat_co_yield(self, input);
     switch_to(self, input);
     (void)moat_co_yield(self, NULL);
     return input;
@@ -182,6 +185,7 @@ int main(int argc, char **argv)
     }
     if (co == NULL || inner == NULL)
         return 2;
+    resume(inner);
     transfers = strcmp(argv[1], "transfer") == 0;
     handle_steps(strcmp(argv[2], "alternate") == 0);
     scene(co);

@@ -8,10 +8,13 @@
 #define UNW_LOCAL_ONLY
 #include <dlfcn.h>
 #include <libunwind.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "tests/unwind/chain.h"
 
@@ -364,8 +367,9 @@ FRAME static void walk_and_loop(moat_co *self)
     size_t count = 0;
 
     (void)self;
+    CHECK(moat_backtrace(frames, FRAMES, &count) == MOAT_OK);
     for (;;)
-        (void)moat_backtrace(frames, FRAMES, &count);
+        KEEP_FRAME();
 }
 
 FRAME static void walk_with_little_stack(moat_co *self)
@@ -398,6 +402,26 @@ static void resume_in_bare_code(const moat_co_options *options,
     moat_co_destroy(co);
 }
 
+static void *fork_one(void *arg)
+{
+    pid_t child = fork();
+    int status = -1;
+
+    if (child == 0)
+        _exit(0);
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
+    return arg;
+}
+
+/* A fork waits for all walks that are under way. */
+static void fork_elsewhere(void)
+{
+    pthread_t thread;
+
+    CHECK(pthread_create(&thread, NULL, fork_one, NULL) == 0);
+    CHECK(pthread_join(thread, NULL) == 0);
+}
+
 /* A guest is not cut where it holds them, nor goes there without the stack. */
 static void test_locks(void)
 {
@@ -412,6 +436,7 @@ static void test_locks(void)
     resume_in_bare_code(&options, walk_and_loop, &event);
     CHECK(event.kind == MOAT_EVENT_TRAP);
     CHECK(!inside);
+    fork_elsewhere();
     spins = 0;
     options.limits = NULL;
     options.stack_bytes = (size_t)32 << 10;
