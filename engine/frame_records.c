@@ -71,6 +71,26 @@ static bool put(struct walk *walk, uintptr_t pc, uintptr_t sp, unsigned flags)
     return true;
 }
 
+static bool is_of(const moat_co *co, uintptr_t fp)
+{
+    return fp == (uintptr_t)co || moat_is_on_stack_of(co, fp);
+}
+
+/* Does the next record lie on a stack that is known? The middle of a switch
+ * keeps the frame pointer of the side that it leaves: a yield or a return with
+ * the coroutine no longer running, a resume with it running already. */
+static bool comes_home(struct walk *walk)
+{
+    const moat_co *current = moat_co_current(), *co = walk->co;
+
+    if (current != NULL && current != co && is_of(current, walk->fp))
+        co = current;
+    else if (co != NULL && walk->fp == co->resumer_fp)
+        co = moat_resumer_of(co);
+    move_to(walk, co);
+    return is_on_stack(walk, walk->fp) || walk->fp == (uintptr_t)co;
+}
+
 /* A handler's stack may lie anywhere, and leads to one that is known. */
 static bool read_elsewhere(struct walk *walk, struct record *out)
 {
@@ -102,13 +122,12 @@ static MOAT_NO_SANITIZE bool read_record(struct walk *walk, struct record *out)
     if (walk->elsewhere) {
         uintptr_t above = walk->limit;
 
-        move_to(walk, walk->co);
-        walk->elsewhere = !is_on_stack(walk, walk->fp);
+        walk->elsewhere = !comes_home(walk);
         if (walk->elsewhere) {
             walk->limit = above;
             return read_elsewhere(walk, out);
         }
-        return read_first(walk, out);
+        return is_on_stack(walk, walk->fp) && read_first(walk, out);
     }
     if (!is_on_stack(walk, walk->fp))
         return false;

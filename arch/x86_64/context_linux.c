@@ -307,7 +307,7 @@ static void redirect_fp(struct _libc_fpstate *fp, const moat_co *co)
     memcpy(image + XSTATE_BV, &xstate_bv, sizeof xstate_bv);
 }
 
-extern const char moat_arch_landing[]; /* switch.S */
+extern const char moat_arch_landing[]; /* root.S */
 
 void moat_arch_redirect_context(void *ucontext, const moat_co *co,
                                 uint64_t kind)
@@ -354,7 +354,7 @@ bool moat_arch_context_sent_signal(const void *ucontext, int signo, pid_t pid,
                   sizeof syscall_code) == 0;
 }
 
-extern const char moat_peek_load[], moat_peek_failed[]; /* switch.S */
+extern const char moat_peek_load[], moat_peek_failed[]; /* peek.S */
 
 bool moat_arch_fix_peek(void *ucontext)
 {

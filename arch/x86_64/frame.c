@@ -2,7 +2,7 @@
  * frame.c: the first frame, and the registers that a record or a root stands
  * for.
  *
- * Pure memory work; the layout of switch.S is proved here.
+ * Pure memory work; the layout of the .S files is proved here.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -65,8 +65,8 @@ _Static_assert(MOAT_COMMAND_NONE == COMMAND_NONE, "commands disagree");
 _Static_assert(MOAT_COMMAND_UNWIND == COMMAND_UNWIND, "commands disagree");
 _Static_assert(COMMAND_NONE == 0, "the switch must not test for zero");
 
-extern const char moat_trace_refused[]; /* switch.S */
-extern const char moat_root_noted[];    /* switch.S */
+extern const char moat_trace_refused[]; /* root.S */
+extern const char moat_root_noted[];    /* root.S */
 
 /*
  * At the top of the stack: the two words that the root frame's unwind rules

@@ -1,6 +1,6 @@
 /*
- * layout.h: offsets in struct moat_co and struct moat_tls for switch.S. frame.c
- * proves them against the structs.
+ * layout.h: offsets in struct moat_co and struct moat_tls for the .S files.
+ * frame.c proves them against the structs.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -20,7 +20,7 @@
 /* DWARF number of rax, in which moat_root_catch expects the exception. */
 #define REGISTER_RAX 0
 
-extern const char moat_root_catch[]; /* switch.S */
+extern const char moat_root_catch[]; /* root.S */
 
 /* Named by the root frame's unwind information alone. */
 __attribute__((visibility("hidden"))) _Unwind_Reason_Code

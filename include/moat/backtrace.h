@@ -72,9 +72,11 @@ MOAT_BEGIN_DECLS
  * code on the way has unwind information in its file (.eh_frame, which gcc and
  * clang write for x86-64 unless they are told not to) or is registered. Behind
  * other code libunwind looks for debug information, or guesses: under its locks
- * and with all signals blocked but those of a fault and SIGSYS; of that only
- * its dl_iterate_phdr is not safe in a handler, and only where the signal
- * interrupted the dynamic linker.
+ * and with all signals blocked but those of a fault and SIGSYS. For moments,
+ * while it holds the lock of its cache, it blocks those too: a fault there, as
+ * over the unwind information of a library that is being unloaded, ends the
+ * process. Of all that only its dl_iterate_phdr is not safe in a handler, and
+ * only where the signal interrupted the dynamic linker.
  *
  * Thread-safety: any. Signal-safety: yes, with the exception above.
  * Cost:          some 50 ns a frame that was met before, a third of what libgcc
@@ -96,7 +98,8 @@ MOAT_API moat_status moat_backtrace(moat_frame *frames, size_t capacity,
  * nothing marks them. Nothing outside of the thread's and its coroutines'
  * stacks is read, but for the stack of a handler that it is called from. In a
  * handler the function that was interrupted has no frame here: its pc is in the
- * handler's ucontext.
+ * handler's ucontext. In one that interrupted moat_co_switch_to the walk may
+ * end at the border.
  *
  * Frames have the flags MOAT_FRAME_ROOT and MOAT_FRAME_GUESSED alone.
  *

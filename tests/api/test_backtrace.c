@@ -20,6 +20,7 @@
 #include <moat/moat.h>
 
 #include "support/fixture.h"
+#include "support/frame.h"
 
 #define FRAMES ((size_t)64)
 
@@ -143,14 +144,6 @@ static void stopped_coroutines_have_the_frames_of_their_state(const void *arg)
 }
 
 /* ---- By frame pointers ---- */
-
-/* Each is called by the next one, and that has more to do. */
-#define KEEP_FRAME() __asm__ volatile("" : : : "memory")
-#if defined(__clang__)
-#    define FRAME __attribute__((noinline))
-#else
-#    define FRAME __attribute__((noipa))
-#endif
 
 struct records {
     size_t count;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <moat/moat.h>
 
@@ -195,6 +196,32 @@ static void another_threads_are_refused(const void *arg)
     REQUIRE(pthread_create(&thread, NULL, resume_from_elsewhere, &co) == 0);
     REQUIRE(pthread_join(thread, NULL) == 0);
     moat_co_destroy(co);
+}
+
+#define PAGE ((size_t)4096)
+
+/* What is fetched ahead ends where the array ends. */
+static void nothing_behind_the_array_is_read(const void *arg)
+{
+    static moat_event events[MANY];
+    char *page = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    moat_co **cos;
+    size_t done;
+
+    (void)arg;
+    REQUIRE(page != MAP_FAILED);
+    REQUIRE(mprotect(page + PAGE, PAGE, PROT_NONE) == 0);
+    cos = (moat_co **)(void *)(page + PAGE) - MANY;
+    create_all(cos, MANY, echo);
+    for (size_t count = 1; count <= MANY; count++) {
+        EXPECT_EQ(
+            moat_co_resume_n(cos + MANY - count, NULL, events, count, &done),
+            MOAT_OK);
+        EXPECT_EQ(done, count);
+    }
+    destroy_all(cos, MANY);
+    EXPECT_EQ(munmap(page, 2 * PAGE), 0);
 }
 
 /* --- many made in one call ------------------------------------------------ */
@@ -565,6 +592,7 @@ int main(void)
         CHILD_CASE(it_stops_at_what_cannot_be_resumed),
         CHILD_CASE(missing_arguments_are_refused),
         CHILD_CASE(one_may_destroy_a_later_one),
+        CHILD_CASE(nothing_behind_the_array_is_read),
         CHILD_CASE(another_threads_are_refused),
         CHILD_CASE(as_many_are_made_as_asked_for),
         CHILD_CASE(all_have_the_options),

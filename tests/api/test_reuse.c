@@ -98,38 +98,6 @@ static void *overwrite_the_top(moat_co *self, void *input)
     return NULL;
 }
 
-static void *trace_home(moat_co *self, void *input)
-{
-    moat_frame frames[64];
-    size_t count = 0;
-
-    (void)self;
-    (void)input;
-    if (moat_backtrace(frames, 64, &count) == MOAT_E_UNSUPPORTED)
-        return NULL;
-    EXPECT(count > 2);
-    EXPECT(frames[0].co == self);
-    EXPECT(frames[count - 1].co == NULL);
-    for (size_t i = 0; i < count; i++)
-        EXPECT((frames[i].flags & MOAT_FRAME_GUESSED) == 0);
-    return NULL;
-}
-
-static void after_an_overwritten_root(const void *arg)
-{
-    moat_co *co;
-
-    (void)arg;
-    for (int turn = 0; turn < TURNS; turn++) {
-        co = create(overwrite_the_top, NULL);
-        EXPECT_EQ(resume(co, NULL).kind, MOAT_EVENT_RETURN);
-        moat_co_destroy(co);
-        co = create(trace_home, NULL);
-        EXPECT_EQ(resume(co, NULL).kind, MOAT_EVENT_RETURN);
-        moat_co_destroy(co);
-    }
-}
-
 static void *fault(moat_co *self, void *input)
 {
     (void)self;
@@ -411,8 +379,6 @@ int main(void)
 {
     const struct child_case cases[] = {
         CHILD_CASE(after_yields),
-        {"after_an_overwritten_root", after_an_overwritten_root, NULL,
-         NOT_ANNOTATED, 0, 0},
         CHILD_CASE(after_open_sections),
         CHILD_CASE(after_a_longjmp),
         {"the_first_frame_is_as_new", the_first_frame_is_as_new, NULL,

@@ -8,13 +8,11 @@
 #include <string.h>
 #include <unwind.h>
 
+#include "../support/frame.h"
 #include "guests.h"
 
 #define NOINLINE   __attribute__((noinline))
 #define CLEANUP(f) __attribute__((cleanup(f)))
-
-/* Keeps a call from becoming a jump, which would leave no frame. */
-#define KEEP_FRAME() __asm__ volatile("" ::: "memory")
 
 static void note_digit(const int *depth)
 {

@@ -15,18 +15,10 @@
 
 #include <moat/moat.h>
 
+#include "../support/frame.h"
+
 #define DEEP   5
 #define HANDED 3
-
-/* A frame of its own whatever the optimiser thinks. */
-#if defined(__GNUC__) && !defined(__clang__)
-#    define FRAME __attribute__((noipa))
-#else
-#    define FRAME __attribute__((noinline))
-#endif
-
-/* Stands after a call that must not become a tail call. */
-#define KEEP_FRAME() __asm__ volatile("" ::: "memory")
 
 static bool spins;
 

@@ -24,20 +24,11 @@
 
 #include <moat/moat.h>
 
+#include "../support/frame.h"
 #include "../support/resume_far.h"
 
 #define MANY        10000
 #define FRAMES_MOST 4096
-
-/* A frame of its own whatever the optimiser thinks. */
-#if defined(__GNUC__) && !defined(__clang__)
-#    define FRAME __attribute__((noipa))
-#else
-#    define FRAME __attribute__((noinline))
-#endif
-
-/* Stands after a call that must not become a tail call. */
-#define KEEP_FRAME() __asm__ volatile("" ::: "memory")
 
 static int *volatile nowhere;
 static bool prints;

@@ -25,20 +25,16 @@
 
 #include <moat/moat.h>
 
+#include "../support/frame.h"
+
 #define MANY 10000
 #define DEEP 6
 
-/* A frame of its own whatever the optimiser thinks. */
 #if defined(__GNUC__) && !defined(__clang__)
-#    define FRAME     __attribute__((noipa))
 #    define OPTIMISED __attribute__((optimize("O2", "omit-frame-pointer")))
 #else
-#    define FRAME __attribute__((noinline))
 #    define OPTIMISED
 #endif
-
-/* Stands after a call that must not become a tail call. */
-#define KEEP_FRAME() __asm__ volatile("" ::: "memory")
 
 static int *volatile nowhere;
 static bool spins;

@@ -5,6 +5,7 @@
  */
 #include "guests.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -123,6 +124,19 @@ void spin_until(uint64_t monotonic_ns)
 {
     while (clock_ns(CLOCK_MONOTONIC) < monotonic_ns)
         ;
+}
+
+bool lose_deadline_signal(void)
+{
+    const struct timespec two_s = {2, 0};
+    sigset_t all, before;
+    int signo;
+
+    (void)sigfillset(&all);
+    REQUIRE(pthread_sigmask(SIG_BLOCK, &all, &before) == 0);
+    signo = sigtimedwait(&all, NULL, &two_s);
+    REQUIRE(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
+    return signo == SIGRTMAX - 3;
 }
 
 int exit_status_of(int child)

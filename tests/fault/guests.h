@@ -6,6 +6,7 @@
 #ifndef TESTS_FAULT_GUESTS_H
 #define TESTS_FAULT_GUESTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <time.h>
@@ -41,6 +42,10 @@ void write_null(void);
 
 uint64_t clock_ns(clockid_t clock);
 void spin_until(uint64_t monotonic_ns);
+
+/* The timer's signal is taken by somebody else, as sigwait does. False: it came
+ * before, or there is none within two seconds. */
+bool lose_deadline_signal(void);
 
 /* Waits for a child process and gives its exit status; 256 and more: the
  * signal that killed it. */

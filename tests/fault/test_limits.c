@@ -19,38 +19,7 @@
 #include "../support/cpu_state.h"
 #include "../support/fixture.h"
 #include "../support/surroundings.h"
-
-#define MS UINT64_C(1000000)
-
-static uint64_t now_ns(clockid_t clock)
-{
-    struct timespec now;
-
-    (void)clock_gettime(clock, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
-static moat_co *create_limited(moat_entry entry, uint64_t cpu_ns,
-                               uint64_t wall_ns)
-{
-    moat_co_options options = MOAT_CO_OPTIONS_INIT;
-    moat_limits limits = MOAT_LIMITS_INIT;
-    moat_co *co = NULL;
-
-    limits.resume_cpu_ns = cpu_ns;
-    limits.wall_ns = wall_ns;
-    options.limits = &limits;
-    REQUIRE(moat_co_create(&co, entry, &options) == MOAT_OK);
-    return co;
-}
-
-static moat_event resume(moat_co *co, void *input)
-{
-    moat_event event = {.kind = MOAT_EVENT_PANIC};
-
-    EXPECT_EQ(moat_co_resume(co, input, &event), MOAT_OK);
-    return event;
-}
+#include "guests.h"
 
 static moat_trap_kind kind_of(const moat_co *co)
 {
@@ -77,15 +46,6 @@ static void expect_deadline(const moat_co *co, moat_event event)
 
 /* ---- Guests ---- */
 
-static void *loop_for_ever(moat_co *self, void *input)
-{
-    (void)self;
-    (void)input;
-    for (;;)
-        __asm__ volatile("pause");
-    return NULL;
-}
-
 static void *sleep_for_ever(moat_co *self, void *input)
 {
     const struct timespec ten_ms = {0, 10000000};
@@ -108,17 +68,10 @@ static void *nap_and_return(moat_co *self, void *input)
 
 static void spin_for(clockid_t clock, uint64_t ns)
 {
-    uint64_t until = now_ns(clock) + ns;
+    uint64_t until = clock_ns(clock) + ns;
 
-    while (now_ns(clock) < until)
+    while (clock_ns(clock) < until)
         ;
-}
-
-static void *echo(moat_co *self, void *input)
-{
-    for (;;)
-        input = moat_co_yield(self, input);
-    return NULL;
 }
 
 static void *yield_between_spins(moat_co *self, void *input)
@@ -134,14 +87,14 @@ static void *yield_between_spins(moat_co *self, void *input)
 
 static void an_endless_loop_is_cut_by_its_cpu_limit(const void *arg)
 {
-    moat_co *co = create_limited(loop_for_ever, 20 * MS, 0);
+    moat_co *co = guest_create_limited(guest_loop, 20 * MS, 0);
 
     (void)arg;
     for (int i = 0; i < 3; i++) {
-        uint64_t start = now_ns(CLOCK_THREAD_CPUTIME_ID);
+        uint64_t start = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 
-        expect_deadline(co, resume(co, NULL));
-        EXPECT(now_ns(CLOCK_THREAD_CPUTIME_ID) - start >= 17 * MS);
+        expect_deadline(co, guest_resume(co, NULL));
+        EXPECT(clock_ns(CLOCK_THREAD_CPUTIME_ID) - start >= 17 * MS);
         EXPECT_EQ(moat_co_reset(co), MOAT_OK);
     }
     moat_co_destroy(co);
@@ -149,14 +102,14 @@ static void an_endless_loop_is_cut_by_its_cpu_limit(const void *arg)
 
 static void an_endless_loop_is_cut_by_its_wall_limit(const void *arg)
 {
-    moat_co *co = create_limited(loop_for_ever, 0, 20 * MS);
+    moat_co *co = guest_create_limited(guest_loop, 0, 20 * MS);
 
     (void)arg;
     for (int i = 0; i < 3; i++) {
-        uint64_t start = now_ns(CLOCK_MONOTONIC);
+        uint64_t start = clock_ns(CLOCK_MONOTONIC);
 
-        expect_deadline(co, resume(co, NULL));
-        EXPECT(now_ns(CLOCK_MONOTONIC) - start >= 20 * MS);
+        expect_deadline(co, guest_resume(co, NULL));
+        EXPECT(clock_ns(CLOCK_MONOTONIC) - start >= 20 * MS);
         EXPECT_EQ(moat_co_reset(co), MOAT_OK);
     }
     moat_co_destroy(co);
@@ -164,19 +117,19 @@ static void an_endless_loop_is_cut_by_its_wall_limit(const void *arg)
 
 static void a_sleeping_guest_is_cut_by_its_wall_limit(const void *arg)
 {
-    moat_co *co = create_limited(sleep_for_ever, 0, 30 * MS);
-    uint64_t start = now_ns(CLOCK_MONOTONIC);
+    moat_co *co = guest_create_limited(sleep_for_ever, 0, 30 * MS);
+    uint64_t start = clock_ns(CLOCK_MONOTONIC);
 
     (void)arg;
-    expect_deadline(co, resume(co, NULL));
-    EXPECT(now_ns(CLOCK_MONOTONIC) - start >= 30 * MS);
+    expect_deadline(co, guest_resume(co, NULL));
+    EXPECT(clock_ns(CLOCK_MONOTONIC) - start >= 30 * MS);
     moat_co_destroy(co);
 }
 
 static void a_sleeping_guest_is_not_cut_by_its_cpu_limit(const void *arg)
 {
-    moat_co *co = create_limited(nap_and_return, 20 * MS, 0);
-    moat_event event = resume(co, co);
+    moat_co *co = guest_create_limited(nap_and_return, 20 * MS, 0);
+    moat_event event = guest_resume(co, co);
 
     (void)arg;
     EXPECT_EQ(event.kind, MOAT_EVENT_RETURN);
@@ -186,11 +139,11 @@ static void a_sleeping_guest_is_not_cut_by_its_cpu_limit(const void *arg)
 
 static void each_resume_has_its_own_limit(const void *arg)
 {
-    moat_co *co = create_limited(yield_between_spins, 60 * MS, 0);
+    moat_co *co = guest_create_limited(yield_between_spins, 60 * MS, 0);
 
     (void)arg;
     for (int i = 0; i < 60; i++) {
-        moat_event event = resume(co, NULL);
+        moat_event event = guest_resume(co, NULL);
 
         EXPECT_EQ(event.kind, MOAT_EVENT_YIELD);
         if (event.kind != MOAT_EVENT_YIELD)
@@ -201,15 +154,15 @@ static void each_resume_has_its_own_limit(const void *arg)
 
 static void an_unlimited_coroutine_stays_unlimited(const void *arg)
 {
-    moat_co *limited = create_limited(loop_for_ever, 0, 10 * MS);
-    moat_co *unlimited = create_limited(nap_and_return, 0, 0);
+    moat_co *limited = guest_create_limited(guest_loop, 0, 10 * MS);
+    moat_co *unlimited = guest_create_limited(nap_and_return, 0, 0);
     moat_event event;
 
     (void)arg;
     for (int i = 0; i < 3; i++) {
-        expect_deadline(limited, resume(limited, NULL));
+        expect_deadline(limited, guest_resume(limited, NULL));
         EXPECT_EQ(moat_co_reset(limited), MOAT_OK);
-        event = resume(unlimited, limited);
+        event = guest_resume(unlimited, limited);
         EXPECT_EQ(event.kind, MOAT_EVENT_RETURN);
         EXPECT_EQ(event.value, limited);
         EXPECT_EQ(moat_co_reset(unlimited), MOAT_OK);
@@ -220,12 +173,12 @@ static void an_unlimited_coroutine_stays_unlimited(const void *arg)
 
 static void the_host_is_never_cut(const void *arg)
 {
-    moat_co *co = create_limited(echo, 0, 500 * MS);
+    moat_co *co = guest_create_limited(guest_echo, 0, 500 * MS);
 
     (void)arg;
-    EXPECT_EQ(resume(co, NULL).kind, MOAT_EVENT_YIELD);
+    EXPECT_EQ(guest_resume(co, NULL).kind, MOAT_EVENT_YIELD);
     spin_for(CLOCK_MONOTONIC, 600 * MS);
-    EXPECT_EQ(resume(co, NULL).kind, MOAT_EVENT_YIELD);
+    EXPECT_EQ(guest_resume(co, NULL).kind, MOAT_EVENT_YIELD);
     spin_for(CLOCK_MONOTONIC, 600 * MS);
     EXPECT_EQ(moat_co_get_state(co), MOAT_CO_SUSPENDED);
     moat_co_destroy(co);
@@ -233,55 +186,40 @@ static void the_host_is_never_cut(const void *arg)
 
 static void limits_at_the_end_of_time_are_no_limits(const void *arg)
 {
-    moat_co *co = create_limited(nap_and_return, UINT64_MAX, UINT64_MAX);
+    moat_co *co = guest_create_limited(nap_and_return, UINT64_MAX, UINT64_MAX);
 
     (void)arg;
-    EXPECT_EQ(resume(co, NULL).kind, MOAT_EVENT_RETURN);
+    EXPECT_EQ(guest_resume(co, NULL).kind, MOAT_EVENT_RETURN);
     moat_co_destroy(co);
 }
 
 static void a_limit_of_one_nanosecond_cuts_at_once(const void *arg)
 {
-    moat_co *co = create_limited(loop_for_ever, 1, 0);
-    moat_co *other = create_limited(sleep_for_ever, 0, 1);
+    moat_co *co = guest_create_limited(guest_loop, 1, 0);
+    moat_co *other = guest_create_limited(sleep_for_ever, 0, 1);
 
     (void)arg;
-    expect_deadline(co, resume(co, NULL));
-    expect_deadline(other, resume(other, NULL));
+    expect_deadline(co, guest_resume(co, NULL));
+    expect_deadline(other, guest_resume(other, NULL));
     moat_co_destroy(co);
     moat_co_destroy(other);
 }
 
 /* ---- After a signal that was lost ---- */
 
-/* The timer's signal is taken by somebody else, as sigwait does. False: it came
- * before. */
-static bool lose_the_deadline_signal(void)
-{
-    const struct timespec two_s = {2, 0};
-    sigset_t all, before;
-    int signo;
-
-    (void)sigfillset(&all);
-    REQUIRE(pthread_sigmask(SIG_BLOCK, &all, &before) == 0);
-    signo = sigtimedwait(&all, NULL, &two_s);
-    REQUIRE(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
-    return signo == SIGRTMAX - 3;
-}
-
 static void a_limit_holds_after_a_signal_was_lost(const void *arg)
 {
-    moat_co *quick = create_limited(echo, 0, 200 * MS);
-    moat_co *co = create_limited(loop_for_ever, 0, 400 * MS);
+    moat_co *quick = guest_create_limited(guest_echo, 0, 200 * MS);
+    moat_co *co = guest_create_limited(guest_loop, 0, 400 * MS);
     bool lost = false;
 
     (void)arg;
     for (int i = 0; i < 20 && !lost; i++) {
-        EXPECT_EQ(resume(quick, NULL).kind, MOAT_EVENT_YIELD);
-        lost = lose_the_deadline_signal();
+        EXPECT_EQ(guest_resume(quick, NULL).kind, MOAT_EVENT_YIELD);
+        lost = lose_deadline_signal();
     }
     REQUIRE(lost);
-    expect_deadline(co, resume(co, NULL));
+    expect_deadline(co, guest_resume(co, NULL));
     moat_co_destroy(co);
     moat_co_destroy(quick);
 }
@@ -289,26 +227,26 @@ static void a_limit_holds_after_a_signal_was_lost(const void *arg)
 static void *lose_it_and_return(moat_co *self, void *input)
 {
     (void)self;
-    EXPECT(lose_the_deadline_signal());
+    EXPECT(lose_deadline_signal());
     return input;
 }
 
 static void *loop_after_an_inner_guest_lost_it(moat_co *self, void *input)
 {
-    moat_co *inner = create_limited(lose_it_and_return, 0, 500 * MS);
+    moat_co *inner = guest_create_limited(lose_it_and_return, 0, 500 * MS);
 
-    EXPECT_EQ(resume(inner, NULL).kind, MOAT_EVENT_RETURN);
+    EXPECT_EQ(guest_resume(inner, NULL).kind, MOAT_EVENT_RETURN);
     moat_co_destroy(inner);
-    return loop_for_ever(self, input);
+    return guest_loop(self, input);
 }
 
 static void an_outer_limit_holds_after_the_inner_ones_was_lost(const void *arg)
 {
     moat_co *outer =
-        create_limited(loop_after_an_inner_guest_lost_it, 0, 1500 * MS);
+        guest_create_limited(loop_after_an_inner_guest_lost_it, 0, 1500 * MS);
 
     (void)arg;
-    expect_deadline(outer, resume(outer, NULL));
+    expect_deadline(outer, guest_resume(outer, NULL));
     moat_co_destroy(outer);
 }
 
@@ -317,16 +255,16 @@ static void an_outer_limit_holds_after_the_inner_ones_was_lost(const void *arg)
 static void the_host_is_interrupted_once_after_its_last_guest(const void *arg)
 {
     const struct timespec one_s = {1, 0};
-    moat_co *co = create_limited(echo, 0, 50 * MS);
+    moat_co *co = guest_create_limited(guest_echo, 0, 50 * MS);
     sigset_t mask;
 
     (void)arg;
-    EXPECT_EQ(resume(co, NULL).kind, MOAT_EVENT_YIELD);
+    EXPECT_EQ(guest_resume(co, NULL).kind, MOAT_EVENT_YIELD);
     (void)nanosleep(&one_s, NULL);
     EXPECT_EQ(nanosleep(&one_s, NULL), 0);
     REQUIRE(pthread_sigmask(SIG_BLOCK, NULL, &mask) == 0);
     (void)sigaddset(&mask, SIGRTMAX - 3);
-    EXPECT_EQ(resume(co, NULL).kind, MOAT_EVENT_YIELD);
+    EXPECT_EQ(guest_resume(co, NULL).kind, MOAT_EVENT_YIELD);
     EXPECT_EQ(ppoll(NULL, 0, &one_s, &mask), 0);
     EXPECT_EQ(moat_engine_check(), MOAT_OK);
     EXPECT_EQ(moat_co_reset(co), MOAT_OK);
@@ -337,11 +275,11 @@ static void the_host_is_interrupted_once_after_its_last_guest(const void *arg)
 
 static void *resume_unlimited_loop(moat_co *self, void *input)
 {
-    moat_co *inner = create_limited(loop_for_ever, 0, 0);
+    moat_co *inner = guest_create_limited(guest_loop, 0, 0);
 
     (void)self;
     *(moat_co **)input = inner;
-    (void)resume(inner, NULL);
+    (void)guest_resume(inner, NULL);
     for (;;)
         __asm__ volatile("pause");
     return NULL;
@@ -349,11 +287,11 @@ static void *resume_unlimited_loop(moat_co *self, void *input)
 
 static void an_outer_limit_cuts_the_inner_loop_then_the_outer(const void *arg)
 {
-    moat_co *outer = create_limited(resume_unlimited_loop, 0, 500 * MS);
+    moat_co *outer = guest_create_limited(resume_unlimited_loop, 0, 500 * MS);
     moat_co *inner = NULL;
 
     (void)arg;
-    expect_deadline(outer, resume(outer, &inner));
+    expect_deadline(outer, guest_resume(outer, &inner));
     REQUIRE(inner != NULL);
     EXPECT_EQ(moat_co_get_state(inner), MOAT_CO_TRAPPED);
     EXPECT_EQ(kind_of(inner), MOAT_TRAP_DEADLINE);
@@ -364,35 +302,37 @@ static void an_outer_limit_cuts_the_inner_loop_then_the_outer(const void *arg)
 /* The inner limit is shorter: the outer sees the trap and goes on. */
 static void *survive_an_inner_deadline(moat_co *self, void *input)
 {
-    moat_co *inner = create_limited(loop_for_ever, 0, 10 * MS);
+    moat_co *inner = guest_create_limited(guest_loop, 0, 10 * MS);
 
     (void)self;
-    expect_deadline(inner, resume(inner, NULL));
+    expect_deadline(inner, guest_resume(inner, NULL));
     moat_co_destroy(inner);
     return input;
 }
 
 static void an_inner_limit_leaves_the_outer_alone(const void *arg)
 {
-    moat_co *outer = create_limited(survive_an_inner_deadline, 0, 20000 * MS);
+    moat_co *outer =
+        guest_create_limited(survive_an_inner_deadline, 0, 20000 * MS);
 
     (void)arg;
-    EXPECT_EQ(resume(outer, outer).kind, MOAT_EVENT_RETURN);
+    EXPECT_EQ(guest_resume(outer, outer).kind, MOAT_EVENT_RETURN);
     moat_co_destroy(outer);
 }
 
 static void *loop_after_an_inner_deadline(moat_co *self, void *input)
 {
     (void)survive_an_inner_deadline(self, input);
-    return loop_for_ever(self, input);
+    return guest_loop(self, input);
 }
 
 static void an_outer_limit_holds_after_an_inner_one_passed(const void *arg)
 {
-    moat_co *outer = create_limited(loop_after_an_inner_deadline, 0, 60 * MS);
+    moat_co *outer =
+        guest_create_limited(loop_after_an_inner_deadline, 0, 60 * MS);
 
     (void)arg;
-    expect_deadline(outer, resume(outer, NULL));
+    expect_deadline(outer, guest_resume(outer, NULL));
     moat_co_destroy(outer);
 }
 
@@ -433,7 +373,7 @@ static void *loop_with_odd_modes(moat_co *self, void *input)
 
 static void a_deadline_restores_the_cpus_state(const void *arg)
 {
-    moat_co *co = create_limited(loop_with_odd_modes, 0, 5 * MS);
+    moat_co *co = guest_create_limited(loop_with_odd_modes, 0, 5 * MS);
     struct cpu_state before, after;
     struct thread_signals signals;
 
@@ -473,11 +413,11 @@ static void *outstay_in_section(moat_co *self, void *input)
 static void
 a_deadline_waits_for_the_end_of_the_outermost_section(const void *arg)
 {
-    moat_co *co = create_limited(outstay_in_section, 0, 500 * MS);
+    moat_co *co = guest_create_limited(outstay_in_section, 0, 500 * MS);
     volatile int steps = 0;
 
     (void)arg;
-    expect_deadline(co, resume(co, (void *)(uintptr_t)&steps));
+    expect_deadline(co, guest_resume(co, (void *)(uintptr_t)&steps));
     EXPECT_EQ(steps, 3);
     EXPECT(!moat_poll());
     moat_co_destroy(co);
@@ -496,12 +436,12 @@ static void *leave_too_often(moat_co *self, void *input)
 
 static void a_leave_without_an_enter_has_no_effect(const void *arg)
 {
-    moat_co *co = create_limited(leave_too_often, 0, 0);
+    moat_co *co = guest_create_limited(leave_too_often, 0, 0);
 
     (void)arg;
     moat_notrap_leave();
     moat_notrap_enter();
-    EXPECT_EQ(resume(co, NULL).kind, MOAT_EVENT_TRAP);
+    EXPECT_EQ(guest_resume(co, NULL).kind, MOAT_EVENT_TRAP);
     EXPECT_EQ(kind_of(co), MOAT_TRAP_NULL);
     moat_notrap_leave();
     moat_co_destroy(co);
@@ -520,10 +460,10 @@ static void *enter_for_ever(moat_co *self, void *input)
 
 static void sections_too_deep_to_count_are_fatal(const void *arg)
 {
-    moat_co *co = create_limited(enter_for_ever, 0, 0);
+    moat_co *co = guest_create_limited(enter_for_ever, 0, 0);
 
     (void)arg;
-    (void)resume(co, NULL);
+    (void)guest_resume(co, NULL);
 }
 
 static void *yield_in_section(moat_co *self, void *input)
@@ -542,12 +482,12 @@ static void *just_fault(moat_co *self, void *input)
 
 static void reset_closes_open_sections(const void *arg)
 {
-    moat_co *co = create_limited(just_fault, 0, 0);
+    moat_co *co = guest_create_limited(just_fault, 0, 0);
 
     (void)arg;
-    EXPECT_EQ(resume(co, co).kind, MOAT_EVENT_YIELD);
+    EXPECT_EQ(guest_resume(co, co).kind, MOAT_EVENT_YIELD);
     EXPECT_EQ(moat_co_reset(co), MOAT_OK);
-    EXPECT_EQ(resume(co, NULL).kind, MOAT_EVENT_TRAP);
+    EXPECT_EQ(guest_resume(co, NULL).kind, MOAT_EVENT_TRAP);
     moat_co_destroy(co);
 }
 
@@ -571,13 +511,13 @@ static void *look_at_own_stack(moat_co *self, void *input)
 
 static void a_guest_knows_its_stack(const void *arg)
 {
-    moat_co *co = create_limited(look_at_own_stack, 0, 0);
+    moat_co *co = guest_create_limited(look_at_own_stack, 0, 0);
     moat_stack_info inside = {0, 0, 0, 0, 0}, outside = {0, 0, 0, 0, 0};
 
     (void)arg;
     EXPECT_EQ(moat_stack_reserve(SIZE_MAX), MOAT_OK);
     EXPECT_EQ(moat_stack_bounds(&outside), MOAT_E_STATE);
-    EXPECT_EQ(resume(co, &inside).kind, MOAT_EVENT_RETURN);
+    EXPECT_EQ(guest_resume(co, &inside).kind, MOAT_EVENT_RETURN);
     EXPECT_EQ(moat_co_stack_info(co, &outside), MOAT_OK);
     EXPECT_EQ(outside.base, inside.base);
     EXPECT_EQ(outside.limit, inside.limit);
@@ -607,8 +547,8 @@ static void *descend_carefully(moat_co *self, void *input)
 
 static void a_guest_that_reserves_does_not_overflow(const void *arg)
 {
-    moat_co *co = create_limited(descend_carefully, 0, 0);
-    moat_event event = resume(co, NULL);
+    moat_co *co = guest_create_limited(descend_carefully, 0, 0);
+    moat_event event = guest_resume(co, NULL);
 
     (void)arg;
     EXPECT_EQ(event.kind, MOAT_EVENT_RETURN);

@@ -26,6 +26,7 @@
 #include <moat/moat.h>
 
 #include "../support/fixture.h"
+#include "../support/frame.h"
 #include "../support/inject.h"
 #include "../support/resume_far.h"
 #include "guests.h"
@@ -37,9 +38,6 @@
 /* What one more coroutine costs, beside its stack in use: its entry, headers of
  * two parts, a name, its record if it has trapped. */
 #define EACH_BYTES ((size_t)2048)
-
-/* Stands after a call that must not become a tail call. */
-#define KEEP_FRAME() __asm__ volatile("" ::: "memory")
 
 /* ---- A core file in memory ---- */
 

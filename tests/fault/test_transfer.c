@@ -472,9 +472,12 @@ static void control_words(const void *arg)
     moat_co_destroy(first);
     moat_co_destroy(second);
 
+    /* The second's own resumer was in another mode. */
     first = guest_create(change_mode_and_switch);
     second = guest_create(yield_and_trap);
+    cpu_set_fp_mode(OTHER_MXCSR, OTHER_FCW);
     (void)guest_resume(second, NULL);
+    cpu_set_fp_mode(CPU_MXCSR_DEFAULT, CPU_FCW_DEFAULT);
     cpu_watch(resume_as_call, first, &before, &after);
     cpu_expect_kept(&before, &after);
     EXPECT_EQ(moat_co_get_state(second), MOAT_CO_TRAPPED);
@@ -695,6 +698,127 @@ static void limits_in_a_chain(const void *arg)
     destroy_all();
 }
 
+static void *switch_and_loop(moat_co *self, void *input)
+{
+    return guest_loop(self, switch_to(self, second, input));
+}
+
+static void *to_first(moat_co *self, void *input)
+{
+    return switch_to(self, first, input);
+}
+
+/* A switch holds deadlines off while it is made, no longer. */
+static void limits_after_coming_back(const void *arg)
+{
+    (void)arg;
+    first = guest_create_limited(switch_and_loop, 0, 50 * MS);
+    second = guest_create_limited(to_first, 0, 60000 * MS);
+    expect_deadline(guest_resume(first, NULL), first);
+    destroy_all();
+}
+
+static void *poll_and_yield(moat_co *self, void *input)
+{
+    EXPECT(!moat_poll());
+    return moat_co_yield(self, input);
+}
+
+static void *outstay_in_section(moat_co *self, void *input)
+{
+    moat_notrap_enter();
+    while (!moat_poll())
+        ;
+    return switch_to(self, second, input);
+}
+
+/* Code that waits for a deadline where moat_poll says so would wait for ever.
+ */
+static void deadline_noted_for_self(const void *arg)
+{
+    (void)arg;
+    first = guest_create_limited(outstay_in_section, 0, 20 * MS);
+    second = guest_create(poll_and_yield);
+    EXPECT(guest_resume(first, NULL).co == second);
+    destroy_all();
+}
+
+static void *lose_signal_and_switch(moat_co *self, void *input)
+{
+    EXPECT(lose_deadline_signal());
+    return switch_to(self, second, input);
+}
+
+/* The timer was set for the one that leaves, and is not any more. */
+static void limits_after_a_lost_signal(const void *arg)
+{
+    (void)arg;
+    first = guest_create_limited(lose_signal_and_switch, 0, 500 * MS);
+    second = guest_create(guest_loop);
+    third = guest_create_limited(resume_for_ever, 0, 1500 * MS);
+    EXPECT_EQ(guest_resume(third, NULL).kind, MOAT_EVENT_TRAP);
+    destroy_all();
+}
+
+/* --- the resumer's turn to be cut --------------------------------------------
+ * It is held once for a chain of transfers, and released once.
+ */
+
+static void expect_resumer_is_cut(moat_entry entry)
+{
+    moat_co *outer = guest_create_limited(entry, 0, 1000 * MS);
+
+    expect_deadline(guest_resume(outer, NULL), outer);
+    moat_co_destroy(outer);
+    destroy_all();
+}
+
+static void *resume_and_loop(moat_co *self, void *input)
+{
+    expect_event(guest_resume(first, NUMBER(1)), MOAT_EVENT_YIELD, NUMBER(1),
+                 third);
+    return guest_loop(self, input);
+}
+
+/* The slow resume holds it, and all that follow are that resume's. */
+static void resumer_of_a_chain(const void *arg)
+{
+    (void)arg;
+    first = guest_create_limited(to_second, 0, 60000 * MS);
+    second = guest_create(to_third);
+    third = guest_create_limited(guest_echo, 0, 60000 * MS);
+    expect_resumer_is_cut(resume_and_loop);
+}
+
+static void *through_third(moat_co *self, void *input)
+{
+    return moat_co_yield(self, switch_to(self, third, input));
+}
+
+static void *by_second(moat_co *self, void *input)
+{
+    return switch_to(self, second, input);
+}
+
+static void *resume_both_and_loop(moat_co *self, void *input)
+{
+    expect_event(guest_resume(first, NUMBER(1)), MOAT_EVENT_YIELD, NUMBER(1),
+                 second);
+    expect_event(guest_resume(third, NUMBER(2)), MOAT_EVENT_RETURN, NUMBER(2),
+                 third);
+    return guest_loop(self, input);
+}
+
+/* Who has handed the place on has nothing more to release. */
+static void resumer_of_one_that_had_the_place(const void *arg)
+{
+    (void)arg;
+    first = guest_create(to_second);
+    second = guest_create_limited(through_third, 0, 60000 * MS);
+    third = guest_create(by_second);
+    expect_resumer_is_cut(resume_both_and_loop);
+}
+
 /* --- little stack ------------------------------------------------------------
  */
 
@@ -759,8 +883,77 @@ static void resumer_without_stack(const void *arg)
     destroy_all();
 }
 
+static char own_stack[64 << 10] __attribute__((aligned(64)));
+
+static void resume_first_plainly(void)
+{
+    EXPECT_EQ(guest_resume(first, NULL).kind, MOAT_EVENT_RETURN);
+}
+
+static void *resume_on_own_stack(moat_co *self, void *input)
+{
+    (void)self;
+    __asm__ volatile("movq %%rsp, %%rbx\n\t"
+                     "movq %0, %%rsp\n\t"
+                     "call *%1\n\t"
+                     "movq %%rbx, %%rsp"
+                     :
+                     : "r"(own_stack + sizeof own_stack),
+                       "r"(resume_first_plainly)
+                     : "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "r8", "r9",
+                       "r10", "r11", "cc", "memory");
+    return input;
+}
+
+/* Nobody knows how much room there is. */
+static void resumer_on_a_stack_of_its_own_making(const void *arg)
+{
+    moat_co *outer = guest_create(resume_on_own_stack);
+
+    (void)arg;
+    first = guest_create(try_limited);
+    second = guest_create_limited(guest_echo, 50 * MS, 0);
+    third = guest_create(switch_back);
+    expect_event(guest_resume(outer, NUMBER(2)), MOAT_EVENT_RETURN, NUMBER(2),
+                 outer);
+    moat_co_destroy(outer);
+    destroy_all();
+}
+
+__attribute__((noinline)) static void switch_near_the_end(moat_co *self)
+{
+    moat_stack_info info;
+    volatile char room[256];
+    void *got;
+
+    room[0] = 1;
+    REQUIRE(moat_stack_bounds(&info) == MOAT_OK);
+    if ((uintptr_t)room - info.limit > 7168)
+        switch_near_the_end(self);
+    else
+        EXPECT_EQ(refused(self, second, &got), MOAT_E_LIMIT);
+    room[0] = 0;
+}
+
+static void *try_near_the_end(moat_co *self, void *input)
+{
+    switch_near_the_end(self);
+    return input;
+}
+
+static void self_without_stack(const void *arg)
+{
+    (void)arg;
+    first = guest_create_on(try_near_the_end, (size_t)64 << 10);
+    second = guest_create(guest_echo);
+    expect_event(guest_resume(first, NUMBER(3)), MOAT_EVENT_RETURN, NUMBER(3),
+                 first);
+    destroy_all();
+}
+
 #define NO_DEADLINES \
     (UNDER_TSAN ? "the sanitizer holds back signals that were sent" : NULL)
+#define NO_INLINE (UNDER_ASAN || UNDER_TSAN ? "no resume is inline" : NULL)
 
 int main(int argc, char **argv)
 {
@@ -787,8 +980,19 @@ int main(int argc, char **argv)
         {"limits_end", limits_end, NULL, NO_DEADLINES, 0, 0},
         {"limits_of_resumer", limits_of_resumer, NULL, NO_DEADLINES, 0, 0},
         {"limits_in_a_chain", limits_in_a_chain, NULL, NO_DEADLINES, 0, 0},
-        {"resumer_without_stack", resumer_without_stack, NULL,
-         UNDER_ASAN || UNDER_TSAN ? "no resume is inline" : NULL, 0, 0},
+        {"limits_after_coming_back", limits_after_coming_back, NULL,
+         NO_DEADLINES, 0, 0},
+        {"deadline_noted_for_self", deadline_noted_for_self, NULL, NO_DEADLINES,
+         0, 0},
+        {"limits_after_a_lost_signal", limits_after_a_lost_signal, NULL,
+         NO_DEADLINES, 0, 0},
+        {"resumer_of_a_chain", resumer_of_a_chain, NULL, NO_DEADLINES, 0, 0},
+        {"resumer_of_one_that_had_the_place", resumer_of_one_that_had_the_place,
+         NULL, NO_DEADLINES, 0, 0},
+        {"resumer_without_stack", resumer_without_stack, NULL, NO_INLINE, 0, 0},
+        {"resumer_on_a_stack_of_its_own_making",
+         resumer_on_a_stack_of_its_own_making, NULL, NO_INLINE, 0, 0},
+        {"self_without_stack", self_without_stack, NULL, NO_INLINE, 0, 0},
     };
 
     return child_cases_run("transfer", cases, sizeof cases / sizeof *cases,

@@ -5,7 +5,6 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 
 #include "../fault/scene.h"
 #include "../support/fixture.h"
+#include "../support/number.h"
 
 #define MOST_THREADS 64
 
@@ -118,28 +118,14 @@ static void run(void)
         EXPECT_EQ(pthread_join(threads[i], NULL), 0);
 }
 
-/* A whole number from 1 to `most`; 0 if it is not one. */
-static size_t number(const char *text, size_t most)
-{
-    char *end;
-    unsigned long value;
-
-    errno = 0;
-    value = strtoul(text, &end, 10);
-    if (errno != 0 || end == text || *end != '\0' || *text == '-' ||
-        value > most)
-        return 0;
-    return value;
-}
-
 int main(int argc, char **argv)
 {
     if (argc > 1)
-        count = number(argv[1], SIZE_MAX);
+        count = number_from(argv[1], SIZE_MAX);
     if (argc > 2)
-        thread_count = (unsigned)number(argv[2], MOST_THREADS);
+        thread_count = (unsigned)number_from(argv[2], MOST_THREADS);
     if (argc > 3)
-        seed = number(argv[3], SIZE_MAX);
+        seed = number_from(argv[3], SIZE_MAX);
     if (argc > 4 || count == 0 || thread_count == 0 || seed == 0) {
         (void)fprintf(stderr,
                       "usage: mixed [COUNT] [THREADS] [SEED]\n"

@@ -7,7 +7,6 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +14,7 @@
 #include <moat/moat.h>
 
 #include "../support/fixture.h"
+#include "../support/number.h"
 #include "../support/surroundings.h"
 
 #define MOST_THREADS 64
@@ -156,26 +156,12 @@ static void run(void)
                  expect_failures());
 }
 
-/* A whole number from 1 to `most`; 0 if it is not one. */
-static size_t number(const char *text, size_t most)
-{
-    char *end;
-    unsigned long value;
-
-    errno = 0;
-    value = strtoul(text, &end, 10);
-    if (errno != 0 || end == text || *end != '\0' || *text == '-' ||
-        value > most)
-        return 0;
-    return value;
-}
-
 int main(int argc, char **argv)
 {
     if (argc > 1)
-        count = number(argv[1], SIZE_MAX);
+        count = number_from(argv[1], SIZE_MAX);
     if (argc > 2)
-        thread_count = (unsigned)number(argv[2], MOST_THREADS);
+        thread_count = (unsigned)number_from(argv[2], MOST_THREADS);
     if (argc > 3 || count == 0 || thread_count == 0) {
         (void)fprintf(stderr,
                       "usage: recovery [COUNT] [THREADS]\n"

@@ -15,7 +15,6 @@
  * SPDX-License-Identifier: MIT
  */
 #include <dlfcn.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
@@ -32,6 +31,7 @@
 
 #include "../fault/jit.h"
 #include "../support/fixture.h"
+#include "../support/number.h"
 
 #define MOST_THREADS 64
 #define LIBRARIES    3
@@ -373,29 +373,16 @@ static void storm(struct worker *total)
     }
 }
 
-static unsigned long number(const char *text, unsigned long most)
-{
-    char *end;
-    unsigned long value;
-
-    errno = 0;
-    value = strtoul(text, &end, 10);
-    if (errno != 0 || end == text || *end != '\0' || *text == '-' ||
-        value > most)
-        return 0;
-    return value;
-}
-
 int main(int argc, char **argv)
 {
     struct worker total = {.random = 0};
 
     if (argc > 1)
-        seconds = number(argv[1], 86400);
+        seconds = number_from(argv[1], 86400);
     if (argc > 2)
-        thread_count = (unsigned)number(argv[2], MOST_THREADS);
+        thread_count = (unsigned)number_from(argv[2], MOST_THREADS);
     if (argc > 3)
-        seed = number(argv[3], ULONG_MAX);
+        seed = number_from(argv[3], ULONG_MAX);
     if (argc > 4 || seconds == 0 || thread_count == 0 || seed == 0) {
         (void)fprintf(stderr, "usage: unload [SECONDS] [THREADS] [SEED]\n");
         return 2;

@@ -17,6 +17,8 @@
 
 #include <moat/moat.h>
 
+#include "tests/support/frame.h"
+
 #define CHAIN_MAX 4096
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -29,16 +31,6 @@
 #ifndef UNDER_ASAN
 #    define UNDER_ASAN 0
 #endif
-
-/* A frame of its own whatever the optimiser thinks. */
-#if defined(__GNUC__) && !defined(__clang__)
-#    define FRAME __attribute__((noipa))
-#else
-#    define FRAME __attribute__((noinline))
-#endif
-
-/* Stands after a call that must not become a tail call. */
-#define KEEP_FRAME() __asm__ volatile("" ::: "memory")
 
 struct chain {
     size_t count;

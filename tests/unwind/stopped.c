@@ -1,11 +1,20 @@
 /*
  * stopped.c: backtraces of coroutines that are not running: suspended, trapped
- * with a resumer that is gone, fresh, done; and capacities that are too small.
+ * with a resumer that is gone, fresh, done, of code that is gone; and
+ * capacities that are too small.
  *
  * SPDX-License-Identifier: MIT
  */
+#define UNW_LOCAL_ONLY
+#include <dlfcn.h>
+#include <libunwind.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "tests/unwind/chain.h"
 
@@ -238,6 +247,203 @@ static void test_capacity(void)
     moat_co_destroy(co);
 }
 
+/* --- code that is gone ---------------------------------------------------- */
+
+/* Calls its second argument with its first; nobody describes it. */
+static const unsigned char bare_code[] = {
+    0x55,             /* push %rbp      */
+    0x48, 0x89, 0xe5, /* mov %rsp, %rbp */
+    0xff, 0xd6,       /* call *%rsi     */
+    0x5d,             /* pop %rbp       */
+    0xc3,             /* ret            */
+};
+
+#define BARE_BYTES 4096
+
+static void (*bare)(moat_co *self, void (*fn)(moat_co *));
+
+static unsigned asked; /* how often libunwind was */
+static uint64_t spins; /* so long, when it is */
+static bool inside;    /* it has not answered */
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* The library's reference leads here: unw_init_local2 is this one's macro. */
+int unw_init_local2(unw_cursor_t *cursor, unw_context_t *context, int flags)
+{
+    static int (*real)(unw_cursor_t *, unw_context_t *, int);
+    int result;
+
+    if (real == NULL)
+        *(void **)&real = dlsym(RTLD_NEXT, "_ULx86_64_init_local2");
+    asked++;
+    inside = true;
+    for (uint64_t end = now_ns() + spins; now_ns() < end;)
+        ;
+    result = real(cursor, context, flags);
+    inside = false;
+    return result;
+}
+
+FRAME static void walk_and_yield(moat_co *self)
+{
+    moat_frame frames[FRAMES];
+    size_t count = 0;
+
+    CHECK(moat_backtrace(frames, FRAMES, &count) == MOAT_OK);
+    CHECK(asked != 0);
+    moat_co_yield(self, NULL);
+    KEEP_FRAME();
+}
+
+FRAME static void fault(moat_co *self)
+{
+    (void)self;
+    faulter_bottom();
+    KEEP_FRAME();
+}
+
+FRAME static void *call_by_bare_code(moat_co *self, void *input)
+{
+    bare(self, input == NULL ? walk_and_yield : fault);
+    KEEP_FRAME();
+    return input;
+}
+
+static void *map_bare_code(void)
+{
+    void *code = mmap(NULL, BARE_BYTES, PROT_READ | PROT_WRITE | PROT_EXEC,
+                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (!CHECK(code != MAP_FAILED))
+        exit(1);
+    memcpy(code, bare_code, sizeof bare_code);
+    *(void **)&bare = code;
+    return code;
+}
+
+/* Resumes it, and the code in which it stands is unmapped. */
+static void stop_in_bare_code(moat_co *co, void *input)
+{
+    void *code = map_bare_code();
+    moat_event event;
+
+    asked = 0;
+    CHECK(moat_co_resume(co, input, &event) == MOAT_OK);
+    CHECK(munmap(code, BARE_BYTES) == 0);
+}
+
+/* libunwind would read of what may be gone meanwhile with its lock held and the
+ * signals blocked, where a fault is the process's end. */
+static void test_code_gone(void *input, moat_co_state state)
+{
+    moat_co *co = make(call_by_bare_code);
+    moat_frame frames[FRAMES];
+    size_t count = 0, root = 0;
+
+    stop_in_bare_code(co, input);
+    CHECK(moat_co_get_state(co) == state);
+    asked = 0;
+    CHECK(moat_co_backtrace(co, frames, FRAMES, &count) == MOAT_OK);
+    CHECK(asked == 0);
+    while (root < count && !(frames[root].flags & MOAT_FRAME_ROOT))
+        root++;
+    CHECK(root < count);
+    moat_co_destroy(co);
+}
+
+/* --- libunwind's locks ------------------------------------------------------
+ */
+
+FRAME static void walk_and_loop(moat_co *self)
+{
+    moat_frame frames[FRAMES];
+    size_t count = 0;
+
+    (void)self;
+    CHECK(moat_backtrace(frames, FRAMES, &count) == MOAT_OK);
+    for (;;)
+        KEEP_FRAME();
+}
+
+FRAME static void walk_with_little_stack(moat_co *self)
+{
+    moat_frame frames[FRAMES];
+    size_t count = 0;
+
+    (void)self;
+    asked = 0;
+    CHECK(moat_backtrace(frames, FRAMES, &count) == MOAT_OK);
+    CHECK(asked == 0);
+    CHECK(count != 0 && frames[count - 1].co == NULL);
+    KEEP_FRAME();
+}
+
+FRAME static void *call_input_by_bare_code(moat_co *self, void *input)
+{
+    bare(self, *(void (**)(moat_co *))input);
+    KEEP_FRAME();
+    return input;
+}
+
+static void resume_in_bare_code(const moat_co_options *options,
+                                void (*fn)(moat_co *), moat_event *event)
+{
+    moat_co *co = NULL;
+
+    CHECK(moat_co_create(&co, call_input_by_bare_code, options) == MOAT_OK);
+    CHECK(moat_co_resume(co, &fn, event) == MOAT_OK);
+    moat_co_destroy(co);
+}
+
+static void *fork_one(void *arg)
+{
+    pid_t child = fork();
+    int status = -1;
+
+    if (child == 0)
+        _exit(0);
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
+    return arg;
+}
+
+/* A fork waits for all walks that are under way. */
+static void fork_elsewhere(void)
+{
+    pthread_t thread;
+
+    CHECK(pthread_create(&thread, NULL, fork_one, NULL) == 0);
+    CHECK(pthread_join(thread, NULL) == 0);
+}
+
+/* A guest is not cut where it holds them, nor goes there without the stack. */
+static void test_locks(void)
+{
+    moat_co_options options = MOAT_CO_OPTIONS_INIT;
+    moat_limits limits = MOAT_LIMITS_INIT;
+    moat_event event = {.kind = MOAT_EVENT_PREEMPT};
+
+    limits.wall_ns = 20000000;
+    (void)map_bare_code();
+    options.limits = &limits;
+    spins = 2 * limits.wall_ns;
+    resume_in_bare_code(&options, walk_and_loop, &event);
+    CHECK(event.kind == MOAT_EVENT_TRAP);
+    CHECK(!inside);
+    fork_elsewhere();
+    spins = 0;
+    options.limits = NULL;
+    options.stack_bytes = (size_t)32 << 10;
+    resume_in_bare_code(&options, walk_with_little_stack, &event);
+    CHECK(event.kind == MOAT_EVENT_RETURN);
+}
+
 int main(void)
 {
     test_suspended();
@@ -245,5 +451,8 @@ int main(void)
     test_resumer_destroyed();
     test_nothing_to_walk();
     test_capacity();
+    test_code_gone(NULL, MOAT_CO_SUSPENDED);
+    test_code_gone(&asked, MOAT_CO_TRAPPED);
+    test_locks();
     return chain_result();
 }

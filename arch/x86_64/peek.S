@@ -1,0 +1,33 @@
+/*
+ * peek.S: a load that may fault.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "arch/asm.h"
+
+    .text
+
+/* ---------------------------------------------------------------------------
+ * moat_arch_peek(address, out): moat_arch_fix_peek sends a fault of the load to
+ * moat_peek_failed.
+ */
+    .hidden moat_arch_peek
+FUNCTION(moat_arch_peek)
+    .cfi_startproc
+    LANDING
+    .globl  moat_peek_load
+    .hidden moat_peek_load
+moat_peek_load:
+    movq    (%rdi), %rdx
+    movl    $1, %eax
+    movq    %rdx, (%rsi)
+    ret
+    .globl  moat_peek_failed
+    .hidden moat_peek_failed
+moat_peek_failed:
+    xorl    %eax, %eax
+    ret
+    .cfi_endproc
+END(moat_arch_peek)
+
+END_OF_FILE

@@ -1,0 +1,190 @@
+/*
+ * test_transfer_failures.c: a transfer to a coroutine whose time limit could
+ * not be set: a status, and everything is as it was.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <errno.h>
+
+#include <moat/moat.h>
+
+#include "../support/fixture.h"
+#include "guests.h"
+
+int __real_timer_create(clockid_t clock, struct sigevent *event,
+                        timer_t *timer);
+int __wrap_timer_create(clockid_t clock, struct sigevent *event,
+                        timer_t *timer);
+int __real_timer_settime(timer_t timer, int flags,
+                         const struct itimerspec *when,
+                         struct itimerspec *before);
+int __wrap_timer_settime(timer_t timer, int flags,
+                         const struct itimerspec *when,
+                         struct itimerspec *before);
+
+static unsigned failing; /* so many of the library's next calls of either */
+
+static bool fails(void)
+{
+    if (failing == 0)
+        return false;
+    failing--;
+    errno = EAGAIN;
+    return true;
+}
+
+int __wrap_timer_create(clockid_t clock, struct sigevent *event, timer_t *timer)
+{
+    return fails() ? -1 : __real_timer_create(clock, event, timer);
+}
+
+int __wrap_timer_settime(timer_t timer, int flags,
+                         const struct itimerspec *when,
+                         struct itimerspec *before)
+{
+    return fails() ? -1 : __real_timer_settime(timer, flags, when, before);
+}
+
+static moat_co *first, *second, *third;
+
+/* The timer cannot be set, and no new one be made. */
+static void fail_to_switch(moat_co *self, moat_co *other, unsigned calls)
+{
+    void *got = &got;
+
+    failing = calls;
+    EXPECT_EQ(moat_co_switch_to(self, other, self, &got), MOAT_E_SYSTEM);
+    EXPECT_EQ(failing, 0);
+    EXPECT(got == &got);
+    EXPECT(moat_co_current() == self);
+    EXPECT_EQ(moat_co_get_state(self), MOAT_CO_RUNNING);
+    EXPECT_EQ(moat_co_get_state(other), MOAT_CO_FRESH);
+}
+
+static void destroy_all(void)
+{
+    moat_co_destroy(first);
+    moat_co_destroy(second);
+    moat_co_destroy(third);
+}
+
+static void *fail_and_loop(moat_co *self, void *input)
+{
+    fail_to_switch(self, second, 2);
+    return guest_loop(self, input);
+}
+
+/* Its own limit is in force again, and nothing holds it off. */
+static void who_stays_is_cut(const void *arg)
+{
+    (void)arg;
+    first = guest_create_limited(fail_and_loop, 0, 1000 * MS);
+    second = guest_create_limited(guest_echo, 0, 20 * MS);
+    guest_expect_trap(first, NULL, MOAT_TRAP_DEADLINE);
+    destroy_all();
+}
+
+/* Nobody has had a timer yet. */
+static void *fail_and_yield(moat_co *self, void *input)
+{
+    fail_to_switch(self, second, 1);
+    return moat_co_yield(self, input);
+}
+
+static void *yield_and_return(moat_co *self, void *input)
+{
+    return moat_co_yield(self, input);
+}
+
+static void *resume_both_and_yield(moat_co *self, void *input)
+{
+    EXPECT(guest_resume(first, first).value == first);
+    EXPECT(guest_resume(second, second).value == second);
+    EXPECT_EQ(guest_resume(second, NULL).kind, MOAT_EVENT_RETURN);
+    return guest_loop(self, moat_co_yield(self, input));
+}
+
+static void *resume_third_and_loop(moat_co *self, void *input)
+{
+    guest_expect_trap(third, input, MOAT_TRAP_DEADLINE);
+    return guest_loop(self, input);
+}
+
+/* Its resumer had been held for the event that never came. */
+static void who_resumed_it_is_cut(const void *arg)
+{
+    moat_co *outer = guest_create_limited(resume_third_and_loop, 0, 50 * MS);
+
+    (void)arg;
+    first = guest_create(fail_and_yield);
+    second = guest_create_limited(yield_and_return, 0, 60000 * MS);
+    third = guest_create(resume_both_and_yield);
+    EXPECT_EQ(guest_resume(third, NULL).kind, MOAT_EVENT_YIELD);
+    guest_expect_trap(outer, NULL, MOAT_TRAP_DEADLINE);
+    moat_co_destroy(outer);
+    destroy_all();
+}
+
+static void *to_second(moat_co *self, void *input)
+{
+    EXPECT_EQ(moat_co_switch_to(self, second, input, &input), MOAT_OK);
+    return input;
+}
+
+static void *fail_in_anothers_place(moat_co *self, void *input)
+{
+    fail_to_switch(self, third, 2);
+    return moat_co_yield(self, input);
+}
+
+static void *resume_first_and_loop(moat_co *self, void *input)
+{
+    EXPECT(guest_resume(first, input).co == second);
+    return guest_loop(self, input);
+}
+
+/* Its event is still the one that releases the resumer and ends its limit. */
+static void who_has_anothers_place_keeps_it(const void *arg)
+{
+    moat_co *outer = guest_create_limited(resume_first_and_loop, 0, 1000 * MS);
+
+    (void)arg;
+    first = guest_create(to_second);
+    second = guest_create_limited(fail_in_anothers_place, 0, 60000 * MS);
+    third = guest_create_limited(guest_echo, 0, 20 * MS);
+    guest_expect_trap(outer, NULL, MOAT_TRAP_DEADLINE);
+    moat_co_destroy(outer);
+    destroy_all();
+}
+
+/* Then it works. */
+static void *fail_and_switch(moat_co *self, void *input)
+{
+    fail_to_switch(self, second, 2);
+    EXPECT_EQ(moat_co_switch_to(self, second, input, &input), MOAT_OK);
+    return input;
+}
+
+static void the_next_try_is_cut(const void *arg)
+{
+    (void)arg;
+    first = guest_create_limited(fail_and_switch, 0, 60000 * MS);
+    second = guest_create_limited(guest_loop, 0, 20 * MS);
+    EXPECT(guest_resume(first, NULL).co == second);
+    EXPECT_EQ(moat_co_get_state(second), MOAT_CO_TRAPPED);
+    destroy_all();
+}
+
+static const struct child_case cases[] = {
+    CHILD_CASE(who_stays_is_cut),
+    CHILD_CASE(who_resumed_it_is_cut),
+    CHILD_CASE(who_has_anothers_place_keeps_it),
+    CHILD_CASE(the_next_try_is_cut),
+};
+
+int main(int argc, char **argv)
+{
+    return child_cases_run("a transfer that fails", cases,
+                           sizeof cases / sizeof *cases,
+                           argc > 1 ? argv[1] : NULL);
+}
