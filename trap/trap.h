@@ -181,7 +181,7 @@ const moat_code *moat_codes_copy(const struct moat_registered *code);
 void *moat_codes_room(struct moat_registered *code);
 
 /* Some words that the engine keeps of it. */
-#define MOAT_CODES_USER_WORDS 3
+#define MOAT_CODES_USER_WORDS 5
 void *moat_codes_user(struct moat_registered *code);
 
 /* From here on it is found. MOAT_E_OVERLAP, MOAT_E_NOMEM: it is not. */

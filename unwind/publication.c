@@ -59,24 +59,38 @@ static bool add_piece(const struct moat_fde *fde)
     return false;
 }
 
-/* Up to `end`, or all. */
-static void remove_pieces(const moat_code *code, const struct moat_fde *end)
+/* The rules are looked at only if there are some: each is a line of the cache
+ * that nothing else needs. */
+static void remove_pieces(const moat_code *code,
+                          const struct moat_publication *publication)
 {
-    const struct moat_fde *fde = moat_cfi_first(code->eh_frame);
+    const struct moat_fde *fde;
+    size_t count = publication->piece_count;
 
-    for (; fde != end; fde = moat_cfi_next(fde))
+    if (count > 0)
+        moat_groups_remove(publication->first);
+    if (count < 2)
+        return;
+    fde = moat_cfi_first(code->eh_frame);
+    while (--count > 0) {
+        fde = moat_cfi_next(fde);
         moat_groups_remove(fde->begin);
+    }
 }
 
-static bool add_pieces(const moat_code *code)
+static bool add_pieces(const moat_code *code,
+                       struct moat_publication *publication)
 {
     const struct moat_fde *fde = moat_cfi_first(code->eh_frame);
 
+    publication->piece_count = 0;
+    publication->first = fde != NULL ? fde->begin : 0;
     for (; fde != NULL; fde = moat_cfi_next(fde)) {
         if (!add_piece(fde)) {
-            remove_pieces(code, fde);
+            remove_pieces(code, publication);
             return false;
         }
+        publication->piece_count++;
     }
     return true;
 }
@@ -105,7 +119,7 @@ void moat_publication_make(const moat_code *code, void *room,
 moat_status moat_publication_open(const moat_code *code,
                                   struct moat_publication *publication)
 {
-    if (!add_pieces(code))
+    if (!add_pieces(code, publication))
         return MOAT_E_NOMEM;
     if (publication->image_bytes == 0)
         return MOAT_OK;
@@ -113,14 +127,14 @@ moat_status moat_publication_open(const moat_code *code,
         moat_debugger_add(publication->image, publication->image_bytes);
     if (publication->debugger != NULL)
         return MOAT_OK;
-    remove_pieces(code, NULL);
+    remove_pieces(code, publication);
     return MOAT_E_NOMEM;
 }
 
 void moat_publication_close(const moat_code *code,
-                            struct moat_publication *publication)
+                            const struct moat_publication *publication)
 {
     if (publication->debugger != NULL)
         moat_debugger_remove(publication->debugger);
-    remove_pieces(code, NULL);
+    remove_pieces(code, publication);
 }

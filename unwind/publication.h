@@ -27,6 +27,8 @@ struct moat_publication {
     struct moat_debugger_entry *debugger; /* NULL: debuggers are not told */
     const void *image;
     size_t image_bytes; /* 0: nor will they be */
+    size_t piece_count;
+    uintptr_t first; /* where the first piece begins */
 };
 
 /* How much room the image of this code takes; 0: none. */
@@ -41,7 +43,7 @@ void moat_publication_make(const moat_code *code, void *room,
 moat_status moat_publication_open(const moat_code *code,
                                   struct moat_publication *publication);
 void moat_publication_close(const moat_code *code,
-                            struct moat_publication *publication);
+                            const struct moat_publication *publication);
 
 /* --- groups.c --------------------------------------------------------------
  *

@@ -307,7 +307,7 @@ MOAT_API MOAT_NODISCARD moat_status moat_co_switch_to(moat_co *self,
  * Resumes coroutines one after the other, for schedulers: while one runs, the
  * records and the stacks of those that come next are fetched into the cache. It
  * is for so many that they are not there already: a million in random order
- * took less than half the time (bench/many).
+ * took about half the time (bench/many).
  *
  * Each is resumed as by moat_co_resume, with its own event; each may destroy,
  * resume or switch to others, also to those that come later. At one that is
