@@ -79,7 +79,7 @@ typedef enum moat_co_state {
 #define MOAT_CO_SCRUB_ZERO                            \
     1u /* zeros; touched pages stay resident where    \
           /proc/self/pagemap can be read. A destroyed \
-          one's wait, up to 64 or 16 MiB of them, and \
+          one's wait, up to 64 (16 MiB at most), and  \
           are zeroed together before they are used     */
 #define MOAT_CO_SCRUB_DISCARD                       \
     2u /* zeros; the memory goes back to the system \
@@ -306,18 +306,19 @@ MOAT_API MOAT_NODISCARD moat_status moat_co_switch_to(moat_co *self,
 /**
  * Resumes coroutines one after the other, for schedulers: while one runs, the
  * records and the stacks of those that come next are fetched into the cache. It
- * is for so many that they are not there already: a million in random order
- * took about half the time (bench/many).
+ * is for so many that they are not there already: some thousands or more, a few
+ * hundred to a call, which take from two thirds to half of the time
+ * (bench/many). Of fewer it costs two to three nanoseconds each.
  *
  * Each is resumed as by moat_co_resume, with its own event; each may destroy,
  * resume or switch to others, also to those that come later. At one that is
  * done, trapped or destroyed when its turn comes the batch stops, with
- * MOAT_E_STATE. But a destroyed one's handle is good for that only until a
- * coroutine is created, which may get the same handle and would be resumed in
- * its place, or free stacks go back to the system (moat_engine_trim,
- * moat_engine_options.keep_free_bytes), after which the handle leads nowhere.
- * Where that may happen during a batch, write NULL over the handles that are
- * destroyed: there the batch stops with MOAT_E_INVAL.
+ * MOAT_E_STATE. A destroyed one's handle may stay among them only as long as no
+ * coroutine is created, which may get the same handle, and no free stack goes
+ * back to the system (moat_engine_trim, moat_engine_options.keep_free_bytes).
+ * Else write NULL over it: there the batch stops with MOAT_E_INVAL. A report on
+ * one that was trapped shows its own frames and, as the call that resumed it
+ * has returned, none of its resumer's.
  *
  * @param cos        `count` of them, FRESH or SUSPENDED, created by this thread
  * @param inputs     a value for each; NULL: NULL for all
@@ -329,7 +330,8 @@ MOAT_API MOAT_NODISCARD moat_status moat_co_switch_to(moat_co *self,
  *         MOAT_E_INVAL  cos, out or done is NULL, also if count is 0; then
  *                       *done is not written. Or cos[*done] is
  *         what moat_co_resume of cos[*done] returns, which was not resumed. To
- *         resume the others, call again with those from *done + 1 on
+ *         resume the others, call again with cos, inputs and out from
+ *         *done + 1 on
  *
  * Thread-safety: the owner's thread
  * Signal-safety: no
@@ -349,15 +351,17 @@ MOAT_API MOAT_NODISCARD moat_status moat_co_resume_n(moat_co *const *cos,
  * are taken first, as a moat_co_create takes them.
  *
  * They are made 64 at a time: in between other threads can have the locks, and
- * a deadline may cut a guest that calls it. `out` and *done are right then,
- * too: let them lie where they outlive the guest.
+ * a deadline may cut a guest that calls it. Then `out` and *done tell which
+ * there are: keep both in memory that outlives the guest, not on its stack.
  *
  * @param[out] out   a handle for each that was made
  * @param entry      what they run; not NULL
  * @param options    for all of them; NULL for all defaults
- * @param users      what moat_co_user tells of each, in place of the options'
- *                   `user`; NULL: that one for all
- * @param count      how many; 0: none, and *done is 0
+ * @param users      users[i] is what moat_co_user gives for out[i], whose end
+ *                   and destroy are then calls into the library, as with
+ *                   options; NULL: all have the options' `user`
+ * @param count      how many; 0: none, and *done is 0; the arguments are
+ *                   checked all the same
  * @param[out] done  how many were made; they stay, whatever the status
  *
  * @return MOAT_OK: all; or
@@ -402,7 +406,8 @@ MOAT_API void *moat_co_yield(moat_co *self, void *value);
  *                             unknown flag; a struct_size, here, in the limits
  *                             or in the script, smaller than any version's; a
  *                             script without `walk`; the
- *                             environment's MOAT_GUARD is no kind of guard, or
+ *                             environment's MOAT_GUARD is no kind of guard,
+ *                             its MOAT_PAGES unknown, or
  *                             its MOAT_TRAP_SOURCE no source
  *         MOAT_E_NOMEM        no memory or address space
  *         MOAT_E_GUARD_LIMIT  no mapping is left for a guard
@@ -499,7 +504,7 @@ static inline __attribute__((always_inline)) void moat_co_destroy(moat_co *co)
  * cost more than the switch; a coroutine with a time limit has those of this
  * resume). A yield or a return leaves the control words as the guest has them.
  *
- * Inline: two to four nanoseconds there and back. The same symbol exists out of
+ * Inline: two to six nanoseconds there and back. The same symbol exists out of
  * line in the library for foreign-function interfaces; with MOAT_NO_INLINE
  * defined the header declares only that one.
  *

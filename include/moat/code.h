@@ -108,11 +108,11 @@ MOAT_BEGIN_DECLS
  *         MOAT_E_NOMEM    and what moat_engine_init returns
  *
  * Thread-safety: any. Signal-safety: no.
- * Cost:          about a microsecond with a name alone, some four with a way of
- *                unwinding and lines, where 100 ranges are registered, and one
- *                and a half times as much where 10,000 are (bench/code); while
- *                many threads trap, some tens of microseconds more. 1 to 2 KiB
- *                of memory
+ * Cost:          some 0.4 microseconds with a name alone, some 1.2 with a way
+ *                of unwinding and lines, where 100 ranges are registered, and
+ *                up to twice as much where 10,000 are (bench/code); while many
+ *                threads trap, some tens of microseconds more. Some 750 to 950
+ *                bytes of memory
  */
 MOAT_API MOAT_NODISCARD moat_status moat_code_register(const moat_code *code,
                                                        moat_code_id *out);
@@ -129,8 +129,9 @@ MOAT_API MOAT_NODISCARD moat_status moat_code_register(const moat_code *code,
  *         MOAT_E_LIMIT  too little stack left (on a guest's stack)
  *
  * Thread-safety: any. Signal-safety: no.
- * Cost:          a third of a registration's where 100 ranges are registered,
- *                and two to three times as much where 10,000 are
+ * Cost:          0.1 to 0.2 microseconds where 100 ranges are registered; where
+ *                10,000 are, twice as much in the order of their addresses, and
+ *                up to a microsecond in random order (bench/code)
  */
 MOAT_API moat_status moat_code_unregister(moat_code_id id);
 

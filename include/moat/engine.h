@@ -60,7 +60,8 @@ typedef struct moat_engine_options {
     /* What free stacks may keep of their memory, for the next coroutines; the
      * rest goes back to the system, many stacks at a time. 0: all of it. */
     size_t keep_free_bytes;  /* of all those that no thread has in its pool:
-                                each thread has up to 2048 of each size      */
+                                each thread has up to 1024 of each size, and
+                                1024 more without options                    */
     size_t keep_stack_bytes; /* of each free stack, at its top: what was used
                                 once does not stay resident for ever. Makes
                                 destroy a call into the library              */
@@ -164,7 +165,8 @@ MOAT_API moat_status moat_engine_shutdown(void);
  * Gives memory back to the system that no coroutine uses: the stacks in the
  * calling thread's pool, which is empty then, and those that all threads have
  * given up. Other threads' pools are theirs: a thread gives up what exceeds
- * 2048 stacks of a size, and all of it when it detaches, ends or calls this.
+ * 1024 stacks of a size (and 1024 more without options), and all of it when it
+ * detaches, ends or calls this.
  *
  * Where no coroutine of a reservation is left (they grow from 64 stacks to
  * 262,144 of one size), all of it goes: page tables, guards and the records of

@@ -16,6 +16,10 @@
  *   engine.h     the process and its threads
  *   status.h     results of calls
  *   version.h    which moat this is
+ *   cpu.h        moat_co, moat_entry, moat_regs, and the switch
+ *
+ * Not included: moat.hpp (C++17), source.h (a source of faults of one's own),
+ * debug.h (for debuggers).
  *
  * On a guest's stack any function that returns a status may return
  * MOAT_E_LIMIT: too little stack is left for it, and nothing has happened. Most

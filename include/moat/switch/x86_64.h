@@ -43,7 +43,8 @@ typedef struct moat_regs {
     uint16_t fsw;   /* x87 status word                                   */
 } moat_regs;
 
-/** A coroutine. Read its fields if you must (a JIT does); never write them. */
+/** A coroutine. Read its fields if you must (a JIT does); never write others
+ * than docs/record.md's code writes. */
 typedef struct moat_co moat_co;
 
 /**
@@ -195,7 +196,7 @@ MOAT_API extern const char moat_switch_body[];
 /*
  * The window of a yield: the frame is already the resumer's, found through the
  * record in rdi whatever rbp, rbx and rsp hold.
- *   0f 05 75 10 06 .. : def_cfa_expression   breg5(rdi)+16, deref
+ *   0f 03 75 10 06    : def_cfa_expression   breg5(rdi)+16, deref
  *   10 06 02 75 00    : rbp is saved at rdi+0
  *   10 10 02 75 08    : rip is saved at rdi+8
  *   10 03 02 75 18    : rbx is saved at rdi+24
