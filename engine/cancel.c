@@ -44,7 +44,7 @@ MOAT_NORETURN static MOAT_NO_SANITIZE void leave(struct co *co)
         moat_annotate_leave(&cold_of(co)->fiber, true);
     co->activation.co.flags |= CO_SPECIAL;
     co->activation.co.state = MOAT_MARK_DONE;
-    moat_arch_leave(handle_of(co), NULL, MOAT_EVENT_RETURN);
+    moat_arch_leave(handle_of(co), NULL, MOAT_EVENT_RETURN | MOAT_SWITCH_SLOW);
 }
 
 /* Frames without unwind information end a walk before the root: what lies above

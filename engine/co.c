@@ -148,13 +148,16 @@ static void set_limits(struct co *co, const moat_limits *limits)
 }
 
 /* What is asked for: the options, and what those point to when it is checked.
- */
+ * All of the caller's memory is looked at before anything is taken from a pool:
+ * that of a guest may fault. */
 struct order {
     moat_entry entry;
     moat_co_options options;
     moat_limits limits;
     moat_script script;
     bool limited;
+    char *name;                      /* the first one's */
+    void *users[MOAT_ADVICE_RANGES]; /* those of the next that are made */
 };
 
 static moat_status check(struct order *order)
@@ -168,18 +171,49 @@ static moat_status check(struct order *order)
             moat_limits_check(options->limits, &order->limits, &order->limited);
     if (status == MOAT_OK && options->script != NULL)
         status = moat_script_check(options->script, &order->script);
+    order->name = NULL;
+    if (status == MOAT_OK && options->name != NULL &&
+        (order->name = strdup(options->name)) == NULL)
+        status = MOAT_E_NOMEM;
     return status;
 }
 
+/* May be read and written. */
+static void touch(moat_co **out, size_t count)
+{
+    moat_co *volatile *place = out;
+
+    for (size_t i = 0; i < count; i++)
+        place[i] = place[i];
+}
+
+static void look(struct order *order, void *const *users, moat_co **out,
+                 size_t most)
+{
+    if (users != NULL)
+        memcpy(order->users, users, most * sizeof *users);
+    touch(out, most);
+}
+
+/* The last one gets the order's own copy. */
+static moat_status set_name(struct co *co, struct order *order, bool last)
+{
+    co->name = order->name;
+    if (last)
+        order->name = NULL;
+    else if (order->name != NULL && (co->name = strdup(order->name)) == NULL)
+        return MOAT_E_NOMEM;
+    return MOAT_OK;
+}
+
 static moat_status make(struct co *co, struct moat_thread *thread,
-                        const struct order *order)
+                        struct order *order, bool last)
 {
     const moat_co_options *options = &order->options;
-    char *name = NULL;
+    moat_status status = set_name(co, order, last);
 
-    if (options->name != NULL && (name = strdup(options->name)) == NULL)
-        return MOAT_E_NOMEM;
-    co->name = name;
+    if (status != MOAT_OK)
+        return status;
     fill_in(co, thread, order->entry, options);
     if (order->limited)
         set_limits(co, &order->limits);
@@ -198,35 +232,47 @@ static void put_all(struct moat_pool *pool, struct moat_slot *slot)
     }
 }
 
-/* Makes some, `most` at most; counts them. On MOAT_OK one at least. */
-static moat_status create(struct order *order, void *const *users,
-                          moat_co **out, size_t most, size_t *made)
+/* Counts those that are made. On MOAT_OK one at least. */
+static moat_status take_and_make(struct order *order, bool has_users,
+                                 moat_co **out, size_t most, size_t *made)
 {
     struct moat_thread *thread = moat_thread_self();
     struct moat_slot *slot, *next;
-    moat_status status = check(order);
+    moat_status status = find_class(thread, &order->options);
 
-    if (status == MOAT_OK)
-        status = find_class(thread, &order->options);
     if (status == MOAT_OK)
         status = moat_pool_get(&thread->pool, thread->stack_class, most, &slot);
     if (status != MOAT_OK)
         return status;
-    for (; slot != NULL; slot = next, ++*made) {
+    for (size_t i = 0; slot != NULL; slot = next, i++, ++*made) {
         struct co *co = moat_slot_entry(slot);
 
         next = slot->next;
-        if (users != NULL)
-            order->options.user = *users++;
-        status = make(co, thread, order);
+        if (has_users)
+            order->options.user = order->users[i];
+        status = make(co, thread, order, next == NULL);
         if (status != MOAT_OK) {
             put_all(&thread->pool, slot);
             return status;
         }
         slot->next = NULL;
-        *out++ = handle_of(co);
+        out[i] = handle_of(co);
     }
     return MOAT_OK;
+}
+
+/* Makes some, `most` at most. */
+static moat_status create(struct order *order, void *const *users,
+                          moat_co **out, size_t most, size_t *made)
+{
+    moat_status status;
+
+    look(order, users, out, most);
+    status = check(order);
+    if (status == MOAT_OK)
+        status = take_and_make(order, users != NULL, out, most, made);
+    free(order->name);
+    return status;
 }
 
 /* The engine's own part, which no deadline cuts. */

@@ -81,14 +81,19 @@ static bool is_of(const moat_co *co, uintptr_t fp)
  * the coroutine no longer running, a resume with it running already. */
 static bool comes_home(struct walk *walk)
 {
-    const moat_co *current = moat_co_current(), *co = walk->co;
+    const moat_co *current = moat_co_current(), *was = walk->co, *co = was;
 
     if (current != NULL && current != co && is_of(current, walk->fp))
         co = current;
     else if (co != NULL && walk->fp == co->resumer_fp)
         co = moat_resumer_of(co);
     move_to(walk, co);
-    return is_on_stack(walk, walk->fp) || walk->fp == (uintptr_t)co;
+    if (is_on_stack(walk, walk->fp) ||
+        (co != NULL && walk->fp == (uintptr_t)co))
+        return true;
+    /* Equal by chance: neither was a frame pointer. */
+    move_to(walk, was);
+    return false;
 }
 
 /* A handler's stack may lie anywhere, and leads to one that is known. */

@@ -214,6 +214,18 @@ static const void *append(unsigned char **to, const void *from, size_t bytes)
     return copy;
 }
 
+/* It ends where it ended when it was measured, whatever the caller has done to
+ * it since. */
+static const char *append_text(unsigned char **to, const char *from,
+                               size_t bytes)
+{
+    const char *copy = append(to, from, bytes);
+
+    if (bytes > 0)
+        (*to)[-1] = '\0';
+    return copy;
+}
+
 /* In the order of their alignment. Gives what lies behind. */
 static unsigned char *copy_all(struct moat_registered *made,
                                const moat_code *asked, size_t name_bytes,
@@ -226,8 +238,8 @@ static unsigned char *copy_all(struct moat_registered *made,
     copy->eh_frame = append(&to, asked->eh_frame, asked->eh_frame_bytes);
     copy->lines =
         append(&to, asked->lines, asked->line_count * sizeof *asked->lines);
-    copy->name = append(&to, asked->name, name_bytes);
-    copy->file = append(&to, asked->file, file_bytes);
+    copy->name = append_text(&to, asked->name, name_bytes);
+    copy->file = append_text(&to, asked->file, file_bytes);
     return to;
 }
 

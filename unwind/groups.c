@@ -222,6 +222,8 @@ static void withdraw(struct group *group)
     keep(group);
 }
 
+static void shrink(size_t at);
+
 /* Puts `made` new groups in the place of `gone` old ones. No walk of moat's
  * sees some of both. */
 static void replace(size_t at, size_t gone, struct group *const *news,
@@ -254,6 +256,10 @@ moat_status moat_groups_add(const struct moat_piece *piece)
 
     if (reserve() != MOAT_OK)
         return MOAT_E_NOMEM;
+    /* The next one's first piece is gone, and this one reaches over its place.
+     * libgcc would look for it there alone. */
+    while (at + 1 < groups.count && groups.all[at + 1].from < piece->end)
+        shrink(at + 1);
     news[0] = take();
     if (groups.count == 0) {
         insert(news[0], piece);

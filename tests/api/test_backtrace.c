@@ -401,6 +401,66 @@ static void a_handler_may_walk_from_a_wild_frame_pointer(const void *arg)
     EXPECT_EQ(by_records.status, MOAT_OK);
 }
 
+/* Guest and host keep the same in the register, and it is no frame pointer. */
+__asm__(".text\n"
+        ".type with_in_register, @function\n"
+        "with_in_register:\n" /* (function, argument, what) */
+        "    pushq %rbp\n"
+        "    movq %rdx, %rbp\n"
+        "    movq %rdi, %rax\n"
+        "    movq %rsi, %rdi\n"
+        "    call *%rax\n"
+        "    popq %rbp\n"
+        "    ret\n"
+        ".type raise_usr1, @function\n"
+        "raise_usr1:\n"
+        "    movl $39, %eax\n" /* getpid */
+        "    syscall\n"
+        "    movl %eax, %edi\n"
+        "    movl $10, %esi\n"
+        "    movl $62, %eax\n" /* kill */
+        "    syscall\n"
+        "    ret\n");
+void with_in_register(void (*function)(moat_co *), moat_co *co, uintptr_t what);
+void raise_usr1(moat_co *unused);
+void resume_in_register(moat_co *co);
+
+static void *raising_without_fp(moat_co *self, void *input)
+{
+    with_in_register(raise_usr1, self, other_value);
+    return input;
+}
+
+static void on_signal_by_records(int signo)
+{
+    (void)signo;
+    walk_records(&by_records);
+    KEEP_FRAME();
+}
+
+static void registers_that_are_equal_by_chance(const void *arg)
+{
+    struct sigaction action;
+
+    (void)arg;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = on_signal_by_records;
+    action.sa_flags = SA_ONSTACK;
+    REQUIRE(sigaction(SIGUSR1, &action, NULL) == 0);
+    for (other_value = 0; other_value < 2; other_value++) {
+        moat_co *co = create(raising_without_fp);
+        size_t root = 0;
+
+        with_in_register(resume_in_register, co, other_value);
+        EXPECT_EQ(by_records.status, MOAT_OK);
+        while (root < by_records.count &&
+               !(frames[root].flags & MOAT_FRAME_ROOT))
+            root++;
+        EXPECT(root + 1 < by_records.count);
+        moat_co_destroy(co);
+    }
+}
+
 /* A host that is stepped through has a handler of its own for that. */
 #define TRACE_FLAG 0x100
 
@@ -791,6 +851,8 @@ int main(void)
         {"a_handler_may_walk_from_a_wild_frame_pointer",
          a_handler_may_walk_from_a_wild_frame_pointer, NULL, NOT_SANITIZED, 0,
          0},
+        {"registers_that_are_equal_by_chance",
+         registers_that_are_equal_by_chance, NULL, NOT_SANITIZED, 0, 0},
         {"a_walk_may_be_stepped_through", a_walk_may_be_stepped_through, NULL,
          NOT_SANITIZED, 0, 0},
         {"a_circle_of_rules_ends", a_circle_of_rules_ends, NULL, NOT_SANITIZED,

@@ -536,6 +536,91 @@ static void *make_many(moat_co *self, void *input)
     return self;
 }
 
+/* Memory of the guest's that ends in the middle. */
+static char *edge;
+
+static void *make_beyond(moat_co *self, void *input)
+{
+    size_t done;
+
+    (void)self;
+    EXPECT(moat_co_create_n((moat_co **)(void *)edge - 2, echo, NULL, NULL, 64,
+                            &done) != MOAT_OK);
+    return input;
+}
+
+static void *make_users_beyond(moat_co *self, void *input)
+{
+    static moat_co *cos[64];
+    size_t done;
+
+    (void)self;
+    EXPECT(moat_co_create_n(cos, echo, NULL, (void **)(void *)edge - 2, 64,
+                            &done) != MOAT_OK);
+    return input;
+}
+
+static void *make_with_a_bad_name(moat_co *self, void *input)
+{
+    moat_co_options options = MOAT_CO_OPTIONS_INIT;
+    moat_co *co;
+
+    (void)self;
+    options.name = edge - 1;
+    EXPECT(moat_co_create(&co, echo, &options) != MOAT_OK);
+    return input;
+}
+
+static size_t mapped_bytes(void)
+{
+    FILE *file = fopen("/proc/self/statm", "r");
+    size_t pages = 0;
+
+    REQUIRE(file != NULL);
+    REQUIRE(fscanf(file, "%zu", &pages) == 1);
+    (void)fclose(file);
+    return pages * PAGE;
+}
+
+static void trap_often(moat_entry entry)
+{
+    moat_event event = {.kind = MOAT_EVENT_YIELD};
+    moat_co *co = NULL;
+
+    REQUIRE(moat_co_create(&co, entry, NULL) == MOAT_OK);
+    for (int i = 0; i < 500; i++) {
+        REQUIRE(moat_co_resume(co, NULL, &event) == MOAT_OK);
+        REQUIRE(event.kind == MOAT_EVENT_TRAP);
+        REQUIRE(moat_co_reset(co) == MOAT_OK);
+    }
+    moat_co_destroy(co);
+}
+
+static void a_guests_bad_memory_costs_no_stacks(const void *arg)
+{
+    const moat_entry entries[] = {make_beyond, make_users_beyond,
+                                  make_with_a_bad_name};
+
+    (void)arg;
+    edge = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE,
+                MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    REQUIRE(edge != MAP_FAILED);
+    edge += PAGE;
+    edge[-1] = 'n';
+    REQUIRE(mprotect(edge, PAGE, PROT_NONE) == 0);
+    for (size_t i = 0; i < sizeof entries / sizeof entries[0]; i++) {
+        size_t before;
+
+        expect_context("case %zu", i);
+        trap_often(entries[i]);
+        before = mapped_bytes();
+        trap_often(entries[i]);
+        EXPECT(mapped_bytes() <= before + ((size_t)8 << 20));
+    }
+    EXPECT_EQ(live(), 0);
+    EXPECT_EQ(moat_engine_shutdown(), MOAT_OK);
+}
+
 static void a_guest_makes_many(const void *arg)
 {
     moat_co *co = create(make_many);
@@ -605,6 +690,8 @@ int main(void)
          0},
         CHILD_CASE(without_mappings_the_first_ones_stay),
         CHILD_CASE(a_guest_makes_many),
+        {"a_guests_bad_memory_costs_no_stacks",
+         a_guests_bad_memory_costs_no_stacks, NULL, NEEDS_ADDRESSES, 0, 0},
         CHILD_CASE(threads_make_many_at_the_same_time),
     };
 

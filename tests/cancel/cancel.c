@@ -560,6 +560,29 @@ static void twice_a_thousand_times(void)
     moat_co_destroy(co);
 }
 
+static void count(void *counter)
+{
+    ++*(int *)counter;
+}
+
+/* Its cleanup code has yielded; it is the resume that ends it. */
+static void the_end_of_an_unwinding_is_settled(void)
+{
+    moat_event event = {.kind = MOAT_EVENT_PANIC};
+    moat_co *co = NULL;
+    int ended = 0;
+
+    CHECK(moat_co_create(&co, c_yield_in_cleanup, NULL) == MOAT_OK);
+    CHECK(moat_co_defer(co, count, &ended) == MOAT_OK);
+    CHECK(moat_co_resume(co, NULL, &event) == MOAT_OK);
+    CHECK(moat_co_cancel(co, &event) == MOAT_OK);
+    CHECK(event.kind == MOAT_EVENT_YIELD && ended == 0);
+    CHECK(moat_co_resume(co, NULL, &event) == MOAT_OK);
+    CHECK(event.kind == MOAT_EVENT_RETURN && ended == 1);
+    moat_co_destroy(co);
+    check_trace("1yY49");
+}
+
 static const struct {
     const char *name;
     void (*run)(void);
@@ -572,6 +595,7 @@ static const struct {
     {"ended_thread", the_frames_of_an_ended_thread_are_dropped},
     {"reset", a_reset_drops_the_frames},
     {"guest", a_guest_cancels},
+    {"settled", the_end_of_an_unwinding_is_settled},
 #ifndef __SANITIZE_THREAD__ /* holds signals back from a loop without calls */
     {"time_limit", a_time_limit_holds},
 #endif

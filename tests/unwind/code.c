@@ -363,6 +363,40 @@ static void scene_many(void)
     CHECK(munmap(block, bytes) == 0);
 }
 
+/* --- over the place of one that is gone -------------------------------------
+ */
+
+/* More than go into one group. */
+#define FILLING ((size_t)140)
+
+/* The second group's first code goes, and the first group's last; another is
+ * put over the places of both. */
+static void scene_over(void)
+{
+    unsigned char *block = mmap(NULL, FILLING * APART, PROT_READ | PROT_WRITE,
+                                MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    moat_code larger = MOAT_CODE_INIT;
+
+    CHECK(block != MAP_FAILED);
+    for (size_t i = 0; i < FILLING; i++)
+        enrol_shape(block, i, i);
+    /* Once it was searched a group has its place among others. */
+    CHECK(knows(block + 128 * APART + 4));
+    leave(ids[128]);
+    leave(ids[127]);
+    larger.start = block + 127 * APART + APART / 2;
+    larger.size = APART;
+    larger.unwind = MOAT_CODE_UNWIND_FP;
+    CHECK(moat_code_register(&larger, &ids[127]) == MOAT_OK);
+    for (size_t i = 0; i < APART; i++)
+        CHECK(knows((unsigned char *)larger.start + i));
+    CHECK(!knows(block + 127 * APART + 4));
+    for (size_t i = 0; i < FILLING; i++)
+        if (i != 128)
+            leave(ids[i]);
+    CHECK(munmap(block, FILLING * APART) == 0);
+}
+
 /* --- while others register -------------------------------------------------
  */
 
@@ -438,11 +472,9 @@ static void scene_storm(void)
 static const struct {
     const char *name;
     void (*run)(void);
-} scenes[] = {{"shapes", scene_shapes},
-              {"throw", scene_throw},
-              {"reuse", scene_reuse},
-              {"many", scene_many},
-              {"storm", scene_storm}};
+} scenes[] = {{"shapes", scene_shapes}, {"throw", scene_throw},
+              {"reuse", scene_reuse},   {"many", scene_many},
+              {"over", scene_over},     {"storm", scene_storm}};
 
 int main(int argc, char **argv)
 {
