@@ -7,9 +7,11 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
 
+#include "stack/size.h"
 #include "stack/stack.h"
 
 /* The process itself, as a descriptor (linux/pidfd.h). */
@@ -28,4 +30,23 @@ bool moat_pages_advise(const struct moat_pages *ranges, size_t count,
     }
     return process_madvise(PIDFD_SELF_THREAD, parts, count, advice, 0) ==
            (ssize_t)bytes;
+}
+
+/* Tries it on two pages that hold something, with one between them. */
+bool moat_pages_advice_works(int advice, bool (*holds)(uintptr_t page))
+{
+    unsigned char *pages =
+        mmap(NULL, 3 * MOAT_PAGE_BYTES, PROT_READ | PROT_WRITE,
+             MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    uintptr_t low = (uintptr_t)pages, high = low + 2 * MOAT_PAGE_BYTES;
+    const struct moat_pages ranges[] = {{low, low + MOAT_PAGE_BYTES},
+                                        {high, high + MOAT_PAGE_BYTES}};
+    bool works;
+
+    if (pages == MAP_FAILED)
+        return false;
+    memset(pages, 1, 3 * MOAT_PAGE_BYTES);
+    works = moat_pages_advise(ranges, 2, advice) && holds(low) && holds(high);
+    (void)munmap(pages, 3 * MOAT_PAGE_BYTES);
+    return works;
 }

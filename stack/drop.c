@@ -15,24 +15,14 @@
 #include "stack/size.h"
 #include "stack/stack.h"
 
-/* Tries it on two pages that hold something. */
+static bool is_zero(uintptr_t page)
+{
+    return *(const unsigned char *)page == 0;
+}
+
 bool moat_drop_batch_works(void)
 {
-    unsigned char *pages =
-        mmap(NULL, 3 * MOAT_PAGE_BYTES, PROT_READ | PROT_WRITE,
-             MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    uintptr_t low = (uintptr_t)pages, high = low + 2 * MOAT_PAGE_BYTES;
-    const struct moat_pages ranges[] = {{low, low + MOAT_PAGE_BYTES},
-                                        {high, high + MOAT_PAGE_BYTES}};
-    bool works;
-
-    if (pages == MAP_FAILED)
-        return false;
-    memset(pages, 1, 3 * MOAT_PAGE_BYTES);
-    works = moat_pages_advise(ranges, 2, MADV_DONTNEED) &&
-            *(unsigned char *)low == 0 && *(unsigned char *)high == 0;
-    (void)munmap(pages, 3 * MOAT_PAGE_BYTES);
-    return works;
+    return moat_pages_advice_works(MADV_DONTNEED, is_zero);
 }
 
 moat_status moat_pages_drop(const struct moat_pages *ranges, size_t count)

@@ -21,9 +21,9 @@
 
 /* A kernel that accepts the advice must also honour it: a system call that
  * writes to the page must find it bad. */
-static bool page_is_guarded(void *page)
+static bool page_is_guarded(uintptr_t page)
 {
-    return getrandom(page, 1, GRND_NONBLOCK) == -1 && errno == EFAULT;
+    return getrandom((void *)page, 1, GRND_NONBLOCK) == -1 && errno == EFAULT;
 }
 
 bool moat_guard_madvise_works(void)
@@ -35,27 +35,14 @@ bool moat_guard_madvise_works(void)
     if (page == MAP_FAILED)
         return false;
     works = madvise(page, MOAT_PAGE_BYTES, MADV_GUARD_INSTALL) == 0 &&
-            page_is_guarded(page);
+            page_is_guarded((uintptr_t)page);
     (void)munmap(page, MOAT_PAGE_BYTES);
     return works;
 }
 
-/* The same of two, with a page between them. */
 bool moat_guard_batch_works(void)
 {
-    char *pages = mmap(NULL, 3 * MOAT_PAGE_BYTES, PROT_READ | PROT_WRITE,
-                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    uintptr_t low = (uintptr_t)pages, high = low + 2 * MOAT_PAGE_BYTES;
-    const struct moat_pages ranges[] = {{low, low + MOAT_PAGE_BYTES},
-                                        {high, high + MOAT_PAGE_BYTES}};
-    bool works;
-
-    if (pages == MAP_FAILED)
-        return false;
-    works = moat_pages_advise(ranges, 2, MADV_GUARD_INSTALL) &&
-            page_is_guarded((void *)low) && page_is_guarded((void *)high);
-    (void)munmap(pages, 3 * MOAT_PAGE_BYTES);
-    return works;
+    return moat_pages_advice_works(MADV_GUARD_INSTALL, page_is_guarded);
 }
 
 static moat_status install_one(const struct moat_pages *range)

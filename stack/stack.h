@@ -147,6 +147,10 @@ moat_status moat_guard_mprotect_open(uintptr_t address, size_t bytes);
 bool moat_pages_advise(const struct moat_pages *ranges, size_t count,
                        int advice);
 
+/* Does the kernel take the advice for two at once, and does it hold for both?
+ */
+bool moat_pages_advice_works(int advice, bool (*holds)(uintptr_t page));
+
 /* --- methods.c: what the kernel has -----------------------------------------
  */
 

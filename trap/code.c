@@ -9,7 +9,7 @@
 
 #include "stack/size.h"
 #include "trap/internal.h"
-#include "trap/ranges.h"
+#include "trap/registry.h"
 
 #define MOST_FRAME_BYTES    ((size_t)1 << 30)
 #define MOST_EH_FRAME_BYTES ((size_t)1 << 28)

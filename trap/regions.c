@@ -11,7 +11,7 @@
 
 #include "stack/size.h"
 #include "trap/internal.h"
-#include "trap/ranges.h"
+#include "trap/registry.h"
 
 struct region {
     struct moat_entry entry; /* first */

@@ -222,8 +222,6 @@ static void withdraw(struct group *group)
     keep(group);
 }
 
-static void shrink(size_t at);
-
 /* Puts `made` new groups in the place of `gone` old ones. No walk of moat's
  * sees some of both. */
 static void replace(size_t at, size_t gone, struct group *const *news,
@@ -245,6 +243,43 @@ static void replace(size_t at, size_t gone, struct group *const *news,
     for (size_t i = 0; i < gone; i++)
         withdraw(olds[i]);
     moat_walks_go();
+}
+
+/* Do the pieces that are left go into the next group, with room for more? */
+static bool fits(size_t at, size_t count)
+{
+    return at + 1 < groups.count &&
+           count + left_in(groups.all[at + 1].group) <= MOAT_GROUP_PIECES / 2;
+}
+
+/* No rules are kept once there are none to tell of. */
+static void drop(size_t at)
+{
+    replace(at, 1, NULL, 0);
+    if (groups.count == 0)
+        for (struct group *spare = groups.oldest; spare; spare = spare->next)
+            empty(spare);
+}
+
+/* The group without what is gone. */
+static void shrink(size_t at)
+{
+    const struct group *old = groups.all[at].group, *next;
+    struct group *left;
+
+    if (left_in(old) == 0) {
+        drop(at);
+        return;
+    }
+    left = take();
+    append(left, old, 0, old->count);
+    if (fits(at, left->count)) {
+        next = groups.all[at + 1].group;
+        append(left, next, 0, next->count);
+        replace(at, 2, &left, 1);
+    } else {
+        replace(at, 1, &left, 1);
+    }
 }
 
 moat_status moat_groups_add(const struct moat_piece *piece)
@@ -284,43 +319,6 @@ moat_status moat_groups_add(const struct moat_piece *piece)
     insert(news[piece->begin > news[1]->begins[0]], piece);
     replace(at, 1, news, 2);
     return MOAT_OK;
-}
-
-/* Do the pieces that are left go into the next group, with room for more? */
-static bool fits(size_t at, size_t count)
-{
-    return at + 1 < groups.count &&
-           count + left_in(groups.all[at + 1].group) <= MOAT_GROUP_PIECES / 2;
-}
-
-/* No rules are kept once there are none to tell of. */
-static void drop(size_t at)
-{
-    replace(at, 1, NULL, 0);
-    if (groups.count == 0)
-        for (struct group *spare = groups.oldest; spare; spare = spare->next)
-            empty(spare);
-}
-
-/* The group without what is gone. */
-static void shrink(size_t at)
-{
-    const struct group *old = groups.all[at].group, *next;
-    struct group *left;
-
-    if (left_in(old) == 0) {
-        drop(at);
-        return;
-    }
-    left = take();
-    append(left, old, 0, old->count);
-    if (fits(at, left->count)) {
-        next = groups.all[at + 1].group;
-        append(left, next, 0, next->count);
-        replace(at, 2, &left, 1);
-    } else {
-        replace(at, 1, &left, 1);
-    }
 }
 
 /* No walk of moat's is in the middle of it. */

@@ -307,8 +307,8 @@ MOAT_API MOAT_NODISCARD moat_status moat_co_switch_to(moat_co *self,
  * Resumes coroutines one after the other, for schedulers: while one runs, the
  * records and the stacks of those that come next are fetched into the cache. It
  * is for so many that they are not there already: some thousands or more, a few
- * hundred to a call, which take from two thirds to half of the time
- * (bench/many). Of fewer it costs two to three nanoseconds each.
+ * hundred to a call, which take a third to three quarters of the time
+ * (bench/many). Of fewer it costs two to four nanoseconds each.
  *
  * Each is resumed as by moat_co_resume, with its own event; each may destroy,
  * resume or switch to others, also to those that come later. At one that is

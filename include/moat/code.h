@@ -131,7 +131,7 @@ MOAT_API MOAT_NODISCARD moat_status moat_code_register(const moat_code *code,
  * Thread-safety: any. Signal-safety: no.
  * Cost:          0.1 to 0.2 microseconds where 100 ranges are registered; where
  *                10,000 are, twice as much in the order of their addresses, and
- *                up to a microsecond in random order (bench/code)
+ *                about a microsecond in random order (bench/code)
  */
 MOAT_API moat_status moat_code_unregister(moat_code_id id);
 

@@ -660,7 +660,7 @@ static void *function_of(void *library, const char *name)
     *(void **)&(pointer) = function_of(library, name)
 
 struct loaded {
-    void *library;
+    void *handle; /* of dlopen */
     moat_status (*create)(moat_co **, moat_entry, const moat_co_options *);
     moat_status (*resume)(moat_co *, void *, moat_event *);
     void (*destroy)(moat_co *);
@@ -669,14 +669,14 @@ struct loaded {
 
 static void load(struct loaded *out)
 {
-    out->library = dlopen(MOAT_LIBRARY, RTLD_NOW | RTLD_LOCAL);
-    if (out->library == NULL)
+    out->handle = dlopen(MOAT_LIBRARY, RTLD_NOW | RTLD_LOCAL);
+    if (out->handle == NULL)
         (void)dprintf(STDERR_FILENO, "%s\n", dlerror());
-    REQUIRE(out->library != NULL);
-    LOAD(out->create, out->library, "moat_co_create");
-    LOAD(out->resume, out->library, "moat_co_resume");
-    LOAD(out->destroy, out->library, "moat_co_destroy");
-    LOAD(out->shutdown, out->library, "moat_engine_shutdown");
+    REQUIRE(out->handle != NULL);
+    LOAD(out->create, out->handle, "moat_co_create");
+    LOAD(out->resume, out->handle, "moat_co_resume");
+    LOAD(out->destroy, out->handle, "moat_co_destroy");
+    LOAD(out->shutdown, out->handle, "moat_engine_shutdown");
 }
 
 static void *trap_in_library(void *arg)
@@ -710,7 +710,7 @@ static void the_library_is_loaded_and_closed(const void *arg)
         REQUIRE(pthread_create(&thread, NULL, trap_in_library, &moat) == 0);
         EXPECT_EQ(pthread_join(thread, NULL), 0);
         EXPECT_EQ(moat.shutdown(), MOAT_OK);
-        EXPECT_EQ(dlclose(moat.library), 0);
+        EXPECT_EQ(dlclose(moat.handle), 0);
         dispositions_expect_kept(&before);
     }
 }
@@ -725,7 +725,7 @@ static void a_close_without_shutdown_leaves_no_hole(const void *arg)
     install(&first, 0, first_handler);
     load(&moat);
     (void)trap_in_library(&moat);
-    EXPECT_EQ(dlclose(moat.library), 0);
+    EXPECT_EQ(dlclose(moat.handle), 0);
     expect_host_fault_reaches(&first);
 }
 

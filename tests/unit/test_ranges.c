@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "trap/ranges.h"
+#include "trap/registry.h"
 
 #define PLACES ((size_t)3000) /* each has room for one range of up to 100 */
 #define ROOM   ((uintptr_t)100)
