@@ -204,6 +204,34 @@ static void the_policy_keeps_so_much_of_idle_slots(void **state)
     moat_arena_release_all();
 }
 
+static void what_a_trim_kept_counts_for_the_policy(void **state)
+{
+    configure(*state, 10 * TWO_PAGES, 0);
+    take(0, SLOTS);
+    give(0, 10);
+    assert_int_equal(trim(4 * TWO_PAGES), 6 * TWO_PAGES);
+    give(10, 16);
+    assert_int_equal(resident(0, 4), 4 * TWO_PAGES);
+    assert_int_equal(resident(10, 16), 6 * TWO_PAGES);
+    give(16, 17);
+    assert_int_equal(resident(16, 17), 0);
+    moat_arena_release_all();
+}
+
+static void an_arena_of_which_some_was_kept_is_emptied_later(void **state)
+{
+    configure(*state, 0, 0);
+    take(0, SLOTS);
+    give(0, 64);
+    assert_int_equal(trim(4 * TWO_PAGES), 60 * TWO_PAGES);
+    assert_int_equal(resident(0, 4), 4 * TWO_PAGES);
+    assert_true(has_entry(slots[0]));
+    assert_int_equal(trim(2 * TWO_PAGES), 2 * TWO_PAGES);
+    assert_true(trim(0) >= 2 * TWO_PAGES);
+    assert_false(has_entry(slots[0]));
+    moat_arena_release_all();
+}
+
 static void the_policy_empties_arenas(void **state)
 {
     configure(*state, 1, 0);
@@ -314,6 +342,8 @@ int main(void)
         EACH(an_arena_without_users_is_emptied),
         EACH(what_was_trimmed_before_is_emptied_with_the_rest),
         EACH(the_policy_keeps_so_much_of_idle_slots),
+        EACH(what_a_trim_kept_counts_for_the_policy),
+        EACH(an_arena_of_which_some_was_kept_is_emptied_later),
         EACH(the_policy_empties_arenas),
         EACH(a_free_stack_keeps_so_much_at_its_top),
         EACH(used_slots_are_settled_some_at_a_time),
