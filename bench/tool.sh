@@ -26,7 +26,7 @@ sed '/^<!-- bench: /,/^<!-- end -->/{/^<!-- /!d}' "$source/docs/performance.md" 
 for name in "$@"; do
     sed -n "/^<!-- bench: $name -->/,/^<!-- end -->/p" "$work/performance.md" \
         >"$work/section"
-    grep -q '^| .* ([0-9.]*) |' "$work/section" || {
+    grep -q '^| .* ([0-9.]*, [0-9.]*) |' "$work/section" || {
         echo "$name: no table"
         exit 1
     }
