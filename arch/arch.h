@@ -1,6 +1,7 @@
 /*
- * arch.h: the port contract. A new CPU implements what is declared here, and
- * include/moat/switch/<cpu>.h; nothing else in the tree knows registers.
+ * arch.h: the port contract. A port to a CPU implements what is declared here
+ * and in core.h, defines the numbers in arch/<cpu>/values.h, and has the public
+ * header include/moat/switch/<cpu>.h; nothing else in the tree knows registers.
  *
  * Stacks grow down; "base" is the highest address, exclusive. Unless said
  * otherwise a function here is async-signal-safe and touches only its
@@ -11,6 +12,7 @@
 #ifndef MOAT_ARCH_ARCH_H
 #define MOAT_ARCH_ARCH_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,37 +21,79 @@
 #include <moat/co.h>
 #include <moat/trap.h>
 
-/* Bytes below base that the first frame takes. */
-#define MOAT_ARCH_FIRST_FRAME_BYTES 176
+#include "arch/values.h"
 
-/* The legacy floating-point image that a signal frame holds (SDM vol.
- * 1, 10.5.1). */
-#define MOAT_ARCH_FPU_BYTES 512
+/*
+ * values.h defines
+ *
+ *   MOAT_ARCH_FIRST_FRAME_BYTES  bytes below base that the first frame takes
+ *   MOAT_ARCH_FPU_BYTES          the floating-point image in a signal frame
+ *   MOAT_ARCH_DWARF_REGISTERS    registers with a number in unwind information
+ *   MOAT_ARCH_DWARF_FP, _SP, _PC three of these numbers
+ *   MOAT_ARCH_DWARF_KEPT         how many of them moat_arch_dwarf_kept names
+ *   MOAT_ARCH_REGISTERS          registers that reports name
+ *   MOAT_ARCH_RECORD_MAP(X)      X(field) for each register in struct moat_co
+ *                                besides pc, sp and fp
+ *   MOAT_ARCH_KEPT_MAP(X)        X(field, resumers) for each register that the
+ *                                switch keeps in struct moat_co besides pc, sp
+ *   MOAT_ARCH_RED_ZONE           bytes below the stack pointer that a function
+ *                                may use
+ *   MOAT_ARCH_RETURN_SLOT(frame) the address of a function's return address,
+ *                                by its frame address
+ *   MOAT_ARCH_CALLED_SP(sp)      the stack pointer at the entry of a function
+ *                                whose caller's frames end at or above `sp`
+ *   MOAT_ARCH_CONTEXT_ALIGN      how the context in a signal frame is aligned
+ *   MOAT_ARCH_FRAME_BYTES        from there to the end of the siginfo_t
+ *   MOAT_ARCH_CALLED_BY_KERNEL(ucontext)
+ *                                whether the kernel called the handler that
+ *                                contains the expression, and not a handler
+ *                                that passes the context on
+ *   MOAT_ARCH_ELF_MACHINE        e_machine of an ELF file
+ */
 
-/* Registers by their numbers in unwind information (psABI 3.6.2). */
-#define MOAT_ARCH_DWARF_REGISTERS 17
-#define MOAT_ARCH_DWARF_SP        7
-#define MOAT_ARCH_DWARF_PC        16
-
-/* Those that a call preserves, and the pc; ascending. */
-#define MOAT_ARCH_DWARF_KEPT 7
+/* The registers that a call preserves, and the pc, by their numbers in unwind
+ * information; ascending. */
 extern const unsigned char moat_arch_dwarf_kept[MOAT_ARCH_DWARF_KEPT];
 
-/* What kind of exception the CPU raised. */
+/* A register as reports show it. */
+struct moat_arch_register {
+    const char *name;     /* for programs: the CPU's own name          */
+    const char *label;    /* for people: short                         */
+    unsigned char offset; /* of a word in moat_regs                    */
+    unsigned char digits; /* hexadecimal digits that people see        */
+};
+
+/* In the order for programs. */
+extern const struct moat_arch_register moat_arch_registers[MOAT_ARCH_REGISTERS];
+
+/* The order for people, four in a line: indices of the former. */
+extern const unsigned char moat_arch_register_order[MOAT_ARCH_REGISTERS];
+
+static inline uintptr_t
+moat_arch_register_value(const struct moat_arch_register *reg,
+                         const moat_regs *regs)
+{
+    return *(const uintptr_t *)(const void *)((const char *)regs + reg->offset);
+}
+
+/* --- faults ---------------------------------------------------------------
+ */
+
+/* Kinds of exception that the CPU raises. */
 enum moat_arch_exception {
-    MOAT_EXCEPTION_OTHER, /* none of the below: look at the signal number */
+    MOAT_EXCEPTION_OTHER, /* none of the below: the signal number decides */
     MOAT_EXCEPTION_PAGE,  /* page fault: has an address and an access     */
-    MOAT_EXCEPTION_PROTECTION, /* not canonical, or a segment check: no address
-                                */
+    MOAT_EXCEPTION_PROTECTION, /* an access that is illegal in itself: the CPU
+                                  reports no address                      */
     MOAT_EXCEPTION_PRIVILEGED, /* an instruction that user mode may not execute
                                 */
-    MOAT_EXCEPTION_FETCH, /* the program counter itself is not canonical  */
+    MOAT_EXCEPTION_FETCH, /* the pc itself is no address of memory        */
     MOAT_EXCEPTION_ALIGNMENT,
     MOAT_EXCEPTION_OPCODE,
     MOAT_EXCEPTION_DIVIDE,
     MOAT_EXCEPTION_FLOAT,
     MOAT_EXCEPTION_DEBUG,       /* breakpoint, single step */
-    MOAT_EXCEPTION_SIGNAL_FRAME /* none: the kernel found no room for a frame */
+    MOAT_EXCEPTION_SIGNAL_FRAME /* none: the kernel had no room for a frame */
 };
 
 struct moat_arch_fault {
@@ -58,7 +102,10 @@ struct moat_arch_fault {
     uintptr_t address;
 };
 
-/* The root frame's entry, and the address its call returns to. */
+/* --- coroutines -----------------------------------------------------------
+ */
+
+/* The root frame's entry, and the address that its call returns to. */
 extern const char moat_root_start[];
 extern const char moat_root_return[];
 
@@ -66,109 +113,164 @@ extern const char moat_root_return[];
  */
 void moat_arch_first_frame(moat_co *co, uintptr_t base);
 
-/* Has the record been entered since moat_arch_first_frame? */
+/* Returns whether the record has not been entered since moat_arch_first_frame.
+ */
 bool moat_arch_is_fresh(const moat_co *co);
 
-/* The stack pointer that belongs to moat_root_return on a stack with that base.
- */
+/* Returns whether the registers may be those of a resume that has stored the
+ * resumer's words and not yet loaded the coroutine's. After a longjmp they may
+ * look the same by chance. Signal-safe: yes. */
+bool moat_arch_is_entering(const moat_co *co, const moat_regs *regs);
+
+/* Returns the stack pointer at moat_root_return on a stack with that base. */
 uintptr_t moat_arch_root_sp(uintptr_t base);
 
-/* Describes a suspended coroutine by what its record holds; the registers that
- * the switch gives up are 0. */
+/* Describes a suspended coroutine by its record; registers that the switch does
+ * not keep are 0. */
 void moat_arch_regs_from_record(const moat_co *co, moat_regs *out);
 
-/* Describes the root frame, where a walk can be taken up again. */
+/* Describes the root frame, where a walk can begin anew. */
 void moat_arch_regs_from_root(const moat_co *co, uintptr_t base,
                               moat_regs *out);
 
-/* Undoes a call through a bad pointer: if pc is where the faulting jump led and
- * the word at sp is a return address, gives the caller's registers. `limit` and
- * `base` bound what may be read. */
+/* Undoes a call through a bad pointer, if pc is where such a call led: replaces
+ * the registers by the caller's, with the return address as pc. Reads between
+ * `limit` and `base` only; false: the return address is not there. */
 bool moat_arch_undo_call(moat_regs *regs, uintptr_t limit, uintptr_t base);
 
-/* The first place from `at` on, before `end`, where the bytes look like a jump
- * without condition, and where it leads; 0: there is none. */
+/* Finds the first bytes in [at, end) that look like an unconditional jump, and
+ * its target; 0: there are none. */
 uintptr_t moat_arch_find_jump(uintptr_t at, uintptr_t end, uintptr_t *target);
 
-/* The register of that number. */
+/* Returns the register with that number in unwind information. */
 uintptr_t *moat_arch_dwarf_register(moat_regs *regs, unsigned number);
 
-/* Loads a word that may be nowhere. False: it faulted, if moat's handlers are
- * installed. */
+/* Loads a word from an address that may be unmapped. With moat's handlers
+ * installed a fault returns false. */
 bool moat_arch_peek(uintptr_t address, uintptr_t *out);
 
-/* The registers of the caller of this function, as they are when it returns. */
+/* Returns whether the memory from `sp` upwards looks like a stack in use: a
+ * word that a call has left is not far. Peeks only. */
+bool moat_arch_is_stack_in_use(uintptr_t sp);
+
+/* Stores the caller's registers, as they are when this function returns. */
 void moat_arch_capture(moat_regs *out);
 
-/* Calls fn(arg) on the stack below the place where `co` was resumed. The call
- * returns to moat_arch_call_on_return. */
-void *moat_arch_call_on_resumer(const moat_co *co, void *(*fn)(void *),
-                                void *arg);
+/* Calls fn(arg) on the resumer's stack, below the frame that resumed `co`. The
+ * call returns to moat_arch_call_on_return. Until then the record's `sp` is
+ * where `co` waits. */
+void *moat_arch_call_on_resumer(moat_co *co, void *(*fn)(void *), void *arg);
 extern const char moat_arch_call_on_return[];
 
-/* Leaves `co` for its resumer, for good. The guest's stack is not touched. */
+/* Returns where that return address lies, on the resumer's stack. */
+uintptr_t moat_arch_host_call_slot(const moat_co *co);
+
+/* Leaves `co` for its resumer and never returns. The guest's stack stays as it
+ * is. */
 MOAT_NORETURN void moat_arch_leave(moat_co *co, void *value, uint64_t kind);
 
 /* Resumes `co`, which is suspended, with MOAT_COMMAND_UNWIND: its yield does
- * not return but calls moat_co_unwind. Comes back as a resume does. */
+ * not return but calls moat_co_unwind. Returns as a resume does. */
 void moat_arch_resume_unwinding(moat_co *co, void *input,
                                 struct moat_switched *back);
 
-/* Makes the resumer of `self` that of `other`, with all that a switch and a
- * trap need to go there. A fresh one will not note the control words at its
- * entry: they are not its resumer's then. */
-void moat_arch_take_place(moat_co *other, const moat_co *self);
+/* Makes the resumer of `self` that of `other`, with everything that a switch
+ * and a trap need to go there. A fresh `other` will not save the floating-point
+ * control words at its entry, since they will not be its resumer's. */
+void moat_arch_take_over(moat_co *other, const moat_co *self);
 
-/* What somebody who goes on finds: MOAT_COMMAND_... */
-struct moat_arch_input {
-    void *input;
-    uint64_t command;
+/* Stands for the resumer of a coroutine that must not come back to it: the
+ * resumer's words, which unwinders go on with, and what is called with
+ * the event instead, on the resumer's stack. It never returns. */
+struct moat_arch_border {
+    uintptr_t fp, pc, sp, bx;
+    void (*reached)(moat_co *co, uint64_t kind);
 };
 
-/* Suspends `self`, the caller, and lets `other` go on, which has taken its
- * place and is the thread's current one. Comes back when `self` goes on. */
+/* Fills in a border, except for `reached`, and makes it stand for the resumer.
+ * It passes to another coroutine as the resumer does (moat_arch_take_over). */
+void moat_arch_set_border(moat_co *co, struct moat_arch_border *border);
+
+/* Returns whether a border stands for the resumer. */
+bool moat_arch_has_border(const moat_co *co);
+
+/* The input and the command for a coroutine that continues. */
+struct moat_arch_input {
+    void *input;
+    uint64_t command; /* MOAT_COMMAND_... */
+};
+
+/* Suspends `self`, the caller, and continues `other`, which
+ * moat_arch_take_over has prepared and which is the thread's current
+ * coroutine. Returns when `self` continues. */
 struct moat_arch_input moat_arch_switch_to(moat_co *self, moat_co *other,
                                            void *value);
 
-/*
- * Calls fn(arg) such that a fault inside can be redirected to `landing`.
- * Returns 0 if fn returned, else the `kind` that moat_arch_redirect_context was
- * given.
- */
+/* Calls fn(arg) such that a fault inside can be redirected to `landing`.
+ * Returns 0 if fn returned, else the `kind` passed to
+ * moat_arch_redirect_context. */
 uint64_t moat_arch_try(moat_co *landing, void (*fn)(void *), void *arg);
 
-/* Notes the floating-point control words that a trap shall restore. The root
- * frame does so at its first entry; the slow path of a resume each time. */
+/* Saves the floating-point control words that a trap restores. The root frame
+ * does so at its first entry, the slow path of a resume each time. */
 void moat_arch_save_fp_control(moat_co *co);
 
 /* --- the machine context of a signal handler -------------------------------
  */
 
 void moat_arch_regs_from_context(const void *ucontext, moat_regs *out);
+
+uintptr_t moat_arch_sp_from_context(const void *ucontext);
+
+/* Fills in a context with the general registers and zeros. */
+void moat_arch_context_from_regs(const moat_regs *regs, void *ucontext);
+
 void moat_arch_fpu_from_context(const void *ucontext,
                                 unsigned char out[MOAT_ARCH_FPU_BYTES]);
-void moat_arch_fault_from_context(const void *ucontext, uintptr_t fault_address,
+/* Describes the exception that raised the signal; MOAT_EXCEPTION_OTHER if none
+ * did. The memory that the context points to may be missing. */
+void moat_arch_fault_from_context(const void *ucontext, const siginfo_t *info,
                                   struct moat_arch_fault *out);
 
-/* Makes the kernel return to where `co` was resumed, with `kind` as the event
- * and with the resumer's CPU state: flags clear, x87 empty, control words
- * restored. */
+/* For a signal that no exception raised: returns whether the kernel could not
+ * push the frame of another signal onto the interrupted stack. */
+bool moat_arch_frame_failed(const void *ucontext);
+
+/* Makes the handler return to where `co` was resumed, with `kind` as the event.
+ * That may also be the entry of a function, whose first argument is `co`.
+ * The CPU's state is what a call may expect: flags clear, no floating-point
+ * operation under way, the resumer's control words. */
 void moat_arch_redirect_context(void *ucontext, const moat_co *co,
                                 uint64_t kind);
 
-/* Is the fault that of a moat_arch_peek? Then that one gives false. */
+/* Returns whether moat_arch_redirect_context has changed the context, and the
+ * kernel need not restore it: the rest of the CPU's state is as it was, or of
+ * no concern to a landing. */
+bool moat_arch_can_land(const void *ucontext);
+
+/* Goes to where the context leads, which can land, without the kernel. */
+MOAT_NORETURN void moat_arch_land(const void *ucontext);
+
+/* Returns whether the fault is that of a moat_arch_peek, and makes that call
+ * return false. */
 bool moat_arch_fix_peek(void *ucontext);
 
-/* Does the context stand right behind a kill, tkill or tgkill of `signo` by the
- * thread itself? */
+/* Returns whether the context is just after a kill, tkill or tgkill of `signo`
+ * by the thread itself. */
 bool moat_arch_context_sent_signal(const void *ucontext, int signo, pid_t pid,
                                    pid_t tid);
 
-/* Can the address be one of memory at all? */
+/* Returns whether the memory at `context`, where a signal frame's context may
+ * lie, belongs to a frame that is there as the kernel pushed it, below `end`.
+ * The memory may be gone. */
+bool moat_arch_frame_is_whole(uintptr_t context, uintptr_t end);
+
+/* Returns whether memory can have the address at all. */
 bool moat_arch_is_canonical(uintptr_t address);
 
-/* Clears the alignment-check flag, which the kernel leaves set on the entry of
- * a handler: the first statement of every handler. */
-void moat_arch_clear_alignment_check(void);
+/* Clears the flags that a guest may set, that the kernel leaves set when it
+ * enters a handler, and that would harm C code. The first statement of every
+ * handler. */
+void moat_arch_enter_handler(void);
 
 #endif

@@ -1,11 +1,14 @@
 /*
- * asm.h: what every .S file needs: function frames, landing pads, the note that
- * the stack is not executable.
+ * asm.h: what every .S file needs: function frames, and the notes at its end.
+ * LANDING, an instruction at which indirect branches may land, and the note
+ * that claims such instructions are the CPU's (values.h).
  *
  * SPDX-License-Identifier: MIT
  */
 #ifndef MOAT_ARCH_ASM_H
 #define MOAT_ARCH_ASM_H
+
+#include "arch/values.h"
 
 /* The formatter takes assembler for C. */
 /* clang-format off */
@@ -19,25 +22,6 @@
 name:
 
 #define END(name) .size name, . - name
-
-/*
- * An indirect branch may land here when indirect-branch tracking is on. The
- * property note below claims IBT only: shadow stacks (SHSTK) need work in each
- * switch that moat does not do, so claiming them would crash where they are
- * enforced.
- */
-#if defined(__CET__) && (__CET__ & 1)
-#define LANDING endbr64
-#define PROPERTY_NOTE                                                          \
-    .section .note.gnu.property, "a";                                          \
-    .p2align 3;                                                                \
-    .long 4, 16, 5;                                                            \
-    .asciz "GNU";                                                              \
-    .long 0xc0000002, 4, 1, 0
-#else
-#define LANDING
-#define PROPERTY_NOTE
-#endif
 
 #define END_OF_FILE                                                            \
     PROPERTY_NOTE;                                                             \

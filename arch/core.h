@@ -10,24 +10,18 @@
 
 #include "arch/arch.h"
 
-/* e_machine of the file. */
-extern const uint16_t moat_arch_core_machine;
-
-/* The registers of a trap as the kernel orders them (NT_PRSTATUS). */
+/* Stores the registers of a trap in the kernel's order (NT_PRSTATUS). */
 void moat_arch_core_regs(const moat_regs *regs, elf_gregset_t out);
 
-/* The same of the floating-point image of a trap (NT_FPREGSET). */
+/* The same for the floating-point image of a trap (NT_FPREGSET). */
 void moat_arch_core_fpregs(const unsigned char image[MOAT_ARCH_FPU_BYTES],
                            elf_fpregset_t *out);
 
-/* Makes a copy of a control record lead to a frame of those registers, or, with
- * zeros, nowhere. */
+/* Makes a frame with those registers the resumer's in a copy of a control
+ * record; zeros: it has none. */
 void moat_arch_core_resumer(moat_co *copy, const moat_regs *frame);
 
-/* Where a thread's own variables are. */
+/* Returns the address by which the calling thread finds its own variables. */
 uintptr_t moat_arch_thread_pointer(void);
-
-/* Bytes below the stack pointer that a function may use. */
-#define MOAT_ARCH_RED_ZONE 128
 
 #endif

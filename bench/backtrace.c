@@ -1,13 +1,12 @@
 /*
- * backtrace.c: the addresses of 20 frames: of three coroutines and their host
- * by moat and by libunwind, and of as many plain frames by libgcc and glibc,
- * for whom there is no border; what the names of 20 frames cost, asked again;
- * and the addresses of 5 to 320 frames, with a border after each six.
+ * backtrace.c: the addresses of 20 frames, of one plain stack and of three
+ * coroutines linked to their host, by moat, libgcc, glibc and libunwind; the
+ * names of 20 frames, from the cache; and the addresses of 5 to 320 linked
+ * frames, with a border after every six.
  *
  * SPDX-License-Identifier: MIT
  */
 #include <dlfcn.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -23,11 +22,11 @@
 #include "bench/bench.h"
 
 #define FRAMES       ((size_t)20)
-#define MOST_FRAMES  ((size_t)320)
-#define CALLS        3 /* of a guest, between its entry and its resume */
-#define GUEST_FRAMES ((size_t)6) /* with these, and the root frame */
+#define MAX_FRAMES   ((size_t)320)
+#define CALLS        3 /* in a guest, between its entry and its resume */
+#define GUEST_FRAMES ((size_t)6) /* with these and the root frame     */
 
-/* A frame of its own whatever the optimiser thinks. */
+/* The function keeps a frame of its own. */
 #if defined(__clang__)
 #    define FRAME __attribute__((noinline))
 #else
@@ -42,15 +41,9 @@ static size_t walks;           /* per sample */
 static size_t wanted = FRAMES; /* of each walk */
 static glibc_backtrace glibc;
 
-static void stop(const char *what)
-{
-    fprintf(stderr, "bench/backtrace: %s failed\n", what);
-    exit(1);
-}
+/* ---- The walkers ---- */
 
-/* --- the walkers --------------------------------------------------------- */
-
-static moat_frame frames[MOST_FRAMES];
+static moat_frame frames[MAX_FRAMES];
 
 static size_t walk_moat(void)
 {
@@ -68,7 +61,7 @@ static size_t walk_moat_fp(void)
     return count;
 }
 
-static void *addresses[MOST_FRAMES];
+static void *addresses[MAX_FRAMES];
 
 static size_t walk_glibc(void)
 {
@@ -118,7 +111,7 @@ static size_t walk_unw_backtrace(void)
 struct walker {
     const char *name;
     size_t (*walk)(void);
-    bool linked; /* over the coroutines, else over plain frames */
+    bool linked; /* across the coroutines, not over plain frames */
 };
 
 static const struct walker walkers[] = {
@@ -136,7 +129,7 @@ static const struct walker walkers[] = {
 };
 #define WALKERS (sizeof walkers / sizeof walkers[0])
 
-/* Those whose cost against the number of frames is shown. */
+/* The walkers measured against the number of frames. */
 static const struct walker growing[] = {
     {"libgcc _Unwind_Backtrace", walk_libgcc, true},
     {"moat_backtrace", walk_moat, true},
@@ -144,10 +137,10 @@ static const struct walker growing[] = {
 };
 #define GROWING (sizeof growing / sizeof growing[0])
 
-static const size_t lengths[] = {5, 20, 80, MOST_FRAMES};
+static const size_t lengths[] = {5, 20, 80, MAX_FRAMES};
 #define LENGTHS (sizeof lengths / sizeof lengths[0])
 
-/* --- where they walk ----------------------------------------------------- */
+/* ---- The stacks that they walk ---- */
 
 struct job {
     double (*run)(const struct walker *);
@@ -169,7 +162,7 @@ FRAME static void resume(struct job *job, unsigned depth)
     if (moat_co_create(&co, entry, &guest) != MOAT_OK ||
         moat_co_resume(co, job, &event) != MOAT_OK ||
         event.kind != MOAT_EVENT_RETURN)
-        stop("a coroutine");
+        bench_stop("a coroutine");
     moat_co_destroy(co);
 }
 
@@ -204,7 +197,7 @@ static double run(double (*what)(const struct walker *),
     return job.result;
 }
 
-/* --- what is measured ---------------------------------------------------- */
+/* ---- The measurements ---- */
 
 FRAME static double time_walks(const struct walker *walker)
 {
@@ -212,7 +205,7 @@ FRAME static double time_walks(const struct walker *walker)
 
     for (size_t i = 0; i < 3; i++)
         if (walker->walk() != wanted)
-            stop(walker->name);
+            bench_stop(walker->name);
     start = bench_now_ns();
     for (size_t i = 0; i < walks; i++)
         (void)walker->walk();
@@ -227,7 +220,7 @@ static double time_first_walk(const struct walker *walker)
     return bench_now_ns() - start;
 }
 
-/* In a process that has not walked yet. */
+/* Runs the first walk of a process. */
 static double in_a_child(const struct walker *walker)
 {
     double result = 0;
@@ -235,7 +228,7 @@ static double in_a_child(const struct walker *walker)
     pid_t child;
 
     if (pipe(ends) != 0)
-        stop("pipe");
+        bench_stop("pipe");
     child = fork();
     if (child == 0) {
         result = run(time_first_walk, walker);
@@ -243,7 +236,7 @@ static double in_a_child(const struct walker *walker)
     }
     if (child < 0 || read(ends[0], &result, sizeof result) != sizeof result ||
         waitpid(child, NULL, 0) != child)
-        stop("fork");
+        bench_stop("fork");
     close(ends[0]);
     close(ends[1]);
     return result;
@@ -255,7 +248,7 @@ static void describe_all(void)
 
     for (size_t i = 0; i < FRAMES; i++)
         if (moat_frame_describe(&frames[i], line, sizeof line) != MOAT_OK)
-            stop("moat_frame_describe");
+            bench_stop("moat_frame_describe");
 }
 
 static double time_names(const struct walker *walker)
@@ -276,11 +269,12 @@ static void find_glibc(void)
     void *function = libc != NULL ? dlsym(libc, "backtrace") : NULL;
 
     if (function == NULL)
-        stop("dlsym");
+        bench_stop("dlsym");
     memcpy(&glibc, &function, sizeof glibc);
 }
 
-/* As many frames a sample, however long the walks are. */
+/* Each sample covers the same number of frames, whatever their walks' length.
+ */
 static void run_lengths(void)
 {
     static struct bench_series series[LENGTHS][GROWING];
@@ -307,12 +301,12 @@ int main(int argc, char **argv)
 {
     static struct bench_series first[WALKERS], again[WALKERS], names[2];
 
-    options = bench_read_options(argc, argv);
+    options = bench_read_options(argc, argv, 15);
     walks = (size_t)(20000 * options.scale) + 1;
     bench_open("Backtraces", &options);
     find_glibc();
     if (moat_thread_attach() != MOAT_OK)
-        stop("moat_thread_attach");
+        bench_stop("moat_thread_attach");
     for (size_t i = 0; i < WALKERS; i++)
         first[i].name = again[i].name = walkers[i].name;
     for (size_t round = 0; round < options.rounds; round++)

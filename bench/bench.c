@@ -1,5 +1,5 @@
 /*
- * bench.c: options, clock, statistics, table and JSON of the benchmarks.
+ * bench.c: options, clocks, statistics, tables and JSON of the benchmarks.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -17,40 +17,40 @@
 #define PAGE_BYTES ((size_t)4096)
 
 static json_t *results; /* one object per case */
-static json_t *setting; /* CPU, compiler, flags */
+static json_t *setting; /* CPU, compiler, flags; results, added last */
 
-static void usage(FILE *out, const char *program)
+static void usage(FILE *out, const char *program, size_t rounds)
 {
     fprintf(out,
             "usage: %s [--rounds N] [--scale X] [--cpu N] [--json FILE]\n"
-            "  --rounds N   rounds, 1 to %d (default 15)\n"
+            "  --rounds N   rounds, 1 to %d (default %zu)\n"
             "  --scale X    multiplies the operations per sample (default 1)\n"
-            "  --cpu N      run on this CPU (default: where it starts)\n"
-            "  --json FILE  write the results there too\n",
-            program, BENCH_MAX_ROUNDS);
+            "  --cpu N      run on this CPU (default: the one it starts on)\n"
+            "  --json FILE  also write the results to FILE\n",
+            program, BENCH_MAX_ROUNDS, rounds);
 }
 
 static double read_number(const char *program, const char *option,
-                          const char *text, double least, double most)
+                          const char *text, double min, double max)
 {
     char *end;
     double value = strtod(text, &end);
 
-    if (end == text || *end != '\0' || !(value >= least && value <= most)) {
+    if (end == text || *end != '\0' || !(value >= min && value <= max)) {
         fprintf(stderr, "%s: --%s %s: not a number from %g to %g\n", program,
-                option, text, least, most);
+                option, text, min, max);
         exit(2);
     }
     return value;
 }
 
-struct bench_options bench_read_options(int argc, char **argv)
+struct bench_options bench_read_options(int argc, char **argv, size_t rounds)
 {
     static const struct option names[] = {
         {"rounds", 1, NULL, 'r'}, {"scale", 1, NULL, 's'},
         {"cpu", 1, NULL, 'c'},    {"json", 1, NULL, 'j'},
         {"help", 0, NULL, 'h'},   {NULL, 0, NULL, 0}};
-    struct bench_options options = {15, 1, NULL, -1};
+    struct bench_options options = {rounds, 1, NULL, -1};
     int option;
 
     while ((option = getopt_long(argc, argv, "", names, NULL)) != -1)
@@ -70,14 +70,14 @@ struct bench_options bench_read_options(int argc, char **argv)
             options.json = optarg;
             break;
         case 'h':
-            usage(stdout, argv[0]);
+            usage(stdout, argv[0], rounds);
             exit(0);
         default:
-            usage(stderr, argv[0]);
+            usage(stderr, argv[0], rounds);
             exit(2);
         }
     if (optind != argc) {
-        usage(stderr, argv[0]);
+        usage(stderr, argv[0], rounds);
         exit(2);
     }
     return options;
@@ -163,12 +163,12 @@ static int compare(const void *left, const void *right)
 
 double bench_min(const struct bench_series *series)
 {
-    double least = series->samples[0];
+    double min = series->samples[0];
 
     for (size_t i = 1; i < series->count; i++)
-        if (series->samples[i] < least)
-            least = series->samples[i];
-    return least;
+        if (series->samples[i] < min)
+            min = series->samples[i];
+    return min;
 }
 
 double bench_median(struct bench_series *series)
@@ -188,18 +188,17 @@ void bench_report(const char *name, struct bench_series *series, size_t count,
     printf("\n%-34s %10s %10s   %s\n", name, "min ns", "median ns",
            "ratio (min, median)");
     for (size_t i = 0; i < count; i++) {
-        double least = bench_min(&series[i]);
+        double min = bench_min(&series[i]);
         double median = bench_median(&series[i]);
 
-        printf("  %-32s %10.2f %10.2f   %.3f %.3f%s\n", series[i].name, least,
-               median, least / base_min, median / base_median,
+        printf("  %-32s %10.2f %10.2f   %.3f %.3f%s\n", series[i].name, min,
+               median, min / base_min, median / base_median,
                i == reference ? "  (reference)" : "");
-        json_array_append_new(results,
-                              json_pack("{s:s, s:s, s:f, s:f, s:f, s:f}",
-                                        "case", name, "variant", series[i].name,
-                                        "min_ns", least, "median_ns", median,
-                                        "ratio_min", least / base_min,
-                                        "ratio_median", median / base_median));
+        json_array_append_new(
+            results, json_pack("{s:s, s:s, s:f, s:f, s:f, s:f}", "case", name,
+                               "variant", series[i].name, "min_ns", min,
+                               "median_ns", median, "ratio_min", min / base_min,
+                               "ratio_median", median / base_median));
     }
 }
 
@@ -219,8 +218,8 @@ void *bench_map_many(size_t count)
             pages = MAP_FAILED;
     if (pages == MAP_FAILED) {
         fprintf(stderr,
-                "%zu mappings: no more (is vm.max_map_count below "
-                "65530?)\n",
+                "cannot make %zu mappings; check vm.max_map_count "
+                "(default 65530)\n",
                 count);
         exit(1);
     }
@@ -242,6 +241,12 @@ const void *bench_load(const char *path, const char *symbol)
         exit(1);
     }
     return found;
+}
+
+void bench_stop(const char *what)
+{
+    fprintf(stderr, "%s failed\n", what);
+    exit(1);
 }
 
 int bench_close(const struct bench_options *options)

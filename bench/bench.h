@@ -1,10 +1,10 @@
 /*
- * bench.h: how the benchmarks measure and report.
+ * bench.h: measuring and reporting, for all benchmarks.
  *
- * Time is the thread's CPU time, so that other programs on the machine cost
- * nothing but their noise in the caches. The variants of a case run one after
- * the other in each round, so that a slow phase of the machine hits all alike;
- * what is reported is the minimum and the median over the rounds.
+ * Times are CPU time of the thread, so other programs on the machine add only
+ * noise in the caches. The variants of a case run in turn in each round, so a
+ * slow phase of the machine affects all alike. The minimum and the median over
+ * the rounds are reported.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -29,22 +29,22 @@ struct bench_series {
     size_t count;
 };
 
-/* What the command line asked for. */
+/* The options of the command line. */
 struct bench_options {
     size_t rounds;
     double scale;     /* multiplies the operations per sample */
-    const char *json; /* where to write the results; NULL: nowhere */
-    int cpu;          /* to run on; -1: where the scheduler put us */
+    const char *json; /* file for the results; NULL: none     */
+    int cpu;          /* to run on; -1: the one it starts on  */
 };
 
 /* Reads --rounds N, --scale X, --cpu N, --json FILE, --help. Exits with 2 on
- * anything else. */
-struct bench_options bench_read_options(int argc, char **argv);
+ * anything else. `rounds` is the default. */
+struct bench_options bench_read_options(int argc, char **argv, size_t rounds);
 
-/* Binds the thread to one CPU and prints CPU, compiler and flags. */
+/* Binds the thread to one CPU. Prints the CPU, the compiler and its flags. */
 void bench_open(const char *title, struct bench_options *options);
 
-/* CPU time of the thread, of all threads of the process. */
+/* CPU time of the thread, and of all threads of the process. */
 double bench_now_ns(void);
 double bench_process_ns(void);
 
@@ -52,23 +52,26 @@ void bench_add(struct bench_series *series, double ns);
 double bench_min(const struct bench_series *series);
 double bench_median(struct bench_series *series);
 
-/* Prints a case as a table with ratios to the series `reference`, and keeps it
- * for the JSON file. */
+/* Prints a case as a table with ratios to the series `reference`, and records
+ * it for the JSON file. */
 void bench_report(const char *name, struct bench_series *series, size_t count,
                   size_t reference);
 
-/* Keeps a figure that is not a time for the JSON file. */
+/* Records a figure that is not a time for the JSON file. */
 void bench_note(const char *name, const char *what, double value);
 
-/* Maps so many pages of alternating protection, a mapping each, and unmaps
- * them. Stops the program if the system gives no more. */
+/* Maps `count` pages of alternating protection, so that each is a mapping of
+ * its own, and unmaps them. Stops the program at the system's limit. */
 void *bench_map_many(size_t count);
 void bench_unmap_many(void *pages, size_t count);
 
-/* What a plug-in has under this name; stops the program if it has it not. */
+/* Returns a plug-in's symbol. Stops the program if there is none. */
 const void *bench_load(const char *path, const char *symbol);
 
-/* Writes the JSON file if one was asked for. Returns the exit status. */
+/* Stops the program with the message that `what` failed. */
+void bench_stop(const char *what) __attribute__((noreturn));
+
+/* Writes the JSON file if the options name one. Returns the exit status. */
 int bench_close(const struct bench_options *options);
 
 #ifdef __cplusplus

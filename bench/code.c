@@ -1,16 +1,14 @@
 /*
- * code.c: registering, finding and unregistering code, with 100, 1,000 and
- * 10,000 ranges registered: with a name alone, and with frames and lines, which
- * go to other unwinders and to debuggers. The ratio is what counts: it must not
- * grow with the number.
+ * code.c: registering, finding and unregistering code with 100, 1,000 and
+ * 10,000 ranges registered: ranges with a name alone, and ranges with frames
+ * and lines, which are published to other unwinders and debuggers. The cost
+ * must not grow with the number.
  *
- * All of them, one after the other, as a program does that compiles, runs and
- * ends; and some in random order, among those that stay.
+ * First all ranges in order, as in a program that compiles, runs and ends; then
+ * some in random order among ranges that stay registered.
  *
  * SPDX-License-Identifier: MIT
  */
-#include <stdlib.h>
-
 #include <moat/moat.h>
 
 #include "bench/bench.h"
@@ -37,13 +35,7 @@ static size_t picked[BATCH];
 static unsigned seed = 1;
 static size_t kind;
 
-static void stop(const char *what)
-{
-    fprintf(stderr, "bench/code: %s failed\n", what);
-    exit(1);
-}
-
-static void enrol(size_t number)
+static void add(size_t number)
 {
     moat_code code = MOAT_CODE_INIT;
 
@@ -58,16 +50,16 @@ static void enrol(size_t number)
         code.line_count = sizeof lines / sizeof lines[0];
     }
     if (moat_code_register(&code, &ids[number]) != MOAT_OK)
-        stop("moat_code_register");
+        bench_stop("moat_code_register");
 }
 
-static void forget(size_t number)
+static void drop(size_t number)
 {
     if (moat_code_unregister(ids[number]) != MOAT_OK)
-        stop("moat_code_unregister");
+        bench_stop("moat_code_unregister");
 }
 
-/* As a report does: the name and the offset of a frame. */
+/* Formats a frame's name and offset, as a report does. */
 static void find(size_t number)
 {
     const moat_frame frame = {FIRST + number * APART + 100, 0, NULL,
@@ -76,10 +68,10 @@ static void find(size_t number)
 
     if (moat_frame_describe(&frame, line, sizeof line) != MOAT_OK ||
         line[0] != 'c')
-        stop("moat_frame_describe");
+        bench_stop("moat_frame_describe");
 }
 
-/* Different ones, in no order. */
+/* Picks distinct ranges in random order. */
 static void pick(size_t among)
 {
     size_t stride = among / BATCH;
@@ -123,9 +115,9 @@ static void sample_all(size_t size, size_t times,
     size_t count = sizes[size], done;
 
     for (done = 0; done < times; done += count) {
-        spent[0] += time_all(enrol, count);
+        spent[0] += time_all(add, count);
         spent[1] += time_all(find, count);
-        spent[2] += time_all(forget, count);
+        spent[2] += time_all(drop, count);
     }
     add_samples(series, size, spent, done);
 }
@@ -136,14 +128,14 @@ static void sample_random(size_t size, size_t times,
     double spent[OPERATIONS] = {0, 0, 0};
     size_t done;
 
-    (void)time_all(enrol, sizes[size]);
+    (void)time_all(add, sizes[size]);
     for (done = 0; done < times; done += BATCH) {
         pick(sizes[size]);
         spent[1] += time_picked(find);
-        spent[2] += time_picked(forget);
-        spent[0] += time_picked(enrol);
+        spent[2] += time_picked(drop);
+        spent[0] += time_picked(add);
     }
-    (void)time_all(forget, sizes[size]);
+    (void)time_all(drop, sizes[size]);
     add_samples(series, size, spent, done);
 }
 
@@ -174,7 +166,7 @@ static void report(all_series series, size_t order, size_t i)
 int main(int argc, char **argv)
 {
     static all_series series;
-    struct bench_options options = bench_read_options(argc, argv);
+    struct bench_options options = bench_read_options(argc, argv, 15);
 
     bench_open("Registered code", &options);
     for (size_t round = 0; round < options.rounds; round++)

@@ -1,78 +1,59 @@
 /*
- * many.c: many coroutines at once: round robin over sets of growing size, one
- * by one in random order, and the requests of a service. An engine whose guards
- * are mappings is left out where there would be more of these than the system
- * gives; fcontext goes on without guards.
+ * many.c: many coroutines at once: round robin over sets of growing size, each
+ * once in random order, and the requests of a service. A peer with a mapping
+ * per guard is left out of sets that exceed the limit on mappings; fcontext
+ * runs those without guards.
  *
  * SPDX-License-Identifier: MIT
  */
-#include "bench/many.h"
+#include "bench/peers.h"
 
 #include <stdlib.h>
-#include <string.h>
-
-#include "bench/bench.h"
-
-static const struct many_engine *const engines[] = {
-    &many_moat_batch, &many_moat, &many_ucontext,
-#ifdef BENCH_COROUTINE2
-    &many_coroutine2,
-#endif
-#ifdef BENCH_FCONTEXT
-    &many_fcontext,
-#endif
-};
-#define ENGINES (sizeof engines / sizeof engines[0])
 
 static const size_t sizes[] = {16, 128, 1024, 4096, 16384, 65536, 100000};
 
-/* Those that take part in a case; the last is the reference. */
+static struct bench_peers all;
+
+/* The peers that take part in a case, and their samples. */
 struct field {
-    const struct many_engine *engines[ENGINES];
-    struct bench_series series[ENGINES];
-    size_t count;
+    struct bench_peers peers;
+    struct bench_series series[BENCH_MAX_PEERS];
 };
 
-static void enter(struct field *field, const struct many_engine *engine,
-                  size_t coroutines)
+/* Empties the field, and enters the peers with sets of that size. */
+static void enter(struct field *field, size_t coroutines, bool serving)
 {
-    if (engine->most != 0 && coroutines > engine->most)
-        return;
-    field->engines[field->count] = engine;
-    field->series[field->count].name = engine->name;
-    field->series[field->count].count = 0;
-    field->count++;
+    field->peers.count = field->peers.reference = 0;
+    for (size_t i = 0; i < all.count; i++) {
+        const struct bench_set *set = &all.all[i]->set;
+
+        if (coroutines <= set->max && (!serving || set->serve != NULL))
+            bench_add_peer(&field->peers, all.all[i]);
+    }
+    bench_clear(&field->peers, field->series);
 }
 
 static void report(const char *name, struct field *field)
 {
-    bench_report(name, field->series, field->count, field->count - 1);
+    bench_report(name, field->series, field->peers.count,
+                 field->peers.reference);
 }
 
-static void check(uint64_t sum, uint64_t expected, const char *name)
-{
-    if (sum == expected)
-        return;
-    fprintf(stderr, "%s: a wrong sum\n", name);
-    exit(1);
-}
-
-static void sample_round_robin(const struct many_engine *engine, size_t count,
+static void sample_round_robin(const struct bench_peer *peer, size_t count,
                                double ops, struct bench_series *series)
 {
-    size_t rounds = (size_t)(ops * engine->share / (double)count) + 1;
-    uint64_t expected = (uint64_t)rounds * count * (count + 1) / 2;
+    size_t rounds = (size_t)(ops * peer->share / (double)count) + 1;
     uint64_t sum;
     double start;
 
-    engine->open(count, count <= MANY_GUARDED);
-    (void)engine->round_robin(1); /* warm-up */
+    peer->set.open(count, count <= BENCH_MAX_GUARDED);
+    (void)peer->set.round_robin(1); /* warm-up */
     start = bench_now_ns();
-    sum = engine->round_robin(rounds);
+    sum = peer->set.round_robin(rounds);
     bench_add(series,
               (bench_now_ns() - start) / ((double)rounds * (double)count));
-    engine->close();
-    check(sum, expected, engine->name);
+    peer->set.close();
+    bench_check_sum(peer, sum, (uint64_t)rounds * count * (count + 1) / 2);
 }
 
 static void run_round_robin(size_t count, const struct bench_options *options)
@@ -80,28 +61,26 @@ static void run_round_robin(size_t count, const struct bench_options *options)
     static struct field field;
     char name[64];
 
-    field.count = 0;
-    for (size_t e = 0; e < ENGINES; e++)
-        enter(&field, engines[e], count);
+    enter(&field, count, false);
     for (size_t round = 0; round < options->rounds; round++)
-        for (size_t e = 0; e < field.count; e++)
-            sample_round_robin(field.engines[e], count, 2e6 * options->scale,
-                               &field.series[e]);
+        for (size_t i = 0; i < field.peers.count; i++)
+            sample_round_robin(field.peers.all[i], count, 2e6 * options->scale,
+                               &field.series[i]);
     snprintf(name, sizeof name, "round robin over %zu%s", count,
-             count > MANY_GUARDED ? ", moat guarded" : "");
+             count > BENCH_MAX_GUARDED ? ", moat guarded" : "");
     report(name, &field);
 }
 
-static void sample_service(const struct many_engine *engine, double ops,
+static void sample_service(const struct bench_peer *peer, double ops,
                            size_t active, struct bench_series *series)
 {
-    size_t requests = (size_t)(ops * engine->share) + active;
+    size_t requests = (size_t)(ops * peer->share) + active;
     double start = bench_now_ns();
-    uint64_t sum = engine->serve(requests, active);
+    uint64_t sum = peer->set.serve(requests, active);
     uint64_t first = active, last = active + requests - 1;
 
     bench_add(series, (bench_now_ns() - start) / (double)requests);
-    check(sum, (first + last) * requests / 2, engine->name);
+    bench_check_sum(peer, sum, (first + last) * requests / 2);
 }
 
 static void run_service(const struct bench_options *options)
@@ -109,18 +88,15 @@ static void run_service(const struct bench_options *options)
     static struct field field;
     size_t active = 10000;
 
-    field.count = 0;
-    for (size_t e = 0; e < ENGINES; e++)
-        if (engines[e]->serve != NULL)
-            enter(&field, engines[e], active);
+    enter(&field, active, true);
     for (size_t round = 0; round < options->rounds; round++)
-        for (size_t e = 0; e < field.count; e++)
-            sample_service(field.engines[e], 1e6 * options->scale, active,
-                           &field.series[e]);
+        for (size_t i = 0; i < field.peers.count; i++)
+            sample_service(field.peers.all[i], 1e6 * options->scale, active,
+                           &field.series[i]);
     report("service, 10000 active, 32 KiB each", &field);
 }
 
-/* The same for all engines and runs. */
+/* The order is the same for all peers and runs. */
 static void shuffle(uint32_t *order, size_t count)
 {
     uint64_t state = 88172645463325252u;
@@ -140,21 +116,21 @@ static void shuffle(uint32_t *order, size_t count)
     }
 }
 
-/* One set at a time: all of them would not fit into memory. */
-static void sample_order(const struct many_engine *engine,
-                         const uint32_t *order, size_t count, size_t rounds,
+/* One set at a time: the sets of all peers would not fit into memory. */
+static void sample_order(const struct bench_peer *peer, const uint32_t *order,
+                         size_t count, size_t rounds,
                          struct bench_series *series)
 {
-    engine->open(count, count <= MANY_GUARDED);
-    (void)engine->in_order(order); /* warm-up */
+    peer->set.open(count, count <= BENCH_MAX_GUARDED);
+    (void)peer->set.in_order(order); /* warm-up */
     for (size_t round = 0; round < rounds; round++) {
         double start = bench_now_ns();
-        uint64_t sum = engine->in_order(order);
+        uint64_t sum = peer->set.in_order(order);
 
         bench_add(series, (bench_now_ns() - start) / (double)count);
-        check(sum, (uint64_t)count * (count + 1) / 2, engine->name);
+        bench_check_sum(peer, sum, (uint64_t)count * (count + 1) / 2);
     }
-    engine->close();
+    peer->set.close();
 }
 
 static void run_order(const struct bench_options *options)
@@ -165,14 +141,12 @@ static void run_order(const struct bench_options *options)
     char name[64];
 
     if (order == NULL)
-        exit(2);
+        bench_stop("malloc");
     shuffle(order, count);
-    field.count = 0;
-    for (size_t e = 0; e < ENGINES; e++)
-        enter(&field, engines[e], count);
-    for (size_t e = 0; e < field.count; e++)
-        sample_order(field.engines[e], order, count, options->rounds,
-                     &field.series[e]);
+    enter(&field, count, false);
+    for (size_t i = 0; i < field.peers.count; i++)
+        sample_order(field.peers.all[i], order, count, options->rounds,
+                     &field.series[i]);
     snprintf(name, sizeof name, "random order over %zu", count);
     report(name, &field);
     free(order);
@@ -180,9 +154,15 @@ static void run_order(const struct bench_options *options)
 
 int main(int argc, char **argv)
 {
-    struct bench_options options = bench_read_options(argc, argv);
+    struct bench_options options = bench_read_options(argc, argv, 15);
 
     bench_open("Many coroutines, each writing to its stack", &options);
+    bench_add_peer(&all, &peer_moat_batches);
+    bench_add_peer(&all, &peer_moat);
+    bench_add_plugin(&all, BENCH_PLUGIN_INLINE);
+    bench_add_plugin(&all, BENCH_PLUGIN_OUTLINE);
+    bench_add_peer(&all, &peer_moat_lines);
+    bench_add_others(&all);
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
         run_round_robin(sizes[i], &options);
     run_order(&options);

@@ -1,9 +1,9 @@
 /*
- * memory.c: what a great many suspended coroutines cost, each guarded: bytes,
- * mappings, and time, created one by one and in batches, beside what the kernel
- * alone takes for as many guards and first pages; every guard of a sample is
- * then run into. At last what of it stays after they are destroyed, and after a
- * trim.
+ * memory.c: the cost of a million suspended, guarded coroutines in bytes,
+ * mappings and time, created one by one and in batches, beside the kernel's
+ * cost of the same number of guards and first pages. Some of the coroutines
+ * then overflow into their guards. Last, the memory that remains once all are
+ * destroyed, and after a trim.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -19,18 +19,17 @@
 #define STACK_BYTES ((size_t)48 << 10)
 #define GUARD_BYTES ((size_t)16 << 10)
 #define SLOT_BYTES  (STACK_BYTES + GUARD_BYTES)
-#define CHUNK       ((size_t)1000) /* by turns: each way of making them */
-#define BATCH       ((size_t)64)   /* ranges in a system call of the floor */
-#define SAMPLE      ((size_t)1000)
+#define CHUNK       ((size_t)1000) /* created in one way before the next */
+#define BATCH       ((size_t)64)   /* guards in one process_madvise     */
+#define SAMPLE      ((size_t)1000) /* coroutines that overflow          */
 
-/* <sys/mman.h> of glibc 2.36 does not know it: Linux 6.13, asm-generic. */
+/* MADV_GUARD_INSTALL of Linux 6.13, which glibc 2.36 does not define. */
 #define GUARD_INSTALL 102
 
-/* linux/pidfd.h: this process, as a descriptor. */
+/* PIDFD_SELF of linux/pidfd.h: this process, as a descriptor. */
 #define SELF_THREAD (-10000)
 
-/* --- what the system says of the process -----------------------------------
- */
+/* ---- The process's memory ---- */
 
 struct usage {
     size_t resident, page_tables; /* bytes */
@@ -68,8 +67,7 @@ static struct usage usage_now(void)
     return now;
 }
 
-/* --- the kernel alone ------------------------------------------------------
- */
+/* ---- The kernel alone ---- */
 
 static char *floor_begin;
 static size_t floor_bytes;
@@ -92,7 +90,7 @@ static char *floor_slot(size_t i)
     return floor_begin + i * SLOT_BYTES;
 }
 
-/* A guard at the low end of each slot. */
+/* Puts a guard at the low end of each slot. */
 static bool guard_each(size_t first, size_t count)
 {
     for (size_t i = first; i < first + count; i++) {
@@ -117,7 +115,7 @@ static bool guard_batches(size_t first, size_t count)
     return true;
 }
 
-/* And a word at its top. */
+/* Also touches the topmost page of each slot. */
 static void floor_make(bool (*guard)(size_t, size_t), size_t first,
                        size_t count)
 {
@@ -129,10 +127,9 @@ static void floor_make(bool (*guard)(size_t, size_t), size_t first,
         *(volatile char *)(floor_slot(i) + SLOT_BYTES - 1) = 1;
 }
 
-/* --- moat ------------------------------------------------------------------
- */
+/* ---- moat ---- */
 
-/* Waits; then goes down until it is stopped, if it is told to. */
+/* Recurses until `depth` is 0, or until the guard stops it. */
 static size_t descend(size_t depth)
 {
     volatile char frame[256];
@@ -141,6 +138,7 @@ static size_t descend(size_t depth)
     return depth == 0 ? 0 : descend(depth - 1) + (size_t)frame[0];
 }
 
+/* Yields until it is resumed with a value, then overflows its stack. */
 static void *guest(moat_co *self, void *input)
 {
     while (input == NULL)
@@ -187,7 +185,7 @@ static void make(bool (*create)(moat_co **, size_t), moat_co **out,
         ok = moat_co_resume(out[i], NULL, &event) == MOAT_OK &&
              event.kind == MOAT_EVENT_YIELD;
     if (!ok) {
-        fprintf(stderr, "no more coroutines\n");
+        fprintf(stderr, "cannot create more coroutines\n");
         exit(1);
     }
 }
@@ -203,13 +201,12 @@ static void overflow(moat_co *co)
         event.kind != MOAT_EVENT_TRAP ||
         moat_co_trap_info(co, &info) != MOAT_OK ||
         info.kind != MOAT_TRAP_STACK_OVERFLOW) {
-        fprintf(stderr, "a guard did not stop its guest\n");
+        fprintf(stderr, "a guard did not stop an overflow\n");
         exit(1);
     }
 }
 
-/* --- the run ----------------------------------------------------------------
- */
+/* ---- The run ---- */
 
 static double elapsed(double *since)
 {
@@ -226,7 +223,7 @@ static void report_usage(const char *what, const struct usage *before,
     double tables = (double)now->page_tables - (double)before->page_tables;
 
     printf("%-34s %8.0f + %.0f bytes each (resident, page tables), %ld "
-           "mappings more\n",
+           "more mappings\n",
            what, resident / (double)count, tables / (double)count,
            (long)now->mappings - (long)before->mappings);
     bench_note(what, "resident_bytes_each", resident / (double)count);
@@ -235,7 +232,7 @@ static void report_usage(const char *what, const struct usage *before,
                (double)now->mappings - (double)before->mappings);
 }
 
-/* Half of them in each way. */
+/* Creates half of them in each way. */
 static void fill(moat_co **all, size_t count)
 {
     static struct bench_series series[] = {
@@ -266,7 +263,7 @@ static void overflow_sample(moat_co **all, size_t count)
 
     for (size_t i = 0; i < count; i += step, done++)
         overflow(all[i]);
-    printf("%zu guards run into, each stopped its guest\n", done);
+    printf("%zu overflows, each stopped by a guard\n", done);
 }
 
 static void trim(size_t count)
@@ -276,24 +273,23 @@ static void trim(size_t count)
     size_t released;
 
     if (moat_engine_trim(0, &released) != MOAT_OK) {
-        fprintf(stderr, "the system takes no memory back\n");
-        exit(1);
+        bench_stop("moat_engine_trim");
     }
     bench_add(&series, elapsed(&since) / (double)count);
     bench_report("trim, for each", &series, 1, 0);
-    printf("%zu bytes given back\n", released);
+    printf("%zu bytes released\n", released);
 }
 
 int main(int argc, char **argv)
 {
-    struct bench_options options = bench_read_options(argc, argv);
+    struct bench_options options = bench_read_options(argc, argv, 15);
     size_t count = (size_t)(1e6 * options.scale) / (2 * CHUNK) * 2 * CHUNK;
     struct usage before, made, gone, trimmed;
     moat_co **all;
 
     if (count == 0)
         count = 2 * CHUNK;
-    bench_open("A great many suspended, guarded coroutines", &options);
+    bench_open("Many suspended, guarded coroutines", &options);
     all = calloc(count, sizeof *all);
     if (all == NULL)
         return 2;

@@ -1,6 +1,6 @@
 /*
- * scripts_bare.c: a host that does nothing for its script but run it, on the
- * same Lua library as the command moat.
+ * scripts_bare.c: a host that only runs its scripts, one after the other, on
+ * the same Lua library as the command moat.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -10,17 +10,26 @@
 #include <lua.h>
 #include <lualib.h>
 
-int main(int argc, char **argv)
+static int run(const char *file)
 {
     lua_State *state = luaL_newstate();
-    int status = 1;
+    int status;
 
-    if (state == NULL || argc != 2)
+    if (state == NULL)
         return 2;
     luaL_openlibs(state);
-    status = luaL_dofile(state, argv[1]);
+    status = luaL_dofile(state, file);
     if (status != LUA_OK)
         fprintf(stderr, "%s\n", lua_tostring(state, -1));
     lua_close(state);
     return status == LUA_OK ? 0 : 1;
+}
+
+int main(int argc, char **argv)
+{
+    int status = argc < 2 ? 2 : 0;
+
+    for (int i = 1; i < argc && status == 0; i++)
+        status = run(argv[i]);
+    return status;
 }

@@ -1,7 +1,7 @@
 #!/bin/sh
 #
-# tool.sh: does tools/bench fill the places of docs/performance.md, and refuse
-# what it cannot do?
+# tool.sh: checks that tools/bench fills the sections of docs/performance.md,
+# writes the plots, and refuses a benchmark that does not exist.
 #
 #   tool.sh SOURCE BUILD NAME...   (benchmarks; all but `call` have a plot)
 #
@@ -17,11 +17,11 @@ shift 2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# Empty places: what is there afterwards is new.
-sed '/^<!-- bench: /,/^<!-- end -->/{/^<!-- /!d}' "$source/docs/performance.md" \
-    >"$work/performance.md"
+# The sections start empty, so all that is there afterwards is new.
+sed '/^<!-- bench: /,/^<!-- end -->/{/^<!-- /!d}' \
+    "$source/docs/performance.md" >"$work/performance.md"
 "$source/tools/bench" --build "$build" --document "$work/performance.md" \
-    --rounds 1 --scale 0.01 "$@" >"$work/log"
+    --plots "$work/plots" --rounds 1 --scale 0.01 "$@" >"$work/log"
 
 for name in "$@"; do
     sed -n "/^<!-- bench: $name -->/,/^<!-- end -->/p" "$work/performance.md" \
@@ -32,13 +32,12 @@ for name in "$@"; do
     }
     grep -q '1 rounds' "$work/section"
     [ "$name" = call ] && continue
-    grep -q "^!\[.*\](performance/$name.svg)\$" "$work/section"
-    grep -q '<svg' "$work/performance/$name.svg"
+    grep -q '<svg' "$work/plots/$name.svg"
 done
 
 if "$source/tools/bench" --build "$build" --document "$work/performance.md" \
     nonsense 2>"$work/refused"; then
-    echo "a benchmark that there is none of was run"
+    echo "tools/bench ran a benchmark that does not exist"
     exit 1
 fi
-grep -q "no place for 'nonsense'" "$work/refused"
+grep -q "no section 'nonsense'" "$work/refused"

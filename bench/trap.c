@@ -1,61 +1,55 @@
 /*
- * trap.c: recovery from a null write and from a stack overflow, against the
- * bare round trip of the same signal through the kernel: a handler that only
- * skips the instruction, on an alternate stack with the same flags. All with a
+ * trap.c: recovery from a null write and from a stack overflow, beside the bare
+ * round trip of the same signal through the kernel: a handler that only skips
+ * the instruction, on an alternate stack with the same flags. Each with a
  * hundred, ten thousand and sixty thousand mappings in the process.
  *
- * What the guest does before it faults is the same in both: the bare overflow
- * walks down an equal stack to an equal guard.
+ * Both do the same work before the fault: the bare overflow walks down a stack
+ * and into a guard of the same sizes.
  *
  * SPDX-License-Identifier: MIT
  */
-#include "bench/trap.h"
-
-#include <string.h>
-
 #include <moat/moat.h>
 
 #include "bench/bench.h"
+#include "bench/fault.h"
 
-/* ---- Mappings ---- */
-
+/* Mappings in the process. */
 static const size_t levels[] = {100, 10000, 60000};
 #define LEVELS (sizeof(levels) / sizeof(levels[0]))
 
-/* ---- Samples ---- */
-
 static const struct {
     const char *name;
-    trap_body run;
+    fault_body run;
     bool bare;
 } variants[] = {
-    {"null: bare signal", trap_bare_null, true},
-    {"null: moat, reset", trap_moat_null, false},
-    {"null: moat, destroy, create", trap_moat_recreate, false},
-    {"overflow: bare signal", trap_bare_overflow, true},
-    {"overflow: moat, reset", trap_moat_overflow, false},
+    {"null: bare signal", fault_bare_null, true},
+    {"null: moat, reset", fault_moat_null, false},
+    {"null: moat, destroy, create", fault_moat_recreate, false},
+    {"overflow: bare signal", fault_bare_overflow, true},
+    {"overflow: moat, reset", fault_moat_overflow, false},
 };
 
 #define VARIANTS  (sizeof(variants) / sizeof(variants[0]))
-#define OVERFLOWS 3 /* the first of them */
-#define REPEATS   5 /* samples of each per round; BENCH_MAX_ROUNDS are kept */
+#define OVERFLOWS 3 /* the index of the first */
+#define REPEATS   5 /* samples per round; at most BENCH_MAX_ROUNDS are kept */
 
 static void sample(size_t number, size_t count, struct bench_series *series)
 {
     double start;
 
     if (variants[number].bare)
-        trap_bare_install();
+        fault_bare_install();
     (void)variants[number].run(count / 16 + 1); /* warm-up */
     start = bench_now_ns();
     if (variants[number].run(count) != count)
-        stop(variants[number].name);
+        bench_stop(variants[number].name);
     bench_add(series, (bench_now_ns() - start) / (double)count);
     if (variants[number].bare)
-        trap_bare_restore();
+        fault_bare_restore();
 }
 
-/* Short ones, so that some are not interrupted on a machine with other work. */
+/* The samples are short, so that some run undisturbed on a busy machine. */
 static void sample_all(size_t level, size_t count, struct bench_series *series)
 {
     void *pages = bench_map_many(levels[level]);
@@ -67,7 +61,7 @@ static void sample_all(size_t level, size_t count, struct bench_series *series)
     bench_unmap_many(pages, levels[level]);
 }
 
-/* One variant's series over the numbers of mappings. */
+/* Reports one variant against the number of mappings. */
 static void report_levels(struct bench_series series[LEVELS][VARIANTS],
                           size_t variant, const char *name)
 {
@@ -85,12 +79,12 @@ static void report_levels(struct bench_series series[LEVELS][VARIANTS],
 int main(int argc, char **argv)
 {
     static struct bench_series series[LEVELS][VARIANTS];
-    struct bench_options options = bench_read_options(argc, argv);
+    struct bench_options options = bench_read_options(argc, argv, 15);
     size_t count = (size_t)(1000 * options.scale) + 1;
 
     bench_open("Recovery from a guest's fault", &options);
     if (moat_engine_init(NULL) != MOAT_OK || moat_thread_attach() != MOAT_OK)
-        stop("moat_engine_init");
+        bench_stop("moat_engine_init");
     for (size_t level = 0; level < LEVELS; level++) {
         for (size_t i = 0; i < VARIANTS; i++)
             series[level][i].name = variants[i].name;
@@ -100,7 +94,7 @@ int main(int argc, char **argv)
             sample_all(level, count, series[level]);
     }
     if (moat_engine_check() != MOAT_OK)
-        stop("moat_engine_check");
+        bench_stop("moat_engine_check");
     for (size_t level = 0; level < LEVELS; level++) {
         char name[64];
 

@@ -14,9 +14,21 @@ install(TARGETS moat_static moat_shared moat_system EXPORT moatTargets
     LIBRARY COMPONENT lib NAMELINK_COMPONENT dev
     FILE_SET HEADERS COMPONENT dev
     FILE_SET cxx_headers COMPONENT dev)
+if(MOAT_BUILD_SCHED)
+    install(TARGETS moat_sched_static moat_sched_shared EXPORT moatTargets
+        ARCHIVE COMPONENT dev
+        LIBRARY COMPONENT lib NAMELINK_COMPONENT dev
+        FILE_SET HEADERS COMPONENT dev
+        FILE_SET cxx_headers COMPONENT dev)
+endif()
 if(MOAT_HAVE_SIGSEGV)
     install(TARGETS moat_sigsegv_static moat_sigsegv_shared EXPORT moatTargets
         ARCHIVE COMPONENT dev
+        LIBRARY COMPONENT lib NAMELINK_COMPONENT dev
+        FILE_SET HEADERS COMPONENT dev)
+endif()
+if(MOAT_HAVE_MALLOC)
+    install(TARGETS moat_malloc_shared EXPORT moatTargets
         LIBRARY COMPONENT lib NAMELINK_COMPONENT dev
         FILE_SET HEADERS COMPONENT dev)
 endif()
@@ -57,9 +69,21 @@ foreach(name IN ITEMS moat moat-static)
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 endforeach()
 
+if(MOAT_BUILD_SCHED)
+    configure_file(sched/moat-sched.pc.in moat-sched.pc @ONLY)
+    install(FILES ${CMAKE_CURRENT_BINARY_DIR}/moat-sched.pc COMPONENT dev
+        DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+endif()
+
 if(MOAT_HAVE_SIGSEGV)
     configure_file(sigsegv/moat-sigsegv.pc.in moat-sigsegv.pc @ONLY)
     install(FILES ${CMAKE_CURRENT_BINARY_DIR}/moat-sigsegv.pc COMPONENT dev
+        DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+endif()
+
+if(MOAT_HAVE_MALLOC)
+    configure_file(malloc/moat-malloc.pc.in moat-malloc.pc @ONLY)
+    install(FILES ${CMAKE_CURRENT_BINARY_DIR}/moat-malloc.pc COMPONENT dev
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 endif()
 
@@ -89,12 +113,14 @@ install(FILES ${CMAKE_CURRENT_BINARY_DIR}/autoload.py
     DESTINATION
         ${CMAKE_INSTALL_DATADIR}/gdb/auto-load/${moat_autoload_libdir})
 
-install(FILES LICENSE COMPONENT doc DESTINATION ${CMAKE_INSTALL_DOCDIR})
-foreach(section IN ITEMS 1 3 7)
-    file(GLOB moat_pages CONFIGURE_DEPENDS
-        ${CMAKE_CURRENT_SOURCE_DIR}/docs/man/*.${section})
-    if(moat_pages)
-        install(FILES ${moat_pages} COMPONENT doc
-            DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
-    endif()
-endforeach()
+install(FILES LICENSE README.md CHANGELOG.md SECURITY.md
+    COMPONENT doc DESTINATION ${CMAKE_INSTALL_DOCDIR})
+# The headers name them as docs/... and examples/...
+file(GLOB moat_documents CONFIGURE_DEPENDS docs/*.md)
+install(FILES ${moat_documents} COMPONENT doc
+    DESTINATION ${CMAKE_INSTALL_DOCDIR}/docs)
+file(GLOB moat_example_files CONFIGURE_DEPENDS examples/*.c examples/*.cc)
+install(FILES ${moat_example_files} COMPONENT doc
+    DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
+install(DIRECTORY ${moat_man_dir}/ COMPONENT doc
+    DESTINATION ${CMAKE_INSTALL_MANDIR})

@@ -2,8 +2,15 @@
 # and of file suffixes (context_linux.c).
 #
 # SPDX-License-Identifier: MIT
-if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$"
-   AND CMAKE_SIZEOF_VOID_P EQUAL 8)
+set(MOAT_ARCH "" CACHE STRING
+    "The port: a folder in arch/, by default that of the target's CPU")
+
+if(MOAT_ARCH)
+    if(NOT EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/arch/${MOAT_ARCH}/port.cmake)
+        message(FATAL_ERROR "moat has no port named '${MOAT_ARCH}'.")
+    endif()
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$"
+       AND CMAKE_SIZEOF_VOID_P EQUAL 8)
     set(MOAT_ARCH x86_64)
 else()
     message(FATAL_ERROR

@@ -1,17 +1,17 @@
 """moat_gdb.py: gdb's commands for coroutines.
 
     info coroutines [STATE|NAME]   list them
-    info coroutine N               all about one, with its trap record
-    coroutine N COMMAND            a frame command in coroutine N
-    coroutine apply all COMMAND    the same in all that have frames
+    info coroutine N               show one, with its trap record
+    coroutine N COMMAND            run a frame command in coroutine N
+    coroutine apply all COMMAND    run it in all coroutines that have frames
 
-Works on live processes, on core files and on stripped programs, and writes
-neither registers nor memory. gdb's own backtrace crosses the borders between
-coroutines without it; with it the borders are named.
+The commands work on live processes, core files and stripped programs, and
+write neither registers nor memory. gdb's own backtrace crosses from one
+coroutine to its resumer without them. With them, the borders are named.
 
 A coroutine that is not running has its registers in memory. While a command
-looks at it, an unwinder claims the thread's frame #0 and gives those registers
-for its caller's; so frame #1 is the coroutine's innermost.
+examines it, an unwinder claims the thread's frame #0 and presents those
+registers as its caller's, so frame #1 is the coroutine's innermost frame.
 
 SPDX-License-Identifier: MIT
 """
@@ -30,13 +30,14 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import moat_table  # noqa: E402
 from moat_table import Coroutine, Coroutines  # noqa: E402
 
-# What would let the program run on, or pop frames, from a place that no thread
-# stands at.
+# Commands that would continue the program or pop frames. They are refused,
+# because no thread is where the presented frame is.
 RESUMING = re.compile(
     r"(c|con\w*|fg|s|si|ste\w*|n|ni|nex\w*|fin\w*|u|unt\w*|adv\w*|j|jum\w*"
     r"|r|run|ret\w*|rev\w*|sta\w*|sig\w*|call)\b")
 
-# A border may lie above or below: an address that gdb takes for deeper than all.
+# gdb must take frame #0 for the innermost, wherever the coroutine's stack is,
+# so its stack pointer is lower than any other.
 LOWEST_SP = 1
 
 
@@ -68,7 +69,7 @@ def frames_from(frame: Optional[gdb.Frame]) -> Iterator[gdb.Frame]:
 
 
 def program_at(pc: int) -> Optional[str]:
-    """The program, if pc lies in it. gdb tells only as text."""
+    """The program's file if pc is in it. gdb has this as text only."""
     own = False
     for line in gdb.execute("info files", to_string=True).splitlines():
         if line.startswith("Local "):
@@ -94,8 +95,8 @@ def symbol(address: int) -> str:
     return text.split(" in section")[0].strip()
 
 
-def place(frame: gdb.Frame) -> str:
-    """function () at file:line, as far as it is known."""
+def location(frame: gdb.Frame) -> str:
+    """Returns "function () at file:line", as far as they are known."""
     sal = frame.find_sal()
     if frame.name():
         text = frame.name() + " ()"
@@ -122,7 +123,7 @@ class Presenter(gdb.unwinder.Unwinder):
     def __init__(self) -> None:
         super().__init__("moat")
         self.co: Optional[Coroutine] = None
-        self.exact = False  # frame #1's pc is no return address
+        self.exact = False  # frame #1's pc is not a return address
         self.registers: moat_table.Registers = {}
 
     def __call__(self, pending):  # type: ignore[no-untyped-def]
@@ -131,8 +132,8 @@ class Presenter(gdb.unwinder.Unwinder):
         info = pending.create_unwind_info(
             FrameId(LOWEST_SP, pending.read_register("rip")))
         for name, value in self.registers.items():
-            # gdb looks a caller up one byte before its pc, and would take a
-            # fault at a function's first byte for one in the function before.
+            # gdb looks up a caller one byte before its pc. For a fault at a
+            # function's first byte it would find the preceding function.
             if name == "rip" and self.exact:
                 value += 1
             kind = "int" if name == "eflags" else "long"
@@ -161,7 +162,7 @@ class Presenter(gdb.unwinder.Unwinder):
 
 @contextlib.contextmanager
 def kept_selection() -> Iterator[None]:
-    """The user's thread and frame are selected again in the end."""
+    """Restores the user's selection of thread and frame at the end."""
     thread = gdb.selected_thread()
     if thread is None:
         raise moat_table.Error("no thread is selected")
@@ -183,8 +184,8 @@ def select_level(level: int) -> None:
 
 @contextlib.contextmanager
 def limited_to(co: Coroutine, innermost: gdb.Frame) -> Iterator[None]:
-    """What is behind the root of a coroutine that nobody resumes is long gone:
-    gdb shall not go there."""
+    """Keeps gdb from unwinding past the root of a coroutine without a resumer:
+    there are no frames."""
     if co.state == "resuming":
         yield
         return
@@ -202,14 +203,15 @@ def limited_to(co: Coroutine, innermost: gdb.Frame) -> Iterator[None]:
 
 
 def innermost_of(co: Coroutine) -> Optional[gdb.Frame]:
-    """The innermost frame of one that runs. Selects its thread."""
+    """Returns the innermost frame of a running coroutine, and selects its
+    thread."""
     threads = sorted(gdb.selected_inferior().threads(), key=lambda t: t.num)
     for thread in threads:
         thread.switch()
         if co.owns(stack_pointer(gdb.newest_frame())):
             return gdb.newest_frame()
-    # In a signal handler, or on its resumer's stack for the time being; in the
-    # core of one guest, behind the guest that it resumed.
+    # It is in a signal handler or in a call on its resumer's stack. In the core
+    # file of one guest its frames come after those of the guest it resumed.
     for thread in threads:
         thread.switch()
         innermost = gdb.newest_frame()
@@ -224,7 +226,7 @@ def innermost_of(co: Coroutine) -> Optional[gdb.Frame]:
 
 @contextlib.contextmanager
 def frames_of(co: Coroutine) -> Iterator[Tuple[gdb.Frame, int]]:
-    """Its innermost frame, and the level to begin at."""
+    """Yields the innermost frame and the level at which a walk begins."""
     if co.state == "running":
         innermost = innermost_of(co)
         if innermost is None:
@@ -238,13 +240,14 @@ def frames_of(co: Coroutine) -> Iterator[Tuple[gdb.Frame, int]]:
             yield innermost, 1
 
 
-def placed_frames(co: Coroutine) -> Iterator[moat_table.Frame]:
-    """For moat_table.Places."""
+def located_frames(co: Coroutine) -> Iterator[moat_table.Frame]:
+    """The frames that moat_table.Locations needs."""
     try:
         with frames_of(co) as (innermost, _):
             for frame in frames_from(innermost):
                 if co.owns(stack_pointer(frame)) or co.state != "running":
-                    yield stack_pointer(frame), frame.name() or "", place(frame)
+                    yield (stack_pointer(frame), frame.name() or "",
+                           location(frame))
     except gdb.error as error:
         raise moat_table.Error(str(error))
 
@@ -259,7 +262,7 @@ def instruction(address: int) -> str:
 
 
 def stack_pointers() -> List[int]:
-    """Of all threads."""
+    """Returns the stack pointers of all threads."""
     found = []
     with kept_selection():
         for thread in gdb.selected_inferior().threads():
@@ -272,7 +275,7 @@ def stack_pointers() -> List[int]:
 
 
 class Titled(FrameDecorator):
-    """A frame that is no function of anybody's."""
+    """A frame that is not a function: only its title is shown."""
 
     def __init__(self, base: FrameDecorator, title: str) -> None:
         super().__init__(base)
@@ -295,14 +298,14 @@ class Titled(FrameDecorator):
 
 
 class Nameless(FrameDecorator):
-    """As gdb shows it without a filter; with one it leaves a gap."""
+    """Shows "??", as gdb does without a frame filter."""
 
     def function(self) -> str:
         return "??"
 
 
 class Faulting(FrameDecorator):
-    """Frame #1 of a trapped coroutine, which the presenter moved by one."""
+    """Frame #1 of a trapped coroutine, whose pc the presenter increased."""
 
     def function(self) -> str:
         return self.inferior_frame().name() or "??"
@@ -312,7 +315,7 @@ class Faulting(FrameDecorator):
 
 
 class Borders:
-    """Names the borders in a backtrace."""
+    """Names the borders between coroutines in a backtrace."""
 
     name = "moat"
     priority = 100
@@ -359,11 +362,11 @@ class Borders:
         return None
 
 
-# --- values --------------------------------------------------------------------
+# --- values ------------------------------------------------------------------
 
 
 class HandlePrinter:
-    """moat_co and moat_co *."""
+    """Prints a moat_co or a moat_co *."""
 
     def __init__(self, value: gdb.Value) -> None:
         self.value = value
@@ -388,7 +391,7 @@ class HandlePrinter:
 
 
 class EventPrinter:
-    """moat_event."""
+    """Prints a moat_event."""
 
     def __init__(self, value: gdb.Value) -> None:
         self.value = value
@@ -402,7 +405,7 @@ class EventPrinter:
 
 
 class TrapPrinter:
-    """moat_trap_info."""
+    """Prints a moat_trap_info."""
 
     def __init__(self, value: gdb.Value) -> None:
         self.value = value
@@ -422,7 +425,7 @@ class TrapPrinter:
 
 
 class FramePrinter:
-    """moat_frame."""
+    """Prints a moat_frame."""
 
     def __init__(self, value: gdb.Value) -> None:
         self.value = value
@@ -454,7 +457,7 @@ class Printers:
         return printer(value) if printer else None
 
 
-# --- commands --------------------------------------------------------------------
+# --- commands ----------------------------------------------------------------
 
 
 @contextlib.contextmanager
@@ -474,11 +477,11 @@ def parse_number(text: str) -> int:
 
 
 class InfoCoroutines(gdb.Command):
-    """List coroutines: number, name, state, resumer, stack used, place.
+    """List coroutines: number, name, state, resumer, stack used, location.
 
 Usage: info coroutines [STATE|NAME]
 
-A number is that of its stack: it is the coroutine's own as long as that lives."""
+A coroutine has the number of its stack and keeps it until it is destroyed."""
 
     def __init__(self) -> None:
         super().__init__("info coroutines", gdb.COMMAND_STACK)
@@ -487,14 +490,14 @@ A number is that of its stack: it is the coroutine's own as long as that lives."
         with plain_errors():
             world, sps = coroutines(), stack_pointers()
             with kept_selection():
-                places = moat_table.Places(symbol, placed_frames)
+                locations = moat_table.Locations(symbol, located_frames)
                 for line in moat_table.listing(world, argument.strip(), sps,
-                                               places):
+                                               locations):
                     print(line)
 
 
 class InfoCoroutine(gdb.Command):
-    """Tell about one coroutine; of a trapped one, its trap record.
+    """Show one coroutine, with the trap record of a trapped one.
 
 Usage: info coroutine N"""
 
@@ -514,8 +517,8 @@ class CoroutineCommand(gdb.Command):
 
 Usage: coroutine N COMMAND
 
-Of a coroutine that does not run, frame #1 is the innermost; #0 stands for the
-coroutine. The next command in it begins at the frame where this one ended."""
+If the coroutine is not running, frame #1 is its innermost frame and #0 stands
+for the coroutine. The next command starts at the frame this one selects."""
 
     def __init__(self) -> None:
         super().__init__("coroutine", gdb.COMMAND_STACK, gdb.COMPLETE_COMMAND,

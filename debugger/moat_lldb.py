@@ -2,14 +2,14 @@
 
     command script import .../moat_lldb.py
     coroutine list [STATE|NAME]      list them
-    coroutine backtrace N|all        the frames of one, or of all that have any
+    coroutine backtrace N|all        show the frames of one, or of all
 
-Works on live processes, on core files and on stripped programs, and writes
-neither registers nor memory. lldb's own backtrace crosses the borders between
-coroutines without it.
+The commands work on live processes, core files and stripped programs, and
+write neither registers nor memory. lldb's own backtrace crosses from one
+coroutine to its resumer without them.
 
-A coroutine that is not running has its registers in memory: it is shown to
-lldb as a thread of an operating system, for the length of a command.
+A coroutine that is not running has its registers in memory. For the duration
+of a command, lldb sees it as a thread of an operating system plug-in.
 
 SPDX-License-Identifier: MIT
 """
@@ -26,7 +26,7 @@ import moat_table  # noqa: E402
 from moat_lldb_threads import FIRST_TID, coroutines  # noqa: E402
 from moat_table import Coroutine  # noqa: E402
 
-# Where lldb finds the plug-in.
+# The path of the plug-in, for lldb.
 PLUGIN = os.path.join(os.path.dirname(os.path.abspath(__file__)),
                       "moat_lldb_threads.py")
 SETTING = "target.process.python-os-plugin-path"
@@ -34,13 +34,13 @@ SETTING = "target.process.python-os-plugin-path"
 
 def running_frames(process: lldb.SBProcess,
                    co: Coroutine) -> Optional[List[lldb.SBFrame]]:
-    """Those of its thread, from its innermost on."""
+    """Returns the frames of its thread, starting at its innermost."""
     threads = list(process)
     for thread in threads:
         if co.owns(thread.GetFrameAtIndex(0).GetSP()):
             return list(thread)
-    # On its resumer's stack for the time being; in the core of one guest,
-    # behind the guest that it resumed.
+    # It is in a call on its resumer's stack. In the core file of one guest its
+    # frames come after those of the guest it resumed.
     for thread in threads:
         first = 0
         for number, frame in enumerate(thread):
@@ -53,7 +53,7 @@ def running_frames(process: lldb.SBProcess,
 
 
 def present(process: lldb.SBProcess, co: Coroutine) -> lldb.SBThread:
-    """A thread that stands where the coroutine does."""
+    """Returns a thread with the coroutine's registers."""
     thread = process.CreateOSPluginThread(FIRST_TID + co.number, co.record)
     if not thread.IsValid():
         raise moat_table.Error("lldb makes no thread of " + co.title)
@@ -62,8 +62,8 @@ def present(process: lldb.SBProcess, co: Coroutine) -> lldb.SBThread:
 
 @contextlib.contextmanager
 def plugin(debugger: lldb.SBDebugger) -> Iterator[None]:
-    """Loads the plug-in; setting its path does, in the process that there is,
-    and so does setting it back."""
+    """Loads the plug-in for the duration of a command. Setting its path loads
+    it into the current process, and restoring the path unloads it."""
     former = debugger.GetInternalVariableValue(
         SETTING, debugger.GetInstanceName()).GetStringAtIndex(0)
     debugger.HandleCommand("settings set %s '%s'" % (SETTING, PLUGIN))
@@ -83,12 +83,12 @@ def symbol(target: lldb.SBTarget, pc: int) -> str:
 
 
 def named(name: Optional[str]) -> str:
-    """lldb makes up names for functions of a stripped program."""
+    """Drops the names that lldb invents for functions of stripped programs."""
     made_up = not name or name.startswith("___lldb_unnamed_symbol")
     return "" if made_up else name.split("(")[0]
 
 
-def place(frame: lldb.SBFrame) -> str:
+def location(frame: lldb.SBFrame) -> str:
     name = named(frame.GetFunctionName())
     if not name:
         return symbol(frame.GetThread().GetProcess().GetTarget(),
@@ -102,8 +102,8 @@ def place(frame: lldb.SBFrame) -> str:
 
 def frames_of(process: lldb.SBProcess,
               co: Coroutine) -> Iterator[lldb.SBFrame]:
-    """Innermost first. Behind the root of one that nobody resumes is nothing
-    any more."""
+    """Yields the frames, innermost first. The root is the last one if the
+    coroutine has no resumer."""
     state = co.state
     frames: Optional[Iterable[lldb.SBFrame]]
     if state == "running":
@@ -125,7 +125,7 @@ def frames_of(process: lldb.SBProcess,
 def print_frame(co: Coroutine, frame: lldb.SBFrame, number: int) -> str:
     owner = co.world.by_root(frame.GetPC(), frame.GetSP())
     if owner is None:
-        text = place(frame)
+        text = location(frame)
         if not text.startswith("0x"):
             text = "%#x in %s" % (frame.GetPC(), text)
         return "frame #%d: %s" % (number, text)
@@ -143,11 +143,11 @@ def backtrace(process: lldb.SBProcess, co: Coroutine) -> Iterator[str]:
 
 def list_command(process: lldb.SBProcess, argument: str) -> Iterator[str]:
     sps = [thread.GetFrameAtIndex(0).GetSP() for thread in process]
-    places = moat_table.Places(
+    locations = moat_table.Locations(
         lambda pc: symbol(process.GetTarget(), pc),
         lambda co: ((frame.GetSP(), frame.GetFunctionName() or "",
-                     place(frame)) for frame in frames_of(process, co)))
-    return moat_table.listing(coroutines(process), argument, sps, places)
+                     location(frame)) for frame in frames_of(process, co)))
+    return moat_table.listing(coroutines(process), argument, sps, locations)
 
 
 def backtrace_command(process: lldb.SBProcess, argument: str) -> Iterator[str]:

@@ -1,8 +1,8 @@
-"""moat_lldb_threads.py: coroutines that do not run, as threads for lldb.
+"""moat_lldb_threads.py: presents suspended coroutines to lldb as threads.
 
-lldb loads this as the plug-in of an operating system, which makes threads of
-what lies in memory. It makes none by itself: moat_lldb.py asks for those that
-a command looks at, by the coroutine's number.
+lldb loads this as an operating system plug-in, which creates threads from data
+in memory. It lists none by itself: moat_lldb.py creates those that a command
+needs, by the coroutine's number.
 
 SPDX-License-Identifier: MIT
 """
@@ -18,10 +18,10 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import moat_table  # noqa: E402
 from moat_table import Coroutines  # noqa: E402
 
-# Thread ids for coroutines, far from the kernel's.
+# The first thread id of coroutines, far from the kernel's ids.
 FIRST_TID = 0x6D6F617400000000
 
-# As lldb wants registers described: DWARF numbers, and what they are for.
+# The register descriptions for lldb: DWARF numbers and generic roles.
 DWARF = {"rax": 0, "rdx": 1, "rcx": 2, "rbx": 3, "rsi": 4, "rdi": 5, "rbp": 6,
          "rsp": 7, "rip": 16}
 DWARF.update({"r%d" % number: number for number in range(8, 16)})
@@ -34,7 +34,7 @@ def coroutines(process: lldb.SBProcess) -> Coroutines:
 
     def read(address: int, size: int) -> bytes:
         error = lldb.SBError()
-        # What a core file leaves out is in the program's file.
+        # Read-only data that a core file omits is in the program's file.
         data = target.ReadMemory(target.ResolveLoadAddress(address), size,
                                  error)
         if not error.Success() or data is None or len(data) != size:
@@ -51,7 +51,7 @@ def coroutines(process: lldb.SBProcess) -> Coroutines:
 
 
 class OperatingSystemPlugIn:
-    """The name that lldb looks for."""
+    """lldb looks for a class of this name."""
 
     def __init__(self, process: lldb.SBProcess) -> None:
         self.process = process

@@ -1,14 +1,15 @@
 """moat_table.py: the coroutines of a stopped process or of a core file.
 
-They are found by moat's table for debuggers (moat/debug.h), so that neither
-debug information nor symbols are needed. Knows no debugger: each of the two
-extensions brings a function that reads memory. Nothing is ever written.
+They are found through moat's table for debuggers (moat/debug.h), so neither
+debug information nor symbols are needed. This module is independent of the
+debugger: each extension passes a function that reads memory. It never writes.
 
 SPDX-License-Identifier: MIT
 """
 
 import signal
 import struct
+import unicodedata
 from typing import Callable, Dict, Iterable, Iterator, List, Optional, Tuple
 
 VERSION = 1
@@ -20,7 +21,7 @@ Registers = Dict[str, int]
 REGISTERS = ("rip", "rsp", "rbp", "rax", "rbx", "rcx", "rdx", "rsi", "rdi",
              "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "eflags")
 
-# Numbers are pinned: moat_access and moat_region of moat/trap.h.
+# The values of moat_access and moat_region (moat/trap.h) are fixed.
 ACCESSES = {1: "read of", 2: "write to", 3: "jump to"}
 EXEC = 3
 REGIONS = {
@@ -33,11 +34,20 @@ REGIONS = {
 
 
 class Error(Exception):
-    """Told to the user as it is."""
+    """An error whose text is shown to the user."""
 
 
 class Unreadable(Error):
-    """Memory that cannot be read, or is not in the core file."""
+    """Memory is inaccessible, or missing from the core file."""
+
+
+def shown(name: str) -> str:
+    """Escapes what would reach the terminal or forge a line, as a report does.
+    """
+    return "".join(
+        each if unicodedata.category(each) not in ("Cc", "Cf", "Zl", "Zp") else
+        "".join("\\x%02x" % byte for byte in each.encode("utf-8"))
+        for each in name)
 
 
 class Arena:
@@ -54,7 +64,7 @@ class Arena:
         self.slots_end = word("slots_end")
         self.capacity = word("capacity")
         self.taken = word("taken")
-        self.first = 0  # the number of its first coroutine
+        self.first = 0  # the number of the first coroutine
 
     @property
     def stride(self) -> int:
@@ -90,7 +100,7 @@ class Trap:
 
 
 class Coroutine:
-    """One coroutine, as its entry in the arena has it."""
+    """One coroutine, read from its entry in the arena."""
 
     def __init__(self, world: "Coroutines", arena: Arena, index: int,
                  entry: bytes) -> None:
@@ -107,10 +117,12 @@ class Coroutine:
     @property
     def name(self) -> str:
         pointer = self.field("name")
-        return self.world.string(pointer) if pointer else ""
+        return shown(self.world.string(pointer)) if pointer else ""
 
     @property
     def title(self) -> str:
+        if not self.name:
+            return "coroutine #%d" % self.number
         return "coroutine '%s' #%d" % (self.name, self.number)
 
     @property
@@ -128,7 +140,7 @@ class Coroutine:
     @property
     def state(self) -> str:
         table, mark = self.world.table, self.field("state")
-        if mark == table["mark.running"]:
+        if mark in (table["mark.running"], table["mark.timed"]):
             return "resuming" if self.child else "running"
         if mark == table["mark.done"]:
             return "done"
@@ -139,13 +151,14 @@ class Coroutine:
 
     @property
     def resumer(self) -> Optional["Coroutine"]:
-        """The coroutine that resumed a running or resuming one; None: host."""
+        """The coroutine that resumed this one, if it is running or resuming;
+        None is the host."""
         address = self.field("resumer") & ~1
         return self.world.by_record(address) if address else None
 
     @property
     def child(self) -> Optional["Coroutine"]:
-        """The coroutine that this one resumed and waits for."""
+        """The coroutine that this one resumed and is waiting for."""
         return self.world.children().get(self.record)
 
     @property
@@ -155,8 +168,8 @@ class Coroutine:
         return Trap(self.world, self.cold)
 
     def registers(self) -> Optional[Registers]:
-        """Those known of its innermost frame; None: it has no frames, or it is
-        running, and a thread has them."""
+        """The known registers of its innermost frame. None if it has no frames,
+        or is running: then a thread has them."""
         state = self.state
         if state == "suspended":
             return self._saved("")
@@ -171,11 +184,11 @@ class Coroutine:
             ("rip", "pc"), ("rsp", "sp"), ("rbp", "fp"), ("rbx", "bx"))}
 
     def owns(self, sp: int) -> bool:
-        """Is it its stack that sp points to, or an overflow of it?"""
+        """Returns whether sp is in its stack or in the guard below."""
         return self.field("guard") <= sp <= self.base
 
     def used(self, sp: Optional[int]) -> Optional[int]:
-        """Bytes of stack in use; sp: a running one's."""
+        """Bytes of stack in use. `sp` is the stack pointer of a running one."""
         state = self.state
         if state == "done":
             return 0
@@ -191,9 +204,9 @@ class Coroutine:
 
 
 class Coroutines:
-    """All coroutines of a process, as they are now. The numbers: each slot of
-    a stack has one, from 1, in the order in which arenas were made. A
-    coroutine keeps its slot for life; a later one may get it."""
+    """A snapshot of all coroutines of a process. Every stack slot has a number,
+    from 1, in the order in which arenas were made. A coroutine keeps its slot
+    until it is destroyed; a later one may reuse it."""
 
     def __init__(self, read: Read, table: int) -> None:
         self.read = read
@@ -230,15 +243,15 @@ class Coroutines:
         return struct.unpack("<Q", self.read(address, 8))[0]
 
     def string(self, address: int) -> str:
-        """Up to the end of its page if need be, as what follows may not be
-        there."""
+        """Reads a string without crossing into the next page unless it must, as
+        that may be unmapped."""
         text = b""
         while b"\0" not in text and len(text) < 256:
             at = address + len(text)
             try:
                 text += self.read(at, min(64, 4096 - at % 4096))
             except Unreadable:
-                # The core of one guest has no more of the heap than the name.
+                # The core file of one guest has the name, not its page.
                 text += self.read(at, 1)
         return text.split(b"\0")[0].decode("utf-8", "replace")
 
@@ -257,7 +270,7 @@ class Coroutines:
 
     def _living(self, arena: Arena, index: int,
                 entry: bytes) -> Optional[Coroutine]:
-        """None: the slot has no coroutine now."""
+        """Returns None if the slot has no coroutine now."""
         co = Coroutine(self, arena, index, entry)
         gone = co.field("state") == self.table["mark.free"]
         return None if gone or co.field("token") == 0 else co
@@ -265,7 +278,7 @@ class Coroutines:
     def __iter__(self) -> Iterator[Coroutine]:
         size = self.table["entry.bytes"]
         for arena in self.arenas:
-            if arena.taken == 0:  # emptied: its entries are inaccessible
+            if arena.taken == 0:  # an empty arena's entries are inaccessible
                 continue
             entries = self.read(arena.entries, arena.taken * size)
             for index in range(arena.taken):
@@ -276,9 +289,9 @@ class Coroutines:
 
     def children(self) -> Dict[int, Coroutine]:
         if self._children is None:
-            running = self.table["mark.running"]
+            entered = (self.table["mark.running"], self.table["mark.timed"])
             self._children = {co.field("resumer") & ~1: co for co in self
-                              if co.field("state") == running}
+                              if co.field("state") in entered}
         return self._children
 
     def by_number(self, number: int) -> Coroutine:
@@ -304,7 +317,7 @@ class Coroutines:
         return None
 
     def by_root(self, pc: int, sp: int) -> Optional[Coroutine]:
-        """Whose root frame is this, if it is one?"""
+        """Returns the coroutine whose root frame this is, or None."""
         if pc != self.table["root_return"]:
             return None
         co = self.by_stack(sp)
@@ -312,9 +325,9 @@ class Coroutines:
 
 
 def start(co: Coroutine) -> Tuple[Registers, bool]:
-    """Where a walk of a coroutine that is not running begins, and whether the
-    pc is exact rather than a return address. A jump to nowhere has no frame of
-    its own: the walk goes on behind the call that led there."""
+    """Returns the registers at which a walk of a stopped coroutine begins, and
+    whether the pc is exact rather than a return address. A jump to an invalid
+    address has no frame of its own: the walk begins after its call."""
     registers = co.registers()
     trap = co.trap
     if trap is None:
@@ -328,22 +341,23 @@ def start(co: Coroutine) -> Tuple[Registers, bool]:
     return registers, True
 
 
-def find_root(co: Coroutine, frames: Iterable[Tuple[int, int]]) -> Optional[int]:
-    """The index among (pc, sp) of the coroutine's root frame."""
+def find_root(co: Coroutine,
+              frames: Iterable[Tuple[int, int]]) -> Optional[int]:
+    """Returns the index of the coroutine's root frame among (pc, sp) pairs."""
     for index, (pc, sp) in enumerate(frames):
         if pc == co.world.table["root_return"] and sp == co.root_sp:
             return index
     return None
 
 
-# A frame as a debugger names it: its stack pointer, its function, and where it
-# stands. The frames of inline functions have the same stack pointer.
+# A frame as a debugger shows it: stack pointer, function, source location. The
+# frames of inline functions have the same stack pointer.
 Frame = Tuple[int, str, str]
 
 
-class Places:
-    """Where coroutines stand: the first function that is not moat's. Of 10,000
-    in the same yield one is looked up."""
+class Locations:
+    """Locates coroutines by the first function that is not moat's. Results are
+    cached: of 10,000 coroutines in the same yield, one is looked up."""
 
     def __init__(self, symbol: Callable[[int], str],
                  frames: Callable[[Coroutine], Iterable[Frame]]) -> None:
@@ -366,7 +380,7 @@ class Places:
         return "%s: %s" % (text, co.trap.text) if co.trap else text
 
     def _look(self, co: Coroutine) -> Tuple[str, int, Frame]:
-        """The place, its stack pointer, and the innermost frame."""
+        """Returns the location, its stack pointer, and the innermost frame."""
         innermost = None
         for frame in self.frames(co):
             innermost = innermost or frame
@@ -379,7 +393,7 @@ class Places:
     def _stopped(self, co: Coroutine) -> str:
         registers, _ = start(co)
         pc = registers["rip"]
-        # The caller, in code that keeps frame pointers, as moat_co_yield is.
+        # The caller, if the code keeps frame pointers, as moat_co_yield does.
         caller = 0
         if co.limit <= registers["rbp"] <= co.base - 16:
             caller = co.world.word(registers["rbp"] + 8)
@@ -387,7 +401,7 @@ class Places:
             if key in self.known:
                 return self.known[key]
         text, sp, (innermost_sp, function, _) = self._look(co)
-        if sp == innermost_sp:  # the yield is inline: the pc says all
+        if sp == innermost_sp:  # the yield is inline: the pc suffices
             self.known[pc, 0] = text
         elif function == "moat_co_yield":
             self.known[pc, caller] = text
@@ -400,8 +414,8 @@ def kib(size: Optional[int]) -> str:
 
 def listing(world: Coroutines, wanted: str, sps: List[int],
             where: Callable[[Coroutine], str]) -> Iterator[str]:
-    """The lines of `info coroutines`. `wanted`: a state or a name, or empty for
-    all; `sps`: the stack pointers of all threads."""
+    """Yields the lines of `info coroutines`. `wanted` is a state, a name, or
+    empty for all. `sps` are the stack pointers of all threads."""
     rows = [("Id", "Name", "State", "Resumer", "Stack KiB", "Where")]
     for co in world:
         state, name = co.state, co.name
@@ -423,7 +437,7 @@ def listing(world: Coroutines, wanted: str, sps: List[int],
 
 def description(co: Coroutine, sps: List[int], symbol: Callable[[int], str],
                 instruction: Callable[[int], str]) -> Iterator[str]:
-    """The lines of `info coroutine N`; a trap record reads as in the report."""
+    """Yields the lines of `info coroutine N`; a trap looks as in reports."""
     trap, state = co.trap, co.state
     yield "%s %s%s" % (co.title, state, ": " + trap.text if trap else "")
     if state in ("running", "resuming"):

@@ -1,16 +1,16 @@
 /*
- * batch.c: many resumes in a row, with the memory of the next ones on its way
- * while one runs.
+ * batch.c: many resumes in a row; while one runs, the memory of the next ones
+ * is prefetched.
  *
- * A resume in random order over more coroutines than the caches hold waits for
- * memory three times, one after the other: for the record, for the stack that
- * the record leads to, and for the page tables of both.
+ * A resume among more coroutines than the caches hold waits for memory three
+ * times in sequence: for the record, for the stack to which the record points,
+ * and for the page tables of both.
  *
  * SPDX-License-Identifier: MIT
  */
-#include "engine/internal.h"
+#include <moat/moat.h>
 
-/* So many resumes ahead: the record first, then what it leads to. */
+/* Resumes ahead: the record is fetched first, then the stack it points to. */
 #define RECORD_AHEAD ((size_t)16)
 #define STACK_AHEAD  ((size_t)8)
 
@@ -23,7 +23,7 @@ static void fetch_record(const moat_co *co)
     __builtin_prefetch((const char *)co + LINE_BYTES, 1);
 }
 
-/* The frame that yielded, and the one above. */
+/* Fetches the frame that yielded, and the one above. */
 static void fetch_stack(const moat_co *co)
 {
     if (co == NULL)

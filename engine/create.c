@@ -1,60 +1,43 @@
 /*
- * create.c: coroutines are made, one or many; those that a thread keeps ready.
+ * create.c: coroutines created, one or many in a call.
  *
  * SPDX-License-Identifier: MIT
  */
-#include <stdlib.h>
+#include "engine/create.h"
+
 #include <string.h>
 
-#include "engine/internal.h"
-#include "stack/size.h"
+#include "engine/attach.h"
+#include "engine/co_options.h"
+#include "engine/engine.h"
+#include "engine/left.h"
+#include "engine/make.h"
+#include "engine/nointr.h"
+#include "engine/thread.h"
+#include "stack/arena.h"
+#include "sys/pages.h"
+#include "trap/altstack.h"
+#include "trap/stack_owner.h"
 
-#define DEFAULT_STACK_BYTES ((size_t)256 << 10)
-#define DEFAULT_GUARD_BYTES ((size_t)64 << 10)
-#define MOST_BYTES          ((size_t)64 << 30)
-#define FLAGS_KNOWN         ((uint64_t)(MOAT_CO_SCRUB_MASK | MOAT_CO_RECOVER_MASK))
-
-/* --- options ------------------------------------------------------------- */
-
-static moat_status resolve_size(size_t *bytes, size_t if_zero)
-{
-    if (*bytes == 0)
-        *bytes = if_zero;
-    if (*bytes > MOST_BYTES || !moat_size_to_pages(*bytes, bytes))
-        return MOAT_E_INVAL;
-    return MOAT_OK;
-}
-
-static moat_status resolve(const moat_co_options *asked, moat_co_options *out)
-{
-    static const moat_co_options defaults = MOAT_CO_OPTIONS_INIT;
-    moat_status status = MOAT_OK;
-
-    if (asked == NULL)
-        asked = &defaults;
-    if (asked->struct_size == sizeof *out)
-        *out = *asked;
-    else
-        status = moat_options_copy(out, sizeof *out, asked, sizeof *asked);
-    if (status != MOAT_OK)
-        return status;
-    if ((out->flags & ~FLAGS_KNOWN) != 0 ||
-        (out->flags & MOAT_CO_SCRUB_MASK) == MOAT_CO_SCRUB_MASK ||
-        (out->flags & MOAT_CO_RECOVER_MASK) == MOAT_CO_RECOVER_MASK ||
-        (out->stack_bytes != 0 && out->stack_bytes < MOAT_PAGE_BYTES))
-        return MOAT_E_INVAL;
-    status = resolve_size(&out->stack_bytes, DEFAULT_STACK_BYTES);
-    if (status != MOAT_OK)
-        return status;
-    return resolve_size(&out->guard_bytes, DEFAULT_GUARD_BYTES);
-}
+/* A request. All of the caller's memory is read before anything is taken from a
+ * pool, as that of a guest may fault. */
+struct order {
+    moat_entry entry;
+    struct spec *spec;  /* the caller's, or `filled`                        */
+    struct spec filled; /* from options                                     */
+    void *user;         /* of all, unless there are `users`                 */
+    void *const *users; /* NULL: none                                       */
+    struct moat_home *home;
+};
 
 /* --- stacks -------------------------------------------------------------- */
 
-/* The class of the last create is the likeliest; asking for it takes a lock. */
-static moat_status find_class(struct moat_thread *thread,
-                              const moat_co_options *options)
+/* The class of the last create is the likeliest; looking one up takes a lock.
+ */
+moat_status moat_create_find_class(struct moat_thread *thread,
+                                   const struct spec *spec)
 {
+    const moat_co_options *options = &spec->options;
     moat_status status;
 
     if (thread->stack_class != NULL &&
@@ -69,161 +52,18 @@ static moat_status find_class(struct moat_thread *thread,
     return status;
 }
 
-/* --- spares --------------------------------------------------------------- */
-
-size_t moat_spares_count(const struct moat_tls *tls)
+/* The engine may have been shut down since the spec was checked. */
+moat_status moat_create_find_home(struct spec *spec, struct moat_home **out)
 {
-    return *(const volatile uint64_t *)&tls->spares;
-}
-
-void moat_spares_drop(struct moat_thread *thread)
-{
-    moat_co *each = moat_tls.spare;
-
-    moat_tls.spare = NULL;
-    moat_tls.spares = 0;
-    while (each != NULL) {
-        moat_co *next = (moat_co *)each->resumer;
-
-        moat_pool_put(&thread->pool, &co_of(each)->activation.slot);
-        moat_thread_release(thread);
-        each = next;
-    }
-}
-
-/* Those that the inline function would take first, as it would. (In this file
- * the alias below has its name.) */
-static size_t take_spares(moat_co **out, moat_entry entry, size_t count)
-{
-    size_t i;
-
-    for (i = 0; i < count && moat_tls.spare != NULL; i++) {
-        moat_co *co = moat_tls.spare;
-
-        moat_tls.spare = (moat_co *)co->resumer;
-        moat_tls.spares = co->resumer_fp - 1;
-        co->entry = entry;
-        co->state = co->token;
-        out[i] = co;
-    }
-    return i;
-}
-
-/* --- create -------------------------------------------------------------- */
-
-/* Does nothing of it outlive its guest's return? */
-static bool is_plain(const moat_co_options *options)
-{
-    return options->name == NULL && options->user == NULL &&
-           options->script == NULL && moat_trim_stack_bytes() == 0 &&
-           options->stack_bytes == DEFAULT_STACK_BYTES &&
-           options->guard_bytes == DEFAULT_GUARD_BYTES;
-}
-
-static void fill_in(struct co *co, struct moat_thread *thread, moat_entry entry,
-                    const moat_co_options *options)
-{
-    co->owner = thread;
-    co->user = options->user;
-    co->activation.co.flags = (uint16_t)options->flags;
-    if (!is_plain(options))
-        co->activation.co.flags |= CO_SPECIAL;
-    co->activation.policy = (uint8_t)(options->flags & MOAT_CO_RECOVER_MASK);
-    co->defers = NULL;
-    co->activation.co.token = thread->token;
-    if (moat_annotate_active()) {
-        /* An odd token fails the compare of the inline functions. */
-        co->activation.co.token |= 1;
-        moat_annotate_begin(&cold_of(co)->fiber);
-    }
-    moat_thread_take(thread);
-    moat_resume_prepare(co, entry);
-}
-
-static void set_limits(struct co *co, const moat_limits *limits)
-{
-    co->activation.co.flags |= CO_LIMITED;
-    co->activation.co.token |= 1;
-    co->activation.co.state = co->activation.co.token;
-    cold_of(co)->limits = *limits;
-}
-
-/* What is asked for: the options, and what those point to when it is checked.
- * All of the caller's memory is looked at before anything is taken from a pool:
- * that of a guest may fault. */
-struct order {
-    moat_entry entry;
-    moat_co_options options;
-    moat_limits limits;
-    moat_script script;
-    bool limited;
-    char *name;                      /* the first one's */
-    void *users[MOAT_ADVICE_RANGES]; /* those of the next that are made */
-};
-
-static moat_status check(struct order *order)
-{
-    const moat_co_options *options = &order->options;
-    moat_status status = MOAT_OK;
-
-    order->limited = false;
-    if (options->limits != NULL)
-        status =
-            moat_limits_check(options->limits, &order->limits, &order->limited);
-    if (status == MOAT_OK && options->script != NULL)
-        status = moat_script_check(options->script, &order->script);
-    order->name = NULL;
-    if (status == MOAT_OK && options->name != NULL &&
-        (order->name = strdup(options->name)) == NULL)
-        status = MOAT_E_NOMEM;
-    return status;
-}
-
-/* May be read and written. */
-static void touch(moat_co **out, size_t count)
-{
-    moat_co *volatile *place = out;
-
-    for (size_t i = 0; i < count; i++)
-        place[i] = place[i];
-}
-
-static void look(struct order *order, void *const *users, moat_co **out,
-                 size_t most)
-{
-    if (users != NULL)
-        memcpy(order->users, users, most * sizeof *users);
-    touch(out, most);
-}
-
-/* The last one gets the order's own copy. */
-static moat_status set_name(struct co *co, struct order *order, bool last)
-{
-    co->name = order->name;
-    if (last)
-        order->name = NULL;
-    else if (order->name != NULL && (co->name = strdup(order->name)) == NULL)
-        return MOAT_E_NOMEM;
-    return MOAT_OK;
-}
-
-static moat_status make(struct co *co, struct moat_thread *thread,
-                        struct order *order, bool last)
-{
-    const moat_co_options *options = &order->options;
-    moat_status status = set_name(co, order, last);
+    moat_status status =
+        moat_spec_limited(spec) ? moat_engine_need_deadlines() : MOAT_OK;
 
     if (status != MOAT_OK)
         return status;
-    fill_in(co, thread, order->entry, options);
-    if (order->limited)
-        set_limits(co, &order->limits);
-    if (options->script != NULL)
-        moat_script_set(co, &order->script);
-    return MOAT_OK;
+    return moat_home_find(&moat_thread_self()->homes, spec, out);
 }
 
-static void put_all(struct moat_pool *pool, struct moat_slot *slot)
+void moat_create_put_back(struct moat_pool *pool, struct moat_slot *slot)
 {
     while (slot != NULL) {
         struct moat_slot *next = slot->next;
@@ -233,27 +73,55 @@ static void put_all(struct moat_pool *pool, struct moat_slot *slot)
     }
 }
 
-/* Counts those that are made. On MOAT_OK one at least. */
-static moat_status take_and_make(struct order *order, bool has_users,
-                                 moat_co **out, size_t most, size_t *made)
+/* --- create -------------------------------------------------------------- */
+
+/* Faults here if the handles cannot be stored later. */
+static void touch(moat_co **out, size_t count)
+{
+    moat_co *volatile *handle = out;
+
+    for (size_t i = 0; i < count; i++)
+        handle[i] = handle[i];
+}
+
+static void *user_of(const struct order *order, size_t i)
+{
+    return order->users != NULL ? order->users[i] : order->user;
+}
+
+/* Returns how many it took. */
+static size_t take_spares(const struct order *order, moat_co **out, size_t max)
+{
+    size_t count = 0;
+
+    for (; count < max && order->home->spare != NULL; count++)
+        out[count] = handle_of(
+            moat_home_take(order->home, order->entry, user_of(order, count)));
+    return count;
+}
+
+/* Adds to *made how many were made; on MOAT_OK at least one. */
+static moat_status make_new(struct order *order, moat_co **out, size_t max,
+                            size_t *made)
 {
     struct moat_thread *thread = moat_thread_self();
     struct moat_slot *slot, *next;
-    moat_status status = find_class(thread, &order->options);
+    moat_status status = moat_create_find_class(thread, order->spec);
 
-    if (status == MOAT_OK)
-        status = moat_pool_get(&thread->pool, thread->stack_class, most, &slot);
+    if (status != MOAT_OK)
+        return status;
+    moat_thread_borrow(thread, order->spec, max);
+    status = moat_pool_get(&thread->pool, thread->stack_class, max, &slot);
     if (status != MOAT_OK)
         return status;
     for (size_t i = 0; slot != NULL; slot = next, i++, ++*made) {
         struct co *co = moat_slot_entry(slot);
 
         next = slot->next;
-        if (has_users)
-            order->options.user = order->users[i];
-        status = make(co, thread, order, next == NULL);
+        status = moat_make(co, order->home, order->spec, order->entry,
+                           user_of(order, i));
         if (status != MOAT_OK) {
-            put_all(&thread->pool, slot);
+            moat_create_put_back(&thread->pool, slot);
             return status;
         }
         slot->next = NULL;
@@ -262,78 +130,202 @@ static moat_status take_and_make(struct order *order, bool has_users,
     return MOAT_OK;
 }
 
-/* Makes some, `most` at most. */
-static moat_status create(struct order *order, void *const *users,
-                          moat_co **out, size_t most, size_t *made)
+static moat_status find_home(struct order *order)
 {
-    moat_status status;
+    struct moat_homes *homes = &moat_thread_self()->homes;
 
-    look(order, users, out, most);
-    status = check(order);
-    if (status == MOAT_OK)
-        status = take_and_make(order, users != NULL, out, most, made);
-    free(order->name);
-    return status;
+    if (order->spec != &order->filled)
+        return moat_create_find_home(order->spec, &order->home);
+    order->home = moat_homes_choose(homes, &order->filled);
+    if (order->home->spec != NULL)
+        order->spec = spec_of(order->home->spec);
+    return MOAT_OK;
 }
 
-/* The engine's own part, which no deadline cuts. */
-static moat_status create_held(struct order *order, void *const *users,
-                               moat_co **out, size_t most, size_t *made)
+static moat_status take_and_make(struct order *order, moat_co **out, size_t max,
+                                 size_t *made)
 {
-    moat_status status = moat_hold_begin(MOAT_HOLD_BYTES);
+    moat_status status = find_home(order);
+    size_t taken;
 
     if (status != MOAT_OK)
         return status;
-    status = moat_thread_ready();
-    moat_altstack_harden();
-    if (status == MOAT_OK)
-        status = create(order, users, out, most, made);
-    moat_hold_end();
+    taken = take_spares(order, out, max);
+    *made += taken;
+    if (taken != 0)
+        return MOAT_OK;
+    return make_new(order, out, max, made);
+}
+
+/* Makes `max` at most. */
+static moat_status create(struct order *order, const moat_co_options *asked,
+                          moat_co **out, size_t max, size_t *made)
+{
+    void *users[MOAT_MAX_RANGES];
+    moat_status status = MOAT_OK;
+
+    if (order->users != NULL)
+        order->users = memcpy(users, order->users, max * sizeof *users);
+    touch(out, max);
+    if (order->spec == NULL) {
+        status = moat_spec_fill(&order->filled, asked);
+        order->spec = &order->filled;
+    }
+    /* None is asked for: the options are only checked. */
+    if (status == MOAT_OK && max != 0)
+        status = take_and_make(order, out, max, made);
+    moat_spec_clear(&order->filled);
     return status;
+}
+
+/* Hosts with fibers of their own come here on other stacks than the thread's. A
+ * guest of another copy of this library is not such a fiber. */
+static void note_host_stack(void)
+{
+    const struct moat_thread *thread = moat_thread_self();
+    uintptr_t sp = (uintptr_t)__builtin_frame_address(0);
+
+    /* Asked first, as it is nearly always so. */
+    if (thread != NULL && sp >= thread->own_stack.limit &&
+        sp < thread->own_stack.base)
+        return;
+    if (moat_running() == NULL && !moat_copies_run_guests(moat_altstack_own()))
+        moat_host_stack_visit(sp);
+}
+
+/* Makes what the calls that create have in common ready. No deadline stops a
+ * guest until moat_sealed_end. */
+moat_status moat_create_begin(void)
+{
+    moat_status status = moat_left_check();
+
+    if (status == MOAT_OK)
+        status = moat_sealed_begin(MOAT_STACK_FOR_ENTRY);
+    if (status != MOAT_OK)
+        return status;
+    status = moat_thread_ready();
+    note_host_stack();
+    moat_altstack_settle();
+    if (status == MOAT_OK)
+        moat_thread_tidy(moat_thread_self());
+    else
+        moat_sealed_end();
+    return status;
+}
+
+static moat_status create_uninterrupted(struct order *order,
+                                        const moat_co_options *asked,
+                                        moat_co **out, size_t max, size_t *made)
+{
+    moat_status status = moat_create_begin();
+
+    if (status != MOAT_OK)
+        return status;
+    order->filled.name = NULL;
+    status = create(order, asked, out, max, made);
+    moat_sealed_end();
+    return status;
+}
+
+/* --- from options --------------------------------------------------------- */
+
+/* Takes a spare of options that came lately. Only on the host's stack, where no
+ * deadline can stop it between two steps. */
+static struct co *take_recent(moat_entry entry, const moat_co_options *asked)
+{
+    struct moat_thread *thread = moat_thread_self();
+    struct moat_home *home;
+
+    if (thread == NULL || MOAT_TLS_READ(MOAT_TLS_CURRENT) != 0)
+        return NULL;
+    if (asked == NULL)
+        return moat_home_take(&thread->homes.usual, entry, NULL);
+    /* A heap has to be looked at. */
+    home =
+        asked->heap == NULL ? moat_homes_recent(&thread->homes, asked) : NULL;
+    return home != NULL ? moat_home_take(home, entry, asked->user) : NULL;
+}
+
+static moat_status create_one(moat_co **out, moat_entry entry,
+                              const moat_co_options *asked)
+{
+    struct order order = {.entry = entry};
+    size_t made = 0;
+    moat_status status = moat_co_options_resolve(asked, &order.filled.options);
+
+    if (status != MOAT_OK)
+        return status;
+    order.user = order.filled.options.user;
+    return create_uninterrupted(&order, asked, out, 1, &made);
 }
 
 moat_status moat_co_create_slow(moat_co **out, moat_entry entry,
                                 const moat_co_options *asked)
 {
-    struct order order;
-    size_t made = 0;
-    moat_status status;
+    struct co *co;
 
     if (out == NULL || entry == NULL)
         return MOAT_E_INVAL;
-    order.entry = entry;
-    status = resolve(asked, &order.options);
-    if (status != MOAT_OK)
-        return status;
-    return create_held(&order, NULL, out, 1, &made);
+    co = take_recent(entry, asked);
+    if (co == NULL)
+        return create_one(out, entry, asked);
+    *out = handle_of(co);
+    return MOAT_OK;
 }
 
-/* The same symbol as the inline function's, for foreign-function interfaces. */
-extern __typeof__(moat_co_create_slow) create_outline __asm__("moat_co_create")
-    __attribute__((alias("moat_co_create_slow"), visibility("default")));
-
-/* Some at a time, so that others wait for none of the locks for long, and a
- * deadline comes; and *done is right whenever one cuts it. */
+/* Made in groups: other threads wait only briefly for the locks, and a deadline
+ * can stop the caller between two groups, where *done is exact. */
 moat_status moat_co_create_n(moat_co **out, moat_entry entry,
                              const moat_co_options *asked, void *const *users,
                              size_t count, size_t *done)
 {
-    struct order order;
+    struct order order = {.entry = entry};
     moat_status status;
 
     if (out == NULL || entry == NULL || done == NULL)
         return MOAT_E_INVAL;
     *done = 0;
-    order.entry = entry;
-    status = resolve(asked, &order.options);
-    if (asked == NULL && users == NULL && moat_trap_current() == NULL)
-        *done = take_spares(out, entry, count);
-    while (status == MOAT_OK && *done < count) {
-        size_t most = count - *done;
+    status = moat_co_options_resolve(asked, &order.filled.options);
+    if (status != MOAT_OK)
+        return status;
+    order.user = order.filled.options.user;
+    do {
+        size_t max = count - *done;
 
-        status = create_held(
-            &order, users != NULL ? users + *done : NULL, out + *done,
-            most < MOAT_ADVICE_RANGES ? most : MOAT_ADVICE_RANGES, done);
-    }
+        order.spec = NULL;
+        order.users = users != NULL ? users + *done : NULL;
+        status = create_uninterrupted(
+            &order, asked, out + *done,
+            max < MOAT_MAX_RANGES ? max : MOAT_MAX_RANGES, done);
+    } while (status == MOAT_OK && *done < count);
     return status;
+}
+
+/* --- from a spec ---------------------------------------------------------- */
+
+static struct co *take_from(struct spec *spec, moat_entry entry, void *user)
+{
+    struct moat_home *home;
+
+    if (moat_thread_self() == NULL || MOAT_TLS_READ(MOAT_TLS_CURRENT) != 0)
+        return NULL;
+    home = moat_home_lookup(spec);
+    return home != NULL ? moat_home_take(home, entry, user) : NULL;
+}
+
+moat_status moat_co_create_from_slow(moat_co **out, moat_spec *handle,
+                                     moat_entry entry, void *user)
+{
+    struct spec *spec = spec_of(handle);
+    struct order order = {.entry = entry, .spec = spec, .user = user};
+    size_t made = 0;
+    struct co *co;
+
+    if (out == NULL || spec == NULL || entry == NULL)
+        return MOAT_E_INVAL;
+    co = take_from(spec, entry, user);
+    if (co == NULL)
+        return create_uninterrupted(&order, NULL, out, 1, &made);
+    *out = handle_of(co);
+    return MOAT_OK;
 }

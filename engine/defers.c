@@ -1,77 +1,81 @@
 /*
- * defers.c: the functions left by moat_co_defer. While they run their coroutine
- * can be neither reset nor destroyed.
+ * defers.c: the functions registered by moat_co_defer.
  *
- * That lasts until they have returned, or until whoever runs them will never go
- * on: an exception has passed, or it is a guest that has ended, or whose call
- * of moat_notrap_call has. So a coroutine knows who ends it, and a guest which
- * coroutines it is ending, innermost first. The words lie in the cold parts:
- * a guest that dies leaves nothing on its stack that must be believed.
+ * While they run, their coroutine can be neither reset nor destroyed. This
+ * lasts until they return or their caller can no longer continue: an exception
+ * unwound it, the calling guest ended, or the calling guest's moat_notrap_call
+ * failed. Each coroutine therefore records the guest that is ending it, and
+ * each guest the coroutines that it is ending, innermost first. The records are
+ * in the cold part, because the stack of a dead guest cannot be trusted.
  *
  * SPDX-License-Identifier: MIT
  */
+#include "engine/defers.h"
+
 #include <stdlib.h>
 
-#include "engine/internal.h"
+#include "engine/coroutine.h"
+#include "engine/nointr.h"
+#include "engine/state.h"
 
-/* --- who ends whom ---------------------------------------------------------
+/* --- which coroutine ends which ---------------------------------------
  */
 
 struct co *moat_ending_innermost(const struct co *by)
 {
-    return by->activation.co.flags & CO_ENDS ? cold_of(by)->ends : NULL;
+    return by->control.flags & CO_ENDS ? cold_of(by)->ends : NULL;
 }
 
 static void set_innermost(struct co *by, struct co *co)
 {
     cold_of(by)->ends = co;
     if (co != NULL)
-        by->activation.co.flags |= CO_ENDS;
+        by->control.flags |= CO_ENDS;
     else
-        by->activation.co.flags &= (uint16_t)~CO_ENDS;
+        by->control.flags &= (uint16_t)~CO_ENDS;
 }
 
 void moat_ending_drop(struct co *by, const struct co *down_to)
 {
     struct co *co;
 
-    moat_hold_enter();
+    moat_nointr_enter();
     while ((co = moat_ending_innermost(by)) != down_to && co != NULL) {
         set_innermost(by, cold_of(co)->ending_outer);
-        co->activation.co.flags &= (uint16_t)~CO_ENDING;
+        co->control.flags &= (uint16_t)~CO_ENDING;
     }
-    moat_hold_end();
+    moat_nointr_end();
 }
 
 bool moat_is_ending(struct co *co)
 {
     struct co *by;
 
-    if (!(co->activation.co.flags & CO_ENDING))
+    if (!(co->control.flags & CO_ENDING))
         return false;
     by = cold_of(co)->ending_by;
-    if (by != NULL && (by->activation.co.state == MOAT_MARK_DONE ||
-                       by->activation.co.state == MOAT_MARK_TRAPPED))
+    if (by != NULL && (by->control.state == MOAT_MARK_DONE ||
+                       by->control.state == MOAT_MARK_TRAPPED))
         moat_ending_drop(by, NULL);
-    return co->activation.co.flags & CO_ENDING;
+    return co->control.flags & CO_ENDING;
 }
 
 static void begin_ending(struct co *co)
 {
-    struct moat_activation *current = moat_trap_current();
     struct co_cold *cold = cold_of(co);
 
-    moat_hold_enter();
-    cold->ending_by = current != NULL ? co_of(&current->co) : NULL;
+    moat_nointr_enter();
+    cold->ending_by = moat_running();
     if (cold->ending_by != NULL) {
         cold->ending_outer = moat_ending_innermost(cold->ending_by);
         set_innermost(cold->ending_by, co);
     }
-    co->activation.co.flags |= CO_ENDING;
-    moat_hold_end();
+    co->control.flags |= CO_ENDING;
+    moat_nointr_end();
 }
 
-/* Also when an exception passes. Frames that were jumped over count no more. */
+/* Runs when an exception passes, too. Frames that were jumped over no longer
+ * count. */
 static void end_ending(struct co **ending)
 {
     struct co *co = *ending;
@@ -80,8 +84,15 @@ static void end_ending(struct co **ending)
     if (cold->ending_by != NULL)
         moat_ending_drop(cold->ending_by, cold->ending_outer);
     else
-        co->activation.co.flags &= (uint16_t)~CO_ENDING;
+        co->control.flags &= (uint16_t)~CO_ENDING;
 }
+
+/* A deferred function. */
+struct moat_defer {
+    struct moat_defer *next; /* registered before this one */
+    void (*fn)(void *);
+    void *arg;
+};
 
 /* --- the functions -------------------------------------------------------- */
 
@@ -94,29 +105,35 @@ static void run(struct co *co)
         struct moat_defer *defer = co->defers;
         void (*fn)(void *) = defer->fn;
 
-        /* If the caller is a guest and is cut in it, it has had its turn; the
-         * rest runs when the coroutine is reset or destroyed. */
+        /* If the caller is a guest that is stopped inside fn, fn does not run
+         * again; the rest run when the coroutine is reset or destroyed. */
         defer->fn = NULL;
         if (fn != NULL)
             fn(defer->arg);
-        moat_hold_enter();
+        moat_sealed_enter();
         co->defers = defer->next;
         free(defer);
-        moat_hold_end();
+        moat_sealed_end();
     }
 }
 
 void moat_defers_run(struct co *co)
 {
-    /* None of them can resume it: its end has begun. */
-    if (co->activation.co.state == co->activation.co.token) {
-        co->activation.co.flags |= CO_SPECIAL;
-        co->activation.co.state = MOAT_MARK_DONE;
+    /* Its end has begun: no deferred function can resume it. */
+    if (co->control.state == co->control.token) {
+        co->control.flags |= CO_SPECIAL;
+        co->control.state = MOAT_MARK_DONE;
     }
-    if (co->activation.co.flags & CO_ENDS)
+    if (co->control.flags & CO_ENDS)
         moat_ending_drop(co, NULL);
     if (co->defers != NULL)
         run(co);
+}
+
+void moat_defers_visit(const struct co *co, moat_root_visit visit, void *arg)
+{
+    for (struct moat_defer *each = co->defers; each != NULL; each = each->next)
+        visit(&each->arg, &each->arg + 1, arg);
 }
 
 static moat_status defer(struct co *co, void (*fn)(void *), void *arg)
@@ -129,7 +146,7 @@ static moat_status defer(struct co *co, void (*fn)(void *), void *arg)
     made->fn = fn;
     made->arg = arg;
     co->defers = made;
-    co->activation.co.flags |= CO_SPECIAL;
+    co->control.flags |= CO_SPECIAL;
     return MOAT_OK;
 }
 
@@ -145,10 +162,10 @@ moat_status moat_co_defer(moat_co *handle, void (*fn)(void *), void *arg)
         return status;
     if (handle->state == MOAT_MARK_DONE || handle->state == MOAT_MARK_TRAPPED)
         return MOAT_E_STATE;
-    status = moat_hold_begin(MOAT_HOLD_BYTES);
+    status = moat_sealed_begin(MOAT_STACK_FOR_ENTRY);
     if (status != MOAT_OK)
         return status;
     status = defer(co, fn, arg);
-    moat_hold_end();
+    moat_sealed_end();
     return status;
 }

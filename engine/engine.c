@@ -1,99 +1,52 @@
 /*
- * engine.c: the process: set-up, tear-down, fork.
+ * engine.c: the process: set-up, tear-down, and what can be asked about it.
  *
  * SPDX-License-Identifier: MIT
  */
-#include <pthread.h>
+#include "engine/engine.h"
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <stddef.h>
 #include <string.h>
 
-#include "engine/internal.h"
-#include "stack/size.h"
-#include "unwind/unwind.h"
+#include "engine/coroutine.h"
+#include "engine/fork.h"
+#include "engine/leaks.h"
+#include "engine/left.h"
+#include "engine/lock.h"
+#include "engine/nointr.h"
+#include "engine/options.h"
+#include "engine/thread.h"
+#include "heap/region.h"
+#include "stack/annotate.h"
+#include "stack/arena.h"
+#include "stack/guard_choice.h"
+#include "stack/trim.h"
+#include "sys/fork.h"
+#include "sys/pagemap.h"
+#include "sys/size.h"
+#include "trap/altstack.h"
+#include "trap/deadline.h"
+#include "trap/handler.h"
+#include "trap/mask.h"
+#include "trap/regions.h"
+#include "trap/source.h"
+#include "trap/source_choice.h"
+#include "unwind/lines.h"
+#include "unwind/locks.h"
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-
-/* Under the lock; `ready` is also read without it, and only ever becomes true
- * when all else is in place. */
+/* Guarded by the engine's lock. `ready` is read without it, too: it becomes
+ * true after everything else is set up. */
 static struct {
     atomic_bool ready;
-    atomic_bool fork_handled;
     const moat_source *source;
     moat_guard_kind guard;
     int deadline_signal;
+    uint64_t flags;
+    moat_altstack_kind altstack;
     struct moat_trim_policy policy;
 } engine;
-
-/* A guest that were cut with the lock in its hand would never give it back. */
-void moat_engine_lock(void)
-{
-    moat_hold_enter();
-    (void)pthread_mutex_lock(&lock);
-}
-
-void moat_engine_unlock(void)
-{
-    (void)pthread_mutex_unlock(&lock);
-    moat_hold_end();
-}
-
-/* --- fork ---------------------------------------------------------------- */
-
-/* Two first inits at once may register the handlers twice: only the outermost
- * ones act. */
-static __thread unsigned forking __attribute__((tls_model("initial-exec")));
-
-static void before_fork(void)
-{
-    if (forking++ != 0)
-        return;
-    moat_engine_lock();
-    moat_code_lock();
-    moat_arena_lock();
-    moat_ranges_lock();
-    moat_walks_stop(); /* walks ask for lines */
-    moat_symbols_lock();
-    moat_deadline_before_fork();
-}
-
-static void after_fork_in_parent(void)
-{
-    if (--forking != 0)
-        return;
-    moat_symbols_unlock();
-    moat_walks_go();
-    moat_ranges_unlock();
-    moat_arena_unlock();
-    moat_code_unlock();
-    moat_engine_unlock();
-}
-
-static void after_fork_in_child(void)
-{
-    if (--forking != 0)
-        return;
-    moat_thread_after_fork();
-    moat_deadline_after_fork();
-    moat_grace_after_fork();
-    moat_symbols_unlock();
-    moat_walks_after_fork();
-    moat_ranges_unlock();
-    moat_arena_unlock();
-    moat_code_unlock();
-    moat_engine_unlock();
-}
-
-/* Handlers of pthread_atfork cannot be taken back. They must be there before
- * the lock is taken for the first time, or a fork would not wait for it. */
-static moat_status handle_fork(void)
-{
-    if (atomic_load(&engine.fork_handled))
-        return MOAT_OK;
-    if (pthread_atfork(before_fork, after_fork_in_parent,
-                       after_fork_in_child) != 0)
-        return MOAT_E_NOMEM;
-    atomic_store(&engine.fork_handled, true);
-    return MOAT_OK;
-}
 
 /* --- init ---------------------------------------------------------------- */
 
@@ -105,25 +58,29 @@ static moat_status resolve(const moat_engine_options *asked,
 
     memset(out, 0, sizeof *out);
     if (asked != NULL)
-        status = moat_options_copy(out, sizeof *out, asked, sizeof *asked);
+        status = moat_options_copy(out, sizeof *out, asked,
+                                   offsetof(moat_engine_options, altstack));
     if (status != MOAT_OK)
         return status;
-    if (out->flags != 0)
+    if ((out->flags & ~MOAT_ENGINE_OLD_PAGES) != 0 || out->reserved != 0)
         return MOAT_E_INVAL;
     if (out->deadline_signal == 0)
         out->deadline_signal = SIGRTMAX - 3;
     if (out->deadline_signal < SIGRTMIN || out->deadline_signal > SIGRTMAX)
         return MOAT_E_INVAL;
+    status = moat_altstack_probe(out->altstack);
+    if (status != MOAT_OK)
+        return status;
     status = moat_trap_source_choose(out->source, &out->source);
     if (status != MOAT_OK)
         return status;
-    status = moat_methods_choose(methods);
+    status = moat_guard_choose(out->guard, &out->guard);
     if (status != MOAT_OK)
         return status;
-    return moat_guard_choose(out->guard, &out->guard);
+    return moat_methods_choose(out->flags != 0, out->guard, methods);
 }
 
-/* An init with NULL asks for nothing in particular. */
+/* An init with NULL accepts whatever is in force. */
 static moat_status check_same(const moat_engine_options *asked,
                               const moat_engine_options *resolved)
 {
@@ -131,6 +88,8 @@ static moat_status check_same(const moat_engine_options *asked,
         return MOAT_OK;
     if (resolved->source != engine.source || resolved->guard != engine.guard ||
         resolved->deadline_signal != engine.deadline_signal ||
+        resolved->flags != engine.flags ||
+        resolved->altstack != engine.altstack ||
         resolved->keep_free_bytes != engine.policy.free_bytes ||
         resolved->keep_stack_bytes != engine.policy.stack_bytes)
         return MOAT_E_STATE;
@@ -142,7 +101,7 @@ static moat_status set_up(const moat_engine_options *options,
 {
     const struct moat_arena_layout layout = {
         .entry_bytes = CO_ENTRY_BYTES,
-        .slot_offset = offsetof(struct moat_activation, slot),
+        .slot_offset = offsetof(struct co, slot),
         .cold_bytes = CO_COLD_BYTES,
         .guard = options->guard,
         .made = moat_trap_watch_arena,
@@ -153,15 +112,20 @@ static moat_status set_up(const moat_engine_options *options,
         status = moat_trap_install(options->source);
     if (status != MOAT_OK)
         return status;
-    moat_arena_configure(&layout);
+    moat_fork_watch();
+    moat_arena_layout = layout;
     moat_methods = *methods;
+    moat_altstack_choose(options->altstack);
+    moat_copies_on_left = moat_thread_left;
+    moat_trap_serve_copies();
     engine.policy.free_bytes = options->keep_free_bytes;
     engine.policy.stack_bytes = options->keep_stack_bytes;
     moat_trim_configure(&engine.policy);
-    moat_locks_prepare();
     engine.source = options->source;
     engine.guard = options->guard;
     engine.deadline_signal = options->deadline_signal;
+    engine.flags = options->flags;
+    engine.altstack = options->altstack;
     atomic_store(&engine.ready, true);
     return MOAT_OK;
 }
@@ -170,10 +134,21 @@ static moat_status init(const moat_engine_options *asked)
 {
     moat_engine_options options;
     struct moat_methods methods;
-    moat_status status = resolve(asked, &options, &methods);
+    moat_status status;
 
+    /* Nothing is tried again. */
+    if (asked == NULL && atomic_load(&engine.ready))
+        return MOAT_OK;
+    status = resolve(asked, &options, &methods);
+    if (status == MOAT_OK && moat_annotate_second_stack())
+        status = MOAT_E_UNSUPPORTED;
+    /* These ask the C library, which has locks of its own: before ours. */
     if (status == MOAT_OK)
-        status = handle_fork();
+        status = moat_fork_handle();
+    if (status == MOAT_OK)
+        status = moat_locks_prepare();
+    if (status == MOAT_OK)
+        status = moat_leaks_prepare();
     if (status != MOAT_OK)
         return status;
     moat_engine_lock();
@@ -185,12 +160,12 @@ static moat_status init(const moat_engine_options *asked)
 
 moat_status moat_engine_init(const moat_engine_options *asked)
 {
-    moat_status status = moat_hold_begin(MOAT_HOLD_BYTES);
+    moat_status status = moat_sealed_begin(MOAT_STACK_FOR_ENTRY);
 
     if (status != MOAT_OK)
         return status;
     status = init(asked);
-    moat_hold_end();
+    moat_sealed_end();
     return status;
 }
 
@@ -217,9 +192,11 @@ moat_status moat_engine_check(void)
 
     if (!atomic_load(&engine.ready))
         return MOAT_E_STATE;
-    status = moat_trap_check();
+    status = moat_left_check();
     if (status == MOAT_OK)
-        status = moat_trap_check_mask();
+        status = moat_trap_check();
+    if (status == MOAT_OK)
+        status = moat_mask_check();
     if (status == MOAT_OK)
         status = moat_deadline_check();
     return status == MOAT_OK ? moat_altstack_check() : status;
@@ -240,9 +217,12 @@ static moat_status tear_down(void)
     moat_status trap = moat_trap_remove();
     moat_status deadline = moat_deadline_remove();
 
+    moat_copies_note(NULL);
     atomic_store(&engine.ready, false);
+    moat_fork_unwatch();
     moat_thread_forget_all();
     moat_arena_release_all();
+    moat_heap_regions_release();
     return trap != MOAT_OK ? trap : deadline;
 }
 
@@ -252,17 +232,21 @@ moat_status moat_engine_shutdown(void)
 
     if (!atomic_load(&engine.ready))
         return MOAT_OK;
-    if (moat_trap_current() != NULL)
+    if (moat_running() != NULL)
         return MOAT_E_STATE;
     moat_engine_lock();
     status = may_shut_down();
     moat_engine_unlock();
-    if (status == MOAT_OK)
-        status = moat_thread_detach();
+    if (status != MOAT_OK)
+        return status;
+    moat_copies_note(moat_altstack_own());
+    status = moat_thread_detach();
     if (status != MOAT_OK)
         return status;
     moat_engine_lock();
-    status = tear_down();
+    status = may_shut_down();
+    if (status == MOAT_OK)
+        status = tear_down();
     moat_engine_unlock();
     return status;
 }
@@ -272,17 +256,20 @@ moat_status moat_engine_shutdown(void)
 moat_status moat_engine_trim(size_t keep_bytes, size_t *released)
 {
     struct moat_thread *thread = moat_thread_self();
+    struct moat_pool orphans = {NULL};
     size_t bytes = 0;
-    moat_status status = moat_hold_begin(MOAT_HOLD_BYTES);
+    moat_status status = moat_sealed_begin(MOAT_STACK_FOR_ENTRY);
 
     if (status != MOAT_OK)
         return status;
     if (thread != NULL) {
-        moat_spares_drop(thread);
+        moat_thread_drop_spares(thread);
         moat_pool_empty(&thread->pool);
     }
+    moat_thread_adopt(&orphans);
+    moat_pool_drain(&orphans);
     status = moat_trim(keep_bytes, &bytes);
-    moat_hold_end();
+    moat_sealed_end();
     if (released != NULL)
         *released = bytes;
     return status;
@@ -290,46 +277,65 @@ moat_status moat_engine_trim(size_t keep_bytes, size_t *released)
 
 /* --- info ---------------------------------------------------------------- */
 
-static void describe_choice(moat_engine_info *info)
+/* The struct as it was first: later fields were appended. */
+#define OLDEST_INFO_BYTES offsetof(moat_engine_info, source)
+
+static void describe(const moat_engine_options *chosen,
+                     const struct moat_methods *methods, moat_engine_info *info)
+{
+    info->guard = chosen->guard;
+    info->guards_by_madvise = chosen->guard == MOAT_GUARD_MADVISE;
+    info->deadline_signal = chosen->deadline_signal;
+    info->source = chosen->source->name;
+    info->pagemap_scan = methods->scan;
+    info->process_madvise = methods->batch;
+}
+
+/* Describes the choices that an init would make: asks the system. */
+static void describe_defaults(moat_engine_info *info)
 {
     moat_engine_options chosen;
-    struct moat_methods methods = {false, false};
+    struct moat_methods methods;
 
-    if (atomic_load(&engine.ready)) {
-        info->guard = engine.guard;
-        info->deadline_signal = engine.deadline_signal;
-        info->source = moat_trap_source_name(engine.source);
-        methods = moat_methods;
-    } else if (resolve(NULL, &chosen, &methods) == MOAT_OK) {
-        info->guard = chosen.guard;
-        info->deadline_signal = chosen.deadline_signal;
-        info->source = moat_trap_source_name(chosen.source);
-    }
-    info->pagemap_scan = methods.scan;
-    info->process_madvise = methods.batch;
+    if (resolve(NULL, &chosen, &methods) == MOAT_OK)
+        describe(&chosen, &methods, info);
+}
+
+/* Under the engine's lock. */
+static void describe_engine(moat_engine_info *info)
+{
+    const moat_engine_options chosen = {
+        .guard = engine.guard,
+        .deadline_signal = engine.deadline_signal,
+        .source = engine.source,
+    };
+
+    if (atomic_load(&engine.ready))
+        describe(&chosen, &moat_methods, info);
+    info->live = moat_thread_live_total();
 }
 
 moat_status moat_engine_get_info(moat_engine_info *out)
 {
     moat_engine_info info = MOAT_ENGINE_INFO_INIT;
-
     moat_status status;
 
-    if (out == NULL)
+    if (out == NULL ||
+        moat_options_check_out(out, OLDEST_INFO_BYTES) != MOAT_OK)
         return MOAT_E_INVAL;
-    status = moat_hold_begin(MOAT_HOLD_BYTES);
+    status = moat_sealed_begin(MOAT_STACK_FOR_ENTRY);
     if (status != MOAT_OK)
         return status;
+    if (!atomic_load(&engine.ready))
+        describe_defaults(&info);
     moat_engine_lock();
-    describe_choice(&info);
-    info.live = moat_thread_live_total();
+    describe_engine(&info);
     moat_engine_unlock();
-    info.guards_by_madvise = moat_guard_madvise_works();
-    info.pagemap = moat_pages_known();
+    info.pagemap = moat_pagemap_works();
     info.symbolise_lines = moat_lines_available();
-    info.page_bytes = MOAT_PAGE_BYTES;
+    info.page_bytes = moat_page_bytes();
     info.signal_stack_bytes = moat_altstack_bytes();
-    moat_hold_end();
+    moat_sealed_end();
     moat_options_copy_out(out, &info, sizeof info);
     return MOAT_OK;
 }

@@ -1,15 +1,18 @@
 /*
- * exceptions.c: what the C++ runtime counts per thread, put right where a guest
- * leaves without having settled it.
+ * exceptions.c: the C++ runtime's count of exceptions in flight on a thread,
+ * corrected where a guest ends with one in flight.
  *
- * The runtime is found at run time (a weak symbol): a program in C has none.
+ * The runtime is a weak symbol: a program in C has none.
  *
  * Source: the C++ ABI for Itanium, Exception Handling, 2.2.2 (caught exception
  * stack), whose layout is fixed.
  *
  * SPDX-License-Identifier: MIT
  */
-#include "engine/internal.h"
+#include "engine/exceptions.h"
+
+#include <stddef.h>
+#include <stdint.h>
 
 struct __cxa_eh_globals {
     void *caught;
@@ -18,7 +21,8 @@ struct __cxa_eh_globals {
 
 __attribute__((weak)) struct __cxa_eh_globals *__cxa_get_globals(void);
 
-/* The last byte of a C++ class tells only how the object was made. */
+/* The last byte of a C++ exception class only distinguishes kinds of objects.
+ */
 #define CLASS_MASK (~UINT64_C(0xff))
 #define CLASS_GNU  UINT64_C(0x474e5543432b2b00) /* "GNUCC++" */
 #define CLASS_LLVM UINT64_C(0x434c4e47432b2b00) /* "CLNGC++" */
@@ -34,7 +38,7 @@ void moat_exceptions_set_uncaught(unsigned count)
         __cxa_get_globals()->uncaught = count;
 }
 
-/* It is a value now, and in flight no longer. */
+/* The exception is a value of the event now, and no longer in flight. */
 void moat_exceptions_landed(const struct _Unwind_Exception *exception)
 {
     uint64_t language = exception->exception_class & CLASS_MASK;

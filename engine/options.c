@@ -1,17 +1,21 @@
 /*
  * options.c: extensible structs, copied and checked.
  *
- * The rule is that of clone3(2): a caller that knows more fields than we do may
- * leave them zero; one that knows fewer gets zeros for the rest.
+ * The rule is that of clone3(2): a caller that knows more fields than this
+ * library must leave them zero; one that knows fewer gets zeros for the rest.
+ * In a result the fields that this library does not know are zero, and those
+ * that the caller does not know are left out. Without a size the library could
+ * only guess how much of the caller's memory is the struct, so 0 is no size.
  *
  * SPDX-License-Identifier: MIT
  */
+#include "engine/options.h"
+
+#include <stdbool.h>
 #include <string.h>
 
-#include "engine/internal.h"
-
-/* No struct of ours will ever be larger; a size beyond it is garbage. */
-#define MOST_BYTES ((size_t)4096)
+/* No public struct will ever be larger; a larger size is garbage. */
+#define MAX_BYTES ((size_t)4 << 10)
 
 static bool is_zero(const unsigned char *bytes, size_t count)
 {
@@ -23,12 +27,12 @@ static bool is_zero(const unsigned char *bytes, size_t count)
 }
 
 moat_status moat_options_copy(void *to, size_t to_bytes, const void *from,
-                              size_t least_bytes)
+                              size_t min_bytes)
 {
     size_t from_bytes;
 
     memcpy(&from_bytes, from, sizeof from_bytes);
-    if (from_bytes < least_bytes || from_bytes > MOST_BYTES)
+    if (from_bytes < min_bytes || from_bytes > MAX_BYTES)
         return MOAT_E_INVAL;
     memset(to, 0, to_bytes);
     if (from_bytes <= to_bytes) {
@@ -41,16 +45,22 @@ moat_status moat_options_copy(void *to, size_t to_bytes, const void *from,
     return MOAT_OK;
 }
 
+moat_status moat_options_check_out(const void *to, size_t min_bytes)
+{
+    size_t to_bytes;
+
+    memcpy(&to_bytes, to, sizeof to_bytes);
+    return to_bytes < min_bytes || to_bytes > MAX_BYTES ? MOAT_E_INVAL
+                                                        : MOAT_OK;
+}
+
 void moat_options_copy_out(void *to, const void *from, size_t from_bytes)
 {
-    size_t to_bytes, copied = from_bytes;
+    size_t to_bytes, filled;
 
-    /* A caller that did not set the size has at least the first version's
-     * struct, which is the one in force. */
     memcpy(&to_bytes, to, sizeof to_bytes);
-    if (to_bytes > sizeof to_bytes && to_bytes < from_bytes)
-        copied = to_bytes;
-    memcpy((char *)to + sizeof to_bytes, (const char *)from + sizeof to_bytes,
-           copied - sizeof to_bytes);
-    memcpy(to, &copied, sizeof copied);
+    filled = to_bytes < from_bytes ? to_bytes : from_bytes;
+    memcpy(to, from, filled);
+    memset((char *)to + filled, 0, to_bytes - filled);
+    memcpy(to, &filled, sizeof filled);
 }

@@ -1,14 +1,25 @@
 /*
- * resume.c: everything about resume and yield that is not the switch itself:
- * what the inline functions leave to the slow path, and what a return or a trap
- * needs.
+ * resume.c: the slow paths of resume and yield, and what happens when a guest
+ * ends.
  *
- * A resume is slow if the call is not legal, if the coroutine has a time limit,
- * or if a sanitizer must be told of the switch.
+ * A resume is slow if the call is not legal, if the coroutine's time is added
+ * up, if it has a time limit and the thread's timer does not watch, or if a
+ * sanitizer must be told of the switch.
  *
  * SPDX-License-Identifier: MIT
  */
-#include "engine/internal.h"
+#include "engine/resume.h"
+
+#include "engine/defers.h"
+#include "engine/exceptions.h"
+#include "engine/host_call.h"
+#include "engine/landing.h"
+#include "engine/left.h"
+#include "engine/nointr.h"
+#include "engine/state.h"
+#include "trap/altstack.h"
+#include "trap/recovery.h"
+#include "trap/watch.h"
 
 /* --- the guest's side ---------------------------------------------------- */
 
@@ -26,18 +37,18 @@ static MOAT_NO_SANITIZE void *annotated_entry(moat_co *self, void *input)
 
 void moat_resume_prepare(struct co *co, moat_entry entry)
 {
-    moat_co *handle = handle_of(co);
-
-    co->activation.notrap = 0;
-    co->activation.hold = 0;
-    co->activation.recovers = false;
-    handle->entry = entry;
+    /* To drop a recovery point is to close the sections inside it only. */
+    if (co->recovers)
+        moat_recovery_drop(co);
+    co->notrap = 0;
+    co->nointr = 0;
+    co->control.entry = entry;
     if (moat_annotate_active()) {
         cold_of(co)->entry = entry;
-        handle->entry = annotated_entry;
+        co->control.entry = annotated_entry;
     }
-    moat_arch_first_frame(handle, co->activation.slot.base);
-    handle->state = handle->token;
+    moat_arch_first_frame(&co->control, co->slot.base);
+    co->control.state = co->control.token;
 }
 
 MOAT_NO_SANITIZE void *moat_co_yield_slow(moat_co *self, void *value)
@@ -45,10 +56,11 @@ MOAT_NO_SANITIZE void *moat_co_yield_slow(moat_co *self, void *value)
     struct co *co = co_of(self);
     struct moat_resumed back;
 
-    /* Whose stack a service runs on cannot leave it. */
-    if (self == NULL || moat_trap_current() != &co->activation ||
-        moat_call_sections(&co->activation) != 0)
+    /* A coroutine cannot yield while a host call runs on its stack. */
+    if (self == NULL || moat_running() != co ||
+        moat_host_call_sections(co) != 0)
         return NULL;
+    moat_totals_catch_up(co, (uintptr_t)__builtin_return_address(0) - 1);
     if (moat_annotate_active())
         moat_annotate_leave(&cold_of(co)->fiber, false);
     back = moat_switch_yield_slow(self, value);
@@ -59,19 +71,23 @@ MOAT_NO_SANITIZE void *moat_co_yield_slow(moat_co *self, void *value)
     return back.input;
 }
 
-/* --- the end of a guest ----------------------------------------------------
- */
+/* --- the event ------------------------------------------------------------ */
 
-/* What must not be left undone if the resumer is cut in its turn. */
-static void land(const struct moat_switched *back)
+/* Runs first: if the resumer traps in what follows, the rest never runs. */
+static void put_thread_right(const struct moat_switched *back)
 {
-    if (back->kind == MOAT_EVENT_TRAP)
-        moat_altstack_harden();
+    const struct moat_slot *slot = &co_of(back->co)->slot;
+
+    if (back->kind == MOAT_EVENT_TRAP) {
+        moat_altstack_settle();
+        moat_landed(co_of(back->co));
+        moat_copies_tell_left(moat_altstack_own(), slot->guard, slot->base);
+    }
     if (back->kind == MOAT_EVENT_PANIC)
         moat_exceptions_landed(back->value);
 }
 
-static void end(const struct moat_switched *back, moat_event *out)
+static void fill_in(const struct moat_switched *back, moat_event *out)
 {
     bool yields =
         back->kind == MOAT_SWITCH_YIELD_SLOW || back->kind == MOAT_SWITCH_YIELD;
@@ -86,20 +102,23 @@ static void end(const struct moat_switched *back, moat_event *out)
 moat_status moat_resume_finish(const struct moat_switched *back,
                                moat_event *out)
 {
-    land(back);
-    moat_hold_end();
-    end(back, out);
+    moat_nointr_end();
+    fill_in(back, out);
     return MOAT_OK;
 }
 
-/* Its limits are no longer in force, and it holds nobody off. */
-static void pop_limits(struct co *co)
+void moat_resume_end_clocks(struct co *co)
 {
-    const struct moat_deadline_scope *scope = moat_limits_scope(co);
+    if ((co->traits & CO_ACCOUNTED) != 0)
+        moat_watch_leave_accounted(co);
+    moat_watch_left();
+}
 
-    if (scope != NULL)
-        moat_deadline_pop(scope);
-    co->activation.co.flags &= (uint16_t)~CO_HELD;
+/* Its resumer's deadlines need not wait for it any more. */
+static void end_clocks(struct co *co)
+{
+    moat_resume_end_clocks(co);
+    co->control.flags &= (uint16_t)~CO_RESUMER_NOINTR;
 }
 
 moat_status moat_co_settle(moat_co *handle, void *value, uint64_t kind,
@@ -109,54 +128,50 @@ moat_status moat_co_settle(moat_co *handle, void *value, uint64_t kind,
         value, kind & ~(uint64_t)MOAT_SWITCH_SLOW, handle};
     struct co *co = co_of(handle);
 
+    put_thread_right(&back);
     if (back.kind == MOAT_EVENT_TRAP)
         MOAT_NOTE_RESUMER(co);
-    /* Entered by moat_co_switch_to, for the resume was not a slow one. */
-    if (co->activation.co.flags & CO_HELD) {
-        pop_limits(co);
+    /* This resume was inline, so an open section came from a transfer. */
+    if (co->control.flags & CO_RESUMER_NOINTR) {
+        end_clocks(co);
         return moat_resume_finish(&back, out);
     }
-    land(&back);
-    end(&back, out);
+    moat_watch_left();
+    if (moat_running() != NULL)
+        moat_nointr_catch_up(moat_running(), MOAT_PC_OF_ENGINE);
+    fill_in(&back, out);
     return MOAT_OK;
 }
 
 /* --- the resumer's side -------------------------------------------------- */
 
-moat_status moat_resume_allowed(const struct co *co)
-{
-    moat_status status = moat_co_check_owner(co);
-
-    if (status != MOAT_OK)
-        return status;
-    return co->activation.co.state == co->activation.co.token ? MOAT_OK
-                                                              : MOAT_E_STATE;
-}
-
 moat_status moat_resume_check(const struct co *co, const moat_event *out)
 {
-    return co != NULL && out != NULL ? moat_resume_allowed(co) : MOAT_E_INVAL;
+    moat_status status;
+
+    if (co == NULL || out == NULL)
+        return MOAT_E_INVAL;
+    status = moat_left_check();
+    return status == MOAT_OK ? moat_co_check_resumable(co) : status;
 }
 
-struct moat_deadline_scope *moat_limits_scope(const struct co *co)
+moat_status moat_resume_begin_clocks(struct co *co)
 {
-    return co->activation.co.flags & CO_LIMITED ? &cold_of(co)->outer_limits
-                                                : NULL;
+    if ((co->traits & CO_ACCOUNTED) != 0)
+        return moat_watch_enter_accounted(co);
+    return (co->traits & CO_LIMITED) != 0 ? moat_watch_enter(co) : MOAT_OK;
 }
 
-static moat_status push_limits(struct co *co)
+static moat_status begin_clocks(struct co *co)
 {
-    struct moat_deadline_scope *scope = moat_limits_scope(co);
-    moat_status status = MOAT_OK;
+    moat_status status = moat_resume_begin_clocks(co);
 
-    if (scope != NULL)
-        status = moat_deadline_push(scope, &cold_of(co)->limits);
     if (status == MOAT_OK)
-        co->activation.co.flags |= CO_HELD;
+        co->control.flags |= CO_RESUMER_NOINTR;
     return status;
 }
 
-static MOAT_NO_SANITIZE void note_back(const struct moat_switched *back)
+static MOAT_NO_SANITIZE void annotate_back(const struct moat_switched *back)
 {
     struct co *co = co_of(back->co);
 
@@ -168,19 +183,18 @@ static MOAT_NO_SANITIZE void note_back(const struct moat_switched *back)
         moat_annotate_back(&cold_of(co)->fiber);
 }
 
-/* As the inline function, with bit 0 of the thread's word set so that the
- * guest's yields are slow too. */
+/* The same as the inline resume, but sets bit 0 of the thread's word so that
+ * the guest's yields take the slow path, too. */
 static MOAT_NO_SANITIZE struct moat_switched enter(struct co *co, void *input,
                                                    uint64_t command)
 {
     moat_co *handle = handle_of(co);
-    const struct moat_slot *slot = &co->activation.slot;
     struct moat_switched back;
 
     handle->resumer = (uintptr_t)MOAT_TLS_READ(MOAT_TLS_CURRENT);
     moat_arch_save_fp_control(handle);
     if (moat_annotate_active())
-        moat_annotate_enter(&cold_of(co)->fiber, slot->limit, slot->base);
+        moat_annotate_enter(&cold_of(co)->fiber, co->slot.limit, co->slot.base);
     MOAT_TLS_WRITE_CURRENT((uintptr_t)handle | 1);
     if (command == MOAT_COMMAND_NONE)
         back = moat_switch_resume(handle, input);
@@ -188,7 +202,7 @@ static MOAT_NO_SANITIZE struct moat_switched enter(struct co *co, void *input,
         moat_arch_resume_unwinding(handle, input, &back);
     MOAT_TLS_WRITE_CURRENT(back.co->resumer);
     back.kind &= ~(uint64_t)MOAT_SWITCH_SLOW;
-    note_back(&back);
+    annotate_back(&back);
     return back;
 }
 
@@ -196,17 +210,18 @@ MOAT_NO_SANITIZE moat_status moat_resume_run(struct co *co, void *input,
                                              uint64_t command,
                                              struct moat_switched *back)
 {
-    moat_status status = moat_hold_begin(MOAT_HOLD_BYTES);
+    moat_status status = moat_nointr_begin(MOAT_STACK_FOR_ENTRY);
 
     if (status != MOAT_OK)
         return status;
-    status = push_limits(co);
+    status = begin_clocks(co);
     if (status != MOAT_OK) {
-        moat_hold_end();
+        moat_nointr_end();
         return status;
     }
     *back = enter(co, input, command);
-    pop_limits(co_of(back->co));
+    put_thread_right(back);
+    end_clocks(co_of(back->co));
     return MOAT_OK;
 }
 
@@ -219,8 +234,10 @@ MOAT_NO_SANITIZE moat_status moat_co_resume_slow(moat_co *handle, void *input,
 
     if (status == MOAT_OK)
         status = moat_resume_run(co, input, MOAT_COMMAND_NONE, &back);
-    if (status != MOAT_OK)
+    if (status != MOAT_OK) {
+        moat_watch_refused();
         return status;
+    }
     if (back.kind == MOAT_EVENT_TRAP)
         MOAT_NOTE_RESUMER(co_of(back.co));
     return moat_resume_finish(&back, out);

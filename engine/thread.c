@@ -1,27 +1,40 @@
 /*
  * thread.c: attached threads.
  *
- * The list of threads is guarded by the engine's lock. A thread's own fields
- * are its own; `alive` and `live` are also read by others.
- *
  * SPDX-License-Identifier: MIT
  */
+#include "engine/thread.h"
+
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "engine/internal.h"
+#include "engine/coroutine.h"
+#include "engine/host_call.h"
+#include "engine/lock.h"
+#include "engine/nointr.h"
+#include "sys/lock.h"
+#include "sys/seal.h"
+#include "trap/alarm.h"
+#include "trap/altstack.h"
+#include "trap/mask.h"
+#include "trap/stack_owner.h"
+#include "trap/task.h"
+#include "trap/watch.h"
 
-static struct moat_thread *threads; /* under the engine's lock */
-static uint64_t last_token;         /* under the engine's lock */
-static pthread_key_t key;           /* made once; its destructor detaches */
+/* Under the engine's lock. */
+static struct moat_thread *threads;
+static uint64_t last_token;
+static struct moat_pool orphans; /* of threads that ended without a detach */
+
+static pthread_key_t key; /* made once; its destructor detaches */
 static bool has_key;
 
-static __thread struct moat_thread *self
-    __attribute__((tls_model("initial-exec")));
+__thread struct moat_thread *moat_this_thread;
 
-struct moat_thread *moat_thread_self(void)
+const struct moat_thread *moat_threads(void)
 {
-    return self;
+    return threads;
 }
 
 static void link_thread(struct moat_thread *thread)
@@ -42,47 +55,245 @@ static void unlink_thread(struct moat_thread *thread)
         thread->next->previous = thread->previous;
 }
 
-/* A thread that ends inside a guest (its own end, not the guest's: a
- * cancellation that no unwinder stopped) leaves coroutines that will never go
- * on, and must not be believed to run one. */
-static void abandon_running(void)
+/* Other threads write the count only after this one has ended, so no locked
+ * instruction is needed, which would cost more than a switch. */
+static void add_live(struct moat_thread *thread, size_t count)
 {
-    struct moat_activation *activation = moat_trap_current();
+    atomic_store_explicit(
+        &thread->live,
+        atomic_load_explicit(&thread->live, memory_order_relaxed) + count,
+        memory_order_relaxed);
+}
 
-    while (activation != NULL) {
-        activation->co.state = MOAT_MARK_DONE;
-        activation = (struct moat_activation *)moat_resumer_of(&activation->co);
+void moat_thread_take(struct moat_home *home)
+{
+    add_live(home->owner, 1);
+    home->made++;
+}
+
+/* Caller holds the engine's lock. */
+static void free_thread(struct moat_thread *thread)
+{
+    unlink_thread(thread);
+    moat_homes_free(&thread->homes);
+    moat_free_later(thread);
+}
+
+static void release_own(struct moat_home *home)
+{
+    struct moat_thread *thread = home->owner;
+
+    add_live(thread, 0 - (size_t)1);
+    home->made--;
+    if (home->made == 0 && moat_home_is_dead(home))
+        atomic_store(&thread->homes.sweep, true);
+    moat_thread_tidy(thread);
+}
+
+void moat_thread_release(struct moat_home *home)
+{
+    struct moat_thread *thread = home->owner;
+
+    if (thread == moat_this_thread) {
+        release_own(home);
+        return;
     }
+    moat_engine_lock();
+    if (atomic_fetch_sub(&thread->live, 1) == 1 && !atomic_load(&thread->alive))
+        free_thread(thread);
+    moat_engine_unlock();
+}
+
+/* --- the end of a thread -------------------------------------------------- */
+
+/*
+ * A thread that attaches in the last round of its keys' destructors ends
+ * without a detach. So each attached thread holds a robust lock of its own,
+ * which the system releases for it.
+ */
+static moat_status begin_life(struct moat_thread *thread)
+{
+    pthread_mutexattr_t robust;
+    int error;
+
+    if (pthread_mutexattr_init(&robust) != 0)
+        return MOAT_E_NOMEM;
+    (void)pthread_mutexattr_setrobust(&robust, PTHREAD_MUTEX_ROBUST);
+    error = pthread_mutex_init(&thread->life, &robust);
+    (void)pthread_mutexattr_destroy(&robust);
+    if (error != 0)
+        return MOAT_E_NOMEM;
+    (void)pthread_mutex_lock(&thread->life);
+    return MOAT_OK;
+}
+
+static void end_life(struct moat_thread *thread)
+{
+    (void)pthread_mutex_unlock(&thread->life);
+    (void)pthread_mutex_destroy(&thread->life);
+}
+
+/* The thread's own is lost: its spares with its words. Its coroutines no longer
+ * count. Its pool is adopted. */
+static void note_end(struct moat_thread *thread)
+{
+    atomic_store(&thread->alive, false);
+    thread->lost = true;
+    moat_pool_move(&orphans, &thread->pool);
+}
+
+/* Returns whether the thread has ended. Under the engine's lock. */
+static bool has_ended(struct moat_thread *thread)
+{
+    if (!atomic_load(&thread->alive))
+        return true;
+    if (thread == moat_this_thread ||
+        pthread_mutex_trylock(&thread->life) != EOWNERDEAD)
+        return false;
+    end_life(thread);
+    note_end(thread);
+    return true;
+}
+
+bool moat_thread_has_ended(struct moat_thread *thread)
+{
+    bool ended;
+
+    moat_engine_lock();
+    ended = has_ended(thread);
+    moat_engine_unlock();
+    return ended;
+}
+
+void moat_thread_adopt(struct moat_pool *to)
+{
+    moat_engine_lock();
+    for (struct moat_thread *each = threads; each != NULL; each = each->next)
+        (void)has_ended(each);
+    moat_pool_move(to, &orphans);
+    moat_engine_unlock();
+}
+
+/* --- homes ---------------------------------------------------------------- */
+
+void moat_thread_drop_spares(struct moat_thread *thread)
+{
+    add_live(thread, 0 - moat_homes_empty(&thread->homes, &thread->pool));
+}
+
+void moat_thread_recount(struct moat_thread *thread)
+{
+    atomic_store_explicit(&thread->live, moat_homes_recount(&thread->homes),
+                          memory_order_relaxed);
+}
+
+void moat_thread_borrow(struct moat_thread *thread, const struct spec *to,
+                        size_t max)
+{
+    if (!moat_pool_has(&thread->pool, thread->stack_class))
+        add_live(thread,
+                 0 - moat_homes_lend(&thread->homes, to, max, &thread->pool));
+}
+
+void moat_thread_tidy(struct moat_thread *thread)
+{
+    if (atomic_load_explicit(&thread->homes.sweep, memory_order_acquire))
+        add_live(thread, 0 - moat_homes_sweep(&thread->homes, &thread->pool));
+}
+
+void moat_thread_retire(struct spec *spec)
+{
+    moat_engine_lock();
+    atomic_store(&spec->dead, true);
+    for (struct moat_thread *each = threads; each != NULL; each = each->next)
+        moat_homes_retire(&each->homes, spec);
+    moat_spec_release(spec);
+    moat_engine_unlock();
+    if (moat_this_thread != NULL)
+        moat_thread_tidy(moat_this_thread);
+}
+
+/* --- attach and detach ---------------------------------------------------- */
+
+/* A thread may end inside a guest (by a cancellation that no unwinder stopped).
+ * Its coroutines never continue, and it must not be taken to run one. */
+static void abandon(struct co *co)
+{
+    for (; co != NULL; co = resumer_of(co))
+        co->control.state = MOAT_MARK_DONE;
+}
+
+static void abandon_running(struct moat_thread *thread)
+{
+    struct moat_parked *parked = thread->parked;
+
+    abandon(moat_host_call_innermost());
+    for (; parked != NULL; parked = parked->next)
+        abandon(parked->innermost);
+    thread->parked = NULL;
+    (void)moat_host_calls_replace(NULL);
     MOAT_TLS_WRITE_CURRENT(0);
 }
 
-/* Takes this thread's resources down. Its struct stays on the list as long as
+/* Guests that another copy's trap has left never continue here either. */
+static void end_left(struct co *co)
+{
+    moat_host_call_landed(co);
+    if (co->traits & CO_ACCOUNTED)
+        moat_watch_leave_accounted(co);
+    co->control.state = MOAT_MARK_DONE;
+}
+
+void moat_thread_left(uintptr_t low, uintptr_t high)
+{
+    struct co *co = moat_host_call_innermost(), *outermost = NULL;
+    bool section;
+
+    for (struct co *each = co; each != NULL; each = resumer_of(each)) {
+        if (each->control.resumer_sp >= low && each->control.resumer_sp < high)
+            outermost = each;
+    }
+    if (outermost == NULL)
+        return;
+    for (; co != outermost; co = resumer_of(co))
+        end_left(co);
+    end_left(outermost);
+    section = (outermost->control.flags & CO_RESUMER_NOINTR) != 0;
+    MOAT_TLS_WRITE_CURRENT(outermost->control.resumer);
+    if (moat_seal_landed())
+        moat_thread_recount(moat_this_thread);
+    if (section)
+        moat_nointr_leave();
+}
+
+/* Releases this thread's resources. Its struct stays on the list as long as
  * coroutines refer to it. */
 static void leave_engine(void)
 {
-    struct moat_thread *thread = self;
+    struct moat_thread *thread = moat_this_thread;
 
-    abandon_running();
-    moat_spares_drop(thread);
+    abandon_running(thread);
+    moat_homes_close(&thread->homes);
+    moat_thread_tidy(thread);
+    moat_thread_drop_spares(thread);
     moat_pool_drain(&thread->pool);
-    moat_deadline_detach();
+    moat_alarm_end();
     (void)moat_altstack_detach();
-    moat_trap_block(&thread->were_blocked);
+    moat_mask_block(&thread->were_blocked);
     moat_tls.token = 0;
-    self = NULL;
+    moat_this_thread = NULL;
     moat_engine_lock();
     atomic_store(&thread->alive, false);
-    if (atomic_load(&thread->live) == 0) {
-        unlink_thread(thread);
-        free(thread);
-    }
+    end_life(thread);
+    if (atomic_load(&thread->live) == 0)
+        free_thread(thread);
     moat_engine_unlock();
 }
 
 static void on_thread_exit(void *value)
 {
     (void)value;
-    if (self != NULL)
+    if (moat_this_thread != NULL)
         leave_engine();
 }
 
@@ -96,90 +307,54 @@ moat_status moat_thread_prepare(void)
     return MOAT_OK;
 }
 
-/* For the main thread glibc reads /proc/self/maps. */
-static void note_stack(struct moat_thread *thread)
-{
-    pthread_attr_t attributes;
-    void *limit;
-    size_t bytes;
-
-    if (pthread_getattr_np(pthread_self(), &attributes) != 0)
-        return;
-    if (pthread_attr_getstack(&attributes, &limit, &bytes) == 0) {
-        thread->stack_limit = (uintptr_t)limit;
-        thread->stack_base = (uintptr_t)limit + bytes;
-    }
-    (void)pthread_attr_destroy(&attributes);
-}
-
-static moat_status join_engine(void)
+moat_status moat_thread_join(void)
 {
     struct moat_thread *thread = calloc(1, sizeof *thread);
     moat_status status;
 
     if (thread == NULL)
         return MOAT_E_NOMEM;
-    status = moat_altstack_attach();
+    status = begin_life(thread);
     if (status != MOAT_OK)
         goto free_thread;
+    status = moat_altstack_attach();
+    if (status != MOAT_OK)
+        goto end_life;
     if (pthread_setspecific(key, thread) != 0) {
         status = MOAT_E_NOMEM;
         goto detach_altstack;
     }
-    note_stack(thread);
-    moat_trap_unblock(&thread->were_blocked);
+    moat_task_note();
+    thread->own_stack = moat_ask_own_stack();
+    moat_host_stack_note(thread->own_stack.limit, thread->own_stack.base);
+    moat_altstack_bounds(&thread->altstack);
+    moat_mask_unblock(&thread->were_blocked);
     atomic_init(&thread->alive, true);
+    thread->tls = &moat_tls;
+    moat_homes_open(&thread->homes, thread);
     moat_engine_lock();
     thread->token = last_token += MOAT_TOKEN_STEP;
     link_thread(thread);
     moat_engine_unlock();
-    thread->tls = &moat_tls;
-    self = thread;
+    moat_this_thread = thread;
     moat_tls.token = thread->token;
     return MOAT_OK;
 
 detach_altstack:
     (void)moat_altstack_detach();
+end_life:
+    end_life(thread);
 free_thread:
     free(thread);
     return status;
 }
 
-/* What was blocked since the attach is not blocked again at the detach: whoever
- * asked for this has seen to it. */
-static moat_status repair(void)
-{
-    moat_status status = moat_altstack_repair();
-    sigset_t were_blocked;
-
-    if (status != MOAT_OK)
-        return status;
-    moat_trap_unblock(&were_blocked);
-    moat_deadline_unblock();
-    return MOAT_OK;
-}
-
-moat_status moat_thread_attach(void)
-{
-    return self != NULL ? repair() : moat_thread_ready();
-}
-
-moat_status moat_thread_ready(void)
-{
-    moat_status status;
-
-    if (self != NULL)
-        return MOAT_OK;
-    status = moat_engine_ready();
-    return status == MOAT_OK ? join_engine() : status;
-}
-
-/* Of another thread: as many as there were not long ago. */
+/* Of another thread: a recent count. It may end meanwhile, and its words with
+ * it. */
 static size_t live_of(const struct moat_thread *thread)
 {
     size_t live = atomic_load(&thread->live);
-    size_t spares =
-        atomic_load(&thread->alive) ? moat_spares_count(thread->tls) : 0;
+    size_t spares = moat_homes_spares(&thread->homes);
 
     return live > spares ? live - spares : 0;
 }
@@ -188,11 +363,11 @@ moat_status moat_thread_detach(void)
 {
     moat_status status;
 
-    if (self == NULL)
+    if (moat_this_thread == NULL)
         return MOAT_OK;
-    if (moat_trap_current() != NULL || live_of(self) != 0)
+    if (moat_running() != NULL || live_of(moat_this_thread) != 0)
         return MOAT_E_STATE;
-    /* What can fail comes first. */
+    /* The only step that can fail comes first. */
     status = moat_altstack_detach();
     if (status != MOAT_OK)
         return status;
@@ -205,58 +380,38 @@ size_t moat_thread_live_total(void)
 {
     size_t total = 0;
 
-    for (struct moat_thread *each = threads; each != NULL; each = each->next)
-        total += each->lost ? 0 : live_of(each);
+    for (struct moat_thread *each = threads; each != NULL; each = each->next) {
+        size_t live = live_of(each);
+
+        /* Asked last: of a thread that is alive now the count is true. */
+        (void)has_ended(each);
+        total += each->lost ? 0 : live;
+    }
     return total;
 }
 
 bool moat_thread_others(void)
 {
     for (struct moat_thread *each = threads; each != NULL; each = each->next) {
-        if (each != self && atomic_load(&each->alive))
+        if (each != moat_this_thread && !has_ended(each))
             return true;
     }
     return false;
 }
 
-/* Others write it only when this thread is gone, so that no locked
- * instruction, which costs more than a switch, is needed. */
-static void add_live(struct moat_thread *thread, size_t count)
-{
-    atomic_store_explicit(
-        &thread->live,
-        atomic_load_explicit(&thread->live, memory_order_relaxed) + count,
-        memory_order_relaxed);
-}
-
-void moat_thread_take(struct moat_thread *thread)
-{
-    add_live(thread, 1);
-}
-
-void moat_thread_release(struct moat_thread *thread)
-{
-    if (thread == self) {
-        add_live(thread, (size_t)-1);
-        return;
-    }
-    moat_engine_lock();
-    if (atomic_fetch_sub(&thread->live, 1) == 1 &&
-        !atomic_load(&thread->alive)) {
-        unlink_thread(thread);
-        free(thread);
-    }
-    moat_engine_unlock();
-}
-
 void moat_thread_after_fork(void)
 {
+    moat_task_note_forked();
     for (struct moat_thread *each = threads; each != NULL; each = each->next) {
-        if (each != self) {
+        if (each != moat_this_thread) {
             atomic_store(&each->alive, false);
             each->lost = true;
         }
     }
+    /* In the child the thread has another number, by which it would hold its
+     * lock; without one it ends at its detach. */
+    if (moat_this_thread != NULL)
+        (void)begin_life(moat_this_thread);
 }
 
 void moat_thread_forget_all(void)
@@ -267,7 +422,10 @@ void moat_thread_forget_all(void)
     while (thread != NULL) {
         struct moat_thread *next = thread->next;
 
-        free(thread);
+        moat_pool_forget(&thread->pool);
+        moat_homes_free(&thread->homes);
+        moat_free_later(thread);
         thread = next;
     }
+    moat_pool_forget(&orphans);
 }

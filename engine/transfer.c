@@ -1,118 +1,114 @@
 /*
- * transfer.c: symmetric transfer, as far as it is more than a switch: limits, a
- * coroutine that has never run, sanitizers.
+ * transfer.c: the slow path of symmetric transfer: limits, a coroutine that has
+ * never run, sanitizers.
  *
- * The resumer is not asked. It came in by the inline resume, which knows of no
- * limits, or by the slow one, which holds its deadlines off and ends the limits
- * of whoever comes back. Where the first is to get an event of a coroutine with
- * limits, its deadlines are held off from here on, and that event goes by
- * moat_co_settle, which does what the slow resume would. CO_HELD tells which
- * coroutine's event that is; it changes hands with the place.
+ * The resumer is not involved in a transfer. It used either the inline resume,
+ * which ignores limits, or the slow resume, which opened an uninterruptible
+ * section and will end the limits of the coroutine that comes back. If the
+ * resumer used the inline resume and `other` has limits, the transfer opens
+ * that section on the resumer's behalf, and the event goes through
+ * moat_co_settle, which does what the slow resume would have done.
+ * CO_RESUMER_NOINTR marks the coroutine whose event closes the section; it
+ * passes from one coroutine to the other with the transfer.
  *
  * SPDX-License-Identifier: MIT
  */
-#include "engine/internal.h"
-
-static struct moat_activation *resumer_of(const struct co *co)
-{
-    return (struct moat_activation *)moat_resumer_of(&co->activation.co);
-}
+#include "engine/coroutine.h"
+#include "engine/host_call.h"
+#include "engine/nointr.h"
+#include "engine/resume.h"
+#include "engine/state.h"
+#include "trap/asides.h"
+#include "trap/stack_owner.h"
+#include "trap/watch.h"
 
 static moat_status check(const struct co *co, const struct co *other,
                          void **input)
 {
     if (co == NULL || other == NULL || input == NULL)
         return MOAT_E_INVAL;
-    /* Whose stack a service runs on cannot leave it. */
-    if (moat_trap_current() != &co->activation ||
-        co->activation.co.flags & CO_CANCELLED ||
-        moat_call_sections(&co->activation) != 0)
+    /* A coroutine cannot switch while a host call runs on its stack. */
+    if (moat_running() != co || co->control.flags & CO_CANCELLED ||
+        moat_host_call_sections(co) != 0)
         return MOAT_E_STATE;
-    return moat_resume_allowed(other);
+    return moat_co_check_resumable(other);
 }
 
 /* --- the resumer ---------------------------------------------------------- */
 
-/* Is the event of `other` more than the inline resume knows of? */
-static bool must_hold(const struct co *co, const struct co *other)
+/* Returns whether an event of `other` needs more than the inline resume does.
+ */
+static bool needs_settling(const struct co *co, const struct co *other)
 {
-    return !(co->activation.co.flags & CO_HELD) &&
-           other->activation.co.token & 1;
+    return !(co->control.flags & CO_RESUMER_NOINTR) && other->control.token & 1;
 }
 
-/* The engine's code will run where the resumer stands. */
-static moat_status hold_resumer(const struct co *co)
+/* Opens a section for the resumer: moat_co_settle will run on its stack. */
+static moat_status enter_for_resumer(const struct co *co)
 {
-    struct moat_activation *resumer = resumer_of(co);
-    uintptr_t sp = co->activation.co.resumer_sp;
+    struct co *resumer = resumer_of(co);
+    uintptr_t sp = co->control.resumer_sp;
 
     if (resumer == NULL)
         return MOAT_OK;
-    if (sp < resumer->slot.limit || sp - resumer->slot.limit < MOAT_HOLD_BYTES)
+    if (!moat_stack_has(resumer, sp, MOAT_STACK_FOR_ENTRY))
         return MOAT_E_LIMIT;
-    resumer->hold++;
+    resumer->nointr++;
     return MOAT_OK;
 }
 
-static void release_resumer(const struct co *co)
+static void leave_for_resumer(const struct co *co)
 {
-    struct moat_activation *resumer = resumer_of(co);
+    struct co *resumer = resumer_of(co);
 
     if (resumer != NULL)
-        resumer->hold--;
+        resumer->nointr--;
 }
 
 /* --- the transfer ----------------------------------------------------------
  */
 
-static moat_status replace_limits(const struct co *co, struct co *other)
-{
-    const struct moat_deadline_scope *leaving = moat_limits_scope(co);
-    struct moat_deadline_scope *entering = moat_limits_scope(other);
-
-    if (leaving == NULL && entering == NULL)
-        return MOAT_OK;
-    return moat_deadline_replace(
-        leaving, entering, entering != NULL ? &cold_of(other)->limits : NULL);
-}
-
-/* What can fail. Deadlines are held off for the caller. */
+/* All that can fail. The caller is in an uninterruptible section. */
 static moat_status prepare(struct co *co, struct co *other)
 {
-    bool hold = must_hold(co, other);
-    moat_status status = hold ? hold_resumer(co) : MOAT_OK;
+    bool settle = needs_settling(co, other);
+    moat_status status = settle ? enter_for_resumer(co) : MOAT_OK;
 
     if (status != MOAT_OK)
         return status;
-    status = replace_limits(co, other);
-    if (status != MOAT_OK && hold)
-        release_resumer(co);
-    if (status == MOAT_OK && (hold || co->activation.co.flags & CO_HELD)) {
-        co->activation.co.flags &= (uint16_t)~CO_HELD;
-        other->activation.co.flags |= CO_HELD;
+    if ((co->traits & CO_ACCOUNTED) != 0)
+        moat_watch_leave_accounted(co);
+    status = moat_resume_begin_clocks(other);
+    if (status != MOAT_OK && settle)
+        leave_for_resumer(co);
+    if (status != MOAT_OK)
+        return status;
+    moat_asides_end_waiting(resumer_of(co));
+    if (settle || co->control.flags & CO_RESUMER_NOINTR) {
+        co->control.flags &= (uint16_t)~CO_RESUMER_NOINTR;
+        other->control.flags |= CO_RESUMER_NOINTR;
     }
     return status;
 }
 
 /*
- * What cannot. A deadline waits again once the thread's word names a coroutine
- * that is not RUNNING; bit 0 sends its yields to where limits and sanitizers
- * are seen to.
+ * All that cannot fail. The section is closed once the thread's word names
+ * `other`: as that one is not RUNNING yet, a deadline still waits. Bit 0 of the
+ * word sends its yields to the slow path, which handles limits and sanitizers.
  */
 static MOAT_NO_SANITIZE struct moat_arch_input
 switch_over(struct co *co, struct co *other, void *value)
 {
     moat_co *self = handle_of(co), *next = handle_of(other);
-    const struct moat_slot *slot = &other->activation.slot;
-    uintptr_t slow = other->activation.co.flags & CO_HELD ? 1 : 0;
+    uintptr_t slow = other->control.flags & CO_RESUMER_NOINTR ? 1 : 0;
     struct moat_arch_input back;
 
-    moat_arch_take_place(next, self);
+    moat_arch_take_over(next, self);
     MOAT_TLS_WRITE_CURRENT((uintptr_t)next | slow);
-    co->activation.hold--;
+    co->nointr--;
     if (moat_annotate_active())
-        moat_annotate_pass(&cold_of(co)->fiber, &cold_of(other)->fiber,
-                           slot->limit, slot->base);
+        moat_annotate_transfer(&cold_of(co)->fiber, &cold_of(other)->fiber,
+                               other->slot.limit, other->slot.base);
     back = moat_arch_switch_to(self, next, value);
     if (moat_annotate_active())
         moat_annotate_entered(&cold_of(co)->fiber);
@@ -127,13 +123,15 @@ MOAT_NO_SANITIZE moat_status moat_co_switch_to_slow(moat_co *self,
     struct moat_arch_input back;
     moat_status status = check(co, next, input);
 
-    if (status == MOAT_OK)
-        status = moat_hold_begin(MOAT_HOLD_BYTES);
+    if (status == MOAT_OK) {
+        moat_totals_catch_up(co, (uintptr_t)__builtin_return_address(0) - 1);
+        status = moat_nointr_begin(MOAT_STACK_FOR_ENTRY);
+    }
     if (status != MOAT_OK)
         return status;
     status = prepare(co, next);
     if (status != MOAT_OK) {
-        moat_hold_end();
+        moat_nointr_end();
         return status;
     }
     back = switch_over(co, next, value);

@@ -1,14 +1,13 @@
 #!/bin/sh
-# compare.sh: runs an example and compares its output with what is expected.
+# compare.sh: runs an example and compares its output with the expected output.
 #
-# What differs from build to build is brought to one form first: in reports the
-# registers, code bytes, stack use, signals, addresses, offsets, modules and
-# lines, in text and in JSON, where registers and code are left out. The C
-# library's frames below main are dropped, and those of moat's own that a build
-# with a sanitizer has.
+# Everything in a report that depends on the build is normalised first, in text
+# and in JSON: registers, code bytes, stack use, signals, addresses, offsets,
+# modules and lines. Frames of the C library below main are removed, and frames
+# of moat itself that only builds with a sanitizer have.
 #
-# Lines of scripts stay: they do not depend on the build. Of a recursion's equal
-# frames one is left.
+# Lines of scripts do not depend on the build and are kept. Equal consecutive
+# frames of a recursion are reduced to one.
 #
 # Usage: compare.sh EXPECTED PROGRAM [ARGUMENT...]
 #
@@ -30,6 +29,7 @@ sed -E \
     -e '/^ +[a-z][a-z0-9]+ [0-9a-f]{16} /d' \
     -e 's/^(  bytes +).*/\1.../' \
     -e 's/^(  stack +)[0-9]+ of [0-9]+/\1N of N/' \
+    -e 's/^(  limit +.*, used )[0-9.]+ [a-z]+$/\1N/' \
     -e 's/^(  access +[a-z]+ [a-z]+ )0x[0-9a-f]{8,}/\1ADDRESS/' \
     -e 's/^(  signal +SIGRTMAX-)[0-9]+/\1N/' \
     -e 's/^(  \.\.\. )[0-9]+( frames left out)/\1N\2/' \
@@ -40,7 +40,7 @@ sed -E \
     -e 's/\+0x[0-9a-f]+( in [^ ]+)?( at [^ ]+)?$/\2/' \
     -e '}' \
     -e '/^\{"coroutine"/{' \
-    -e 's/"(signal|code|stack_used|frame_count|number|line)":-?[0-9]+/"\1":N/g' \
+    -e 's/"(signal|code|limit_used|stack_used|frame_count|number|line)":-?[0-9]+/"\1":N/g' \
     -e 's/"(bytes|pc|sp|module|file)":"[^"]*"/"\1":"..."/g' \
     -e 's/"registers":\{[^}]*\}/"registers":{}/' \
     -e 's/,"(module|file)":"\.\.\."//g' \
@@ -48,7 +48,8 @@ sed -E \
     -e 's/,"inlined":\[[^]]*\]//g' \
     -e 's/,"module_offset":"[^"]*"//g' \
     -e 's/\{[^{}]*"function":"annotated_entry"\},//g' \
-    -e 's/("function":"main"\}),.*(\]\})$/\1\2/' \
+    -e 's/"handle":"[^"]*"/"handle":"..."/g' \
+    -e 's/("function":"main"\}),.*(\],"frames_left_out":[0-9]+\})$/\1\2/' \
     -e '}' \
     "$actual.raw" |
     awk -v own='^(annotated_entry|enter|moat_(resume_run|co_resume_slow))$' '

@@ -1,10 +1,12 @@
 /*
- * contain_overflow.c: a recursion without end, and the same stack used again.
+ * contain_overflow.c: an endless recursion, and its stack used again.
  *
- * Shows: a stack overflow as an event; moat_co_reset makes the coroutine fresh
- * without a system call, so a supervisor can start its guest again.
- * Try this: options.stack_bytes = 1 << 20, and see how many calls fit.
- * Expected output: expected/contain_overflow.txt.
+ * Shows: a stack overflow as an event. moat_co_reset then makes the coroutine
+ * fresh again without a system call, so a supervisor can restart its guest.
+ * Run: build/debug/examples/contain_overflow
+ * Prints: how a recursion of a million calls ended, then how one of 20 calls
+ * ended on the same stack (expected/contain_overflow.txt).
+ * Try: options.stack_bytes = 1 << 20, and print how many calls fit.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -14,8 +16,8 @@
 
 static volatile unsigned long calls;
 
-/* Each call keeps a kilobyte; what is read after the inner call keeps the
- * compiler from making a loop of it. */
+/* Each call uses a kilobyte. The frame is read after the inner call, so the
+ * compiler cannot turn the recursion into a loop. */
 __attribute__((noinline)) static unsigned long descend(unsigned long depth)
 {
     volatile char frame[1024];

@@ -1,10 +1,10 @@
 /*
- * contain_segv.c: a fault deep in a guest, with the report that the host gets.
+ * contain_segv.c: a fault three calls deep, and the report of it.
  *
- * Shows: the trap record and the linked backtrace: from the faulting function
- * through the coroutine's border to the host's main.
- * Try this: moat_co_write_json instead of moat_co_print_report.
- * Expected output: expected/contain_segv.txt (addresses differ).
+ * Shows: a backtrace across both stacks, from the faulting function to main.
+ * Run: build/debug/examples/contain_segv
+ * Prints: the report, then a line from the host (expected/contain_segv.txt).
+ * Try: moat_co_write_json instead of moat_co_print_report.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -18,11 +18,11 @@ struct account {
     int balance;
 };
 
-static struct account *volatile missing; /* NULL: nobody found it. */
+static struct account *volatile missing; /* NULL: not found. */
 static volatile int booked;
 
-/* noinline, and something to do after the call, so that each function has a
- * frame of its own in the backtrace whatever the compiler's options. */
+/* noinline and the work after each call give every function its own frame in
+ * the backtrace at any optimization level. */
 __attribute__((noinline)) static void book(struct account *account, int amount)
 {
     account->balance = amount;
@@ -52,7 +52,7 @@ __attribute__((noinline)) static int run_guest(moat_co *co)
         return 1;
     if (event.kind != MOAT_EVENT_TRAP)
         return 1;
-    /* Here, not in main: the linked part lasts until run_guest returns. */
+    /* Not in main: the host's part is valid until run_guest returns. */
     return moat_co_print_report(co, STDOUT_FILENO) != MOAT_OK;
 }
 

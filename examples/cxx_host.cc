@@ -1,11 +1,13 @@
 /*
- * cxx_host.cc: a C++ host with three guests: one that hands out words, one that
- * throws, one that is broken.
+ * cxx_host.cc: a C++ host with three guests: one works, one throws, one faults.
  *
- * Shows: typed values, an exception that passes from the guest to its host, a
- * trap as a value, and destructors that run when a guest is given up.
- * Try this: take the catch clause away; the program ends as after any throw.
- * Expected output: expected/cxx_host.txt.
+ * Shows: typed values, an exception that propagates from the guest to its host,
+ * a trap as a value, and destructors that run when a guest is cancelled.
+ * Run: build/debug/examples/cxx_host
+ * Prints: what each guest opened, yielded and closed, and how it ended
+ * (expected/cxx_host.txt).
+ * Try: remove the catch clause. The program ends as after any uncaught
+ * exception.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,11 +1,12 @@
 /*
- * deadline.c: a guest that loops for ever has 50 ms, then its stack serves
- * again.
+ * deadline.c: an endless loop is stopped after 50 ms, and its stack reused.
  *
- * Shows: a limit on the clock's time; moat_co_defer for what the frames that
- * are dropped cannot give back; the report as JSON; moat_co_reset. Try this:
- * limits.resume_cpu_ns in place of wall_ns, and let the guest sleep. Expected
- * output: expected/deadline.txt.
+ * Shows: a limit in wall-clock time; moat_co_defer, which frees what the
+ * discarded frames own; the report as JSON; moat_co_reset.
+ * Run: build/debug/examples/deadline
+ * Prints: that the buffer was freed and the guest stopped, a JSON report, and a
+ * second run that returns in time (expected/deadline.txt).
+ * Try: limits.resume_cpu_ns instead of wall_ns, and let the guest sleep.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -27,7 +28,7 @@ static void *wait_for_ever(moat_co *self, void *input)
 {
     void *buffer;
 
-    /* A cut inside malloc would leave its lock held: not here. */
+    /* A guest stopped inside malloc would leave its lock held. */
     moat_notrap_enter();
     buffer = malloc(4096);
     if (moat_co_defer(self, give_back, buffer) != MOAT_OK) {

@@ -1,10 +1,12 @@
 /*
  * generator.c: walks a binary tree in order, one key per resume.
  *
- * Shows: a yield from the depth of a recursion. The walk is written as if it
- * printed the keys itself, yet the host takes them one at a time.
- * Try this: stop after three keys; moat_co_destroy gives up the rest of the
- * walk. Expected output: expected/generator.txt.
+ * Shows: a yield from inside a recursive function. The walk is written as if it
+ * printed the keys itself, but the host takes them one at a time.
+ * Run: build/debug/examples/generator
+ * Prints: six animals in alphabetical order, then the coroutine's final state
+ * (expected/generator.txt).
+ * Try: stop after three keys. moat_co_destroy discards the rest of the walk.
  *
  * SPDX-License-Identifier: MIT
  */

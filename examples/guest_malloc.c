@@ -1,11 +1,13 @@
 /*
- * guest_malloc.c: a guest that allocates on its parent's stack: it may overflow
- * where it likes, and never inside malloc.
+ * guest_malloc.c: a guest that allocates memory on its parent's stack.
  *
- * Shows: moat_call_on_parent for a service that holds a lock; what
- * moat_co_is_poisoned says without it and with it.
- * Try this: printf instead of malloc.
- * Expected output: expected/guest_malloc.txt.
+ * Shows: moat_call_on_parent for a function that takes a lock. The guest may
+ * overflow its own stack at any point, but never inside malloc, so it never
+ * leaves the heap locked. moat_co_is_poisoned checks that.
+ * Run: build/debug/examples/guest_malloc
+ * Prints: how many guests overflowed, and how many of them inside malloc: none
+ * (expected/guest_malloc.txt).
+ * Try: call make_node directly. Guests then overflow inside malloc.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -22,7 +24,7 @@ struct node {
     char text[3000];
 };
 
-/* The nodes are the host's to give back, as the guest's frames are dropped. */
+/* Owned by the host, because a trap discards the guest's frames. */
 static struct node *nodes;
 
 static void *make_node(void *unused)
@@ -47,8 +49,8 @@ static void drop_nodes(void)
     }
 }
 
-/* A parser of nested lists, as deep as its input is: it overflows. (Volatile,
- * or the compiler makes a loop of it.) */
+/* A parser of nested lists that recurses as deep as its input, and overflows.
+ * Without volatile the compiler would turn it into a loop. */
 __attribute__((noinline)) static int parse(moat_co *self, int depth)
 {
     volatile int below;
@@ -59,7 +61,8 @@ __attribute__((noinline)) static int parse(moat_co *self, int depth)
     return below + 1;
 }
 
-/* Every guest overflows at another place: its stack begins `*input` lower. */
+/* Its frames begin `*input` bytes lower, so each guest overflows at a different
+ * instruction. */
 static void *guest(moat_co *self, void *input)
 {
     char *used = __builtin_alloca(*(size_t *)input);

@@ -1,13 +1,15 @@
 /*
- * handover.c: a producer, a filter and a consumer that hand over to each other.
+ * handover.c: a producer, a filter and a consumer that switch to each other.
  *
- * Shows: symmetric transfer. A yield would go through the host each time, which
- * would have to know whose turn is next; here each stage names its successor
- * itself, and the host hears of it only when the consumer has something to say.
- * The event tells which of them it is from. One handle is enough to start the
- * ring; the filter faults in the end, and the event says that, too.
- * Try this: give one of them a time limit (deadline.c); it holds while that one
- * has the place. Expected output: expected/handover.txt.
+ * Shows: symmetric transfer. With plain yields the host would run between every
+ * two steps and have to know which coroutine is next. Here each stage names its
+ * successor, and the host runs only when the consumer yields a sum. event.co is
+ * the coroutine that yielded or ended, which need not be the one resumed.
+ * Run: build/debug/examples/handover
+ * Prints: two sums of filtered numbers, then that the filter trapped (its third
+ * divisor is 0), and the state of each stage (expected/handover.txt).
+ * Try: a time limit for one stage, as in deadline.c. It counts only while that
+ * stage runs.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -21,7 +23,8 @@ enum { PRODUCER, FILTER, CONSUMER, STAGES };
 static moat_co *stages[STAGES];
 static const int divisors[] = {3, 7, 0};
 
-/* Hands the place on; comes back with what the next to do so hands over. */
+/* Switches to another stage with a number. Returns the number that comes with
+ * the next switch back. */
 static int hand_over(moat_co *self, int to, int number)
 {
     void *input = NULL;
@@ -39,7 +42,7 @@ static void *produce(moat_co *self, void *input)
     return input;
 }
 
-/* Takes out the multiples of a divisor; every ten numbers, of the next one. */
+/* Drops the multiples of a divisor, which changes every ten numbers. */
 static void *filter(moat_co *self, void *input)
 {
     for (int number = (int)(intptr_t)input;;) {
@@ -51,7 +54,7 @@ static void *filter(moat_co *self, void *input)
     return NULL;
 }
 
-/* Adds up until the producer's numbers have come to ten; tells the sum. */
+/* Yields the sum of the numbers received up to each multiple of ten. */
 static void *consume(moat_co *self, void *input)
 {
     int number = (int)(intptr_t)input;

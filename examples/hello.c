@@ -1,9 +1,12 @@
 /*
- * hello.c: a guest that greets, yields, and then writes where it must not.
+ * hello.c: a guest greets its host, yields, and then writes through NULL.
  *
- * Shows: create, resume, yield, and a fault that is an event, not the end.
- * Try this: delete the line with the bad pointer: the guest returns instead.
- * Expected output: expected/hello.txt.
+ * Shows: create, resume and yield, and a fault that reaches the host as an
+ * event instead of ending the process.
+ * Run: build/debug/examples/hello
+ * Prints: the greeting, the value that the guest yielded, the kind of its
+ * fault, and a last line from the host that survived it (expected/hello.txt).
+ * Try: delete the write to nowhere. The guest returns instead.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,11 +1,13 @@
 /*
  * nested.c: a guest that hosts a guest of its own.
  *
- * Shows: the innermost coroutine that runs is the one that traps, and its
- * resumer, here a coroutine itself, gets the event. A backtrace from the inner
- * guest crosses both borders.
- * Try this: let the supervisor fault instead; then main gets the event.
- * Expected output: expected/nested.txt.
+ * Shows: a trap belongs to the innermost running coroutine, and its resumer,
+ * here a coroutine too, gets the event. A backtrace from the inner guest
+ * crosses both coroutines and ends in main.
+ * Run: build/debug/examples/nested
+ * Prints: one line per step, indented by nesting depth; the plugin divides by
+ * zero, the supervisor and main continue (expected/nested.txt).
+ * Try: let the supervisor fault. Then main gets the event.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,14 +1,14 @@
 /*
- * script_frames.c: an interpreter whose script faults, with one backtrace of
- * both: the interpreter's native frames and the script's functions.
+ * script_frames.c: an interpreter's script faults, and one backtrace shows both
+ * the interpreter's native frames and the script's functions.
  *
- * Shows: moat_script: `walk` names the script's functions from the
- * interpreter's own stack of calls, `runs` tells which native frames are its
- * loop. The loop runs many calls of the script's in one native frame, and is
- * entered anew where native code calls back.
- * Try this: let walk write to NULL before its first moat_script_put; the report
- * says what became of it.
- * Expected output: expected/script_frames.txt (addresses differ).
+ * Shows: moat_script. `walk` lists the script's calls, `runs` recognises the
+ * interpreter's loop among the native frames. The loop runs many script calls
+ * in one native frame and is entered again when native code calls back.
+ * Run: build/debug/examples/script_frames
+ * Prints: the report, then a line from the host (expected/script_frames.txt;
+ * addresses differ).
+ * Try: let walk write to NULL first. The report says so and goes on.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -61,7 +61,7 @@ struct interpreter {
     size_t used;
 };
 
-static volatile int done; /* work behind a call, so that it has a frame */
+static volatile int done; /* work after a call, so that it has a frame */
 
 __attribute__((noinline)) static void divide(struct interpreter *in)
 {
@@ -80,7 +80,7 @@ static void push_call(struct interpreter *in, int function, bool entered)
 
 static void call_back(struct interpreter *in, int function);
 
-/* The loop: returns with the call that it was entered for. */
+/* The loop. Returns when the call that it was entered for returns. */
 __attribute__((noinline)) static void run(struct interpreter *in, int function)
 {
     size_t base = in->depth;
@@ -110,7 +110,7 @@ __attribute__((noinline)) static void run(struct interpreter *in, int function)
     done++;
 }
 
-/* A native function of the script's, which calls the script. */
+/* A native function that the script calls and that calls the script. */
 __attribute__((noinline)) static void call_back(struct interpreter *in,
                                                 int function)
 {
@@ -118,9 +118,9 @@ __attribute__((noinline)) static void call_back(struct interpreter *in,
     done++;
 }
 
-/* --- what moat is told ---------------------------------------------------- */
+/* --- what moat needs to know ---------------------------------------------- */
 
-/* Innermost first. The interpreter may be in any state: this may fault. */
+/* Innermost first. The interpreter may be in any state, so this may fault. */
 static void walk(const moat_co *co, moat_script_walk *out)
 {
     const struct interpreter *in = moat_co_user(co);

@@ -1,10 +1,12 @@
 /*
- * threads.c: four threads, each the host of guests of its own.
+ * threads.c: four threads, each the host of its own guests.
  *
  * Shows: a thread is attached by its first moat_co_create and detached when it
- * ends; a trap in one thread is no business of the others.
- * Try this: raise ROUNDS; the totals stay exact.
- * Expected output: expected/threads.txt.
+ * ends. A trap in one thread does not affect the others.
+ * Run: build/debug/examples/threads
+ * Prints: per thread, how many guests returned and how many trapped, then the
+ * number of failures (expected/threads.txt).
+ * Try: raise ROUNDS. The totals stay exact.
  *
  * SPDX-License-Identifier: MIT
  */

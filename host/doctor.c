@@ -1,5 +1,5 @@
 /*
- * doctor.c: `moat doctor`: what this machine gives, and does it hold?
+ * doctor.c: `moat doctor`: what this machine supports, and a self-test.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -15,12 +15,14 @@
 #include <moat/moat.h>
 
 #include "commands.h"
+#include "json_line.h"
 #include "machine.h"
 #include "quantity.h"
 #include "self_test.h"
 #include "start.h"
+#include "usage.h"
 
-/* All that is told, gathered before anything is written. */
+/* Everything is gathered before anything is written. */
 struct findings {
     moat_engine_info engine;
     struct machine machine;
@@ -47,7 +49,7 @@ static const char *scrubbing(const moat_engine_info *engine)
 static const char *scrubbing_text(const moat_engine_info *engine)
 {
     if (!engine->pagemap)
-        return "drops pages: what they hold cannot be asked";
+        return "drops all pages: their contents cannot be queried";
     return engine->pagemap_scan ? "PAGEMAP_SCAN: many stacks at a time"
                                 : "/proc/self/pagemap: a word for each page";
 }
@@ -71,7 +73,7 @@ static void write_engine(const moat_engine_info *engine)
     printf("/proc/self/pagemap %s\n", yes_no(engine->pagemap));
     printf("scrubbing          %s\n", scrubbing_text(engine));
     printf("trimming           %s\n", trimming_text(engine));
-    printf("fault source       %s (there are: sigaction, manual)\n",
+    printf("fault source       %s (available: sigaction, manual)\n",
            engine->source);
     printf("deadline signal    %d (SIGRTMAX-%d)\n", engine->deadline_signal,
            SIGRTMAX - engine->deadline_signal);
@@ -89,7 +91,7 @@ static void write_machine(const struct machine *machine)
            machine->kernel.release, machine->kernel.machine);
     printf("PAGEMAP_SCAN       %s\n", yes_no(machine->pagemap_scan));
     printf("CPU                %s\n",
-           *machine->cpu != '\0' ? machine->cpu : "not known");
+           *machine->cpu != '\0' ? machine->cpu : "unknown");
     printf("vm.max_map_count   %" PRIu64 "\n", machine->max_map_count);
     printf("vm.overcommit      %" PRIu64 "\n", machine->overcommit);
     printf("memory available   %s\n",
@@ -183,12 +185,13 @@ static int write_json(const struct findings *findings)
         machine_json(&findings->machine), "bounds", bounds_json(findings),
         "self_test", tests_json(findings), "ok", (int)findings->contained);
 
-    if (object == NULL || json_dumpf(object, stdout, JSON_COMPACT) != 0) {
-        fprintf(stderr, "moat: doctor: out of memory\n");
+    bool written = json_line_write(stdout, object);
+
+    json_decref(object);
+    if (!written) {
+        complain("doctor", "out of memory");
         return EXIT_BAD_INPUT;
     }
-    putchar('\n');
-    json_decref(object);
     return findings->contained ? EXIT_FINE : EXIT_BAD_SCRIPT;
 }
 
@@ -202,7 +205,7 @@ static int examine(bool json)
     findings.tests = calloc(self_test_count, sizeof(*findings.tests));
     if (findings.tests == NULL ||
         moat_engine_get_info(&findings.engine) != MOAT_OK) {
-        fprintf(stderr, "moat: doctor: out of memory\n");
+        complain("doctor", "out of memory");
         free(findings.tests);
         return EXIT_BAD_INPUT;
     }
@@ -217,19 +220,24 @@ static int examine(bool json)
 
 int command_doctor(int argc, char **argv)
 {
-    static const struct option options[] = {{"json", no_argument, NULL, 'j'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {NULL, 0, NULL, 0}};
+    enum { KEY_JSON = OPTION_FIRST, KEY_HELP };
+    static const struct option options[] = {
+        {"json", no_argument, NULL, KEY_JSON},
+        {"help", no_argument, NULL, KEY_HELP},
+        {NULL, 0, NULL, 0}};
     bool json = false;
     int key;
 
-    while ((key = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        if (key == 'h') {
+    opterr = 0;
+    while ((key = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+        if (key == KEY_HELP) {
             usage_write(stdout, "doctor");
             return EXIT_FINE;
         }
-        if (key != 'j')
+        if (key != KEY_JSON) {
+            complain_of_option("doctor", key, argv, options);
             return usage_refuse("doctor");
+        }
         json = true;
     }
     if (optind < argc)

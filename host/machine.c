@@ -14,7 +14,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* User addresses of x86-64 with four-level page tables. */
+/* The user address space of x86-64 with four-level page tables. */
 #define ADDRESS_BYTES ((uint64_t)1 << 47)
 
 static uint64_t read_number(const char *path)
@@ -30,7 +30,7 @@ static uint64_t read_number(const char *path)
     return value;
 }
 
-/* The value behind `key` in a file of "key : value" lines. */
+/* Copies the value of `key` in a file of "key : value" lines. */
 static void read_field(const char *path, const char *key, char *value,
                        size_t size)
 {
@@ -63,13 +63,13 @@ static uint64_t meminfo_bytes(const char *key)
     return kilobytes * 1024;
 }
 
-/* The ioctl's argument; Debian 12's headers are older than it. */
+/* The ioctl's argument, which is too new for Debian 12's headers. */
 struct scan {
     uint64_t size, flags, start, end, walk_end, vec, vec_len, max_pages;
     uint64_t category_inverted, category_mask, category_anyof, return_mask;
 };
 
-/* Scans no page at all: a kernel that has the ioctl has nothing to object. */
+/* Scans an empty range, which succeeds if the kernel has the ioctl. */
 static unsigned has_pagemap_scan(void)
 {
     struct scan scan = {.size = sizeof(scan)};
@@ -103,7 +103,7 @@ void machine_read(struct machine *machine)
         limit.rlim_cur == RLIM_INFINITY ? UINT64_MAX : limit.rlim_cur;
 }
 
-/* Keeps the list sorted: an insertion. */
+/* Inserts a bound into the sorted list. */
 static void add(struct bound *bounds, size_t *count, uint64_t stacks,
                 const char *why)
 {
@@ -117,7 +117,7 @@ static void add(struct bound *bounds, size_t *count, uint64_t stacks,
 size_t machine_bounds(const struct machine *machine,
                       const moat_engine_info *engine, struct bound *bounds)
 {
-    /* A page more takes up the colour: see docs/memory.md. */
+    /* One more page is for the colour of the stack (docs/memory.md). */
     uint64_t page = engine->page_bytes;
     uint64_t stride = MACHINE_STACK_BYTES + MACHINE_GUARD_BYTES + page;
     size_t count = 0;
@@ -131,8 +131,8 @@ size_t machine_bounds(const struct machine *machine,
     if (machine->overcommit == 2)
         add(bounds, &count, machine->commit_left / MACHINE_STACK_BYTES,
             "vm.overcommit_memory=2: the commit limit");
-    /* A stack that runs keeps at least its first page, its record, and eight
-     * bytes of page table for each of its pages and guards. */
+    /* A running stack uses at least its first page, its record, and eight bytes
+     * of page table for each page of it and of its guard. */
     if (machine->memory_available != 0 && page != 0)
         add(bounds, &count,
             machine->memory_available /

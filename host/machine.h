@@ -1,5 +1,5 @@
 /*
- * machine.h: what the machine gives to stacks, and how many fit.
+ * machine.h: properties of the machine, and how many stacks they allow.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -15,10 +15,10 @@
 #define MACHINE_STACK_BYTES ((uint64_t)256 * 1024) /* moat's defaults */
 #define MACHINE_GUARD_BYTES ((uint64_t)64 * 1024)
 
-/* Of each stack in use, off the stack (bench/memory). */
+/* Memory outside the stack for each stack in use (bench/memory). */
 #define MACHINE_RECORD_BYTES ((uint64_t)192)
 
-/* Numbers of the system; 0: not known, UINT64_MAX: unlimited. */
+/* Properties of the system. 0: unknown, UINT64_MAX: unlimited. */
 struct machine {
     struct utsname kernel;
     char cpu[128];
@@ -30,7 +30,7 @@ struct machine {
     uint64_t address_space_limit; /* RLIMIT_AS                    */
 };
 
-/* One bound on the number of default stacks, and what it comes from. */
+/* A bound on the number of default stacks, and its reason. */
 struct bound {
     uint64_t stacks;
     const char *why;
@@ -40,7 +40,7 @@ struct bound {
 
 void machine_read(struct machine *machine);
 
-/* Fills `bounds`, the tightest first; returns how many. */
+/* Fills `bounds`, the tightest first. Returns their number. */
 size_t machine_bounds(const struct machine *machine,
                       const moat_engine_info *engine, struct bound *bounds);
 

@@ -8,14 +8,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core_files.h"
-#include "modules.h"
+#include "evidence.h"
+#include "guest.h"
 #include "quantity.h"
+#include "source.h"
+#include "usage.h"
 
 #define KIB    ((uint64_t)1 << 10)
 #define MIB    ((uint64_t)1 << 20)
@@ -23,13 +24,15 @@
 #define SECOND ((uint64_t)1000000000)
 
 enum option_key {
-    KEY_STACK = 256,
+    KEY_STACK = OPTION_FIRST,
     KEY_CPU,
     KEY_WALL,
     KEY_MEMORY,
     KEY_OUTPUT,
     KEY_JOBS,
     KEY_JSON,
+    KEY_RAW,
+    KEY_STACK_USE,
     KEY_MODULE,
     KEY_READ,
     KEY_CORE_DIR,
@@ -46,6 +49,8 @@ static const struct option long_options[] = {
     {"output", required_argument, NULL, KEY_OUTPUT},
     {"jobs", required_argument, NULL, KEY_JOBS},
     {"json", no_argument, NULL, KEY_JSON},
+    {"raw", no_argument, NULL, KEY_RAW},
+    {"stack-use", no_argument, NULL, KEY_STACK_USE},
     {"module", required_argument, NULL, KEY_MODULE},
     {"read", required_argument, NULL, KEY_READ},
     {"core-dir", required_argument, NULL, KEY_CORE_DIR},
@@ -58,7 +63,7 @@ static const struct option long_options[] = {
 static const struct quantity stack_quantity = {
     "--stack", QUANTITY_SIZE, 16 * KIB, GIB, "16K", "1G", NULL};
 static const struct quantity memory_quantity = {
-    "--memory", QUANTITY_SIZE, 64 * KIB, 64 * GIB, "64K", "64G", NULL};
+    "--memory", QUANTITY_SIZE, 128 * KIB, 64 * GIB, "128K", "64G", NULL};
 static const struct quantity output_quantity = {
     "--output", QUANTITY_SIZE, 4 * KIB, GIB, "4K", "1G", NULL};
 static const struct quantity cpu_quantity = {
@@ -77,31 +82,24 @@ static bool is_module_name(const char *name)
                              "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.")] == '\0';
 }
 
-/* Splits NAME=PATH in place. */
+/* Splits NAME=PATH at its first "=". */
 static bool add_module(struct run_options *options, char *text)
 {
     char *equals = strchr(text, '=');
 
-    if (equals == NULL || equals == text || equals[1] == '\0') {
-        fprintf(stderr, "moat: run: --module: '%s' is not NAME=PATH\n", text);
-        return false;
-    }
-    if (options->module_count == MODULES_MAX) {
-        fprintf(stderr, "moat: run: --module: '%s' is too many: at most %d\n",
-                text, MODULES_MAX);
-        return false;
-    }
+    if (equals == NULL || equals == text || equals[1] == '\0')
+        return complain("run", "--module: '%s' is not NAME=PATH", text);
+    if (options->module_count == MODULES_MAX)
+        return complain("run", "--module: '%s' is too many: at most %d", text,
+                        MODULES_MAX);
     *equals = '\0';
-    if (!is_module_name(text)) {
-        fprintf(stderr,
-                "moat: run: --module: '%s' is not a module name: letters, "
-                "digits, '_' and '.'\n",
-                text);
-        return false;
-    }
-    options->modules[options->module_count].name = text;
-    options->modules[options->module_count].path = equals + 1;
-    options->module_count++;
+    if (!is_module_name(text))
+        return complain("run",
+                        "--module: '%s' is not a module name: letters, "
+                        "digits, '_' and '.'",
+                        text);
+    options->modules[options->module_count++] =
+        (struct module){.name = text, .path = equals + 1};
     return true;
 }
 
@@ -109,12 +107,16 @@ static bool take_flag(struct run_options *options, int key)
 {
     if (key == KEY_JSON)
         options->json = true;
+    else if (key == KEY_RAW)
+        options->raw = true;
+    else if (key == KEY_STACK_USE)
+        options->stack_use = true;
     else if (key == KEY_QUIET)
         options->quiet = true;
     else if (key == KEY_NO_PROGRESS)
         options->no_progress = true;
     else
-        return false; /* getopt_long has said what is wrong */
+        return false;
     return true;
 }
 
@@ -146,12 +148,27 @@ static bool take(struct run_options *options, int key, char *text)
     }
 }
 
+/* Checks the options together. */
+static bool check(const struct run_options *options)
+{
+    if (options->file_count == 0)
+        return complain("run", "no FILE given");
+    if (options->raw && options->json)
+        return complain("run", "--raw, --json: only one of the two: a JSON "
+                               "string has every byte of the output");
+    if (options->raw && isatty(STDOUT_FILENO))
+        return complain("run", "--raw: standard output is a terminal: bytes of "
+                               "scripts go to files and pipes only");
+    return true;
+}
+
 enum options_result options_parse(struct run_options *options, int argc,
                                   char **argv)
 {
     int key;
 
-    *options = (struct run_options){.stack_bytes = 256 * KIB,
+    *options = (struct run_options){.language = &lua_language,
+                                    .stack_bytes = 256 * KIB,
                                     .memory_bytes = 64 * MIB,
                                     .output_bytes = MIB,
                                     .cpu_ns = 10 * SECOND,
@@ -159,25 +176,24 @@ enum options_result options_parse(struct run_options *options, int argc,
                                     .jobs = 1,
                                     .read_fd = -1,
                                     .core_fd = -1};
-    while ((key = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+    opterr = 0;
+    while ((key = getopt_long(argc, argv, ":", long_options, NULL)) != -1) {
         if (key == KEY_HELP)
             return OPTIONS_HELP;
-        if (!take(options, key, optarg))
-            return OPTIONS_BAD;
+        if (key == '?' || key == ':')
+            complain_of_option("run", key, argv, long_options);
+        else if (take(options, key, optarg))
+            continue;
+        return OPTIONS_BAD;
     }
     options->files = argv + optind;
     options->file_count = (size_t)(argc - optind);
-    if (options->file_count == 0) {
-        fprintf(stderr, "moat: run: no FILE given\n");
-        return OPTIONS_BAD;
-    }
-    return OPTIONS_RUN;
+    return check(options) ? OPTIONS_RUN : OPTIONS_BAD;
 }
 
-static bool complain(const char *path, const char *why)
+static bool refuse(const char *path, const char *why)
 {
-    fprintf(stderr, "moat: run: %s: %s\n", path, why);
-    return false;
+    return complain("run", "%s: %s", path, why);
 }
 
 static bool check_file(const char *path)
@@ -185,13 +201,13 @@ static bool check_file(const char *path)
     struct stat status;
 
     if (strcmp(path, "-") == 0)
-        return complain(path, "scripts are files: standard input is not read "
-                              "(./- is the file of that name)");
-    if (stat(path, &status) != 0 || access(path, R_OK) != 0)
-        return complain(path, strerror(errno));
-    if (S_ISDIR(status.st_mode))
-        return complain(path, "is a folder, not a script");
-    return true;
+        return refuse(path, "scripts are files: standard input is not read "
+                            "(./- is the file of that name)");
+    if (stat(path, &status) != 0)
+        return refuse(path, strerror(errno));
+    if (!S_ISREG(status.st_mode))
+        return refuse(path, source_refusal(status.st_mode));
+    return access(path, R_OK) == 0 || refuse(path, strerror(errno));
 }
 
 bool options_open(struct run_options *options)
@@ -204,10 +220,10 @@ bool options_open(struct run_options *options)
         options->read_fd =
             open(options->read_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (options->read_fd < 0)
-            all = complain(options->read_dir, strerror(errno));
+            all = refuse(options->read_dir, strerror(errno));
     }
-    all &= core_files_open(options);
+    all &= evidence_open(options);
     for (size_t i = 0; i < options->module_count; i++)
-        all &= modules_open(&options->modules[i]);
+        all &= options->language->open_module(&options->modules[i]);
     return all;
 }

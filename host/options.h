@@ -1,5 +1,5 @@
 /*
- * options.h: what `moat run` was asked to do.
+ * options.h: the options of `moat run`.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -10,18 +10,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <lua.h>
-
 #define MODULES_MAX 64
 
 /* A C module that scripts may require. */
 struct module {
     const char *name;
     const char *path;
-    lua_CFunction open; /* its luaopen_ function, once modules_open has run */
+    void (*entry)(void); /* the language's open_module sets it */
 };
 
+struct guest_language;
+
 struct run_options {
+    const struct guest_language *language;
     uint64_t stack_bytes;
     uint64_t memory_bytes;
     uint64_t output_bytes;
@@ -29,12 +30,14 @@ struct run_options {
     uint64_t wall_ns; /* 0: no limit */
     uint64_t jobs;
     bool json;
+    bool raw;
     bool quiet;
+    bool stack_use; /* measure how much of its stack each script touches */
     bool no_progress;
     const char *read_dir; /* NULL: scripts read no files */
-    int read_fd;          /* that folder, opened; -1 if none */
-    const char *core_dir; /* NULL: traps write no core files      */
-    int core_fd;          /* that folder, opened; -1 if none      */
+    int read_fd;          /* that directory, opened; -1: none */
+    const char *core_dir; /* NULL: traps write no core files */
+    int core_fd;          /* that directory, opened; -1: none */
     struct module modules[MODULES_MAX];
     size_t module_count;
     char **files;
@@ -42,17 +45,17 @@ struct run_options {
 };
 
 enum options_result {
-    OPTIONS_RUN,  /* complete                                    */
-    OPTIONS_HELP, /* --help was given                            */
-    OPTIONS_BAD   /* the reason has been written to stderr       */
+    OPTIONS_RUN,  /* complete                            */
+    OPTIONS_HELP, /* --help was given                    */
+    OPTIONS_BAD   /* an error message has been written   */
 };
 
-/* Reads the arguments of `moat run`; argv[0] is skipped. */
+/* Parses the arguments of `moat run`, skipping argv[0]. */
 enum options_result options_parse(struct run_options *options, int argc,
                                   char **argv);
 
-/* Opens what the options name: the folder of --read and the C modules; checks
- * that the files can be read. Says on stderr what is missing. */
+/* Opens the directories and C modules that the options name, and checks that
+ * the files are readable. Returns false after error messages. */
 bool options_open(struct run_options *options);
 
 #endif

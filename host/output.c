@@ -1,5 +1,5 @@
 /*
- * output.c: results for people, and the sum at the end.
+ * output.c: results for people, and the summary.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -7,60 +7,96 @@
 
 #include <string.h>
 
+#include "escape.h"
 #include "quantity.h"
+#include "usage.h"
 
-/* A script's output goes out as it is, and ends with a newline. */
-static void write_captured(const struct result *result)
+/* Several scripts' lines are told apart by the name. */
+static const char *name_for_lines(const struct result *result,
+                                  const struct run_options *options)
 {
-    if (result->output_bytes != 0) {
+    return options->file_count > 1 ? result->file : NULL;
+}
+
+static void write_captured(const struct result *result,
+                           const struct run_options *options)
+{
+    if (options->quiet)
+        return;
+    if (options->raw)
         fwrite(result->output, 1, result->output_bytes, stdout);
-        if (result->output[result->output_bytes - 1] != '\n')
-            putchar('\n');
-    }
-    if (result->output_dropped != 0)
-        printf("    (%zu more bytes of output were dropped: --output)\n",
-               result->output_dropped);
+    else
+        escape_write_lines(stdout, name_for_lines(result, options), "| ",
+                           result->output, result->output_bytes);
 }
 
-static void write_indented(const char *text)
+static void write_indented(FILE *out, const char *text, size_t bytes)
 {
-    while (*text != '\0') {
-        size_t bytes = strcspn(text, "\n");
-
-        printf("    %.*s\n", (int)bytes, text);
-        text += bytes;
-        if (*text == '\n')
-            text++;
-    }
+    escape_write_lines(out, NULL, "    ", text, bytes);
 }
 
-void output_text(const struct result *result, bool quiet)
+/* The options are called --cpu and --wall. */
+static bool is_of_cpu(moat_limit limit)
 {
-    char time[32];
-    char memory[32];
-    char stack[32];
+    return limit == MOAT_LIMIT_RESUME_CPU || limit == MOAT_LIMIT_TOTAL_CPU;
+}
 
-    if (!quiet)
-        write_captured(result);
-    printf("%s: %s (time %s, memory %s, stack %s)\n", result->file,
-           verdict_text(result),
-           quantity_time_text(result->wall_ns, time, sizeof(time)),
-           quantity_size_text(result->memory_peak, memory, sizeof(memory)),
-           quantity_size_text(result->stack_used, stack, sizeof(stack)));
+static void write_verdict(FILE *out, const struct result *result,
+                          const struct run_options *options)
+{
+    char time[32], memory[32], stack[32];
+
+    escape_write_name(out, result->file);
+    fprintf(out, ": %s (time %s, memory %s", verdict_text(result),
+            quantity_time_text(result->wall_ns, time, sizeof(time)),
+            quantity_size_text(result->memory_peak, memory, sizeof(memory)));
+    if (options->stack_use)
+        fprintf(out, ", stack %s",
+                quantity_size_text(result->stack_used, stack, sizeof(stack)));
+    if (result->limit != MOAT_LIMIT_NONE)
+        fprintf(out, ", %s limit %s", is_of_cpu(result->limit) ? "CPU" : "wall",
+                quantity_time_text(result->limit_ns, time, sizeof(time)));
+    fputs(")\n", out);
+}
+
+static void write_core(FILE *out, const struct result *result)
+{
+    if (result->core == NULL || result->core_error != NULL)
+        return;
+    fputs("    core: ", out);
+    escape_write(out, result->core, strlen(result->core));
+    putc('\n', out);
+}
+
+FILE *output_stream(const struct run_options *options)
+{
+    return options->raw ? stderr : stdout;
+}
+
+void output_text(const struct result *result, const struct run_options *options)
+{
+    FILE *out = output_stream(options);
+
+    write_captured(result, options);
+    if (options->raw)
+        fflush(stdout); /* before the verdict */
+    if (!options->quiet && result->output_dropped != 0)
+        fprintf(out, "    (%zu more bytes of output were dropped: --output)\n",
+                result->output_dropped);
+    write_verdict(out, result, options);
     if (result->message != NULL)
-        write_indented(result->message);
+        write_indented(out, result->message, result->message_bytes);
     if (result->report != NULL)
-        write_indented(result->report);
-    if (result->core != NULL && result->core_error == NULL)
-        printf("    core: %s\n", result->core);
+        write_indented(out, result->report, strlen(result->report));
+    write_core(out, result);
 }
 
 void output_core_error(const struct result *result)
 {
     if (result->core_error != NULL)
-        fprintf(stderr, "moat: run: %s: %s\n",
-                result->core != NULL ? result->core : result->file,
-                result->core_error);
+        complain("run", "%s: %s",
+                 result->core != NULL ? result->core : result->file,
+                 result->core_error);
 }
 
 void tally_add(struct tally *tally, const struct result *result)
@@ -92,7 +128,10 @@ void tally_write(const struct tally *tally, FILE *out)
 
 void progress_show(size_t done, size_t all, const char *file)
 {
-    fprintf(stderr, "\r\033[K[%zu/%zu] %.60s", done, all, file);
+    char name[64];
+
+    fprintf(stderr, "\r\033[K[%zu/%zu] %s", done, all,
+            escape_copy(name, sizeof name, file));
     fflush(stderr);
 }
 

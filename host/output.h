@@ -1,5 +1,5 @@
 /*
- * output.h: what `moat run` writes.
+ * output.h: the output of `moat run`.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -12,16 +12,28 @@
 
 #include "script.h"
 
-/* Writes what a script printed, its verdict, its error or trap. */
-void output_text(const struct result *result, bool quiet);
+/* Returns the stream of verdicts, messages and reports: standard output, or
+ * with --raw standard error. */
+FILE *output_stream(const struct run_options *options);
 
-/* Says on stderr that a core file could not be written, if so. */
+/*
+ * Writes a script's output, its verdict, and its error or trap. Each line of
+ * the output begins with "| ", after the script's name if there are several.
+ * The details of a verdict are indented. So only moat writes a line that begins
+ * with a name and ": ". With --raw the output goes to standard output as it is,
+ * and all else to standard error.
+ */
+void output_text(const struct result *result,
+                 const struct run_options *options);
+
+/* Writes an error message if the core file could not be written. */
 void output_core_error(const struct result *result);
 
-/* Writes one object on one line. */
-void output_json(const struct result *result);
+/* Writes a JSON object on one line. */
+void output_json(const struct result *result,
+                 const struct run_options *options);
 
-/* The line at the end: how many of which verdict. */
+/* The last line: how many scripts had which verdict. */
 struct tally {
     struct {
         const char *verdict;
@@ -35,7 +47,7 @@ struct tally {
 void tally_add(struct tally *tally, const struct result *result);
 void tally_write(const struct tally *tally, FILE *out);
 
-/* A line on the terminal that says how far it is. */
+/* The progress line on the terminal. */
 void progress_show(size_t done, size_t all, const char *file);
 void progress_clear(void);
 

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "usage.h"
+
 struct unit {
     const char *suffix;
     uint64_t factor;
@@ -66,15 +68,14 @@ static enum reading read_number(const char *text, const struct unit *units,
     return overflow ? READ_OVERFLOW : READ;
 }
 
-static bool complain(const struct quantity *kind, const char *text,
-                     const char *what, const char *limit)
+static bool refuse(const struct quantity *kind, const char *text,
+                   const char *what, const char *limit)
 {
-    fprintf(stderr, "moat: run: %s: '%s' is %s%s", kind->option, text, what,
-            limit);
-    if (kind->zero != NULL)
-        fprintf(stderr, " (0: %s)", kind->zero);
-    fputc('\n', stderr);
-    return false;
+    bool zero = kind->zero != NULL;
+
+    return complain("run", "%s: '%s' is %s%s%s%s%s", kind->option, text, what,
+                    limit, zero ? " (0: " : "", zero ? kind->zero : "",
+                    zero ? ")" : "");
 }
 
 bool quantity_parse(const struct quantity *kind, const char *text,
@@ -84,11 +85,11 @@ bool quantity_parse(const struct quantity *kind, const char *text,
     enum reading how = read_number(text, nouns[kind->noun].units, &value);
 
     if (how == READ_GARBAGE)
-        return complain(kind, text, "not ", nouns[kind->noun].form);
-    if (how == READ_OVERFLOW || value > kind->most)
-        return complain(kind, text, "too large: at most ", kind->most_text);
-    if (value < kind->least && !(value == 0 && kind->zero != NULL))
-        return complain(kind, text, "too small: at least ", kind->least_text);
+        return refuse(kind, text, "not ", nouns[kind->noun].form);
+    if (how == READ_OVERFLOW || value > kind->max)
+        return refuse(kind, text, "too large: at most ", kind->max_text);
+    if (value < kind->min && !(value == 0 && kind->zero != NULL))
+        return refuse(kind, text, "too small: at least ", kind->min_text);
     *out = value;
     return true;
 }

@@ -1,5 +1,5 @@
 /*
- * quantity.h: sizes, times and counts as people write them on a command line.
+ * quantity.h: sizes, times and counts on a command line.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -10,24 +10,24 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What one option takes. `zero` is what 0 means ("no limit"), NULL if 0 has no
- * meaning of its own. */
+/* The value of an option. `zero` is the meaning of 0 ("no limit"), or NULL if 0
+ * has no special meaning. */
 struct quantity {
     const char *option;
     enum quantity_noun { QUANTITY_SIZE, QUANTITY_TIME, QUANTITY_COUNT } noun;
-    uint64_t least;
-    uint64_t most;
-    const char *least_text;
-    const char *most_text;
+    uint64_t min;
+    uint64_t max;
+    const char *min_text;
+    const char *max_text;
     const char *zero;
 };
 
-/* Reads `text`; on failure says on stderr which option, which value and which
- * limit, and leaves *out alone. */
+/* Parses `text`. On failure it writes an error message with the option, the
+ * value and the limit, and leaves *out unchanged. */
 bool quantity_parse(const struct quantity *kind, const char *text,
                     uint64_t *out);
 
-/* "12.3 ms", "4.0 KiB" in `buffer`, which is also returned. */
+/* Write "12.3 ms" or "4.0 KiB" to `buffer` and return it. */
 char *quantity_time_text(uint64_t ns, char *buffer, size_t size);
 char *quantity_size_text(uint64_t bytes, char *buffer, size_t size);
 

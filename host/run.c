@@ -1,5 +1,5 @@
 /*
- * run.c: `moat run`: hosts scripts and tells what became of each.
+ * run.c: `moat run`: runs scripts and writes the result of each.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -13,10 +13,12 @@
 #include "jobs.h"
 #include "output.h"
 #include "start.h"
+#include "streams.h"
+#include "usage.h"
 
 #define MANY_FILES 4
 
-/* What has been written so far. */
+/* The output so far. */
 struct stream {
     const struct run_options *options;
     struct tally tally;
@@ -24,19 +26,31 @@ struct stream {
     bool progress;
 };
 
-static void write_result(struct stream *stream, struct result *result)
+static void write_result(struct stream *stream, const struct result *result)
 {
+    const struct run_options *options = stream->options;
+
     if (stream->progress)
         progress_clear();
-    if (stream->options->json)
-        output_json(result);
+    if (options->json)
+        output_json(result, options);
     else
-        output_text(result, stream->options->quiet);
-    fflush(stdout);
+        output_text(result, options);
     output_core_error(result);
     tally_add(&stream->tally, result);
-    result_free(result);
     stream->written++;
+}
+
+/* Writes the results that are ready, up to the first that is not. */
+static void write_ready(struct stream *stream, struct jobs *jobs)
+{
+    size_t i;
+
+    while ((i = stream->written) < stream->options->file_count &&
+           jobs_result(jobs, i) != NULL) {
+        write_result(stream, jobs_result(jobs, i));
+        jobs_free_result(jobs, i);
+    }
 }
 
 static void show_progress(const struct stream *stream)
@@ -48,36 +62,72 @@ static void show_progress(const struct stream *stream)
                       stream->options->files[i]);
 }
 
-/* Those that had finished out of order are still told; the rest is counted. */
-static int interrupt(struct stream *stream, struct jobs *jobs, int signo)
+/* Ends the command while scripts still run: they own nothing that outlives the
+ * process. */
+_Noreturn static void leave(int status)
 {
-    for (size_t i = stream->written; i < stream->options->file_count; i++) {
-        struct result gone = {.file = stream->options->files[i],
-                              .verdict = VERDICT_INTERRUPTED};
+    _exit(status);
+}
 
-        write_result(stream, jobs->done[i] ? &jobs->results[i] : &gone);
+/* Writes the results that finished out of order. The other scripts count as
+ * interrupted. */
+_Noreturn static void interrupt(struct stream *stream, struct jobs *jobs,
+                                int signo)
+{
+    jobs_begin_writing(signo);
+    while (stream->written < stream->options->file_count) {
+        struct result gone = {.file = stream->options->files[stream->written],
+                              .verdict = VERDICT_INTERRUPTED};
+        const struct result *result = jobs_result(jobs, stream->written);
+
+        write_result(stream, result != NULL ? result : &gone);
     }
-    tally_write(&stream->tally, stream->options->json ? stderr : stdout);
-    fflush(stdout);
-    /* The scripts that still run hold nothing that outlives the process. */
-    _exit(128 + signo);
+    tally_write(&stream->tally, stream->options->json
+                                    ? stderr
+                                    : output_stream(stream->options));
+    (void)streams_flush("run");
+    leave(128 + signo);
+}
+
+/* Results that cannot be written are no use: the rest need not run. */
+static void flush_or_leave(const struct run_options *options)
+{
+    if (!streams_flush("run") || ferror(output_stream(options)))
+        leave(EXIT_NO_OUTPUT);
+}
+
+/* Writes what is ready. */
+static void write_some(struct stream *stream, struct jobs *jobs)
+{
+    jobs_begin_writing(0);
+    write_ready(stream, jobs);
+    flush_or_leave(stream->options);
+    show_progress(stream);
+    jobs_end_writing();
+}
+
+static void write_end(const struct stream *stream)
+{
+    const struct run_options *options = stream->options;
+
+    jobs_begin_writing(0);
+    if (!options->json && options->file_count > 1)
+        tally_write(&stream->tally, output_stream(options));
+    flush_or_leave(options);
+    jobs_end_writing();
 }
 
 static int write_all(struct stream *stream, struct jobs *jobs)
 {
+    write_some(stream, jobs);
     while (stream->written < stream->options->file_count) {
-        int signo;
+        int signo = jobs_wait(jobs, stream->written);
 
-        show_progress(stream);
-        signo = jobs_wait(jobs);
         if (signo != 0)
-            return interrupt(stream, jobs, signo);
-        while (stream->written < stream->options->file_count &&
-               jobs->done[stream->written])
-            write_result(stream, &jobs->results[stream->written]);
+            interrupt(stream, jobs, signo);
+        write_some(stream, jobs);
     }
-    if (!stream->options->json && stream->options->file_count > 1)
-        tally_write(&stream->tally, stdout);
+    write_end(stream);
     return stream->tally.bad != 0 ? EXIT_BAD_SCRIPT : EXIT_FINE;
 }
 
@@ -90,19 +140,17 @@ static int run(const struct run_options *options)
     stream.progress = !options->no_progress && !options->quiet &&
                       options->file_count >= MANY_FILES &&
                       isatty(STDERR_FILENO);
+    if (options->raw)
+        setlinebuf(stderr); /* verdicts go there, a line at a time */
     if (jobs_start(&jobs, options))
         status = write_all(&stream, &jobs);
     jobs_end(&jobs);
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        fprintf(stderr, "moat: run: writing the results failed\n");
-        return EXIT_BAD_INPUT;
-    }
     return status;
 }
 
 int command_run(int argc, char **argv)
 {
-    static struct run_options options; /* the size of its module table */
+    static struct run_options options; /* too large for the stack */
 
     switch (options_parse(&options, argc, argv)) {
     case OPTIONS_HELP:
@@ -117,6 +165,6 @@ int command_run(int argc, char **argv)
         return EXIT_BAD_INPUT;
     if (!engine_start("run"))
         return EXIT_BAD_INPUT;
-    json_object_seed(0); /* now, not by several threads at once */
+    json_object_seed(0); /* now, before there are threads */
     return run(&options);
 }

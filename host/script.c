@@ -1,5 +1,5 @@
 /*
- * script.c: one script: arena, coroutine, resume, verdict, evidence, all freed.
+ * script.c: runs one script on a coroutine and judges how it ended.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -9,16 +9,53 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <time.h>
 
 #include <moat/moat.h>
 
-#include "core_files.h"
+#include "evidence.h"
 #include "guest.h"
-#include "lua_frames.h"
-#include "report.h"
-#include "source.h"
+
+static const char *const verdict_texts[VERDICT_COUNT] = {
+#define VERDICT_TEXT(name, text) [name] = (text),
+    VERDICT_MAP(VERDICT_TEXT)
+#undef VERDICT_TEXT
+};
+
+const char *verdict_text(const struct result *result)
+{
+    if (result->verdict == VERDICT_FAULT && result->kind != MOAT_TRAP_NONE)
+        return moat_trap_kind_str(result->kind);
+    return verdict_texts[result->verdict];
+}
+
+struct result *result_new(const struct run_options *options, size_t index)
+{
+    struct result *result = calloc(1, sizeof *result);
+
+    if (result == NULL)
+        return NULL;
+    result->file = options->files[index];
+    result->number = index + 1;
+    return result;
+}
+
+void result_free(struct result *result)
+{
+    free(result->message);
+    free(result->output);
+    free(result->report);
+    free(result->core);
+    free(result);
+}
+
+size_t result_bytes(const struct result *result)
+{
+    size_t report = result->report != NULL ? strlen(result->report) : 0;
+
+    return sizeof *result + result->message_bytes + result->output_bytes +
+           report;
+}
 
 static uint64_t clock_ns(clockid_t clock)
 {
@@ -31,32 +68,40 @@ static uint64_t clock_ns(clockid_t clock)
 static void refuse(struct result *result, enum verdict verdict,
                    const char *what, const char *why)
 {
+    int bytes = asprintf(&result->message, "%s: %s", what, why);
+
     result->verdict = verdict;
-    if (asprintf(&result->message, "%s: %s", what, why) < 0)
+    result->message_bytes = bytes > 0 ? (size_t)bytes : 0;
+    if (bytes < 0)
         result->message = NULL;
 }
 
-static void take_message(struct result *result, const struct guest *guest)
+/* Copies bytes, which may contain zeros. Returns NULL without memory. */
+static char *copy(const char *text, size_t bytes)
 {
-    result->message = malloc(guest->message_bytes + 1);
-    if (result->message == NULL)
-        return;
-    memcpy(result->message, guest->message, guest->message_bytes);
-    result->message[guest->message_bytes] = '\0';
+    char *made = malloc(bytes + 1);
+
+    if (made == NULL)
+        return NULL;
+    memcpy(made, text, bytes);
+    made[bytes] = '\0';
+    return made;
 }
 
 static void judge_return(struct result *result, const struct guest *guest)
 {
-    if (guest->status == LUA_OK)
+    if (guest->end == GUEST_FINE)
         result->verdict = VERDICT_OK;
-    else if (guest->status == LUA_ERRMEM)
+    else if (guest->end == GUEST_OUT_OF_MEMORY)
         result->verdict = VERDICT_MEMORY_LIMIT;
     else if (guest->phase == GUEST_LOADING)
         result->verdict = VERDICT_LOAD_ERROR;
     else
         result->verdict = VERDICT_ERROR;
     if (guest->message != NULL)
-        take_message(result, guest);
+        result->message = copy(guest->message, guest->message_bytes);
+    if (result->message != NULL)
+        result->message_bytes = guest->message_bytes;
 }
 
 static void judge_trap(struct result *result, const struct guest *guest,
@@ -67,132 +112,91 @@ static void judge_trap(struct result *result, const struct guest *guest,
     if (moat_co_trap_info(co, &info) != MOAT_OK)
         info.kind = MOAT_TRAP_NONE;
     result->kind = info.kind;
+    result->limit = info.limit;
+    result->limit_ns = info.limit_asked;
     result->verdict = info.kind == MOAT_TRAP_DEADLINE ? VERDICT_TIME_LIMIT
                       : info.kind == MOAT_TRAP_STACK_OVERFLOW
                           ? VERDICT_STACK_OVERFLOW
                           : VERDICT_FAULT;
-    core_files_write(guest->options, co, result);
-    if (guest->options->json)
-        result->trap = report_json(co);
-    else
-        result->report = report_text(co);
+    evidence_take(guest->options, co, result);
 }
 
-static void take_evidence(struct result *result, struct guest *guest,
-                          const moat_co *co)
+static void take_figures(struct result *result, const struct guest *guest,
+                         const moat_co *co)
 {
     moat_stack_info stack;
 
-    if (moat_co_stack_info(co, &stack) == MOAT_OK)
+    if (guest->options->stack_use && moat_co_stack_info(co, &stack) == MOAT_OK)
         result->stack_used = stack.high_water;
-    result->memory_peak = guest->quota.peak;
+    result->memory_peak = moat_heap_peak(guest->heap);
     result->output_dropped = guest->capture.dropped;
-    result->output = malloc(guest->capture.bytes + 1);
-    if (result->output == NULL)
-        return;
-    result->output_bytes = guest->capture.bytes;
-    memcpy(result->output, guest->capture.text, guest->capture.bytes);
-    result->output[result->output_bytes] = '\0';
+    result->output = copy(guest->capture.text.start, guest->capture.bytes);
+    if (result->output != NULL)
+        result->output_bytes = guest->capture.bytes;
+    else
+        result->output_dropped += guest->capture.bytes;
 }
 
-static void run_guest(struct result *result, struct guest *guest, moat_co *co)
+/* Reading a CPU clock is a system call, and only JSON shows the time. */
+static uint64_t cpu_ns(const struct guest *guest)
+{
+    return guest->options->json ? clock_ns(CLOCK_THREAD_CPUTIME_ID) : 0;
+}
+
+/* Returns whether the guest has returned. */
+static bool run_guest(struct result *result, struct guest *guest, moat_co *co)
 {
     uint64_t wall = clock_ns(CLOCK_MONOTONIC);
-    uint64_t cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    uint64_t cpu = cpu_ns(guest);
     moat_event event;
     moat_status status = moat_co_resume(co, guest, &event);
 
     result->wall_ns = clock_ns(CLOCK_MONOTONIC) - wall;
-    result->cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu;
+    result->cpu_ns = cpu_ns(guest) - cpu;
     if (status != MOAT_OK) {
         refuse(result, VERDICT_NOT_RUN, "resume", moat_status_str(status));
-        return;
+        return false;
     }
-    take_evidence(result, guest, co);
+    take_figures(result, guest, co);
     if (event.kind == MOAT_EVENT_TRAP)
         judge_trap(result, guest, co);
     else if (event.kind == MOAT_EVENT_RETURN)
         judge_return(result, guest);
     else /* a C module that yields the coroutine itself */
         refuse(result, VERDICT_ERROR, "the script", "left its coroutine");
+    return event.kind == MOAT_EVENT_RETURN;
 }
 
-static moat_status create(moat_co **co, struct guest *guest, const char *name)
-{
-    const struct run_options *options = guest->options;
-    moat_limits limits = MOAT_LIMITS_INIT;
-    moat_co_options how = MOAT_CO_OPTIONS_INIT;
-
-    limits.resume_cpu_ns = options->cpu_ns;
-    limits.wall_ns = options->wall_ns;
-    how.stack_bytes = (size_t)options->stack_bytes;
-    how.flags = MOAT_CO_SCRUB_DISCARD;
-    how.user = guest;
-    how.name = name;
-    how.limits = &limits;
-    how.script = &lua_frames;
-    return moat_co_create(co, guest_main, &how);
-}
-
-static void run_on_coroutine(struct result *result, struct guest *guest)
+static bool run_on_coroutine(struct result *result, struct guest *guest)
 {
     moat_co *co;
-    moat_status status = create(&co, guest, result->file);
+    moat_status status = guest_create(&co, guest);
+    bool returned;
 
     if (status != MOAT_OK) {
         refuse(result, VERDICT_NOT_RUN, "create", moat_status_str(status));
-        return;
+        return true; /* nothing was written */
     }
-    run_guest(result, guest, co);
+    returned = run_guest(result, guest, co);
     moat_co_destroy(co);
+    return returned;
 }
 
-static bool capture_open(struct capture *capture, size_t bytes)
+void script_run(struct guest *guest, struct result *result)
 {
-    capture->text = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (capture->text == MAP_FAILED)
-        return false;
-    capture->capacity = bytes;
-    return true;
-}
+    const char *why = source_read(&guest->source, result->file);
+    bool intact = true;
 
-static void run_with_memory(struct result *result, struct guest *guest)
-{
-    if (!quota_open(&guest->quota, (size_t)guest->options->memory_bytes)) {
-        refuse(result, VERDICT_NOT_RUN, "memory", strerrordesc_np(errno));
+    if (why != NULL) {
+        refuse(result, VERDICT_LOAD_ERROR, result->file, why);
+        source_forget(&guest->source);
         return;
     }
-    if (capture_open(&guest->capture, (size_t)guest->options->output_bytes)) {
-        run_on_coroutine(result, guest);
-        munmap(guest->capture.text, guest->capture.capacity);
-    } else {
-        refuse(result, VERDICT_NOT_RUN, "output", strerrordesc_np(errno));
-    }
-    quota_close(&guest->quota);
-}
-
-void script_run(const struct run_options *options, size_t index,
-                struct result *result)
-{
-    const char *file = options->files[index];
-    struct guest guest = {.options = options};
-    struct source source;
-    const char *why = "";
-    char *chunk_name = NULL;
-
-    *result = (struct result){.file = file, .number = index + 1};
-    if (!source_open(&source, file, &why)) {
-        refuse(result, VERDICT_LOAD_ERROR, file, why);
-        return;
-    }
-    if (asprintf(&chunk_name, "@%s", file) < 0)
-        chunk_name = NULL;
-    guest.chunk_name = chunk_name != NULL ? chunk_name : "=script";
-    guest.source = source.text;
-    guest.source_bytes = source.bytes;
-    guest.folder = source.folder;
-    run_with_memory(result, &guest);
-    free(chunk_name);
-    source_close(&source);
+    why = guest_begin(guest, result->file);
+    if (why == NULL)
+        intact = run_on_coroutine(result, guest);
+    else
+        refuse(result, VERDICT_NOT_RUN, why, strerrordesc_np(errno));
+    guest_end(guest, intact);
+    source_forget(&guest->source);
 }

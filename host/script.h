@@ -1,5 +1,5 @@
 /*
- * script.h: runs one script from its file to its verdict.
+ * script.h: runs one script, from its file to its result.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -9,7 +9,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <jansson.h>
 #include <moat/trap.h>
 
 #include "options.h"
@@ -35,13 +34,16 @@ enum verdict {
         VERDICT_COUNT
 };
 
-/* What became of a script. Everything in it is the host's own copy. */
+/* The result of a script. It refers to nothing of the guest. */
 struct result {
     const char *file;
-    size_t number; /* of the file among the arguments, from 1      */
+    size_t number; /* of the file among the arguments, from 1 */
     enum verdict verdict;
     moat_trap_kind kind; /* MOAT_TRAP_NONE unless it was trapped       */
-    char *message;       /* of an error, with its traceback; else NULL */
+    moat_limit limit;    /* that has passed; MOAT_LIMIT_NONE: none     */
+    uint64_t limit_ns;
+    char *message; /* of an error, with its traceback; else NULL */
+    size_t message_bytes;
     uint64_t wall_ns;
     uint64_t cpu_ns;
     size_t memory_peak;
@@ -49,20 +51,26 @@ struct result {
     char *output;
     size_t output_bytes;
     size_t output_dropped;
-    char *report; /* of a trap, for people; NULL with --json    */
-    json_t *trap; /* of a trap, with --json; else NULL          */
+    char *report; /* of a trap, for people; with --json: as JSON     */
     char *core;   /* of a trap: the core file's path; NULL: none     */
     const char *core_error; /* why it could not be written; NULL: it was */
 };
 
-/* Runs the script files[index] on the calling thread; never fails but by a
- * verdict. */
-void script_run(const struct run_options *options, size_t index,
-                struct result *result);
-
+/* Returns an empty result of the script files[index], or NULL without memory.
+ * Any thread may free it. */
+struct result *result_new(const struct run_options *options, size_t index);
 void result_free(struct result *result);
 
-/* "ok", "memory limit"; "fault" is told by its trap: "null pointer access". */
+/* Returns about how much memory a result takes. */
+size_t result_bytes(const struct result *result);
+
+/* Runs the script on the calling thread, as that thread's guest. Every failure
+ * is a verdict. */
+struct guest;
+void script_run(struct guest *guest, struct result *result);
+
+/* Returns "ok", "memory limit" and so on; for a fault, the text of its trap:
+ * "null pointer access". */
 const char *verdict_text(const struct result *result);
 
 #endif

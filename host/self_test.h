@@ -1,5 +1,5 @@
 /*
- * self_test.h: real faults in real guests, to see whether this machine contains
+ * self_test.h: tests with real faults in guests that this machine contains
  * them.
  *
  * SPDX-License-Identifier: MIT
@@ -17,14 +17,14 @@ struct self_test {
     moat_trap_kind expected;
     moat_entry guest;
     bool contained;   /* the trap was of the expected kind     */
-    char outcome[80]; /* what happened, in words               */
+    char outcome[80]; /* for people                            */
     size_t frames;    /* of the linked backtrace               */
 };
 
 extern const size_t self_test_count;
 
-/* Runs all tests; true if every one came out as it should. `tests` has room for
- * self_test_count. */
+/* Runs all tests. Returns whether every trap was of the expected kind. `tests`
+ * has room for self_test_count. */
 bool self_test_run(struct self_test *tests);
 
 #endif

@@ -1,21 +1,24 @@
 /*
- * start.c: starts the engine, or says why it does not start.
+ * start.c: starts the engine, or explains why it does not start.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "start.h"
 
 #include <errno.h>
-#include <stdio.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <moat/moat.h>
 #include <moat/source.h>
 
-#include "handlers.h"
+#include "usage.h"
 
-/* A variable of the environment, and what its value may be. */
+/* A free stack keeps so much of its memory: enough for most scripts. */
+#define KEEP_STACK_BYTES ((size_t)64 * 1024)
+
+/* Reports a wrong or unsupported value of a variable, if it is set. */
 static bool blame(const char *command, const char *variable,
                   const char *choices, const char *lacking, moat_status status)
 {
@@ -24,11 +27,9 @@ static bool blame(const char *command, const char *variable,
     if (value == NULL || value[0] == '\0')
         return false;
     if (status == MOAT_E_INVAL)
-        fprintf(stderr, "moat: %s: %s: '%s' is none of %s\n", command, variable,
-                value, choices);
+        complain(command, "%s: '%s' is none of %s", variable, value, choices);
     else
-        fprintf(stderr, "moat: %s: %s: %s '%s'\n", command, variable, lacking,
-                value);
+        complain(command, "%s: %s '%s'", variable, lacking, value);
     return true;
 }
 
@@ -39,8 +40,8 @@ static bool is_among(const char *value, const char *const *choices)
     return *choices != NULL;
 }
 
-/* The command gives no options: what is wrong or missing was asked for by the
- * environment. The engine looks at the source first, then at the pages. */
+/* The command's options are right, so the environment has caused the error. The
+ * checks are in the engine's order: source, pages, guards. */
 static bool blame_environment(const char *command, moat_status status)
 {
     static const char *const sources[] = {"",       "sigaction", "sigsegv",
@@ -63,28 +64,65 @@ static bool blame_environment(const char *command, moat_status status)
                  "this kernel has no", status);
 }
 
-/* Where the engine leaves the signals to its host, the command is that host. */
+/* A fault of the command itself recurs when its instruction runs again, and
+ * ends the command. A signal sent by kill does not recur, so it is raised
+ * again. */
+static void die_of(int signo, const siginfo_t *info)
+{
+    struct sigaction action;
+
+    memset(&action, 0, sizeof action);
+    action.sa_handler = SIG_DFL;
+    (void)sigaction(signo, &action, NULL);
+    if (info->si_code <= 0)
+        (void)raise(signo);
+}
+
+static void handle(int signo, siginfo_t *info, void *ucontext)
+{
+    if (!moat_trap_handle(signo, info, ucontext))
+        die_of(signo, info);
+}
+
+static bool install_handlers(void)
+{
+    static const int signals[] = {SIGSEGV, SIGBUS,  SIGILL,
+                                  SIGFPE,  SIGTRAP, SIGABRT};
+    struct sigaction action;
+    bool all = true;
+
+    memset(&action, 0, sizeof action);
+    action.sa_sigaction = handle;
+    action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
+        all &= sigaction(signals[i], &action, NULL) == 0;
+    return all;
+}
+
+/* With the manual source (MOAT_TRAP_SOURCE=manual) the host, which is this
+ * command, has to install the handlers. */
 static bool receive_signals(const char *command)
 {
     moat_engine_info info = MOAT_ENGINE_INFO_INIT;
 
     if (moat_engine_get_info(&info) != MOAT_OK ||
         strcmp(info.source, MOAT_SOURCE_MANUAL->name) != 0 ||
-        handlers_install())
+        install_handlers())
         return true;
-    fprintf(stderr, "moat: %s: installing signal handlers: %s\n", command,
-            strerror(errno));
-    return false;
+    return complain(command, "installing signal handlers: %s", strerror(errno));
 }
 
 bool engine_start(const char *command)
 {
-    moat_status status = moat_engine_init(NULL);
+    moat_engine_options options = MOAT_ENGINE_OPTIONS_INIT;
+    moat_status status;
+
+    options.keep_stack_bytes = KEEP_STACK_BYTES;
+    status = moat_engine_init(&options);
 
     if (status == MOAT_OK)
         return receive_signals(command);
     if (!blame_environment(command, status))
-        fprintf(stderr, "moat: %s: the engine: %s\n", command,
-                moat_status_str(status));
+        complain(command, "the engine: %s", moat_status_str(status));
     return false;
 }

@@ -8,8 +8,7 @@
 
 #include <stdbool.h>
 
-/* Initialises the engine. False: it does not start, and standard error says why
- * in the name of `command`. */
+/* Initialises the engine. Returns false after an error message of `command`. */
 bool engine_start(const char *command);
 
 #endif

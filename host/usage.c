@@ -1,92 +1,89 @@
 /*
- * usage.c: the help texts, and the commands `help` and `version`.
+ * usage.c: help texts and error messages.
  *
  * SPDX-License-Identifier: MIT
  */
-#include <stdio.h>
+#include "usage.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
-#include <lua.h>
-#include <moat/version.h>
-
-#include "commands.h"
+#include "escape.h"
 
 static const char general[] =
     "usage: moat COMMAND [ARGUMENT]...\n"
     "\n"
-    "Hosts untrusted Lua scripts, each in a guarded coroutine of its own. A\n"
-    "script that overflows its stack, faults, loops or devours memory ends "
-    "with\n"
-    "a report; the others go on.\n"
+    "Hosts untrusted Lua scripts, each in a guarded coroutine of its own. If\n"
+    "a script overflows its stack, faults, loops or exhausts its memory, it\n"
+    "ends with a report, and the other scripts continue.\n"
     "\n"
-    "  run FILE...   run scripts and tell what became of each\n"
-    "  doctor        tell what this machine gives, and try it\n"
-    "  version       tell the versions\n"
+    "  run FILE...   run scripts and report the result of each\n"
+    "  doctor        show what this machine supports, and test it\n"
+    "  version       show the versions\n"
     "  help COMMAND  explain a command; so does moat COMMAND --help\n";
 
 static const char run[] =
     "usage: moat run [OPTION]... FILE...\n"
     "\n"
-    "Runs each Lua script FILE in an interpreter of its own. Prints what the\n"
-    "script printed, then its verdict: ok, error, load error, memory limit,\n"
-    "time limit, stack overflow, or the fault it made.\n"
+    "Runs each Lua script FILE in an interpreter of its own. Prints the\n"
+    "script's output, then its verdict: ok, error, load error, memory limit,\n"
+    "time limit, stack overflow, or the kind of its fault. Each line of the\n"
+    "output begins with '| ', after the script's name if there are several;\n"
+    "control characters are written as \\x1b. A line that begins with a name\n"
+    "and ': ' is a verdict, whatever scripts print.\n"
     "\n"
-    "Limits of each script; 0 is no limit where it says so:\n"
+    "Limits of each script (0 where allowed: no limit):\n"
     "  --stack SIZE        C stack, 16K to 1G (256K)\n"
     "  --cpu TIME          CPU time, 1ms to 86400s, or 0 (10s)\n"
-    "  --wall TIME         time on the clock, 1ms to 86400s, or 0 (60s)\n"
-    "  --memory SIZE       Lua's memory, 64K to 64G (64M)\n"
-    "  --output SIZE       what it may print, 4K to 1G; the rest is dropped "
-    "(1M)\n"
-    "SIZE is a number of bytes, or one followed by K, M or G; TIME is a "
-    "number\n"
-    "followed by ns, us, ms or s.\n"
+    "  --wall TIME         elapsed time, 1ms to 86400s, or 0 (60s)\n"
+    "  --memory SIZE       Lua's memory, 128K to 64G (64M)\n"
+    "  --output SIZE       output, 4K to 1G; the rest is dropped (1M)\n"
+    "SIZE is a number of bytes, or one followed by K, M or G; TIME is a\n"
+    "number followed by ns, us, ms or s.\n"
     "\n"
     "What scripts may use:\n"
-    "  --module NAME=PATH  require \"NAME\" opens the C module PATH; any "
-    "number\n"
+    "  --module NAME=PATH  require \"NAME\" opens the C module PATH; "
+    "repeatable\n"
     "  --read DIR          io.open and io.lines read files below DIR\n"
-    "Scripts may always require Lua modules that lie in their own folder.\n"
+    "Scripts can always require Lua modules in their own folder.\n"
     "\n"
-    "Ways of running:\n"
-    "  --jobs N            N threads, 1 to 256 (1); the output's order is "
-    "that\n"
-    "                      of the files\n"
+    "Running and output:\n"
+    "  --jobs N            N threads, 1 to 256 (1); the output is in the\n"
+    "                      order of the files\n"
     "  --json              one JSON object per script on one line\n"
-    "  --quiet             no script output, no progress line; verdicts, "
-    "messages\n"
-    "                      and reports of traps stay, and so does all of "
-    "--json\n"
-    "  --core-dir DIR      a core file in DIR of each script that is trapped; "
-    "DIR\n"
-    "                      is yours, and nobody else may write to it\n"
+    "  --raw               script output as it is, without marks, and all "
+    "else\n"
+    "                      on standard error; not on a terminal\n"
+    "  --stack-use         also report how much of its C stack each script\n"
+    "                      touched, which costs some time\n"
+    "  --quiet             no script output, no progress line; keeps\n"
+    "                      verdicts, messages, reports of traps, and all of\n"
+    "                      --json\n"
+    "  --core-dir DIR      a core file in DIR for each trapped script; DIR\n"
+    "                      must be yours and writable by no other user\n"
     "  --no-progress       no progress line on the terminal\n"
     "  --help              this text\n"
     "\n"
-    "Exit status: 0 all scripts ended well, 1 one did not, 2 nothing ran: "
-    "wrong\n"
-    "usage, unreadable input or no engine, 130 after Ctrl-C, 143 after "
-    "SIGTERM.\n";
+    "Exit status: 0 all scripts succeeded, 1 a script failed, 2 nothing ran\n"
+    "(wrong usage, unreadable input or no engine), 3 the results could not be\n"
+    "written, 130 after Ctrl-C, 143 after SIGTERM.\n";
 
 static const char doctor[] =
     "usage: moat doctor [--json]\n"
     "\n"
-    "Tells what moat gets from this machine: how stacks are guarded, how many\n"
-    "fit and what bounds them, the kernel's services. Then three guests "
-    "overflow\n"
-    "a stack, write to address 0 and loop for ever, and it tells whether that "
-    "was\n"
-    "contained.\n"
+    "Shows what this machine supports: how stacks are guarded, how many fit\n"
+    "and what limits them, and the features of the kernel. Then three guests\n"
+    "overflow a stack, write to address 0 and loop for ever, to test that all\n"
+    "three are contained.\n"
     "\n"
-    "Exit status: 0 all is well, 1 a fault was not contained as it should be,\n"
-    "2 wrong usage, or the engine does not start.\n";
+    "Exit status: 0 success, 1 a fault was not contained, 2 wrong usage, or\n"
+    "the engine does not start, 3 the findings could not be written.\n";
 
 static const char version[] =
     "usage: moat version\n"
     "\n"
-    "Tells the versions of moat, Lua, jansson and the "
-    "compiler.\n";
+    "Shows the versions of moat, Lua, jansson and the compiler.\n";
 
 static const char help[] = "usage: moat help [COMMAND]\n"
                            "\n"
@@ -98,17 +95,19 @@ static const struct {
 } texts[] = {
     {"run", run}, {"doctor", doctor}, {"version", version}, {"help", help}};
 
-static const char *text_of(const char *command)
-{
-    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-        if (strcmp(texts[i].name, command) == 0)
-            return texts[i].text;
-    return NULL;
-}
+#define COMMANDS (sizeof(texts) / sizeof(texts[0]))
 
-void usage_write(FILE *out, const char *command)
+bool usage_write(FILE *out, const char *command)
 {
-    fputs(command == NULL ? general : text_of(command), out);
+    size_t i = 0;
+
+    if (command == NULL)
+        return fputs(general, out), true;
+    while (i < COMMANDS && strcmp(texts[i].name, command) != 0)
+        i++;
+    if (i < COMMANDS)
+        fputs(texts[i].text, out);
+    return i < COMMANDS;
 }
 
 int usage_refuse(const char *command)
@@ -122,42 +121,60 @@ int usage_refuse(const char *command)
 
 int usage_refuse_argument(const char *command, const char *argument)
 {
-    fprintf(stderr, "moat: %s: '%s': takes no argument\n", command, argument);
+    complain(command, "'%s': takes no argument", argument);
     return usage_refuse(command);
 }
 
-int command_help(int argc, char **argv)
+/* Returns how many options start with the word of an argument. */
+static size_t count_meant(const char *argument, const struct option *options)
 {
-    const char *command = argc > 1 ? argv[1] : NULL;
+    size_t count = 0;
+    size_t length = strcspn(argument + 2, "=");
 
-    if (argc > 2) {
-        fprintf(stderr, "moat: help: '%s' is one argument too many\n", argv[2]);
-        return usage_refuse(NULL);
-    }
-    if (command != NULL && strcmp(command, "--help") == 0)
-        command = "help";
-    if (command != NULL && text_of(command) == NULL) {
-        fprintf(stderr, "moat: help: there is no command '%s'\n", command);
-        return usage_refuse(NULL);
-    }
-    usage_write(stdout, command);
-    return EXIT_FINE;
+    for (; options->name != NULL; options++)
+        count += strncmp(options->name, argument + 2, length) == 0;
+    return count;
 }
 
-int command_version(int argc, char **argv)
+bool complain_of_option(const char *command, int key, char **argv,
+                        const struct option *options)
 {
-    if (argc > 1 && strcmp(argv[1], "--help") == 0) {
-        usage_write(stdout, "version");
-        return EXIT_FINE;
-    }
-    if (argc > 1)
-        return usage_refuse_argument("version", argv[1]);
-    printf("moat %s (headers %s)\n%s\njansson %s\n", moat_version(),
-           MOAT_VERSION_STRING, LUA_RELEASE, JANSSON_VERSION);
-#ifdef __clang__
-    printf("compiled by clang %s\n", __clang_version__);
-#else
-    printf("compiled by gcc %s\n", __VERSION__);
-#endif
-    return EXIT_FINE;
+    const char *argument = argv[optind - 1];
+
+    if (key == ':')
+        return complain(command, "option '%s' requires an argument", argument);
+    if (optopt >= OPTION_FIRST)
+        return complain(command, "option '%s' doesn't allow an argument",
+                        argument);
+    if (optopt != 0)
+        return complain(command, "unrecognized option '-%c'", optopt);
+    if (count_meant(argument, options) > 1)
+        return complain(command, "option '%s' is ambiguous", argument);
+    return complain(command, "unrecognized option '%s'", argument);
+}
+
+/* Returns the message, or what is known of it without memory. */
+static const char *compose(char **made, const char *format, va_list arguments)
+{
+    if (vasprintf(made, format, arguments) >= 0)
+        return *made;
+    *made = NULL;
+    return format;
+}
+
+bool complain(const char *command, const char *format, ...)
+{
+    const char *message;
+    va_list arguments;
+    char *made;
+
+    va_start(arguments, format);
+    message = compose(&made, format, arguments);
+    va_end(arguments);
+    fprintf(stderr, "moat: %s%s", command != NULL ? command : "",
+            command != NULL ? ": " : "");
+    escape_write(stderr, message, strlen(message));
+    fputc('\n', stderr);
+    free(made);
+    return false;
 }

@@ -1,21 +1,22 @@
 /*
- * source.c: page faults by way of libsigsegv.
+ * source.c: page faults through libsigsegv.
  *
- * The kernel calls moat's handler, which calls `fault`. That one notes siginfo
- * and context in a thread-local and calls libsigsegv's own handler, captured at
- * install, as if the kernel had. libsigsegv calls on_fault, which asks
- * libsigsegv's dispatcher: it holds one ticket per arena of stacks and one per
- * fault region. moat's handler stays the one that is installed, because
- * libsigsegv's own knows neither the context nor a previous handler.
+ * The kernel calls moat's handler, which calls `fault`. `fault` stores siginfo
+ * and context in a thread-local and calls libsigsegv's handler, which was
+ * captured at installation, as the kernel would. libsigsegv calls on_fault,
+ * which looks the address up in libsigsegv's dispatcher. The dispatcher has one
+ * ticket per arena of stacks and one per fault region. moat's handler remains
+ * installed, because libsigsegv's handler knows neither the context nor a
+ * previous handler.
  *
- * The dispatcher is a tree that is changed in place, and says nothing about
- * threads. So there are two of them: handlers read the active one; a writer
- * changes the idle one, makes it the active one, waits until no handler reads
- * the other (moat_source_wait), and changes that. moat calls watch and unwatch
- * one at a time.
+ * The dispatcher is a tree that is modified in place, without a promise about
+ * threads. So there are two. Handlers read the active one. A writer modifies
+ * the idle one, makes it active, waits until no handler reads the other
+ * (moat_source_wait), and modifies that. moat serialises the calls of watch and
+ * unwatch.
  *
- * All other signals, the previous handlers and the removal are those of
- * moat_source_sigaction.
+ * moat_source_sigaction handles all other signals, the previous handlers and
+ * the removal.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -44,14 +45,14 @@ struct visit {
 static __thread struct visit visit __attribute__((tls_model("initial-exec")));
 
 static sigsegv_dispatcher dispatchers[2];
-static atomic_uint active;        /* which of them handlers read           */
-static struct watched *ranges;    /* all of them                           */
-static struct sigaction captured; /* libsigsegv's handler                  */
-static atomic_bool capturing;     /* it is in the kernel's hands right now */
+static atomic_uint active;        /* the dispatcher that handlers read       */
+static struct watched *ranges;    /* all watched ranges                      */
+static struct sigaction captured; /* libsigsegv's handler                    */
+static atomic_bool capturing;     /* libsigsegv's handler is being installed */
 
 /* --- in the handler ------------------------------------------------------ */
 
-/* The ticket's function: the address lies in a range of ours. */
+/* Called by the dispatcher for an address in a watched range. */
 static int on_area(void *address, void *arg)
 {
     const struct watched *watched = arg;
@@ -65,11 +66,11 @@ static int on_area(void *address, void *arg)
 }
 
 /*
- * libsigsegv's handler asks here first, with `serious` 0. An answer of 0 would
- * make it set the default action. Without a visit the kernel called it itself:
- * in the moment of the capture the instruction is tried again, until moat's
- * handler stands; at any other somebody else has installed libsigsegv's
- * handler, and what it does is theirs.
+ * libsigsegv's handler calls this first, with `serious` 0. If it returned 0,
+ * the handler would set the default action. Without a visit, the kernel called
+ * libsigsegv's handler directly. During the capture the instruction is retried
+ * until moat's handler is back. At any other time another part of the program
+ * has installed libsigsegv's handler, and the fault is not moat's.
  */
 static int on_fault(void *address, int serious)
 {
@@ -99,7 +100,7 @@ static void *enter(unsigned side, struct watched *watched)
                             watched->range.bytes, on_area, watched);
 }
 
-/* Sends handlers to `side`; when it returns none is in the other. */
+/* Switches handlers to `side`. On return none reads the other side. */
 static void switch_to(unsigned side)
 {
     atomic_store(&active, side);
@@ -177,8 +178,8 @@ static void unwatch_all(void)
 /* --- installation -------------------------------------------------------- */
 
 /*
- * Learns libsigsegv's handler: it can only be read back from the kernel once
- * libsigsegv has installed it. moat's handler is put back at once.
+ * Captures libsigsegv's handler, which can only be read back from the kernel
+ * after libsigsegv has installed it. Restores moat's handler at once.
  */
 static moat_status capture(const struct sigaction *former)
 {
@@ -196,7 +197,7 @@ static moat_status capture(const struct sigaction *former)
     atomic_store(&capturing, false);
     if ((captured.sa_flags & SA_SIGINFO) == 0)
         return MOAT_E_UNSUPPORTED;
-    /* As the previous handler it would be called from itself. */
+    /* Otherwise it would be its own previous handler. */
     if (former->sa_sigaction == captured.sa_sigaction)
         return MOAT_E_STATE;
     return MOAT_OK;
@@ -227,8 +228,8 @@ static moat_status check(void)
     return moat_source_sigaction.check();
 }
 
-/* libsigsegv is not told: sigsegv_deinstall_handler would set the default
- * action over whatever handler stands now, and its own is not installed. */
+/* Does not call sigsegv_deinstall_handler: it would replace the current handler
+ * by the default action, and libsigsegv's own is not installed. */
 static moat_status remove_all(void)
 {
     moat_status status = moat_source_sigaction.remove();
@@ -251,4 +252,9 @@ static const moat_source source = {
 const moat_source *moat_sigsegv_source(void)
 {
     return &source;
+}
+
+const moat_source *moat_source_linked(void)
+{
+    return moat_sigsegv_source();
 }

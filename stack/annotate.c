@@ -1,5 +1,5 @@
 /*
- * annotate.c: see annotate.h.
+ * annotate.c: the fiber functions of the sanitizers, and Valgrind's requests.
  *
  * Sources: sanitizer/common_interface_defs.h, sanitizer/asan_interface.h and
  * sanitizer/tsan_interface.h of gcc and clang; the declarations are repeated
@@ -12,6 +12,10 @@
 #ifdef MOAT_WITH_VALGRIND
 #    include <valgrind/memcheck.h>
 #    include <valgrind/valgrind.h>
+#else
+#    define RUNNING_ON_VALGRIND                    false
+#    define VALGRIND_STACK_REGISTER(low, high)     ((void)(low), (void)(high))
+#    define VALGRIND_MAKE_MEM_UNDEFINED(low, size) ((void)(low), (void)(size))
 #endif
 
 #define WEAK __attribute__((weak))
@@ -23,6 +27,10 @@ WEAK void __sanitizer_finish_switch_fiber(void *fake_stack_save,
                                           size_t *size_old);
 WEAK void __asan_unpoison_memory_region(void const volatile *addr, size_t size);
 WEAK void __asan_handle_no_return(void);
+WEAK void *__asan_addr_is_in_fake_stack(void *fake_stack, void *addr,
+                                        void **beg, void **end);
+WEAK void __safestack_init(void);
+WEAK void __lsan_register_root_region(const void *p, size_t size);
 WEAK void *__tsan_get_current_fiber(void);
 WEAK void *__tsan_create_fiber(unsigned flags);
 WEAK void __tsan_destroy_fiber(void *fiber);
@@ -49,8 +57,37 @@ bool moat_annotate_copies_context(void)
     return has_tsan();
 }
 
-/* AddressSanitizer has been told that a switch begins, and not yet that it has
- * ended. */
+bool moat_annotate_fake_frame(void *fake_stack, uintptr_t word,
+                              uintptr_t *begin, uintptr_t *end)
+{
+    void *low, *high;
+
+    if (__asan_addr_is_in_fake_stack == NULL ||
+        __asan_addr_is_in_fake_stack(fake_stack, (void *)word, &low, &high) ==
+            NULL)
+        return false;
+    *begin = (uintptr_t)low;
+    *end = (uintptr_t)high;
+    return true;
+}
+
+bool moat_annotate_second_stack(void)
+{
+    return __safestack_init != NULL;
+}
+
+bool moat_annotate_finds_leaks(void)
+{
+    return __lsan_register_root_region != NULL;
+}
+
+void moat_annotate_reachable(uintptr_t low, uintptr_t high)
+{
+    if (moat_annotate_finds_leaks())
+        __lsan_register_root_region((const void *)low, high - low);
+}
+
+/* A switch has been announced to AddressSanitizer and has not ended. */
 static __thread volatile bool switching
     __attribute__((tls_model("initial-exec")));
 
@@ -75,37 +112,23 @@ static MOAT_NO_SANITIZE void finish_switch(void *fake_stack,
 
 void moat_annotate_stack(uintptr_t limit, uintptr_t base)
 {
-#ifdef MOAT_WITH_VALGRIND
     (void)VALGRIND_STACK_REGISTER(limit, base);
-#else
-    (void)limit;
-    (void)base;
-#endif
 }
 
 bool moat_annotate_emulated(void)
 {
-#ifdef MOAT_WITH_VALGRIND
     return RUNNING_ON_VALGRIND != 0;
-#else
-    return false;
-#endif
 }
 
 void moat_annotate_cleared(uintptr_t low, uintptr_t high)
 {
-#ifdef MOAT_WITH_VALGRIND
     (void)VALGRIND_MAKE_MEM_UNDEFINED(low, high - low);
-#else
-    (void)low;
-    (void)high;
-#endif
 }
 
-/* Valgrind does not see that a trap leaves the guest's stack. At the next
- * resume it believes to be there still, and takes a way of less than
- * --max-stackframe (2,000,000 bytes) for a frame: what lies in between, such as
- * another thread's coroutines, would then count as dead. */
+/* Valgrind does not notice that a trap leaves the guest's stack. At the next
+ * resume it takes the step from there, if it is less than --max-stackframe
+ * (2,000,000 bytes), for a frame, and memory in between, such as another
+ * thread's coroutines, for dead. */
 size_t moat_annotate_margin(void)
 {
     return moat_annotate_emulated() ? (size_t)2 << 20 : 0;
@@ -118,8 +141,8 @@ void moat_annotate_begin(struct moat_fiber *fiber)
         fiber->tsan = __tsan_create_fiber(0);
 }
 
-/* A suspended coroutine's fake stack is freed by the one way there is: as if
- * the thread had gone back to it and left for good. */
+/* Frees a suspended coroutine's fake stack in the only possible way: as if the
+ * thread had switched to the coroutine and left it for good. */
 static MOAT_NO_SANITIZE void free_fake_stack(struct moat_fiber *fiber,
                                              uintptr_t limit, uintptr_t base)
 {
@@ -151,10 +174,10 @@ MOAT_NO_SANITIZE void moat_annotate_enter(struct moat_fiber *fiber,
                                           uintptr_t limit, uintptr_t base)
 {
     if (has_asan())
-        start_switch(&fiber->resumer_fake_stack, (const void *)limit,
+        start_switch(&fiber->resumer.fake_stack, (const void *)limit,
                      base - limit);
     if (has_tsan()) {
-        fiber->resumer_tsan = __tsan_get_current_fiber();
+        fiber->resumer.tsan = __tsan_get_current_fiber();
         __tsan_switch_to_fiber(fiber->tsan, 0);
     }
 }
@@ -162,18 +185,17 @@ MOAT_NO_SANITIZE void moat_annotate_enter(struct moat_fiber *fiber,
 MOAT_NO_SANITIZE void moat_annotate_back(struct moat_fiber *fiber)
 {
     if (has_asan())
-        finish_switch(fiber->resumer_fake_stack, NULL, NULL);
+        finish_switch(fiber->resumer.fake_stack, NULL, NULL);
 }
 
 MOAT_NO_SANITIZE void moat_annotate_back_from_trap(struct moat_fiber *fiber)
 {
-    /* What the guest would have said on its way out. */
+    /* The guest's own announcement is missing. */
     moat_annotate_leave(fiber, true);
     moat_annotate_back(fiber);
 }
 
-/* The frames that go leave their redzones behind, where cleanup code will run.
- */
+/* The frames leave redzones where cleanup code will run. */
 void moat_annotate_dropped(uintptr_t low, uintptr_t high)
 {
     if (has_asan())
@@ -188,24 +210,22 @@ void moat_annotate_unwind(void)
 
 MOAT_NO_SANITIZE void moat_annotate_entered(struct moat_fiber *fiber)
 {
-    /* The stack that it comes from is its resumer's, unless it was told. */
-    if (has_asan() && fiber->passed)
+    /* The previous stack is the resumer's, unless another coroutine switched to
+     * this one. */
+    if (has_asan() && fiber->transferred)
         finish_switch(fiber->fake_stack, NULL, NULL);
     else if (has_asan())
-        finish_switch(fiber->fake_stack, &fiber->resumer_bottom,
-                      &fiber->resumer_bytes);
-    fiber->passed = false;
+        finish_switch(fiber->fake_stack, &fiber->resumer.bottom,
+                      &fiber->resumer.bytes);
+    fiber->transferred = false;
 }
 
-MOAT_NO_SANITIZE void moat_annotate_pass(struct moat_fiber *from,
-                                         struct moat_fiber *to, uintptr_t limit,
-                                         uintptr_t base)
+MOAT_NO_SANITIZE void moat_annotate_transfer(struct moat_fiber *from,
+                                             struct moat_fiber *to,
+                                             uintptr_t limit, uintptr_t base)
 {
-    to->resumer_fake_stack = from->resumer_fake_stack;
-    to->resumer_bottom = from->resumer_bottom;
-    to->resumer_bytes = from->resumer_bytes;
-    to->resumer_tsan = from->resumer_tsan;
-    to->passed = true;
+    to->resumer = from->resumer;
+    to->transferred = true;
     if (has_asan())
         start_switch(&from->fake_stack, (const void *)limit, base - limit);
     if (has_tsan())
@@ -217,10 +237,10 @@ MOAT_NO_SANITIZE void moat_annotate_leave(struct moat_fiber *fiber,
 {
     if (has_asan())
         start_switch(for_good ? NULL : &fiber->fake_stack,
-                     fiber->resumer_bottom, fiber->resumer_bytes);
-    /* What the last yield saved has been freed with the rest. */
+                     fiber->resumer.bottom, fiber->resumer.bytes);
+    /* The fake stack that the last yield saved was freed with the rest. */
     if (for_good)
         fiber->fake_stack = NULL;
     if (has_tsan())
-        __tsan_switch_to_fiber(fiber->resumer_tsan, 0);
+        __tsan_switch_to_fiber(fiber->resumer.tsan, 0);
 }

@@ -1,12 +1,17 @@
 /*
- * pool.c: the free slots that a thread keeps: last in, first out, no system
- * call but for those that have to be settled, some at a time.
+ * pool.c: the free slots that a thread keeps, last in, first out. Only settling
+ * makes system calls, for many slots at a time.
  *
  * SPDX-License-Identifier: MIT
  */
+#include "stack/pool.h"
+
 #include <stdlib.h>
 
-#include "stack/stack.h"
+#include "stack/arena.h"
+#include "stack/scrub.h"
+#include "stack/trim.h"
+#include "sys/lock.h"
 
 /* Finds the shelf of a class and moves it to the front. */
 static struct moat_shelf *find_shelf(struct moat_pool *pool,
@@ -26,11 +31,22 @@ static struct moat_shelf *find_shelf(struct moat_pool *pool,
     return shelf;
 }
 
-static struct moat_shelf *make_shelf(struct moat_pool *pool,
-                                     struct moat_stack_class *stack_class)
+bool moat_pool_has(struct moat_pool *pool,
+                   const struct moat_stack_class *stack_class)
 {
-    struct moat_shelf *shelf = calloc(1, sizeof *shelf);
+    const struct moat_shelf *shelf = find_shelf(pool, stack_class);
 
+    return shelf != NULL && shelf->first != NULL;
+}
+
+static struct moat_shelf *shelf_for(struct moat_pool *pool,
+                                    struct moat_stack_class *stack_class)
+{
+    struct moat_shelf *shelf = find_shelf(pool, stack_class);
+
+    if (shelf != NULL)
+        return shelf;
+    shelf = calloc(1, sizeof *shelf);
     if (shelf == NULL)
         return NULL;
     shelf->stack_class = stack_class;
@@ -39,8 +55,8 @@ static struct moat_shelf *make_shelf(struct moat_pool *pool,
     return shelf;
 }
 
-/* Gives the older ones of a shelf to everybody, or all of them. */
-static void give_back(struct moat_shelf *shelf, size_t keep)
+/* Returns all but the `keep` newest slots of a shelf to their arenas. */
+static void return_excess(struct moat_shelf *shelf, size_t keep)
 {
     struct moat_slot **link = &shelf->first;
     struct moat_slot *first;
@@ -52,10 +68,10 @@ static void give_back(struct moat_shelf *shelf, size_t keep)
         return;
     *link = NULL;
     shelf->count = keep;
-    moat_trim_give(first);
+    moat_trim_return(first);
 }
 
-/* The used slots can be had from here on. */
+/* Makes the used slots free ones. */
 static void settle(struct moat_shelf *shelf)
 {
     struct moat_slot **link;
@@ -63,7 +79,7 @@ static void settle(struct moat_shelf *shelf)
     if (shelf->used == NULL)
         return;
     if (shelf->count + shelf->used_count > MOAT_SHELF_SLOTS)
-        give_back(shelf, MOAT_SHELF_SLOTS / 2);
+        return_excess(shelf, MOAT_SHELF_SLOTS / 2);
     moat_trim_stacks(shelf->used);
     if (shelf->scrub)
         shelf->used = moat_scrub(shelf->used);
@@ -77,67 +93,59 @@ static void settle(struct moat_shelf *shelf)
 }
 
 moat_status moat_pool_get(struct moat_pool *pool,
-                          struct moat_stack_class *stack_class, size_t most,
+                          struct moat_stack_class *stack_class, size_t max,
                           struct moat_slot **out)
 {
     struct moat_shelf *shelf = find_shelf(pool, stack_class);
     moat_status status;
 
     if (shelf == NULL || shelf->first == NULL) {
-        /* Used ones wait until there are enough of them to be worth it. */
-        status = moat_arena_take(stack_class, most, out);
+        /* Used ones wait until they are worth a system call. */
+        status = moat_slots_take(stack_class, max, out);
         if (status == MOAT_OK || shelf == NULL)
             return status;
         settle(shelf);
         if (shelf->first == NULL)
             return status;
     }
-    shelf->count -= moat_slots_cut(&shelf->first, most, out);
+    shelf->count -= moat_slots_split(&shelf->first, max, out);
     return MOAT_OK;
-}
-
-static struct moat_shelf *shelf_for(struct moat_pool *pool,
-                                    struct moat_stack_class *stack_class)
-{
-    struct moat_shelf *shelf = find_shelf(pool, stack_class);
-
-    return shelf != NULL ? shelf : make_shelf(pool, stack_class);
 }
 
 void moat_pool_put(struct moat_pool *pool, struct moat_slot *slot)
 {
-    struct moat_shelf *shelf = shelf_for(pool, moat_slot_class(slot));
+    struct moat_shelf *shelf = shelf_for(pool, slot->arena->stack_class);
 
     if (shelf == NULL) {
         slot->next = NULL;
-        moat_trim_give(slot);
+        moat_trim_return(slot);
         return;
     }
     if (shelf->count >= MOAT_SHELF_SLOTS)
-        give_back(shelf, MOAT_SHELF_SLOTS / 2);
+        return_excess(shelf, MOAT_SHELF_SLOTS / 2);
     slot->next = shelf->first;
     shelf->first = slot;
     shelf->count++;
 }
 
-static void give_settled(struct moat_slot *slot, bool scrub)
+static void return_settled(struct moat_slot *slot, bool scrub)
 {
     slot->next = NULL;
     moat_trim_stacks(slot);
     if (scrub)
         slot = moat_scrub(slot);
     if (slot != NULL)
-        moat_trim_give(slot);
+        moat_trim_return(slot);
 }
 
 void moat_pool_put_used(struct moat_pool *pool, struct moat_slot *slot,
                         bool scrub)
 {
     struct moat_shelf *shelf =
-        pool != NULL ? shelf_for(pool, moat_slot_class(slot)) : NULL;
+        pool != NULL ? shelf_for(pool, slot->arena->stack_class) : NULL;
 
     if (shelf == NULL) {
-        give_settled(slot, scrub);
+        return_settled(slot, scrub);
         return;
     }
     slot->next = shelf->used;
@@ -154,17 +162,32 @@ void moat_pool_empty(struct moat_pool *pool)
     for (struct moat_shelf *shelf = pool->shelves; shelf != NULL;
          shelf = shelf->next) {
         settle(shelf);
-        give_back(shelf, 0);
+        return_excess(shelf, 0);
+    }
+}
+
+void moat_pool_move(struct moat_pool *to, struct moat_pool *from)
+{
+    struct moat_shelf **link = &to->shelves;
+
+    while (*link != NULL)
+        link = &(*link)->next;
+    *link = from->shelves;
+    from->shelves = NULL;
+}
+
+void moat_pool_forget(struct moat_pool *pool)
+{
+    while (pool->shelves != NULL) {
+        struct moat_shelf *shelf = pool->shelves;
+
+        pool->shelves = shelf->next;
+        moat_free_later(shelf);
     }
 }
 
 void moat_pool_drain(struct moat_pool *pool)
 {
     moat_pool_empty(pool);
-    while (pool->shelves != NULL) {
-        struct moat_shelf *shelf = pool->shelves;
-
-        pool->shelves = shelf->next;
-        free(shelf);
-    }
+    moat_pool_forget(pool);
 }

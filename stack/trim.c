@@ -1,21 +1,23 @@
 /*
- * trim.c: the memory of slots that nobody uses goes back to the system.
+ * trim.c: returns the memory of unused slots to the system.
  *
- * What is dropped belongs to this thread alone while it is dropped: it is on no
- * list, and the lock is free. (A child that is forked meanwhile never has it.)
+ * While their pages are dropped, slots are on no list and belong to this thread
+ * alone, and the lock is free. A child that is forked meanwhile loses them.
  *
  * SPDX-License-Identifier: MIT
  */
+#include "stack/trim.h"
+
 #include "stack/arena.h"
-#include "stack/size.h"
-#include "stack/stack.h"
+#include "sys/pages.h"
+#include "sys/size.h"
 
 static struct moat_trim_policy policy;
 
 void moat_trim_configure(const struct moat_trim_policy *asked)
 {
     policy = *asked;
-    /* More than any stack has is no limit. */
+    /* A limit beyond the address space is none. */
     if (!moat_size_to_pages(policy.stack_bytes, &policy.stack_bytes))
         policy.stack_bytes = 0;
 }
@@ -25,9 +27,9 @@ size_t moat_trim_stack_bytes(void)
     return policy.stack_bytes;
 }
 
-/* Ranges to be dropped; none is touched before there are many. */
+/* Ranges to be dropped, many in one call. */
 struct batch {
-    struct moat_pages ranges[MOAT_ADVICE_RANGES];
+    struct moat_pages ranges[MOAT_MAX_RANGES];
     size_t count;
     moat_status status;
 };
@@ -46,7 +48,7 @@ static void add(struct batch *batch, struct moat_pages range)
     if (range.low >= range.high)
         return;
     batch->ranges[batch->count++] = range;
-    if (batch->count == MOAT_ADVICE_RANGES)
+    if (batch->count == MOAT_MAX_RANGES)
         flush(batch);
 }
 
@@ -63,7 +65,7 @@ void moat_trim_stacks(const struct moat_slot *first)
             add(&batch,
                 (struct moat_pages){first->limit, top - policy.stack_bytes});
     }
-    /* A stack that could not be cut is larger than it should be, no more. */
+    /* If that fails, stacks only stay larger than they should be. */
     flush(&batch);
 }
 
@@ -83,7 +85,8 @@ static size_t resident_bytes(const struct moat_slot *first, size_t *count)
     return bytes;
 }
 
-/* The stacks of a chain, and what of their cold parts is theirs alone. */
+/* Drops the stacks of a chain, and the pages of their cold parts that no other
+ * slot shares. */
 static moat_status drop(const struct moat_slot *first)
 {
     struct batch batch = {.count = 0, .status = MOAT_OK};
@@ -105,11 +108,6 @@ static struct moat_arena *newest_arena(void)
     return atomic_load_explicit(&moat_arenas, memory_order_acquire);
 }
 
-static size_t taken_of(const struct moat_arena *arena)
-{
-    return atomic_load_explicit(&arena->taken, memory_order_relaxed);
-}
-
 /* --- by the policy -------------------------------------------------------- */
 
 static size_t warm_bytes(void)
@@ -122,13 +120,13 @@ static size_t warm_bytes(void)
     return bytes;
 }
 
-/* Page tables and sidecars of arenas that hold nothing else. */
+/* Returns the page tables and sidecars of arenas that hold nothing else. */
 static void empty_bare_arenas(void)
 {
     for (struct moat_arena *each = newest_arena(); each != NULL;
          each = each->next) {
         if (each->bare != NULL && each->warm == NULL &&
-            each->idle == taken_of(each))
+            each->idle == moat_arena_taken(each))
             (void)moat_arena_empty(each);
     }
 }
@@ -140,31 +138,31 @@ static bool fits(size_t bytes)
             warm_bytes() <= policy.free_bytes - bytes);
 }
 
-void moat_trim_give(struct moat_slot *first)
+void moat_trim_return(struct moat_slot *first)
 {
     size_t bytes = 0, count = 1;
     bool kept, bare;
 
     if (policy.free_bytes != 0)
         bytes = resident_bytes(first, &count);
-    moat_arena_lock();
+    moat_lock(&moat_arena_lock);
     kept = fits(bytes);
     if (kept)
-        moat_arena_link(first, false, bytes / count);
-    moat_arena_unlock();
+        moat_slots_link(first, false, bytes / count);
+    moat_unlock(&moat_arena_lock);
     if (kept)
         return;
     bare = drop(first) == MOAT_OK;
-    moat_arena_lock();
-    moat_arena_link(first, bare, bytes / count);
+    moat_lock(&moat_arena_lock);
+    moat_slots_link(first, bare, bytes / count);
     empty_bare_arenas();
-    moat_arena_unlock();
+    moat_unlock(&moat_arena_lock);
 }
 
 /* --- on demand ------------------------------------------------------------ */
 
-/* Warm slots from the newest on, as long as `keep` lasts; gives the link to
- * those behind them. */
+/* Keeps warm slots from the newest on, as long as `keep` lasts; returns the
+ * link to the rest. */
 static struct moat_slot **keep_some(struct moat_arena *arena, size_t *keep)
 {
     struct moat_slot **link = &arena->warm;
@@ -189,19 +187,19 @@ static struct moat_slot **keep_some(struct moat_arena *arena, size_t *keep)
     return link;
 }
 
-/* All slots of the arena are in the caller's hand, unless a new one is made
- * meanwhile: then nothing happens. */
+/* Empties an arena whose slots the caller has all taken. If a new one is made
+ * meanwhile, nothing happens. */
 static bool empty(struct moat_arena *arena, size_t *released)
 {
     const struct moat_stack_class *stack_class = arena->stack_class;
-    size_t taken = taken_of(arena), bytes;
+    size_t taken = moat_arena_taken(arena), bytes;
 
-    moat_arena_unlock();
+    moat_unlock(&moat_arena_lock);
     bytes = moat_pages_resident(arena->entries, arena->slots) +
             moat_pages_resident(arena->slots_end - taken * stack_class->stride,
                                 arena->slots_end);
-    moat_arena_lock();
-    if (taken != taken_of(arena) || !moat_arena_empty(arena))
+    moat_lock(&moat_arena_lock);
+    if (taken != moat_arena_taken(arena) || !moat_arena_empty(arena))
         return false;
     *released += bytes;
     return true;
@@ -210,7 +208,7 @@ static bool empty(struct moat_arena *arena, size_t *released)
 static moat_status trim_arena(struct moat_arena *arena, size_t *keep,
                               size_t *released)
 {
-    bool all = arena->idle != 0 && arena->idle == taken_of(arena);
+    bool all = arena->idle != 0 && arena->idle == moat_arena_taken(arena);
     struct moat_slot **link = keep_some(arena, keep);
     struct moat_slot *first = *link, *bare = NULL;
     moat_status status;
@@ -223,13 +221,13 @@ static moat_status trim_arena(struct moat_arena *arena, size_t *keep,
         arena->idle = 0;
         if (empty(arena, released))
             return MOAT_OK;
-        moat_arena_link(bare, true, 0);
+        moat_slots_link(bare, true, 0);
     }
-    moat_arena_unlock();
+    moat_unlock(&moat_arena_lock);
     bytes = resident_bytes(first, &count);
     status = drop(first);
-    moat_arena_lock();
-    moat_arena_link(first, status == MOAT_OK, 0);
+    moat_lock(&moat_arena_lock);
+    moat_slots_link(first, status == MOAT_OK, 0);
     if (status == MOAT_OK)
         *released += bytes;
     return status;
@@ -239,12 +237,12 @@ moat_status moat_trim(size_t keep, size_t *released)
 {
     moat_status status = MOAT_OK;
 
-    moat_arena_lock();
+    moat_lock(&moat_arena_lock);
     for (struct moat_arena *each = newest_arena(); each != NULL;
          each = each->next) {
         if (trim_arena(each, &keep, released) != MOAT_OK)
             status = MOAT_E_SYSTEM;
     }
-    moat_arena_unlock();
+    moat_unlock(&moat_arena_lock);
     return status;
 }

@@ -1,35 +1,90 @@
 /*
- * chain.c: our handlers over those that were there, and the way back to them.
+ * chain.c: our handlers, and the previous ones below them.
  *
- * What is not a guest's trap goes to the previous handler as it asked to be
- * called; where there was none, the default action happens at the instruction
- * that was interrupted, so that a core shows the fault and not this file.
+ * A signal that is not a guest's trap goes to the previous handler, called as
+ * it asked to be. Without one the default action happens at the interrupted
+ * instruction, so that a core file shows the fault and not this code.
  *
- * `previous` is written before our handler is installed and afterwards only by
- * the handler itself (SA_RESETHAND), so the handler may read it at any time.
+ * The previous handler is written before our handler is installed and
+ * afterwards only by the handler itself (SA_RESETHAND), so the handler may read
+ * it at any time. If the previous one was another copy's of this library, and
+ * that ends, the next element takes over.
  *
  * SPDX-License-Identifier: MIT
  */
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
 #include <unistd.h>
 
-#include "trap/internal.h"
+#include "trap/altstack.h"
+#include "trap/chain.h"
 
-/* SA_NODEFER: a fault in a chained handler must reach that handler's own rules,
- * not a blocked signal, which is certain death. SA_ONSTACK: the guest's stack
- * may be what overflowed. SA_RESTART is added as the caller says: a signal of
- * moat's own must not make more system calls fail than it has to (signal(7)
- * lists those that are never restarted). */
+/* SA_NODEFER: the kernel kills a process that faults with the signal blocked,
+ * and a chained handler may have its own way with its faults. SA_ONSTACK: the
+ * guest's stack may have overflowed. SA_RESTART is added at the caller's
+ * request: moat's own signal must not make more system calls fail than it has
+ * to (signal(7) lists those that are never restarted). */
 #define FLAGS (SA_SIGINFO | SA_ONSTACK | SA_NODEFER)
+
+/* How often the previous handler can be replaced. */
+#define REPLACEMENTS 7
+
+/* Handlers of other copies that may stand over ours. */
+#define MAX_COPIES 16
 
 struct disposition {
     void (*handler)(int, siginfo_t *, void *); /* ours; NULL: not installed */
-    struct sigaction previous;
+    struct sigaction before[1 + REPLACEMENTS];
+    atomic_uint last; /* of `before`: the one in force */
 };
 
 static struct disposition dispositions[NSIG];
+
+static struct sigaction *previous_of(int signo)
+{
+    struct disposition *disposition = &dispositions[signo];
+
+    return &disposition->before[atomic_load_explicit(&disposition->last,
+                                                     memory_order_acquire)];
+}
+
+/* A handler that is being called now may read the former action: it stays as it
+ * is. */
+static bool replace_previous(int signo, const struct sigaction *gone,
+                             const struct sigaction *by)
+{
+    struct disposition *disposition = &dispositions[signo];
+    unsigned next = atomic_load(&disposition->last) + 1;
+
+    if (disposition->handler == NULL || next > REPLACEMENTS ||
+        previous_of(signo)->sa_sigaction != gone->sa_sigaction)
+        return false;
+    disposition->before[next] = *by;
+    atomic_store_explicit(&disposition->last, next, memory_order_release);
+    return true;
+}
+
+/* Ours blocks nothing: its own loads may fault. */
+static bool is_ours(int signo, const struct sigaction *action)
+{
+    static const sigset_t empty;
+
+    return action->sa_sigaction == dispositions[signo].handler &&
+           (action->sa_flags & FLAGS) == FLAGS &&
+           memcmp(&action->sa_mask, &empty, NSIG / 8) == 0;
+}
+
+/* Another copy asks what comes after our handler. */
+static bool pass(int signo, const struct sigaction *installed,
+                 struct sigaction *next)
+{
+    if (dispositions[signo].handler == NULL || !is_ours(signo, installed))
+        return false;
+    *next = *previous_of(signo);
+    return true;
+}
 
 moat_status moat_chain_install(int signo,
                                void (*handler)(int, siginfo_t *, void *),
@@ -38,18 +93,21 @@ moat_status moat_chain_install(int signo,
     struct disposition *disposition = &dispositions[signo];
     struct sigaction action;
 
-    /* Left in place at a shutdown because somebody had put a handler over it:
-     * that one still leads here, and to read it as the previous one now would
-     * close a circle. */
+    /* A shutdown left ours installed because the host had put a handler over
+     * it. That one still chains to ours: taking it for the previous one now
+     * would close a loop. */
     if (disposition->handler != NULL)
         return MOAT_OK;
-    /* Asked first: a signal may come between installing and learning. */
-    if (sigaction(signo, NULL, &disposition->previous) != 0)
+    moat_copies_on_replace = replace_previous;
+    moat_copies_on_pass = pass;
+    atomic_store(&disposition->last, 0);
+    /* Read first: a signal may arrive right after the installation. */
+    if (sigaction(signo, NULL, &disposition->before[0]) != 0)
         return MOAT_E_SYSTEM;
     memset(&action, 0, sizeof action);
     action.sa_sigaction = handler;
     action.sa_flags = FLAGS;
-    if (restart || (disposition->previous.sa_flags & SA_RESTART) != 0)
+    if (restart || (disposition->before[0].sa_flags & SA_RESTART) != 0)
         action.sa_flags |= SA_RESTART;
     (void)sigemptyset(&action.sa_mask);
     if (sigaction(signo, &action, NULL) != 0)
@@ -58,40 +116,60 @@ moat_status moat_chain_install(int signo,
     return MOAT_OK;
 }
 
+static moat_status check_in_place(int signo, struct sigaction *now)
+{
+    if (sigaction(signo, NULL, now) != 0)
+        return MOAT_E_SYSTEM;
+    return is_ours(signo, now) ? MOAT_OK : MOAT_E_HANDLER_LOST;
+}
+
 moat_status moat_chain_check(int signo)
 {
-    const struct disposition *disposition = &dispositions[signo];
     struct sigaction now;
+    moat_status status;
 
-    if (disposition->handler == NULL)
+    if (dispositions[signo].handler == NULL)
         return MOAT_OK;
-    if (sigaction(signo, NULL, &now) != 0)
-        return MOAT_E_SYSTEM;
-    if (now.sa_sigaction != disposition->handler ||
-        (now.sa_flags & FLAGS) != FLAGS)
-        return MOAT_E_HANDLER_LOST;
-    return MOAT_OK;
+    status = check_in_place(signo, &now);
+    for (int i = 0; i < MAX_COPIES && status == MOAT_E_HANDLER_LOST; i++) {
+        if (!moat_copies_pass(moat_altstack_own(), signo, &now, &now))
+            return status;
+        if (is_ours(signo, &now))
+            status = MOAT_OK;
+    }
+    return status;
+}
+
+static bool hand_over(int signo, const struct disposition *disposition)
+{
+    struct sigaction ours = {.sa_sigaction = disposition->handler};
+
+    return moat_copies_replace(signo, &ours, previous_of(signo));
 }
 
 moat_status moat_chain_remove(int signo)
 {
     struct disposition *disposition = &dispositions[signo];
-    moat_status status = moat_chain_check(signo);
+    struct sigaction now;
+    moat_status status;
 
     if (disposition->handler == NULL)
         return MOAT_OK;
-    /* Somebody put a handler over ours and may still call ours from it: leave
-     * everything where it is. */
-    if (status != MOAT_OK)
-        return status;
-    if (sigaction(signo, &disposition->previous, NULL) != 0)
-        return MOAT_E_SYSTEM;
-    disposition->handler = NULL;
-    return MOAT_OK;
+    status = check_in_place(signo, &now);
+    /* The host put a handler over ours and may still chain to it: leave
+     * everything as it is. Another copy can be told. */
+    if (status == MOAT_E_HANDLER_LOST && hand_over(signo, disposition))
+        status = MOAT_OK;
+    else if (status == MOAT_OK &&
+             sigaction(signo, previous_of(signo), NULL) != 0)
+        status = MOAT_E_SYSTEM;
+    if (status == MOAT_OK)
+        disposition->handler = NULL;
+    return status;
 }
 
-/* The mask that the kernel would have put in force for the previous handler.
- * The interrupted one comes back with the context. */
+/* Sets the mask that the kernel would have set for the previous handler. The
+ * interrupted one is restored with the context. */
 static void block_as_asked(int signo, const struct sigaction *previous)
 {
     sigset_t mask = previous->sa_mask;
@@ -105,9 +183,9 @@ static void call_previous(int signo, siginfo_t *info, void *ucontext,
                           struct sigaction previous)
 {
     if (previous.sa_flags & (int)SA_RESETHAND)
-        dispositions[signo].previous.sa_handler = SIG_DFL;
+        previous_of(signo)->sa_handler = SIG_DFL;
     block_as_asked(signo, &previous);
-    /* It may leave by siglongjmp and never come back here. */
+    /* It may leave by siglongjmp and never return here. */
     moat_altstack_rearm();
     if (previous.sa_flags & SA_SIGINFO)
         previous.sa_sigaction(signo, info, ucontext);
@@ -116,10 +194,10 @@ static void call_previous(int signo, siginfo_t *info, void *ucontext,
 }
 
 /*
- * Lets the default action happen at the interrupted instruction: the signal,
- * with its own siginfo, is queued while it is blocked, and the context is made
- * to unblock it. Returning alone would not do: after int3 the program would go
- * on.
+ * Lets the default action happen at the interrupted instruction: queues the
+ * signal, with its own siginfo, while it is blocked, and makes the context
+ * unblock it. A mere return is not enough: after int3 the program would
+ * continue.
  */
 static void die(int signo, siginfo_t *info, void *ucontext)
 {
@@ -138,16 +216,22 @@ static void die(int signo, siginfo_t *info, void *ucontext)
     (void)sigdelset(&uc->uc_sigmask, signo);
 }
 
+void moat_chain_default(int signo, siginfo_t *info, void *ucontext)
+{
+    /* The kernel ignores only sent signals: a fault cannot be skipped. */
+    if (previous_of(signo)->sa_handler != SIG_IGN || info->si_code > 0)
+        die(signo, info, ucontext);
+}
+
 void moat_chain_call(int signo, siginfo_t *info, void *ucontext)
 {
-    struct sigaction previous = dispositions[signo].previous;
-    /* Beside SA_SIGINFO too: the kernel does not look at the flag. */
+    struct sigaction previous = *previous_of(signo);
+    /* With SA_SIGINFO, too: the kernel ignores the flag for these values. */
     bool handled =
         previous.sa_handler != SIG_DFL && previous.sa_handler != SIG_IGN;
 
     if (handled)
         call_previous(signo, info, ucontext, previous);
-    /* The kernel ignores only what was sent: a fault cannot be stepped over. */
-    else if (previous.sa_handler == SIG_DFL || info->si_code > 0)
-        die(signo, info, ucontext);
+    else
+        moat_chain_default(signo, info, ucontext);
 }

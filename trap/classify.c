@@ -1,29 +1,30 @@
 /*
- * classify.c: what kind of trap was it?
+ * classify.c: from a CPU's exception to a kind of trap.
  *
  * A pure function of its arguments: no globals, no system calls. Runs inside
  * the signal handler, and in unit tests without one. The signal's si_code is
- * not asked: a guard made by MADV_GUARD_INSTALL and one made by PROT_NONE give
- * different ones for the same crime.
+ * not used: guards made by MADV_GUARD_INSTALL and by PROT_NONE differ in it.
  *
  * SPDX-License-Identifier: MIT
  */
-#include "trap/internal.h"
+#include "trap/classify.h"
 
-/* Accesses below this are taken for a null pointer plus a field's offset. Linux
- * maps nothing there by default (vm.mmap_min_addr). */
+#include <signal.h>
+
+/* An access below this is taken for a null pointer plus the offset of a field.
+ * Linux maps nothing there by default (vm.mmap_min_addr). */
 #define NULL_BYTES 65536u
 
-/* How far a frame can jump over the guard and still be taken for an overflow.
- */
+/* A frame that jumps over the guard by no more than this is taken for an
+ * overflow. */
 #define JUMP_BYTES ((uintptr_t)64 << 20)
 
 /* How far below the stack pointer an access may lie and still belong to the
- * frame: the red zone of psABI 3.2.2 and a push. */
-#define BELOW_SP_BYTES 256u
+ * frame: the red zone, and what a push of some registers writes below it. */
+#define BELOW_SP_BYTES (MOAT_ARCH_RED_ZONE + 128u)
 
-/* Did a frame jump over the guard? The stack pointer is below the stack, and
- * the access is in the frame that begins there. */
+/* Returns whether a frame jumped over the guard: the stack pointer is below the
+ * stack, and the access is in the frame that begins there. */
 static bool jumped_guard(uintptr_t address, const moat_regs *regs,
                          const struct moat_slot *slot)
 {

@@ -9,19 +9,40 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <ucontext.h>
 #include <unistd.h>
 
-#include "trap/internal.h"
+#include <moat/source.h>
 
-/* Signals that the CPU raised have positive codes; kill, tgkill, sigqueue and
- * timers give zero or less (sigaction(2)). */
+#include "registry/grace.h"
+#include "stack/annotate.h"
+#include "stack/arena.h"
+#include "sys/fork.h"
+#include "sys/seal.h"
+#include "trap/abandon.h"
+#include "trap/altstack.h"
+#include "trap/blame.h"
+#include "trap/chain.h"
+#include "trap/classify.h"
+#include "trap/handler.h"
+#include "trap/host_handler.h"
+#include "trap/policy.h"
+#include "trap/probe.h"
+#include "trap/recovery.h"
+#include "trap/regions.h"
+#include "trap/source.h"
+#include "trap/stack_owner.h"
+#include "trap/task.h"
+
+/* Signals that the CPU raised have positive codes; those of kill, tgkill,
+ * sigqueue and timers are zero or negative (sigaction(2)). */
 static bool was_sent(const siginfo_t *info)
 {
     return info->si_code <= 0;
 }
 
-/* A signal that the guest sent to itself (abort, raise) is as much its doing as
- * a fault; one that somebody else sent is not. */
+/* A signal that the guest sent to itself (abort, raise) is a trap like a fault;
+ * a signal from elsewhere is not. */
 static bool sent_by_guest(int signo, const siginfo_t *info,
                           const void *ucontext)
 {
@@ -30,49 +51,51 @@ static bool sent_by_guest(int signo, const siginfo_t *info,
     return (info->si_code == SI_TKILL || info->si_code == SI_USER) &&
            info->si_pid == pid &&
            moat_arch_context_sent_signal(ucontext, signo, pid,
-                                         (pid_t)syscall(SYS_gettid));
+                                         (pid_t)moat_fork_task());
 }
 
-/* The kernel could not push the frame of another signal onto the guest's stack:
- * it then sends SIGSEGV with the code of a protection fault, and the context
- * still has the number of the thread's last exception, 0 (a division) if there
- * was none. After a protection fault the two cannot be told apart. */
+/*
+ * Returns whether the kernel could not push the frame of another signal onto
+ * the guest's stack. It then sends SIGSEGV with the code of a protection fault.
+ * The number of an older protection fault makes the two look alike: near the
+ * end of the guest's stack the frame is the likelier reason.
+ */
 static bool no_room_for_frame(int signo, const siginfo_t *info,
+                              const void *ucontext,
+                              const struct moat_slot *slot,
                               const struct moat_arch_fault *fault)
 {
+    moat_regs regs;
+
     if (signo != SIGSEGV || info->si_code != SI_KERNEL)
         return false;
-    switch (fault->exception) {
-    case MOAT_EXCEPTION_PROTECTION:
-    case MOAT_EXCEPTION_PRIVILEGED:
-    case MOAT_EXCEPTION_FETCH:
-    case MOAT_EXCEPTION_OTHER:
-        return false;
-    default:
-        return true;
-    }
+    if (fault->exception == MOAT_EXCEPTION_OTHER)
+        return moat_arch_frame_failed(ucontext);
+    moat_arch_regs_from_context(ucontext, &regs);
+    return fault->exception == MOAT_EXCEPTION_PROTECTION &&
+           regs.sp >= slot->limit && regs.sp < slot->base &&
+           moat_arch_frame_failed(ucontext);
 }
 
+/* A fault on another stack than the guest's is no overflow of it. */
+static const struct moat_slot no_slot;
+
 static void describe(int signo, const siginfo_t *info, const void *ucontext,
-                     const struct moat_activation *activation,
-                     struct moat_trap_record *record)
+                     const struct co *co, bool in_host_call)
 {
     struct moat_arch_fault fault = {MOAT_EXCEPTION_OTHER, MOAT_ACCESS_NONE, 0};
+    struct moat_trap_record *record = moat_trap_record_of(co);
+    const struct moat_slot *slot = in_host_call ? &no_slot : &co->slot;
 
     moat_arch_regs_from_context(ucontext, &record->regs);
     moat_arch_fpu_from_context(ucontext, record->fpu);
     if (!was_sent(info))
-        moat_arch_fault_from_context(ucontext, (uintptr_t)info->si_addr,
-                                     &fault);
-    if (no_room_for_frame(signo, info, &fault)) {
+        moat_arch_fault_from_context(ucontext, info, &fault);
+    if (no_room_for_frame(signo, info, ucontext, slot, &fault)) {
         fault.exception = MOAT_EXCEPTION_SIGNAL_FRAME;
         fault.access = MOAT_ACCESS_WRITE;
         fault.address = record->regs.sp;
     }
-    /* 0, a division, is also what the context has where nothing was raised: in
-     * a thread's first signal under Valgrind, which leaves the number out. */
-    if (fault.exception == MOAT_EXCEPTION_DIVIDE && signo != SIGFPE)
-        fault.exception = MOAT_EXCEPTION_OTHER;
     record->signo = signo;
     record->code = info->si_code;
     record->access = fault.access;
@@ -80,135 +103,290 @@ static void describe(int signo, const siginfo_t *info, const void *ucontext,
     record->region = MOAT_REGION_UNKNOWN;
     record->user_code = 0;
     record->lock = NULL;
+    record->in_host_call = in_host_call;
     if (fault.exception == MOAT_EXCEPTION_PAGE ||
         fault.exception == MOAT_EXCEPTION_SIGNAL_FRAME)
-        record->region = moat_arena_region(fault.address, &activation->slot);
-    record->kind = moat_trap_classify(signo, &fault, record->region,
-                                      &record->regs, &activation->slot);
+        record->region = moat_arena_region(fault.address, &co->slot);
+    record->kind = moat_trap_classify(
+        signo, &fault, in_host_call ? MOAT_REGION_UNKNOWN : record->region,
+        &record->regs, slot);
 }
 
-static void land(const moat_co *landing, void *ucontext)
+static void redirect(const moat_co *landing, void *ucontext)
 {
     moat_arch_redirect_context(ucontext, landing, MOAT_EVENT_TRAP);
-    moat_altstack_rearm_context(ucontext);
+    moat_altstack_leave(ucontext);
 }
 
-/* What a load or a store of the thread's own has raised. */
+/* Returns whether a load or a store of this thread raised the signal. */
 static bool is_of_memory(int signo, const siginfo_t *info)
 {
     return (signo == SIGSEGV || signo == SIGBUS) && !was_sent(info);
 }
 
-/* A fault inside moat_trap_try: the walk over a dead guest's stack met a word
- * that is no address. Other signals are somebody else's: a debugger's, say, who
- * steps through the host. Before fn is called the landing leads nowhere. */
-static bool land_in_probe(int signo, const siginfo_t *info, void *ucontext)
+/* A fault inside moat_trap_try: the walk over a dead guest's stack has met a
+ * word that is not an address. Other signals are not the probe's; a debugger
+ * that steps through the host sends some. Nor is a fault of a handler for one
+ * of these, which cannot wait until the call has ended. */
+static bool redirect_to_probe(int signo, const siginfo_t *info, void *ucontext)
 {
-    const struct moat_probe *probe = moat_trap_thread.probe;
+    const struct moat_probe *probe = moat_probe;
 
     if (probe == NULL || probe->landing.resumer_sp == 0 ||
-        !is_of_memory(signo, info) || moat_altstack_in_use(ucontext))
+        !is_of_memory(signo, info) || moat_altstack_in_use(ucontext) ||
+        moat_host_handler_runs(ucontext, probe->landing.resumer_sp))
         return false;
-    land(&probe->landing, ucontext);
+    redirect(&probe->landing, ucontext);
     return true;
 }
 
-void moat_trap_land(struct moat_activation *activation, void *ucontext)
+void moat_trap_stop(struct co *co, void *ucontext)
 {
-    activation->co.state = MOAT_MARK_TRAPPED;
-    land(&activation->co, ucontext);
+    moat_host_handler_leave(co, ucontext, co->slot.base);
+    co->control.state = MOAT_MARK_TRAPPED;
+    moat_trap_abandon(ucontext);
+    redirect(&co->control, ucontext);
+}
+
+static void stop_call(const struct moat_recovery *recovery, void *ucontext)
+{
+    moat_host_handler_leave(recovery->co, ucontext,
+                            recovery->landing.resumer_sp);
+    moat_trap_abandon(ucontext);
+    redirect(&recovery->landing, ucontext);
+}
+
+/* Between the two stores by which a resume or a yield names a coroutine and
+ * makes it run, its record leads nowhere yet. */
+static bool is_running(const struct co *co)
+{
+    return co != NULL && moat_is_entered(co);
 }
 
 /*
- * Is it the running coroutine's doing? Not if the fault is that of a host's
- * handler on the alternate stack; and not between the two stores by which a
- * resume or a yield names it and makes it run: its words would lead nowhere.
+ * Returns the guest that raised the signal; NULL: none did. It was none if the
+ * fault is that of a host's handler on the alternate stack, or of one that has
+ * interrupted moat while a lock was held, which the guest would never release;
+ * if the thread is on a stack that other code uses; or if the way back leads
+ * into a handler whose frames are overwritten.
  */
-static bool is_guests(int signo, const siginfo_t *info, const void *ucontext,
-                      const struct moat_activation *activation)
+static struct co *find_guest(int signo, const siginfo_t *info,
+                             const void *ucontext)
 {
-    return activation != NULL && activation->co.state == MOAT_MARK_RUNNING &&
-           !moat_altstack_in_use(ucontext) &&
-           (!was_sent(info) || sent_by_guest(signo, info, ucontext));
+    struct co *co = moat_running();
+
+    if (!is_running(co) || moat_stack_host_is_lost(co) ||
+        moat_altstack_in_use(ucontext) ||
+        moat_copies_run_inside(moat_altstack_own(), co, ucontext) ||
+        moat_seal_locks_held() ||
+        (was_sent(info) && !sent_by_guest(signo, info, ucontext)))
+        return NULL;
+    co = moat_stack_owner(co, moat_arch_sp_from_context(ucontext));
+    return is_running(co) ? co : NULL;
 }
 
-bool moat_trap_deliver(int signo, siginfo_t *info, void *ucontext)
+/* A process that shares the memory of this one, thread-locals included, until
+ * it execs: the guest called vfork or the like. Its faults end it, and nothing
+ * else; neither the guest nor the host's handlers may run there. */
+static bool end_foreign_task(int signo, siginfo_t *info, void *ucontext)
 {
-    struct moat_activation *activation = moat_trap_current();
-    struct moat_recovery *recovery;
-    bool trap;
+    if ((moat_running() == NULL && moat_probe == NULL && moat_blame == NULL) ||
+        moat_task_is_noted())
+        return false;
+    moat_task_end_clone();
+    moat_chain_default(signo, info, ucontext);
+    return true;
+}
 
-    if (land_in_probe(signo, info, ucontext))
+/* The fault ends a child that the guest has forked, as it would without moat.
+ */
+static bool end_forked_child(int signo, siginfo_t *info, void *ucontext,
+                             const struct co *co)
+{
+    static const char text[] = "moat: a fault ends the forked child of a guest"
+                               " (see MOAT_CO_FORK_RETURNS)\n";
+
+    if (!moat_arch_has_border(&co->control))
+        return false;
+    /* The C library's write is a cancellation point. */
+    (void)syscall(SYS_write, STDERR_FILENO, text, sizeof text - 1);
+    moat_chain_default(signo, info, ucontext);
+    return true;
+}
+
+/* Returns whether the fault may stop the guest; *recovery is then the point
+ * where its call ends instead, or NULL: it traps. */
+static bool may_stop(struct co *co, const siginfo_t *info, const void *ucontext,
+                     struct moat_recovery **recovery)
+{
+    if (co->recovers)
+        moat_recovery_settle(co, moat_arch_sp_from_context(ucontext));
+    if (moat_trap_sections(co) == 0 &&
+        moat_policy_allows_fault(co, info, ucontext)) {
+        *recovery = NULL;
         return true;
-    if (!is_guests(signo, info, ucontext, activation))
+    }
+    *recovery = moat_trap_recovery(co);
+    return *recovery != NULL;
+}
+
+/* A fault of code that the host runs for a guest. What runs next, on the same
+ * stack below the faulting frames, stops the guest. */
+static bool deliver_to_blamed(int signo, siginfo_t *info, void *ucontext)
+{
+    struct moat_blame *blame = moat_blame_find(ucontext);
+    struct moat_recovery *recovery;
+
+    if (blame == NULL || !is_running(blame->co) || moat_seal_locks_held() ||
+        (was_sent(info) && !sent_by_guest(signo, info, ucontext)) ||
+        !may_stop(blame->co, info, ucontext, &recovery))
         return false;
-    recovery = moat_trap_recovery(activation);
-    trap = activation->notrap == 0 &&
-           moat_policy_allows_fault(activation, info, ucontext);
-    if (!trap && recovery == NULL)
+    if (recovery == NULL && end_forked_child(signo, info, ucontext, blame->co))
+        return true;
+    describe(signo, info, ucontext, blame->co, true);
+    moat_blame_aim(blame, ucontext);
+    moat_trap_abandon(ucontext);
+    redirect(&blame->landing, ucontext);
+    return true;
+}
+
+static bool deliver(int signo, siginfo_t *info, void *ucontext)
+{
+    struct moat_recovery *recovery;
+    struct co *co;
+
+    if (end_foreign_task(signo, info, ucontext) ||
+        redirect_to_probe(signo, info, ucontext) ||
+        moat_copies_mend(moat_altstack_own(), signo, info, ucontext))
+        return true;
+    co = find_guest(signo, info, ucontext);
+    if (co == NULL)
+        return deliver_to_blamed(signo, info, ucontext);
+    if (!may_stop(co, info, ucontext, &recovery))
         return false;
-    describe(signo, info, ucontext, activation,
-             moat_trap_record_of(activation));
-    if (trap)
-        moat_trap_land(activation, ucontext);
+    if (recovery == NULL && end_forked_child(signo, info, ucontext, co))
+        return true;
+    describe(signo, info, ucontext, co, false);
+    if (recovery == NULL)
+        moat_trap_stop(co, ucontext);
     else
-        land(&recovery->landing, ucontext);
+        stop_call(recovery, ucontext);
     return true;
 }
 
 bool moat_source_deliver(void *siginfo, void *ucontext)
 {
-    return moat_trap_deliver(SIGSEGV, siginfo, ucontext);
+    return deliver(SIGSEGV, siginfo, ucontext);
 }
 
-/* A source's `fault` is for SIGSEGV; SIGBUS is a page that its file does not
- * have. */
+/* A source's `fault` is for SIGSEGV. SIGBUS means a page beyond the end of its
+ * file. */
 static bool claim_page_fault(int signo, siginfo_t *info, void *ucontext)
 {
     bool (*fault)(void *, void *) = moat_trap_source_fault();
 
     if (signo == SIGSEGV && fault != NULL)
         return fault(info, ucontext);
-    return moat_regions_fix(info, ucontext) ||
-           moat_trap_deliver(signo, info, ucontext);
+    return moat_regions_fix(info, ucontext) || deliver(signo, info, ucontext);
 }
 
 /*
- * Whose is it? Where nobody but moat itself has a say, moat_trap_deliver alone
- * decides. So it does for a fault in a region's `fix`: that one is the host's.
+ * Asks in order: a peek of our own, then the source and the fault regions, then
+ * the running coroutine. Without a source's `fault` and without regions only
+ * the coroutine is asked. The same holds for a fault inside a region's `fix`,
+ * which is treated as a fault of the host.
  */
 static bool claim(int signo, siginfo_t *info, void *ucontext)
 {
     bool claimed;
 
     if (!is_of_memory(signo, info))
-        return moat_trap_deliver(signo, info, ucontext);
-    /* A walk looked for a word where there is none. */
+        return deliver(signo, info, ucontext);
+    /* A walk peeked at an address that cannot be read. */
     if (moat_arch_fix_peek(ucontext))
         return true;
     if (!moat_regions_any() && moat_trap_source_fault() == NULL)
-        return moat_trap_deliver(signo, info, ucontext);
+        return deliver(signo, info, ucontext);
     if (moat_grace_enter()) {
         claimed = claim_page_fault(signo, info, ucontext);
         moat_grace_leave();
         return claimed;
     }
-    /* Neither a landing nor a former handler that leaves by siglongjmp comes
-     * back to the `fix`. */
-    claimed = moat_trap_deliver(signo, info, ucontext);
+    /* A `fix` on this thread has itself faulted. Neither a landing nor a
+     * siglongjmp returns to it, so its visit ends here. */
+    claimed = deliver(signo, info, ucontext);
     moat_grace_leave();
     return claimed;
 }
 
+/* The kernel's part of a sigset_t. */
+static uint64_t mask_of(const void *ucontext)
+{
+    const ucontext_t *uc = ucontext;
+    uint64_t mask;
+
+    memcpy(&mask, &uc->uc_sigmask, sizeof mask);
+    return mask;
+}
+
+/* The handler itself blocks nothing. The host may have called it with signals
+ * blocked: a handler of its own, installed over this one, jumps here as its
+ * last act, or it has changed the mask that goes with this one. */
+static bool is_in_force(uint64_t mask)
+{
+    sigset_t now;
+    uint64_t blocked;
+
+    if (pthread_sigmask(SIG_BLOCK, NULL, &now) != 0)
+        return false;
+    memcpy(&blocked, &now, sizeof blocked);
+    return blocked == mask;
+}
+
+/* Half of a trap's cost is the kernel's, on the way in and on the way out. To a
+ * landing there is a shorter way out, unless the mask must change. */
+static bool prepare_to_land(const void *ucontext)
+{
+    return !moat_annotate_active() && !moat_annotate_emulated() &&
+           moat_arch_can_land(ucontext) && is_in_force(mask_of(ucontext)) &&
+           moat_altstack_rearm_for_landing();
+}
+
+/* Called by another copy of this library, whose handler stands over ours. */
+static bool mend(int signo, siginfo_t *info, void *ucontext)
+{
+    bool mended = false;
+
+    if (!is_of_memory(signo, info))
+        return false;
+    if (moat_arch_fix_peek(ucontext))
+        return true;
+    if (moat_regions_any() && moat_grace_enter()) {
+        mended = moat_regions_fix(info, ucontext);
+        moat_grace_leave();
+    }
+    return mended || redirect_to_probe(signo, info, ucontext);
+}
+
+void moat_trap_serve_copies(void)
+{
+    moat_copies_on_mend = mend;
+}
+
 void moat_trap_on_signal(int signo, siginfo_t *info, void *ucontext)
 {
+    bool lands;
     int saved_errno;
 
-    moat_arch_clear_alignment_check();
+    moat_arch_enter_handler();
     saved_errno = errno;
     if (!claim(signo, info, ucontext))
         moat_chain_call(signo, info, ucontext);
+    lands = MOAT_ARCH_CALLED_BY_KERNEL(ucontext) && prepare_to_land(ucontext);
+    moat_altstack_return(ucontext, MOAT_ARCH_CALLED_BY_KERNEL(ucontext));
     errno = saved_errno;
+    if (lands)
+        moat_arch_land(ucontext);
 }
 
 bool moat_trap_handle(int signo, siginfo_t *info, void *ucontext)
@@ -216,7 +394,7 @@ bool moat_trap_handle(int signo, siginfo_t *info, void *ucontext)
     int saved_errno;
     bool claimed;
 
-    moat_arch_clear_alignment_check();
+    moat_arch_enter_handler();
     if (info == NULL || ucontext == NULL)
         return false;
     saved_errno = errno;

@@ -1,5 +1,6 @@
 /*
- * regions.c: fault regions: who repairs a page fault at an address.
+ * regions.c: fault regions: ranges of addresses whose page faults the host
+ * repairs.
  *
  * Handlers search them without a lock (ranges.h). Regions do not overlap, so at
  * most one is asked.
@@ -9,9 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "stack/size.h"
-#include "trap/internal.h"
-#include "trap/registry.h"
+#include "arch/arch.h"
+#include "registry/grace.h"
+#include "registry/registry.h"
+#include "stack/arena.h"
+#include "sys/size.h"
+#include "sys/supply.h"
+#include "trap/probe.h"
+#include "trap/regions.h"
+#include "trap/source.h"
 
 struct region {
     struct moat_entry entry; /* first */
@@ -23,7 +30,7 @@ static struct moat_registry regions;
 
 bool moat_regions_any(void)
 {
-    return moat_ranges_any(&regions.places);
+    return moat_ranges_any(&regions.ranges);
 }
 
 /* --- in the handler ------------------------------------------------------ */
@@ -33,15 +40,16 @@ static const struct region *region_at(uintptr_t address)
     return (const struct region *)moat_registry_at(&regions, address);
 }
 
-/* A walk over a dead guest's stack that meets a word which is no address must
- * not bring a heap to life: its fault goes back to the walk. */
+/* A walk over a dead guest's stack may read a word that only looks like an
+ * address in a region. It must not make a lazy heap allocate: such a fault goes
+ * back to the walk. */
 static bool is_page_fault(const siginfo_t *info, const void *ucontext,
                           struct moat_arch_fault *out)
 {
-    if (moat_trap_thread.probe != NULL)
+    if (moat_probe != NULL)
         return false;
     memset(out, 0, sizeof *out);
-    moat_arch_fault_from_context(ucontext, (uintptr_t)info->si_addr, out);
+    moat_arch_fault_from_context(ucontext, info, out);
     return out->exception == MOAT_EXCEPTION_PAGE;
 }
 
@@ -75,7 +83,7 @@ bool moat_source_fix(const void *opaque, void *siginfo, void *ucontext)
 
 static moat_source_range range_of(const struct region *region)
 {
-    const struct moat_range *place = &region->entry.place;
+    const struct moat_range *place = &region->entry.range;
     const moat_source_range range = {place->begin, place->end - place->begin,
                                      region};
 
@@ -96,7 +104,7 @@ static moat_status insert(struct region *made, moat_fault_region *out)
     return status;
 }
 
-/* The caller's range, checked. */
+/* Checks the caller's options and makes a region of them. */
 static moat_status region_from(const moat_fault_region_options *options,
                                struct region *out)
 {
@@ -104,12 +112,12 @@ static moat_status region_from(const moat_fault_region_options *options,
     size_t end;
 
     if (options->fix == NULL || options->bytes == 0 || options->flags != 0 ||
-        (begin | options->bytes) % MOAT_PAGE_BYTES != 0 ||
+        (begin | options->bytes) % moat_page_bytes() != 0 ||
         !moat_size_add(begin, options->bytes, &end) ||
         moat_arena_overlaps(begin, end))
         return MOAT_E_INVAL;
-    out->entry.place.begin = begin;
-    out->entry.place.end = end;
+    out->entry.range.begin = begin;
+    out->entry.range.end = end;
     out->fix = options->fix;
     out->user = options->user;
     return MOAT_OK;
@@ -130,11 +138,13 @@ moat_status moat_regions_add(const moat_fault_region_options *options,
     if (made == NULL)
         return MOAT_E_NOMEM;
     *made = checked;
-    moat_ranges_lock();
-    status = insert(made, &id);
-    moat_ranges_unlock();
+    do {
+        moat_lock(&moat_ranges_lock);
+        status = insert(made, &id);
+        moat_unlock(&moat_ranges_lock);
+    } while (moat_supply_fill(status));
     if (status == MOAT_OK)
-        *out = id; /* without the lock: it may fault */
+        *out = id; /* after the unlock: the store may fault */
     else
         free(made);
     return status;
@@ -150,7 +160,7 @@ static moat_status remove_locked(moat_fault_region id)
     range = range_of(gone);
     moat_trap_unwatch(&range);
     moat_registry_remove(&regions, &gone->entry);
-    free(gone);
+    moat_free_later(gone);
     return MOAT_OK;
 }
 
@@ -160,8 +170,14 @@ moat_status moat_regions_remove(moat_fault_region id)
 
     if (moat_grace_visiting())
         return MOAT_E_STATE;
-    moat_ranges_lock();
+    moat_lock(&moat_ranges_lock);
     status = remove_locked(id);
-    moat_ranges_unlock();
+    moat_unlock(&moat_ranges_lock);
     return status;
+}
+
+/* For sources that keep ranges of their own. */
+void moat_source_wait(void)
+{
+    moat_grace_wait();
 }

@@ -1,22 +1,22 @@
 /*
- * source_sigaction.c: moat's own handlers for the signals a CPU raises, and
- * abort.
+ * source_sigaction.c: the default source: moat's own handlers for the signals
+ * of a fault.
  *
  * SPDX-License-Identifier: MIT
  */
-#include "trap/internal.h"
+#include <moat/source.h>
 
-static const int signals[] = {SIGSEGV, SIGBUS,  SIGILL,
-                              SIGFPE,  SIGTRAP, SIGABRT};
-#define SIGNALS (sizeof signals / sizeof signals[0])
+#include "trap/chain.h"
+#include "trap/handler.h"
+#include "trap/mask.h"
 
-/* Removes the first `count`; the first trouble is what is reported. */
+/* Removes the first `count`. Returns the first error. */
 static moat_status remove_first(size_t count)
 {
     moat_status result = MOAT_OK;
 
     while (count-- > 0) {
-        moat_status status = moat_chain_remove(signals[count]);
+        moat_status status = moat_chain_remove(moat_fault_signals[count]);
 
         if (result == MOAT_OK)
             result = status;
@@ -26,9 +26,9 @@ static moat_status remove_first(size_t count)
 
 static moat_status install(void)
 {
-    for (size_t i = 0; i < SIGNALS; i++) {
-        moat_status status =
-            moat_chain_install(signals[i], moat_trap_on_signal, false);
+    for (size_t i = 0; i < MOAT_FAULT_SIGNALS; i++) {
+        moat_status status = moat_chain_install(moat_fault_signals[i],
+                                                moat_trap_on_signal, false);
 
         if (status != MOAT_OK) {
             (void)remove_first(i);
@@ -40,8 +40,8 @@ static moat_status install(void)
 
 static moat_status check(void)
 {
-    for (size_t i = 0; i < SIGNALS; i++) {
-        moat_status status = moat_chain_check(signals[i]);
+    for (size_t i = 0; i < MOAT_FAULT_SIGNALS; i++) {
+        moat_status status = moat_chain_check(moat_fault_signals[i]);
 
         if (status != MOAT_OK)
             return status;
@@ -51,7 +51,7 @@ static moat_status check(void)
 
 static moat_status remove_all(void)
 {
-    return remove_first(SIGNALS);
+    return remove_first(MOAT_FAULT_SIGNALS);
 }
 
 const moat_source moat_source_sigaction = {

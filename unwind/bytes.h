@@ -1,6 +1,6 @@
 /*
- * bytes.h: writing DWARF and ELF, a field at a time. Twice the same: first to
- * no memory, which only counts, then to as much as that has counted.
+ * bytes.h: writes DWARF and ELF, a field at a time. The same calls are made
+ * twice: first without memory, to count the bytes, then into so much memory.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -55,7 +55,7 @@ static inline void moat_put_sleb(struct moat_bytes *bytes, int64_t value)
     moat_put_byte(bytes, (unsigned)(value & 0x7f));
 }
 
-/* With its end; NULL: "". */
+/* With the terminator. NULL counts as "". */
 static inline void moat_put_text(struct moat_bytes *bytes, const char *text)
 {
     moat_put(bytes, text != NULL ? text : "",
@@ -68,14 +68,14 @@ static inline void moat_put_align(struct moat_bytes *bytes)
         moat_put_byte(bytes, 0);
 }
 
-/* Room for a length of four bytes; gives its place. */
+/* Leaves room for a length of four bytes. Returns its offset. */
 static inline size_t moat_put_begin(struct moat_bytes *bytes)
 {
     moat_put_word(bytes, 0);
     return bytes->used - sizeof(uint32_t);
 }
 
-/* The length of what was put behind it. */
+/* Fills in the length of all that was put after it. */
 static inline void moat_put_end(struct moat_bytes *bytes, size_t begin)
 {
     const uint32_t length = (uint32_t)(bytes->used - begin - sizeof length);

@@ -1,123 +1,72 @@
 /*
- * cfi_instructions.c: reads and judges call frame instructions (DWARF 4, 6.4.2)
- * and the expressions in them (2.5.1).
+ * cfi_instructions.c: checks call frame instructions (DWARF 4, 6.4.2) and the
+ * expressions in them (2.5.1).
  *
  * SPDX-License-Identifier: MIT
  */
-#include "unwind/cfi.h"
+#include "unwind/cfi_instructions.h"
 
-#include <string.h>
+#include <stddef.h>
+
+#include "arch/arch.h"
+#include "unwind/dwarf.h"
 
 /* libgcc takes room on the stack for each state that is remembered. */
-#define MOST_STATES 32u
+#define MAX_STATES 32u
 
-/* Of libgcc and libunwind, less what they may need themselves. */
-#define MOST_VALUES 60u
+/* The stack of libgcc's and libunwind's machines, less what they may use
+ * themselves. */
+#define MAX_VALUES 60u
 
-/* General registers; 16 is the return address. */
-#define REGISTERS 16u
+/* A number of 64 bits takes no more. */
+#define MAX_LEB_BYTES 10
 
 /* --- reading ------------------------------------------------------------- */
 
-uint64_t moat_cfi_read(struct moat_cfi_reader *reader, size_t bytes)
+uint64_t moat_cfi_leb(struct moat_reader *reader, bool is_signed)
 {
-    uint64_t value = 0;
+    const unsigned char *begin = reader->at;
+    uint64_t value = moat_read_leb(reader, is_signed);
 
-    if ((size_t)(reader->end - reader->at) < bytes) {
-        reader->bad = true;
-        reader->at = reader->end;
-        return 0;
-    }
-    memcpy(&value, reader->at, bytes); /* little endian */
-    reader->at += bytes;
+    reader->bad |= reader->at - begin > MAX_LEB_BYTES;
     return value;
-}
-
-/* Gives the last byte's sign, too. */
-static uint64_t read_leb(struct moat_cfi_reader *reader, bool *negative,
-                         unsigned *bits)
-{
-    uint64_t value = 0, byte;
-
-    *bits = 0;
-    do {
-        byte = moat_cfi_read(reader, 1);
-        if (*bits < 64)
-            value |= (byte & 0x7f) << *bits;
-        *bits += 7;
-    } while (byte & 0x80 && *bits < 70);
-    reader->bad |= (byte & 0x80) != 0;
-    *negative = (byte & 0x40) != 0;
-    return value;
-}
-
-uint64_t moat_cfi_uleb(struct moat_cfi_reader *reader)
-{
-    bool negative;
-    unsigned bits;
-
-    return read_leb(reader, &negative, &bits);
-}
-
-int64_t moat_cfi_sleb(struct moat_cfi_reader *reader)
-{
-    bool negative;
-    unsigned bits;
-    uint64_t value = read_leb(reader, &negative, &bits);
-
-    if (negative && bits < 64)
-        value |= ~UINT64_C(0) << bits;
-    return (int64_t)value;
-}
-
-struct moat_cfi_reader moat_cfi_part(struct moat_cfi_reader *reader,
-                                     uint64_t bytes)
-{
-    struct moat_cfi_reader part = {reader->at, reader->at, reader->bad};
-
-    if ((uint64_t)(reader->end - reader->at) < bytes) {
-        reader->bad = part.bad = true;
-        return part;
-    }
-    reader->at = part.end = reader->at + bytes;
-    return part;
 }
 
 /* --- expressions --------------------------------------------------------- */
 
-/* Operands: 1, 2, 4, 8: so many bytes; u, s: unsigned, signed LEB128; r: the
- * number of a register. Jumps are left out: no compiler needs them, and the
- * depth of the stack is plain without. */
+/* Operands: 1, 2, 4, 8: a number of so many bytes; u, s: unsigned and signed
+ * LEB128; r: the number of a register. Jumps are not allowed: no compiler needs
+ * them, and without them the depth of the stack is known. */
 struct operation {
     const char *operands;
     unsigned char first, last, pops, pushes;
 };
 
 static const struct operation operations[] = {
-    {"8", 0x03, 0x03, 0, 1},  /* addr            */
-    {"", 0x06, 0x06, 1, 1},   /* deref           */
-    {"1", 0x08, 0x09, 0, 1},  /* const1u, s      */
-    {"2", 0x0a, 0x0b, 0, 1},  /* const2u, s      */
-    {"4", 0x0c, 0x0d, 0, 1},  /* const4u, s      */
-    {"8", 0x0e, 0x0f, 0, 1},  /* const8u, s      */
-    {"u", 0x10, 0x10, 0, 1},  /* constu          */
-    {"s", 0x11, 0x11, 0, 1},  /* consts          */
-    {"", 0x12, 0x12, 1, 2},   /* dup             */
-    {"", 0x13, 0x13, 1, 0},   /* drop            */
-    {"", 0x14, 0x14, 2, 3},   /* over            */
-    {"", 0x16, 0x16, 2, 2},   /* swap            */
-    {"", 0x17, 0x17, 3, 3},   /* rot             */
-    {"", 0x19, 0x19, 1, 1},   /* abs             */
-    {"", 0x1a, 0x1e, 2, 1},   /* and ... mul     */
-    {"", 0x1f, 0x20, 1, 1},   /* neg, not        */
-    {"", 0x21, 0x22, 2, 1},   /* or, plus        */
-    {"u", 0x23, 0x23, 1, 1},  /* plus_uconst     */
-    {"", 0x24, 0x27, 2, 1},   /* shl ... xor     */
-    {"", 0x29, 0x2e, 2, 1},   /* eq ... ne       */
-    {"", 0x30, 0x4f, 0, 1},   /* lit0 ... lit31  */
-    {"s", 0x70, 0x7f, 0, 1},  /* breg0 ... 15    */
-    {"rs", 0x92, 0x92, 0, 1}, /* bregx           */
-    {"", 0x96, 0x96, 0, 0},   /* nop             */
+    {"8", DW_OP_addr, DW_OP_addr, 0, 1},
+    {"", DW_OP_deref, DW_OP_deref, 1, 1},
+    {"1", DW_OP_const1u, DW_OP_const1s, 0, 1},
+    {"2", DW_OP_const2u, DW_OP_const2s, 0, 1},
+    {"4", DW_OP_const4u, DW_OP_const4s, 0, 1},
+    {"8", DW_OP_const8u, DW_OP_const8s, 0, 1},
+    {"u", DW_OP_constu, DW_OP_constu, 0, 1},
+    {"s", DW_OP_consts, DW_OP_consts, 0, 1},
+    {"", DW_OP_dup, DW_OP_dup, 1, 2},
+    {"", DW_OP_drop, DW_OP_drop, 1, 0},
+    {"", DW_OP_over, DW_OP_over, 2, 3},
+    {"", DW_OP_swap, DW_OP_swap, 2, 2},
+    {"", DW_OP_rot, DW_OP_rot, 3, 3},
+    {"", DW_OP_abs, DW_OP_abs, 1, 1},
+    {"", DW_OP_and, DW_OP_mul, 2, 1},
+    {"", DW_OP_neg, DW_OP_not, 1, 1},
+    {"", DW_OP_or, DW_OP_plus, 2, 1},
+    {"u", DW_OP_plus_uconst, DW_OP_plus_uconst, 1, 1},
+    {"", DW_OP_shl, DW_OP_xor, 2, 1},
+    {"", DW_OP_eq, DW_OP_ne, 2, 1},
+    {"", DW_OP_lit0, DW_OP_lit31, 0, 1},
+    {"s", DW_OP_breg0, DW_OP_breg15, 0, 1},
+    {"rs", DW_OP_bregx, DW_OP_bregx, 0, 1},
+    {"", DW_OP_nop, DW_OP_nop, 0, 0},
 };
 
 static const struct operation *operation_of(uint64_t code)
@@ -129,25 +78,25 @@ static const struct operation *operation_of(uint64_t code)
     return NULL;
 }
 
-static void skip_operand(struct moat_cfi_reader *reader, char kind);
+static void skip_operand(struct moat_reader *reader, char kind);
 
-static void skip_operands(struct moat_cfi_reader *reader, const char *kinds)
+static void skip_operands(struct moat_reader *reader, const char *kinds)
 {
     for (; *kinds != '\0'; kinds++)
         skip_operand(reader, *kinds);
 }
 
-/* Leaves at least a value on the stack, on which `values` are at first. */
-static bool is_expression(struct moat_cfi_reader reader, unsigned values)
+/* Returns whether it can be run with `values` on the stack at first, and leaves
+ * at least one. */
+static bool is_expression(struct moat_reader reader, unsigned values)
 {
     while (reader.at < reader.end) {
-        const struct operation *operation =
-            operation_of(moat_cfi_read(&reader, 1));
+        const struct operation *operation = operation_of(moat_read(&reader, 1));
 
         if (operation == NULL || values < operation->pops)
             return false;
         values += operation->pushes - (unsigned)operation->pops;
-        if (values > MOST_VALUES)
+        if (values > MAX_VALUES)
             return false;
         skip_operands(&reader, operation->operands);
     }
@@ -159,73 +108,79 @@ static bool is_expression(struct moat_cfi_reader reader, unsigned values)
 /* Operands as above, and: e, x: an expression without and with a value on the
  * stack at first. */
 static const char *const instructions[64] = {
-    [0x00] = "",   /* nop                */
-    [0x02] = "1",  /* advance_loc1       */
-    [0x03] = "2",  /* advance_loc2       */
-    [0x04] = "4",  /* advance_loc4       */
-    [0x05] = "uu", /* offset_extended    */
-    [0x06] = "u",  /* restore_extended   */
-    [0x07] = "u",  /* undefined          */
-    [0x08] = "u",  /* same_value         */
-    [0x09] = "ur", /* register           */
-    [0x0a] = "",   /* remember_state     */
-    [0x0b] = "",   /* restore_state      */
-    [0x0c] = "ru", /* def_cfa            */
-    [0x0d] = "r",  /* def_cfa_register   */
-    [0x0e] = "u",  /* def_cfa_offset     */
-    [0x0f] = "e",  /* def_cfa_expression */
-    [0x10] = "ux", /* expression         */
-    [0x11] = "us", /* offset_extended_sf */
-    [0x12] = "rs", /* def_cfa_sf         */
-    [0x13] = "s",  /* def_cfa_offset_sf  */
-    [0x14] = "uu", /* val_offset         */
-    [0x15] = "us", /* val_offset_sf      */
-    [0x16] = "ux", /* val_expression     */
-    [0x2e] = "u",  /* GNU_args_size      */
-    [0x2f] = "uu", /* GNU_negative_offset_extended */
+    [DW_CFA_nop] = "",
+    [DW_CFA_advance_loc1] = "1",
+    [DW_CFA_advance_loc2] = "2",
+    [DW_CFA_advance_loc4] = "4",
+    [DW_CFA_offset_extended] = "uu",
+    [DW_CFA_restore_extended] = "u",
+    [DW_CFA_undefined] = "u",
+    [DW_CFA_same_value] = "u",
+    [DW_CFA_register] = "ur",
+    [DW_CFA_remember_state] = "",
+    [DW_CFA_restore_state] = "",
+    [DW_CFA_def_cfa] = "ru",
+    [DW_CFA_def_cfa_register] = "r",
+    [DW_CFA_def_cfa_offset] = "u",
+    [DW_CFA_def_cfa_expression] = "e",
+    [DW_CFA_expression] = "ux",
+    [DW_CFA_offset_extended_sf] = "us",
+    [DW_CFA_def_cfa_sf] = "rs",
+    [DW_CFA_def_cfa_offset_sf] = "s",
+    [DW_CFA_val_offset] = "uu",
+    [DW_CFA_val_offset_sf] = "us",
+    [DW_CFA_val_expression] = "ux",
+    [DW_CFA_GNU_args_size] = "u",
+    [DW_CFA_GNU_negative_offset_extended] = "uu",
 };
 
-/* advance_loc, offset and restore have a number in their low bits. */
+/* advance_loc, offset and restore have an operand in their lower six bits. */
 static const char *const with_number[4] = {NULL, "", "u", ""};
 
-static void skip_operand(struct moat_cfi_reader *reader, char kind)
+/* The return address has a number, but is in no register. */
+static bool has_value(uint64_t number)
+{
+    return number < MOAT_ARCH_DWARF_REGISTERS && number != MOAT_ARCH_DWARF_PC;
+}
+
+static void skip_operand(struct moat_reader *reader, char kind)
 {
     switch (kind) {
     case 'u':
-        (void)moat_cfi_uleb(reader);
+        (void)moat_cfi_leb(reader, false);
         break;
     case 's':
-        (void)moat_cfi_sleb(reader);
+        (void)moat_cfi_leb(reader, true);
         break;
     case 'r':
-        reader->bad |= moat_cfi_uleb(reader) >= REGISTERS;
+        reader->bad |= !has_value(moat_cfi_leb(reader, false));
         break;
     case 'e':
     case 'x':
         reader->bad |= !is_expression(
-            moat_cfi_part(reader, moat_cfi_uleb(reader)), kind == 'x');
+            moat_reader_part(reader, moat_cfi_leb(reader, false)), kind == 'x');
         break;
     default:
-        (void)moat_cfi_read(reader, (size_t)(kind - '0'));
+        (void)moat_read(reader, (size_t)(kind - '0'));
     }
 }
 
-/* Are there no more states restored than remembered? */
+/* Returns whether no more states are restored than were remembered. */
 static bool keeps_balance(uint64_t code, unsigned *states)
 {
-    if (code == 0x0a)
-        return (*states)++ < MOST_STATES;
-    if (code == 0x0b)
+    if (code == DW_CFA_remember_state)
+        return (*states)++ < MAX_STATES;
+    if (code == DW_CFA_restore_state)
         return (*states)-- > 0;
     return true;
 }
 
-bool moat_cfi_are_instructions(struct moat_cfi_reader reader)
+bool moat_cfi_are_instructions(struct moat_reader reader)
 {
     unsigned states = 0;
 
     while (reader.at < reader.end) {
-        uint64_t code = moat_cfi_read(&reader, 1);
+        uint64_t code = moat_read(&reader, 1);
         const char *operands =
             code >> 6 != 0 ? with_number[code >> 6] : instructions[code];
 

@@ -1,47 +1,74 @@
 /*
  * lines_libdw.c: symbol tables and line tables by elfutils' libdwfl.
  *
- * A session over /proc/self/maps is opened at the first question and kept; it
- * is renewed when a library was loaded or unloaded since, as another may lie
- * where one was, and opened anew where one was rebuilt under its old name.
+ * A session over /proc/self/maps is opened at the first lookup and kept. It is
+ * renewed when a library was loaded or unloaded since, as another may be mapped
+ * where one was, and opened anew when one was rebuilt under its old name.
+ *
+ * libdwfl does no locking, and loads a library to ask a debuginfo server, so a
+ * lock around it could be waited for by a plugin's constructor for which it
+ * waits itself. Instead a thread takes a session for itself, one that rests or
+ * a new one. A few may rest.
  *
  * SPDX-License-Identifier: MIT
  */
+#include "unwind/lines.h"
+
 #include <dwarf.h>
 #include <elfutils/libdw.h>
 #include <elfutils/libdwfl.h>
-#include <link.h>
-#include <stdio.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "unwind/unwind.h"
+#include "sys/copy.h"
+#include "unwind/modules.h"
 
 static char *debuginfo_path; /* NULL: libdwfl's default search path */
 
+/* The standard search ends at a debuginfod server if the environment names one:
+ * a report would wait for it, with a lock held, and on a stack of no known
+ * size. Files in directories by build ID are found without that. */
+static int find_debuginfo(Dwfl_Module *module, void **userdata,
+                          const char *name, Dwarf_Addr base, const char *file,
+                          const char *link, GElf_Word sum, char **found)
+{
+    const char *servers = getenv("DEBUGINFOD_URLS");
+
+    return (servers == NULL || *servers == '\0' ? dwfl_standard_find_debuginfo
+                                                : dwfl_build_id_find_debuginfo)(
+        module, userdata, name, base, file, link, sum, found);
+}
+
 static const Dwfl_Callbacks callbacks = {
     .find_elf = dwfl_linux_proc_find_elf,
-    .find_debuginfo = dwfl_standard_find_debuginfo,
+    .find_debuginfo = find_debuginfo,
     .debuginfo_path = &debuginfo_path,
 };
 
-/* The code of one unit, or a piece of it. */
+/* The code of one compilation unit, or a part of it. */
 struct range {
     Dwarf_Addr start, end;
     Dwarf_Die *unit; /* the module's */
 };
 
-/* Where the code of a module's units lies; hangs on the module. */
+/* Where the code of a module's units lies; kept as the module's user data. */
 struct units {
-    uint64_t identity; /* of the file when it was asked about first */
-    Dwarf_Addr bias;   /* of the addresses in memory                */
+    uint64_t identity; /* of the file at the first lookup   */
+    Dwarf_Addr bias;   /* of the addresses in memory        */
     struct range *ranges;
     size_t count, room;
 };
 
-static Dwfl *session;
-static unsigned long long session_changes; /* seen before it was renewed */
+struct session {
+    Dwfl *dwfl;                 /* NULL: it could not be opened */
+    unsigned long long changes; /* seen before it was renewed   */
+};
+
+#define MAX_RESTING 4
+
+static _Atomic(struct session *) resting[MAX_RESTING];
 
 bool moat_lines_available(void)
 {
@@ -69,23 +96,47 @@ static int free_each(Dwfl_Module *module, void **userdata, const char *name,
     return DWARF_CB_OK;
 }
 
-/* libdwfl hands over the same pointer here, by another type. */
+/* libdwfl passes the same pointer here, by another type. */
 static int free_removed(Dwfl_Module *module, void *userdata, const char *name,
                         Dwarf_Addr start, void *arg)
 {
     return free_each(module, userdata, name, start, arg);
 }
 
-static void close_session(void)
+static void close_session(struct session *session)
 {
-    if (session == NULL)
+    if (session->dwfl == NULL)
         return;
-    (void)dwfl_getmodules(session, free_each, NULL, 0);
-    dwfl_end(session);
-    session = NULL;
+    (void)dwfl_getmodules(session->dwfl, free_each, NULL, 0);
+    dwfl_end(session->dwfl);
+    session->dwfl = NULL;
 }
 
-/* Has another file of the same name come to lie there since? */
+/* NULL: no memory. */
+static struct session *take_session(void)
+{
+    for (size_t i = 0; i < MAX_RESTING; i++) {
+        struct session *session = atomic_exchange(&resting[i], NULL);
+
+        if (session != NULL)
+            return session;
+    }
+    return calloc(1, sizeof(struct session));
+}
+
+static void rest_session(struct session *session)
+{
+    for (size_t i = 0; i < MAX_RESTING; i++) {
+        struct session *none = NULL;
+
+        if (atomic_compare_exchange_strong(&resting[i], &none, session))
+            return;
+    }
+    close_session(session);
+    free(session);
+}
+
+/* Returns whether another file of the same name has been mapped there since. */
 static bool is_stale(Dwfl_Module *module, uint64_t identity)
 {
     const struct units *units;
@@ -97,42 +148,41 @@ static bool is_stale(Dwfl_Module *module, uint64_t identity)
     return units != NULL && units->identity != identity;
 }
 
-/* What is known of a file that is mapped where it was is kept. */
-static void renew_session(void)
+/* Keeps what is known of files that are mapped where they were. */
+static void renew_session(struct session *session)
 {
+    Dwfl *dwfl = session->dwfl;
     bool reported;
 
-    if (session != NULL)
-        dwfl_report_begin(session);
-    else if ((session = dwfl_begin(&callbacks)) == NULL)
+    if (dwfl != NULL)
+        dwfl_report_begin(dwfl);
+    else if ((dwfl = session->dwfl = dwfl_begin(&callbacks)) == NULL)
         return;
-    reported = dwfl_linux_proc_report(session, getpid()) == 0;
-    if (dwfl_report_end(session, free_removed, NULL) != 0 || !reported)
-        close_session();
+    reported = dwfl_linux_proc_report(dwfl, getpid()) == 0;
+    if (dwfl_report_end(dwfl, free_removed, NULL) != 0 || !reported)
+        close_session(session);
 }
 
-static int count_changes(struct dl_phdr_info *info, size_t size, void *changes)
+static Dwfl_Module *module_at(const struct session *session, uintptr_t pc)
 {
-    (void)size;
-    *(unsigned long long *)changes = info->dlpi_adds + info->dlpi_subs;
-    return 1; /* all objects tell the same */
+    return session->dwfl != NULL ? dwfl_addrmodule(session->dwfl, pc) : NULL;
 }
 
-static Dwfl_Module *find_module(uintptr_t pc, uint64_t identity)
+static Dwfl_Module *find_module(struct session *session, uintptr_t pc,
+                                uint64_t identity)
 {
-    unsigned long long changes = 0;
+    unsigned long long changes = moat_modules_changes();
     Dwfl_Module *module;
 
-    (void)dl_iterate_phdr(count_changes, &changes);
-    if (session == NULL || changes != session_changes)
-        renew_session();
-    session_changes = changes;
-    module = session != NULL ? dwfl_addrmodule(session, pc) : NULL;
+    if (session->dwfl == NULL || changes != session->changes)
+        renew_session(session);
+    session->changes = changes;
+    module = module_at(session, pc);
     if (module == NULL || !is_stale(module, identity))
         return module;
-    close_session();
-    renew_session();
-    return session != NULL ? dwfl_addrmodule(session, pc) : NULL;
+    close_session(session);
+    renew_session(session);
+    return module_at(session, pc);
 }
 
 static void find_function(Dwfl_Module *module, uintptr_t pc,
@@ -145,7 +195,7 @@ static void find_function(Dwfl_Module *module, uintptr_t pc,
 
     if (name == NULL || *name == '\0')
         return;
-    (void)snprintf(symbol->function, sizeof symbol->function, "%s", name);
+    moat_copy_text(symbol->function, sizeof symbol->function, name);
     symbol->offset = offset;
 }
 
@@ -181,10 +231,8 @@ static void add_unit(struct units *units, Dwarf_Die *unit)
     }
 }
 
-/*
- * Of our own, and made once for a module: libdwfl finds a unit by
- * .debug_aranges alone, a section that clang does not write.
- */
+/* Made once for a module. libdwfl itself finds a unit by .debug_aranges alone,
+ * a section that clang does not write. */
 static const struct units *units_of(Dwfl_Module *module, uint64_t identity)
 {
     void **userdata;
@@ -207,7 +255,7 @@ static const struct units *units_of(Dwfl_Module *module, uint64_t identity)
     return units;
 }
 
-/* One after the other: beside what a question to a unit costs it is nothing. */
+/* A linear search: it is cheap compared with a lookup in the unit. */
 static Dwarf_Die *find_unit(const struct units *units, Dwarf_Addr address)
 {
     for (size_t i = 0; i < units->count; i++) {
@@ -221,11 +269,11 @@ static Dwarf_Die *find_unit(const struct units *units, Dwarf_Addr address)
 
 /* --- lines --------------------------------------------------------------- */
 
-static void set_place(struct moat_place *place, const char *file, int line)
+static void set_place(struct moat_location *place, const char *file, int line)
 {
     if (file == NULL || line <= 0)
         return;
-    (void)snprintf(place->file, sizeof place->file, "%s", file);
+    moat_copy_text(place->file, sizeof place->file, file);
     place->line = line;
 }
 
@@ -246,7 +294,7 @@ static const char *linkage_name(Dwarf_Die *die)
         dwarf_attr_integrate(die, DW_AT_linkage_name, &attribute));
 }
 
-/* As symbols are named: C++ functions mangled. */
+/* Functions are named as in a symbol table: C++ functions mangled. */
 static const char *name_of(Dwarf_Die *die)
 {
     const char *name = linkage_name(die);
@@ -259,7 +307,8 @@ static bool begins_with(const char *name, const char *prefix)
     return name != NULL && strncmp(name, prefix, strlen(prefix)) == 0;
 }
 
-/* The switch, and what the C++ wrapper puts around it: no news to a reader. */
+/* Returns whether it is the switch, or what the C++ wrapper puts around it,
+ * which a reader need not see. */
 static bool is_moats(Dwarf_Die *die)
 {
     return begins_with(dwarf_diename(die), "moat_") ||
@@ -267,9 +316,9 @@ static bool is_moats(Dwarf_Die *die)
            begins_with(linkage_name(die), "_ZNK4moat");
 }
 
-/* The scopes around an address as they are nested in the code.
- * (dwarf_getscopes leaves the code at the first inlined function, for the place
- * of its definition.) */
+/* Finds the scopes around an address as they are nested in the code.
+ * (dwarf_getscopes alone goes on, from the first inlined function, with the
+ * scopes around its definition.) */
 static int innermost_scopes(Dwarf_Die *unit, Dwarf_Addr address,
                             Dwarf_Die **out)
 {
@@ -284,11 +333,11 @@ static int innermost_scopes(Dwarf_Die *unit, Dwarf_Addr address,
 }
 
 static void find_call(Dwarf_Die *unit, Dwarf_Die *inlined,
-                      struct moat_place *place)
+                      struct moat_location *place)
 {
     Dwarf_Files *files;
 
-    *place = (struct moat_place){.line = 0};
+    *place = (struct moat_location){.line = 0};
     if (dwarf_getsrcfiles(unit, &files, NULL) == 0)
         set_place(
             place,
@@ -296,10 +345,9 @@ static void find_call(Dwarf_Die *unit, Dwarf_Die *inlined,
             (int)number(inlined, DW_AT_call_line));
 }
 
-/*
- * One step outwards. What is inlined of moat's headers counts as its caller's
- * code; so does that for which no room is left, but for the outermost call.
- */
+/* Takes one step outwards. What is inlined from moat's headers counts as its
+ * caller's code; so does that for which no room is left, except that the
+ * outermost call is kept. */
 static void add_inlined(struct moat_symbol *symbol, Dwarf_Die *unit,
                         Dwarf_Die *die)
 {
@@ -308,11 +356,12 @@ static void add_inlined(struct moat_symbol *symbol, Dwarf_Die *unit,
     const char *name = name_of(die);
 
     if (name != NULL && count < MOAT_INLINED_MAX && !is_moats(die)) {
-        (void)snprintf(inlined[count].function, sizeof inlined[count].function,
-                       "%s", name);
+        moat_copy_text(inlined[count].function, sizeof inlined[count].function,
+                       name);
         symbol->inlined_count = ++count;
     }
-    find_call(unit, die, count > 0 ? &inlined[count - 1].call : &symbol->place);
+    find_call(unit, die,
+              count > 0 ? &inlined[count - 1].call : &symbol->location);
 }
 
 static void find_inlined(Dwarf_Die *unit, Dwarf_Addr address,
@@ -340,19 +389,24 @@ static void find_line(Dwfl_Module *module, uintptr_t pc, uint64_t identity,
     if (line == NULL)
         return;
     (void)dwarf_lineno(line, &row);
-    set_place(&symbol->place, dwarf_linesrc(line, NULL, NULL), row);
+    set_place(&symbol->location, dwarf_linesrc(line, NULL, NULL), row);
     find_inlined(unit, address, symbol);
 }
 
-void moat_lines_find(uintptr_t pc, uint64_t identity,
+void moat_files_find(uintptr_t pc, uint64_t identity, bool with_lines,
                      struct moat_symbol *symbol)
 {
+    struct session *session;
     Dwfl_Module *module;
 
-    /* An address that no file is mapped at would open a session each time. */
-    module = symbol->module[0] != '\0' ? find_module(pc, identity) : NULL;
-    if (module == NULL)
+    /* An address outside of all files would open a session each time. */
+    if (symbol->module[0] == '\0' || (session = take_session()) == NULL)
         return;
-    find_function(module, pc, symbol);
-    find_line(module, pc, identity, symbol);
+    module = find_module(session, pc, identity);
+    if (module != NULL) {
+        find_function(module, pc, symbol);
+        if (with_lines)
+            find_line(module, pc, identity, symbol);
+    }
+    rest_session(session);
 }

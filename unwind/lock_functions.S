@@ -1,5 +1,5 @@
 /*
- * lock_functions.S: where this program has the functions of lock_functions.h.
+ * lock_functions.S: the addresses of the functions of lock_functions.h.
  *
  * The references are weak: a static program has those functions that it uses,
  * and gets no others. In C, link-time optimisation would merge them with the
@@ -34,6 +34,11 @@ END(moat_lock_functions)
 TABLE(moat_lockless_functions)
     MOAT_LOCKLESS_FUNCTION_MAP(ENTRY)
 END(moat_lockless_functions)
+
+TABLE(moat_lockless_module)
+    .weak   moat_keeps_no_lock
+    .quad   moat_keeps_no_lock
+END(moat_lockless_module)
 
 TABLE(moat_linker)
     .quad dlopen, dlsym, dlclose

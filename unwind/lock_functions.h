@@ -1,7 +1,7 @@
 /*
  * lock_functions.h: the functions of the C library, and some of the compiler's,
- * that hold a lock, or leave the library's data half changed, while they run;
- * and the table of where they are in this program.
+ * that hold a lock or change the library's data while they run; and the table
+ * of their addresses in this program.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -79,12 +79,12 @@
     X(pthread_once) X(call_once) X(pthread_atfork) X(sem_open) X(sem_close)    \
     X(mq_notify)
 
-/* The lock is that of the object they were called with. */
+/* These hold the lock of the object that they were called with. */
 #define OBJECTS(X)                                                             \
     X(regexec) X(re_search) X(re_match) X(readdir) X(readdir64) X(readdir_r)   \
     X(readdir64_r) X(seekdir) X(rewinddir)
 
-/* The compiler's library: what unwinders ask where code is described. */
+/* The compiler's library: where unwinders find unwind information. */
 #define UNWINDER(X)                                                            \
     X(_Unwind_Find_FDE) X(__register_frame) X(__register_frame_info)           \
     X(__register_frame_info_bases) X(__register_frame_info_table)              \
@@ -92,7 +92,7 @@
     X(__deregister_frame) X(__deregister_frame_info)                           \
     X(__deregister_frame_info_bases)
 
-/* Some of the above end in a jump to one of these, which hold nothing. */
+/* Some of the above end in a jump to one of these, which hold no lock. */
 #define MOAT_LOCKLESS_FUNCTION_MAP(X) X(asctime) X(asctime_r)
 
 #define MOAT_LOCK_FUNCTION_MAP(X)                                              \
@@ -117,7 +117,11 @@ enum {
 extern const struct moat_lock_function moat_lock_functions[MOAT_LOCK_FUNCTIONS],
     moat_lockless_functions[MOAT_LOCKLESS_FUNCTIONS];
 
-/* Not in static programs, unless these use them. */
+/* An address in a library that has functions of these names which hold no lock:
+ * they call the C library's on another stack. NULL: there is none. */
+extern const char *const moat_lockless_module;
+
+/* Its members are NULL in static programs that do not use the functions. */
 extern const struct moat_linker {
     void *(*open)(const char *, int);
     void *(*find)(void *, const char *);

@@ -1,22 +1,19 @@
 /*
- * modules.c: which file an address was loaded from, and the exported symbol
- * that it belongs to.
- *
- * Without a lock and without the heap, unlike dladdr and dl_iterate_phdr: a
- * guest may have died with the dynamic linker's lock in its hands. If another
- * thread unloads the file meanwhile, what is read may be gone: the caller holds
- * that lock, or survives a fault.
+ * modules.c: finds the file that an address was loaded from, and the exported
+ * symbol that it belongs to.
  *
  * SPDX-License-Identifier: MIT
  */
+#include "unwind/modules.h"
+
 #include <dlfcn.h>
 #include <errno.h>
 #include <link.h>
-#include <stdio.h>
+#include <stdbool.h>
 
-#include "unwind/unwind.h"
+#include "sys/copy.h"
 
-/* What is needed of a file's dynamic section. */
+/* The parts of a file's dynamic section that are needed. */
 struct dynamic {
     const ElfW(Sym) * symbols;
     const char *names;
@@ -70,10 +67,11 @@ static bool is_at(const ElfW(Sym) * symbol, uintptr_t offset)
 }
 
 /*
- * The symbol that begins last before the offset. The hash table is the only way
- * to all defined symbols of a loaded file: {buckets, first symbol, bloom words,
- * shift}, the bloom filter, the buckets, and for each symbol from the first on
- * its hash, whose lowest bit ends a bucket's chain.
+ * Finds the symbol that covers the offset; of several, the one that begins
+ * last. Only the hash table leads to all defined symbols of a loaded file. It
+ * consists of {number of buckets, first symbol, bloom words, shift}, the bloom
+ * filter, the buckets, and the hash of each symbol from the first on; the
+ * lowest bit of a hash ends a bucket's chain.
  */
 static const ElfW(Sym) *
     find_symbol(const struct dynamic *dynamic, uintptr_t offset)
@@ -112,7 +110,7 @@ void moat_module_describe(uintptr_t pc, struct moat_symbol *out)
         return;
     map = object.dlfo_link_map;
     /* The program itself has no name there. */
-    (void)snprintf(out->module, sizeof out->module, "%s",
+    moat_copy_text(out->module, sizeof out->module,
                    map->l_name[0] != '\0' ? map->l_name
                                           : program_invocation_name);
     out->module_offset = pc - map->l_addr;
@@ -121,7 +119,22 @@ void moat_module_describe(uintptr_t pc, struct moat_symbol *out)
     symbol = find_symbol(&dynamic, pc - map->l_addr);
     if (symbol == NULL)
         return;
-    (void)snprintf(out->function, sizeof out->function, "%s",
+    moat_copy_text(out->function, sizeof out->function,
                    dynamic.names + symbol->st_name);
     out->offset = pc - map->l_addr - symbol->st_value;
+}
+
+static int count_changes(struct dl_phdr_info *info, size_t size, void *changes)
+{
+    (void)size;
+    *(unsigned long long *)changes = info->dlpi_adds + info->dlpi_subs;
+    return 1; /* the counts are the same in all objects */
+}
+
+unsigned long long moat_modules_changes(void)
+{
+    unsigned long long changes = 0;
+
+    (void)dl_iterate_phdr(count_changes, &changes);
+    return changes;
 }

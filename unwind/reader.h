@@ -1,7 +1,7 @@
 /*
- * reader.h: numbers out of bytes that may be anything. A read past the end
- * gives 0 and marks the reader; whoever uses what was read asks for the mark
- * first.
+ * reader.h: reads numbers from bytes that may be anything. A read past the end
+ * returns 0 and marks the reader as bad: what was read is used only after a
+ * look at the mark.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -12,6 +12,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+
+/* Bytes from begin up to end. */
+struct moat_span {
+    const unsigned char *begin, *end;
+};
 
 struct moat_reader {
     const unsigned char *at, *end;
@@ -29,15 +34,27 @@ static inline void moat_reader_spoil(struct moat_reader *reader)
     reader->bad = true;
 }
 
-static inline void moat_reader_skip(struct moat_reader *reader, uint64_t bytes)
+/* Takes the next bytes off, as a reader of their own. */
+static inline struct moat_reader moat_reader_part(struct moat_reader *reader,
+                                                  uint64_t bytes)
 {
-    if (bytes > moat_reader_left(reader))
+    struct moat_reader part = {reader->at, reader->at, reader->bad};
+
+    if (bytes > moat_reader_left(reader)) {
         moat_reader_spoil(reader);
-    else
-        reader->at += bytes;
+        part.bad = true;
+        return part;
+    }
+    reader->at = part.end = reader->at + bytes;
+    return part;
 }
 
-/* Little-endian, as the CPU: not aligned. */
+static inline void moat_reader_skip(struct moat_reader *reader, uint64_t bytes)
+{
+    (void)moat_reader_part(reader, bytes);
+}
+
+/* In the CPU's byte order, which is little-endian; of any alignment. */
 static inline uint64_t moat_read(struct moat_reader *reader, size_t bytes)
 {
     uint64_t value = 0;
@@ -56,17 +73,7 @@ static inline uint8_t moat_read_u8(struct moat_reader *reader)
     return (uint8_t)moat_read(reader, 1);
 }
 
-static inline uint16_t moat_read_u16(struct moat_reader *reader)
-{
-    return (uint16_t)moat_read(reader, 2);
-}
-
-static inline uint32_t moat_read_u32(struct moat_reader *reader)
-{
-    return (uint32_t)moat_read(reader, 4);
-}
-
-/* Seven bits a byte, the lowest first (DWARF 4, 7.6). */
+/* LEB128: seven bits a byte, the lowest first (DWARF 4, 7.6). */
 static inline uint64_t moat_read_leb(struct moat_reader *reader, bool is_signed)
 {
     uint64_t value = 0;

@@ -1,39 +1,46 @@
 /*
- * rows.c: rows that were made before, by pc; the process', of a fixed size.
+ * rows.c: a cache of rows, by pc; one for the process, of a fixed size.
  *
- * What can be stale: a library is closed and another one comes to lie at its
- * addresses, a later build of the same one as a rule, perhaps with its
- * .eh_frame at the same place. So a row is good only as long as the bytes that
- * it was made of are where they were: it has a fingerprint of its entry and of
- * the common one, which is taken again at each use. The place is looked for in
- * the segment of the file that is loaded now, and no byte outside is read. Rows
- * of the program itself cannot be stale. (Nor can another file's be taken for
- * one of the program's: no other is ever mapped there.)
+ * What can be stale: a library is closed and another is mapped at its
+ * addresses, typically a later build of the same one, perhaps with its
+ * .eh_frame at the same address. So a row is good only as long as the bytes
+ * that it was made from are where they were. The cache stores a fingerprint of
+ * the FDE and CIE and recomputes it on each use, reading only the segment of
+ * the currently loaded file. The program itself is never unmapped, so its rows
+ * cannot go stale or be confused with another file's.
  *
- * Each slot is a sequence lock: odd while somebody writes. Whoever meets one
- * that is being written, or changes under its eyes, goes without: nobody ever
- * waits, and a handler may interrupt a writer. All words are atomic, read by
- * acquire and written by release, so that a word of a later writing is never
- * seen together with the number of an earlier one.
+ * Each slot is a sequence lock: its number is odd while it is written. A reader
+ * that finds an odd number, or one that has changed by the end, makes the row
+ * anew; a writer that finds an odd number does not keep its row. So nothing
+ * ever waits, and a handler may interrupt a writer. All words are atomic, read
+ * by acquire and written by release, so that a word of a later write is never
+ * seen with the number of an earlier one.
+ *
+ * A writer may also be a guest that is stopped between two words. The odd
+ * number names the thread that writes, and that thread empties the slot once it
+ * has landed.
  *
  * SPDX-License-Identifier: MIT
  */
+#include "unwind/rows.h"
+
 #include <stdatomic.h>
 #include <string.h>
 
-#include "unwind/row.h"
+#include "unwind/eh_frame.h"
 
 #define SLOTS 1024u /* 64 KiB */
 
-/* The rules that are kept: those of what a call preserves. */
+/* Rules are kept for the registers that a call preserves. */
 #define KEPT      MOAT_ARCH_DWARF_KEPT
 #define KIND_BITS 3u
 #define KIND_MASK ((1u << KIND_BITS) - 1)
 
-/* A row without rules for other registers, which signal frames have. */
+/* A row whose only rules are for call-preserved registers. Rows of signal
+ * frames have others and are not cached. */
 struct packed_row {
     uint64_t pc, fingerprint;
-    int32_t fde; /* its place, from .eh_frame_hdr           */
+    int32_t fde; /* its distance from .eh_frame_hdr */
     uint32_t kinds;
     int32_t cfa;
     int32_t values[KEPT];
@@ -44,7 +51,7 @@ struct packed_row {
 _Static_assert(sizeof(struct packed_row) % sizeof(uint64_t) == 0,
                "in whole words");
 
-/* In and out by words: a copy by wider ones would wait for them. */
+/* Loaded and stored by words: a copy by wider ones would wait for them. */
 union packed {
     struct packed_row row;
     uint64_t words[WORDS];
@@ -67,6 +74,19 @@ static struct slot *slot_of(uintptr_t pc)
 }
 _Static_assert(SLOTS == 1u << (64 - 54), "the hash has as many values");
 
+/* The slot that this thread is about to write or writes; NULL: none. */
+static __thread struct {
+    struct slot *volatile slot;
+    volatile uint64_t next; /* the slot's number afterwards */
+} writing __attribute__((tls_model("initial-exec")));
+
+/* Returns the number of a slot that this thread writes: odd, and no other
+ * thread's. */
+static uint64_t writers_number(void)
+{
+    return (uintptr_t)&writing | 1;
+}
+
 static bool load(struct slot *slot, union packed *out)
 {
     uint64_t before =
@@ -86,14 +106,37 @@ static void store(struct slot *slot, const union packed *packed)
     uint64_t before =
         atomic_load_explicit(&slot->sequence, memory_order_relaxed);
 
-    if (before % 2 != 0 || !atomic_compare_exchange_strong_explicit(
-                               &slot->sequence, &before, before + 1,
-                               memory_order_acq_rel, memory_order_relaxed))
+    /* A handler that has interrupted a writer leaves the note to that one. */
+    if (before % 2 != 0 || writing.slot != NULL)
         return;
-    for (size_t i = 0; i < WORDS; i++)
-        atomic_store_explicit(&slot->words[i], packed->words[i],
+    writing.next = before + 2;
+    writing.slot = slot;
+    if (atomic_compare_exchange_strong_explicit(
+            &slot->sequence, &before, writers_number(), memory_order_acq_rel,
+            memory_order_relaxed)) {
+        for (size_t i = 0; i < WORDS; i++)
+            atomic_store_explicit(&slot->words[i], packed->words[i],
+                                  memory_order_release);
+        atomic_store_explicit(&slot->sequence, before + 2,
                               memory_order_release);
-    atomic_store_explicit(&slot->sequence, before + 2, memory_order_release);
+    }
+    writing.slot = NULL;
+}
+
+/* The first word is the pc, of which no row has 0. */
+void moat_rows_landed(void)
+{
+    struct slot *slot = writing.slot;
+
+    if (slot == NULL)
+        return;
+    if (atomic_load_explicit(&slot->sequence, memory_order_relaxed) ==
+        writers_number()) {
+        atomic_store_explicit(&slot->words[0], 0, memory_order_release);
+        atomic_store_explicit(&slot->sequence, writing.next,
+                              memory_order_release);
+    }
+    writing.slot = NULL;
 }
 
 /* --- packing ------------------------------------------------------------- */
@@ -121,7 +164,7 @@ static bool pack(const struct moat_object *object, const unsigned char *fde,
         out->row.kinds |= (uint32_t)row->rules[number].kind << i * KIND_BITS;
     }
     return left == 0 &&
-           moat_row_fingerprint(&object->bytes, fde, &out->row.fingerprint);
+           moat_eh_fingerprint(&object->bytes, fde, &out->row.fingerprint);
 }
 
 static void unpack(const union packed *packed, const struct moat_object *object,
@@ -157,8 +200,8 @@ static bool is_good(const union packed *packed,
         return false;
     if (object->stays)
         return true;
-    return moat_row_fingerprint(&object->bytes, object->hdr + packed->row.fde,
-                                &fingerprint) &&
+    return moat_eh_fingerprint(&object->bytes, object->hdr + packed->row.fde,
+                               &fingerprint) &&
            fingerprint == packed->row.fingerprint;
 }
 

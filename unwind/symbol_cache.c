@@ -1,19 +1,18 @@
 /*
- * symbol_cache.c: what was found out about an address, for the next time.
+ * symbol_cache.c: a fixed number of packed entries, as most strings are short.
  *
- * A fixed number of entries, packed: the strings of most are short. One that
- * does not fit is found out again each time. An entry is good as long as the
- * file that its address lies in has the same identity; a file without one has
- * no entries.
+ * A symbol that does not fit is not kept. An entry is stale once the file at
+ * its address has another identity; a file without one has no entries.
  *
  * SPDX-License-Identifier: MIT
  */
-#include <string.h>
-
 #include "unwind/symbol_cache.h"
 
+#include <stddef.h>
+#include <string.h>
+
 #define ENTRIES     512u
-#define ENTRY_BYTES ((size_t)1024) /* half a megabyte, if all are used */
+#define ENTRY_BYTES ((size_t)1024) /* half a megabyte in all */
 
 struct entry {
     uint64_t identity; /* 0: free */
@@ -55,7 +54,7 @@ static void put(struct text *text, const char *string)
     text->left -= bytes;
 }
 
-/* It was put, and fits. */
+/* Reads what put wrote into a buffer of the same size. */
 static void get(const char **at, char *to)
 {
     size_t bytes = strlen(*at) + 1;
@@ -74,11 +73,11 @@ bool moat_symbol_cache_find(uintptr_t pc, uint64_t identity,
         return false;
     out->offset = entry->offset;
     out->module_offset = entry->module_offset;
-    out->place.line = entry->line;
+    out->location.line = entry->line;
     out->inlined_count = entry->inlined_count;
     get(&at, out->function);
     get(&at, out->module);
-    get(&at, out->place.file);
+    get(&at, out->location.file);
     for (unsigned i = 0; i < entry->inlined_count; i++) {
         get(&at, out->inlined[i].function);
         get(&at, out->inlined[i].call.file);
@@ -95,7 +94,7 @@ void moat_symbol_cache_store(uintptr_t pc, uint64_t identity,
 
     put(&text, symbol->function);
     put(&text, symbol->module);
-    put(&text, symbol->place.file);
+    put(&text, symbol->location.file);
     for (unsigned i = 0; i < symbol->inlined_count; i++) {
         put(&text, symbol->inlined[i].function);
         put(&text, symbol->inlined[i].call.file);
@@ -105,6 +104,6 @@ void moat_symbol_cache_store(uintptr_t pc, uint64_t identity,
     entry->pc = pc;
     entry->offset = symbol->offset;
     entry->module_offset = symbol->module_offset;
-    entry->line = symbol->place.line;
+    entry->line = symbol->location.line;
     entry->inlined_count = symbol->inlined_count;
 }

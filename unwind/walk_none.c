@@ -1,9 +1,9 @@
 /*
- * walk_none.c: a build without libunwind has no walks, and says so.
+ * walk_none.c: a build without libunwind has no walks.
  *
  * SPDX-License-Identifier: MIT
  */
-#include "unwind/unwind.h"
+#include "unwind/walk_libunwind.h"
 
 bool moat_unwind_available(void)
 {

@@ -1,9 +1,9 @@
 /*
  * context_linux.c: reads and rewrites the machine context of a signal handler.
  *
- * Runs inside handlers: no call that is not async-signal-safe, no lock, no
- * allocation. Touches only the context, the record, and code bytes at the pc
- * that the CPU has just executed.
+ * Runs inside handlers: only async-signal-safe calls, no lock, no allocation.
+ * Touches only the context and the record. Loads from addresses that the
+ * context names may fail (load.h).
  *
  * Sources: arch/x86/include/uapi/asm/{ucontext,sigcontext}.h of Linux (the
  * frame and the extended-state layout), Intel SDM vol. 3, chapter 6
@@ -19,13 +19,17 @@
 #include <sys/syscall.h>
 #include <ucontext.h>
 
+#include "arch/x86_64/instruction.h"
+#include "arch/x86_64/load.h"
+
+/* x86-64 has no smaller page (SDM vol. 3, 4.3). */
+#define PAGE_BYTES 4096
+
 /* Exception vectors, as the kernel leaves them in REG_TRAPNO. */
 enum {
     VECTOR_DIVIDE = 0,
     VECTOR_DEBUG = 1,
     VECTOR_BREAKPOINT = 3,
-    VECTOR_OVERFLOW = 4,
-    VECTOR_BOUND = 5,
     VECTOR_OPCODE = 6,
     VECTOR_STACK = 12,
     VECTOR_PROTECTION = 13,
@@ -44,10 +48,10 @@ enum {
 #define SEGMENTS_CLEAN   (UINT64_C(0x2b) << 48 | 0x33)
 #define SEGMENTS_TO_KEEP UINT64_C(0x0000ffffffff0000)
 
-/* Flags of a program that runs: bit 1 always reads as one, bit 9 is IF. */
+/* Flags of a running program: bit 1 always reads as one, bit 9 is IF. */
 #define FLAGS_CLEAN 0x202
 
-/* The extended-state header behind the 512 legacy bytes exists if the software
+/* The extended-state header after the 512 legacy bytes exists if the software
  * words at 464 begin with this magic. */
 #define FP_MAGIC1      0x46505853u
 #define SOFTWARE_WORDS 464
@@ -88,6 +92,36 @@ void moat_arch_regs_from_context(const void *ucontext, moat_regs *out)
     out->fsw = fp != NULL ? fp->swd : 0;
 }
 
+uintptr_t moat_arch_sp_from_context(const void *ucontext)
+{
+    return (uintptr_t)gregs(ucontext)[REG_RSP];
+}
+
+void moat_arch_context_from_regs(const moat_regs *regs, void *ucontext)
+{
+    ucontext_t *uc = ucontext;
+    greg_t *g = uc->uc_mcontext.gregs;
+
+    memset(uc, 0, sizeof *uc);
+    g[REG_RIP] = (greg_t)regs->pc;
+    g[REG_RSP] = (greg_t)regs->sp;
+    g[REG_RBP] = (greg_t)regs->fp;
+    g[REG_RAX] = (greg_t)regs->rax;
+    g[REG_RBX] = (greg_t)regs->rbx;
+    g[REG_RCX] = (greg_t)regs->rcx;
+    g[REG_RDX] = (greg_t)regs->rdx;
+    g[REG_RSI] = (greg_t)regs->rsi;
+    g[REG_RDI] = (greg_t)regs->rdi;
+    g[REG_R8] = (greg_t)regs->r8;
+    g[REG_R9] = (greg_t)regs->r9;
+    g[REG_R10] = (greg_t)regs->r10;
+    g[REG_R11] = (greg_t)regs->r11;
+    g[REG_R12] = (greg_t)regs->r12;
+    g[REG_R13] = (greg_t)regs->r13;
+    g[REG_R14] = (greg_t)regs->r14;
+    g[REG_R15] = (greg_t)regs->r15;
+}
+
 void moat_arch_fpu_from_context(const void *ucontext,
                                 unsigned char out[MOAT_ARCH_FPU_BYTES])
 {
@@ -106,78 +140,6 @@ bool moat_arch_is_canonical(uintptr_t address)
     return top == 0 || top == -1;
 }
 
-/* The legacy prefixes and REX, which may stand before an opcode. */
-static bool is_prefix(unsigned char byte)
-{
-    switch (byte) {
-    case 0x26:
-    case 0x2e:
-    case 0x36:
-    case 0x3e:
-    case 0x64:
-    case 0x65:
-    case 0x66:
-    case 0x67:
-    case 0xf0:
-    case 0xf2:
-    case 0xf3:
-        return true;
-    default:
-        return (byte & 0xf0) == 0x40;
-    }
-}
-
-/* Second bytes of 0f xx that only the kernel may execute. */
-static bool is_privileged_0f(unsigned char byte)
-{
-    switch (byte) {
-    case 0x00: /* lldt, ltr, ... */
-    case 0x01: /* lgdt, invlpg, ... */
-    case 0x06: /* clts */
-    case 0x07: /* sysret */
-    case 0x08: /* invd */
-    case 0x09: /* wbinvd */
-    case 0x30: /* wrmsr */
-    case 0x31: /* rdtsc, where prctl forbids it */
-    case 0x32: /* rdmsr */
-    case 0x33: /* rdpmc */
-    case 0x35: /* sysexit */
-        return true;
-    default:
-        return byte >= 0x20 && byte <= 0x23; /* mov to or from cr and dr */
-    }
-}
-
-/*
- * Is the instruction at pc one that user mode may not execute? Both this and a
- * bad address end in the same exception. The bytes are readable: the CPU has
- * fetched this instruction, and no byte behind its opcode is looked at.
- */
-static bool is_privileged(uintptr_t pc)
-{
-    const unsigned char *code = (const unsigned char *)pc;
-    int prefixes = 0;
-
-    /* An instruction has at most 15 bytes (SDM vol. 2, 2.3.11). */
-    while (prefixes < 14 && is_prefix(*code)) {
-        code++;
-        prefixes++;
-    }
-    switch (*code) {
-    case 0x0f:
-        return prefixes < 14 && is_privileged_0f(code[1]);
-    case 0xcd: /* int n */
-    case 0xf4: /* hlt */
-    case 0xfa: /* cli */
-    case 0xfb: /* sti */
-        return true;
-    default:
-        return (*code >= 0x6c && *code <= 0x6f) || /* ins, outs */
-               (*code >= 0xe4 && *code <= 0xe7) || /* in, out */
-               (*code >= 0xec && *code <= 0xef);
-    }
-}
-
 static void read_page_fault(greg_t error, uintptr_t fault_address,
                             struct moat_arch_fault *out)
 {
@@ -191,75 +153,74 @@ static void read_page_fault(greg_t error, uintptr_t fault_address,
         out->access = MOAT_ACCESS_READ;
 }
 
-/* General registers in the order of their numbers in an instruction. */
-static uint64_t numbered_register(const greg_t *g, unsigned number)
+static void read_protection_fault(const moat_regs *regs, bool of_a_branch,
+                                  struct moat_arch_fault *out)
 {
-    static const int order[16] = {
-        REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
-        REG_R8,  REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15};
+    uintptr_t target = regs->pc;
 
-    return (uint64_t)g[order[number]];
-}
-
-/*
- * Where does a ret, or a jmp or call through a register, lead? AMD's CPUs fault
- * at the branch, Intel's at its target; the report should be the same. False:
- * the instruction is none of these. A ret has read its word from the stack
- * before it faults like this (a bad stack pointer is another vector).
- */
-static bool branch_target(const greg_t *g, uintptr_t *target)
-{
-    const unsigned char *code = (const unsigned char *)g[REG_RIP];
-    unsigned extension = 0;
-
-    if (*code == 0x3e || *code == 0xf2 || *code == 0xf3) /* notrack, bnd, rep */
-        code++;
-    if ((*code & 0xf0) == 0x40)
-        extension = *code++ & 1; /* REX.B */
-    if (*code == 0xc3 || *code == 0xc2) {
-        *target = *(const uintptr_t *)g[REG_RSP];
-        return true;
-    }
-    /* ff /2 is call, ff /4 is jmp; mod 3 is a register. */
-    if (*code != 0xff || ((code[1] & 0xf8) != 0xd0 && (code[1] & 0xf8) != 0xe0))
-        return false;
-    *target = numbered_register(g, (code[1] & 7u) + 8 * extension);
-    return true;
-}
-
-static void read_protection_fault(const greg_t *g, struct moat_arch_fault *out)
-{
-    uintptr_t pc = (uintptr_t)g[REG_RIP];
-    uintptr_t target = pc;
-
-    if (!moat_arch_is_canonical(pc) ||
-        (g[REG_TRAPNO] == VECTOR_PROTECTION && branch_target(g, &target) &&
+    if (!moat_arch_is_canonical(regs->pc) ||
+        (of_a_branch && moat_instruction_target(regs, &target) &&
          !moat_arch_is_canonical(target))) {
         out->exception = MOAT_EXCEPTION_FETCH;
         out->access = MOAT_ACCESS_EXEC;
         out->address = target;
-    } else if (is_privileged(pc)) {
+    } else if (moat_instruction_is_privileged(regs->pc)) {
         out->exception = MOAT_EXCEPTION_PRIVILEGED;
     } else {
         out->exception = MOAT_EXCEPTION_PROTECTION;
     }
 }
 
-void moat_arch_fault_from_context(const void *ucontext, uintptr_t fault_address,
-                                  struct moat_arch_fault *out)
+/*
+ * Returns whether an exception with that number raises such a signal. The
+ * kernel keeps the number of the thread's last exception, and it stands in the
+ * context of signals without one, too: those that the kernel forces on a
+ * thread, with the code SI_KERNEL, because it could not push the frame of a
+ * signal or return from one (kernel/signal.c, arch/x86/kernel/signal.c). The
+ * exceptions that share this code have none of their own.
+ */
+static bool raises(greg_t vector, const siginfo_t *info)
+{
+    bool forced = info->si_code == SI_KERNEL;
+
+    switch (vector) {
+    case VECTOR_PAGE:
+        return !forced &&
+               (info->si_signo == SIGSEGV || info->si_signo == SIGBUS);
+    case VECTOR_PROTECTION:
+        return forced && info->si_signo == SIGSEGV;
+    case VECTOR_STACK:
+        return forced && info->si_signo == SIGBUS;
+    case VECTOR_ALIGNMENT:
+        return !forced && info->si_signo == SIGBUS;
+    case VECTOR_OPCODE:
+        return info->si_signo == SIGILL;
+    case VECTOR_DIVIDE:
+    case VECTOR_X87:
+    case VECTOR_SIMD:
+        return info->si_signo == SIGFPE;
+    case VECTOR_DEBUG:
+    case VECTOR_BREAKPOINT:
+        return info->si_signo == SIGTRAP;
+    default:
+        return false;
+    }
+}
+
+static void read_fault(const void *ucontext, const siginfo_t *info,
+                       struct moat_arch_fault *out)
 {
     const greg_t *g = gregs(ucontext);
+    moat_regs regs;
 
-    out->exception = MOAT_EXCEPTION_OTHER;
-    out->access = MOAT_ACCESS_NONE;
-    out->address = 0;
     switch (g[REG_TRAPNO]) {
     case VECTOR_PAGE:
-        read_page_fault(g[REG_ERR], fault_address, out);
+        read_page_fault(g[REG_ERR], (uintptr_t)info->si_addr, out);
         break;
     case VECTOR_PROTECTION:
     case VECTOR_STACK:
-        read_protection_fault(g, out);
+        moat_arch_regs_from_context(ucontext, &regs);
+        read_protection_fault(&regs, g[REG_TRAPNO] == VECTOR_PROTECTION, out);
         break;
     case VECTOR_ALIGNMENT:
         out->exception = MOAT_EXCEPTION_ALIGNMENT;
@@ -268,26 +229,75 @@ void moat_arch_fault_from_context(const void *ucontext, uintptr_t fault_address,
         out->exception = MOAT_EXCEPTION_OPCODE;
         break;
     case VECTOR_DIVIDE:
-    case VECTOR_OVERFLOW:
-    case VECTOR_BOUND:
         out->exception = MOAT_EXCEPTION_DIVIDE;
         break;
     case VECTOR_X87:
     case VECTOR_SIMD:
         out->exception = MOAT_EXCEPTION_FLOAT;
         break;
-    case VECTOR_DEBUG:
-    case VECTOR_BREAKPOINT:
-        out->exception = MOAT_EXCEPTION_DEBUG;
-        break;
     default:
+        out->exception = MOAT_EXCEPTION_DEBUG;
         break;
     }
 }
 
-/* Empties the x87 stack and sets both control words. Where the frame carries
- * extended state, the state bits must claim the legacy part, or XRSTOR would
- * set it to its initial values instead. */
+void moat_arch_fault_from_context(const void *ucontext, const siginfo_t *info,
+                                  struct moat_arch_fault *out)
+{
+    out->exception = MOAT_EXCEPTION_OTHER;
+    out->access = MOAT_ACCESS_NONE;
+    out->address = 0;
+    if (raises(gregs(ucontext)[REG_TRAPNO], info))
+        read_fault(ucontext, info, out);
+}
+
+/* --- signals without an exception ----------------------------------------- */
+
+/* Registers and siginfo; the floating-point state comes in addition. */
+#define FRAME_BYTES 1024u
+
+/* Returns the size of the frame that the kernel pushes for a signal, from the
+ * one that it has pushed for this. */
+static uintptr_t frame_bytes(const void *ucontext)
+{
+    const void *fp = ((const ucontext_t *)ucontext)->uc_mcontext.fpregs;
+    uint32_t words[2]; /* the magic, the size with the extended state */
+
+    if (fp == NULL)
+        return FRAME_BYTES;
+    memcpy(words, (const char *)fp + SOFTWARE_WORDS, sizeof words);
+    return FRAME_BYTES +
+           (words[0] == FP_MAGIC1 ? words[1] : MOAT_ARCH_FPU_BYTES);
+}
+
+/* A return from a handler reads its frame from the stack pointer on. If that
+ * fails it leaves the registers of a system call with the result 0, whose
+ * instruction address is also in rcx. */
+static bool return_failed(const greg_t *g)
+{
+    uintptr_t word;
+
+    return g[REG_RAX] == 0 && g[REG_RCX] == g[REG_RIP] &&
+           moat_instruction_was_syscall((uintptr_t)g[REG_RIP]) &&
+           !moat_load_word((uintptr_t)g[REG_RSP], &word);
+}
+
+bool moat_arch_frame_failed(const void *ucontext)
+{
+    const greg_t *g = gregs(ucontext);
+    uintptr_t high = (uintptr_t)g[REG_RSP] - MOAT_ARCH_RED_ZONE;
+    uintptr_t bytes = frame_bytes(ucontext), word;
+    bool fits = moat_load_word(high - sizeof word, &word);
+
+    for (uintptr_t below = bytes; fits && below > sizeof word;
+         below -= below < PAGE_BYTES ? below : PAGE_BYTES)
+        fits = moat_load_word(high - below, &word);
+    return !fits && !return_failed(g);
+}
+
+/* Empties the x87 stack and sets both control words. If the frame has extended
+ * state, its state bits must claim the legacy part, or XRSTOR would set that to
+ * its initial values instead. */
 static void redirect_fp(struct _libc_fpstate *fp, const moat_co *co)
 {
     unsigned char *image = (unsigned char *)fp;
@@ -315,8 +325,8 @@ void moat_arch_redirect_context(void *ucontext, const moat_co *co,
     ucontext_t *uc = ucontext;
     greg_t *g = uc->uc_mcontext.gregs;
 
-    /* In this order, and each store where it stands: whoever walks the stack in
-     * between finds either the guest or the landing whole. */
+    /* In this order, which the fences keep: a walk of the stack in between
+     * finds either the guest or the landing whole. */
     g[REG_RDI] = (greg_t)(uintptr_t)co;
     atomic_signal_fence(memory_order_seq_cst);
     g[REG_RIP] = (greg_t)(uintptr_t)moat_arch_landing;
@@ -337,21 +347,16 @@ void moat_arch_redirect_context(void *ucontext, const moat_co *co,
 bool moat_arch_context_sent_signal(const void *ucontext, int signo, pid_t pid,
                                    pid_t tid)
 {
-    static const unsigned char syscall_code[2] = {0x0f, 0x05};
     const greg_t *g = gregs(ucontext);
-    uintptr_t pc = (uintptr_t)g[REG_RIP];
     bool tgkill = (pid_t)g[REG_RDI] == pid && (pid_t)g[REG_RSI] == tid &&
                   (int)g[REG_RDX] == signo;
     bool tkill = (pid_t)g[REG_RDI] == tid && (int)g[REG_RSI] == signo;
     bool kill = (pid_t)g[REG_RDI] == pid && (int)g[REG_RSI] == signo;
 
-    /* The kernel keeps the arguments' registers and has put the result, 0, into
-     * rax. The code is looked at last, and only if it is on pc's own page: the
-     * arguments make it all but certain that the bytes are there. */
+    /* The kernel preserves the arguments' registers and has put the result, 0,
+     * into rax. The code is read last. */
     return g[REG_RAX] == 0 && (tgkill || tkill || kill) &&
-           pc % 4096 >= sizeof syscall_code &&
-           memcmp((const void *)(pc - sizeof syscall_code), syscall_code,
-                  sizeof syscall_code) == 0;
+           moat_instruction_was_syscall((uintptr_t)g[REG_RIP]);
 }
 
 extern const char moat_peek_load[], moat_peek_failed[]; /* peek.S */

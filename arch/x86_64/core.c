@@ -16,16 +16,15 @@
 #define CODE_SEGMENT  0x33
 #define STACK_SEGMENT 0x2b
 
-/* Behind this the image belongs to the kernel, who writes there into a signal
- * frame what no core has. */
+/* From here on the image is the kernel's: in a signal frame it holds what no
+ * core file has. */
 #define IMAGE_BYTES 464
 
+_Static_assert(EM_X86_64 == MOAT_ARCH_ELF_MACHINE, "another machine");
 _Static_assert(sizeof(struct user_regs_struct) == sizeof(elf_gregset_t),
                "registers of another kind");
 _Static_assert(sizeof(elf_fpregset_t) == MOAT_ARCH_FPU_BYTES,
                "a floating-point image of another kind");
-
-const uint16_t moat_arch_core_machine = EM_X86_64;
 
 uintptr_t moat_arch_thread_pointer(void)
 {

@@ -1,8 +1,6 @@
 /*
- * frame.c: the first frame, and the registers that a record or a root stands
- * for.
- *
- * Pure memory work; the layout of the .S files is proved here.
+ * frame.c: the first frame, and the registers that a record or a root frame
+ * implies. Also proves the layout that the .S files use.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -11,6 +9,10 @@
 #include <string.h>
 
 #include "arch/x86_64/layout.h"
+#include "arch/x86_64/load.h"
+
+/* No program has code below (vm.mmap_min_addr). */
+#define LOWEST_CODE ((uintptr_t)0x10000)
 
 #define CHECK(type, field, offset)                    \
     _Static_assert(offsetof(type, field) == (offset), \
@@ -32,16 +34,25 @@ CHECK(struct moat_co, mxcsr, CO_MXCSR);
 CHECK(struct moat_co, fcw, CO_FCW);
 CHECK(struct moat_co, flags, CO_FLAGS);
 CHECK(struct moat_co, root_sp, CO_ROOT_SP);
+CHECK(struct moat_co, home, CO_HOME);
+CHECK(struct moat_co, user, CO_USER);
 CHECK(struct moat_tls, current, TLS_CURRENT);
 CHECK(struct moat_tls, token, TLS_TOKEN);
-CHECK(struct moat_tls, spare, TLS_SPARE);
-CHECK(struct moat_tls, spares, TLS_SPARES);
+CHECK(struct moat_tls, home, TLS_HOME);
+CHECK(struct moat_tls, homes, TLS_HOMES);
+CHECK(struct moat_tls, reach, TLS_REACH);
+CHECK(struct moat_tls, fuel, TLS_FUEL);
 CHECK(struct moat_event, kind, EVENT_KIND);
 CHECK(struct moat_event, value, EVENT_VALUE);
 CHECK(struct moat_event, co, EVENT_CO);
 CHECK(struct moat_switched, value, SWITCHED_VALUE);
 CHECK(struct moat_switched, kind, SWITCHED_KIND);
 CHECK(struct moat_switched, co, SWITCHED_CO);
+CHECK(struct moat_arch_border, fp, BORDER_FP);
+CHECK(struct moat_arch_border, pc, BORDER_PC);
+CHECK(struct moat_arch_border, sp, BORDER_SP);
+CHECK(struct moat_arch_border, bx, BORDER_BX);
+CHECK(struct moat_arch_border, reached, BORDER_REACHED);
 CHECK(struct moat_regs, pc, REGS_PC);
 CHECK(struct moat_regs, fp, REGS_FP);
 CHECK(struct moat_regs, rax, REGS_RAX);
@@ -51,7 +62,8 @@ CHECK(struct moat_regs, mxcsr, REGS_MXCSR);
 CHECK(struct moat_regs, fcw, REGS_FCW);
 CHECK(struct moat_regs, fsw, REGS_FSW);
 _Static_assert(MOAT_TLS_CURRENT == TLS_CURRENT && MOAT_TLS_TOKEN == TLS_TOKEN &&
-                   MOAT_TLS_SPARE == TLS_SPARE && MOAT_TLS_SPARES == TLS_SPARES,
+                   MOAT_TLS_HOME == TLS_HOME && MOAT_TLS_HOMES == TLS_HOMES &&
+                   MOAT_TLS_REACH == TLS_REACH && MOAT_TLS_FUEL == TLS_FUEL,
                "the public header and layout.h disagree");
 _Static_assert(MOAT_MARK_RUNNING == MARK_RUNNING && MOAT_MARK_DONE == MARK_DONE,
                "state marks disagree");
@@ -70,16 +82,16 @@ extern const char moat_root_noted[];    /* root.S */
 
 /*
  * At the top of the stack: the two words that the root frame's unwind rules
- * read, and a false ucontext_t. libunwind's fast trace, which its backtrace()
- * uses, takes a frame that is marked as a signal handler's for the kernel's,
- * and reads the interrupted registers where that one keeps them; zeros there
- * would end the trace without an error. They lead to moat_trace_refused, whose
- * unwind rules make it give up and walk by the rules of each frame.
+ * read, and a false ucontext_t. The fast trace of libunwind's backtrace() takes
+ * any frame marked as a signal frame for the kernel's and reads the interrupted
+ * registers where the kernel keeps them. Zeros there would end the trace
+ * without an error. These lead to moat_trace_refused, whose unwind rules make
+ * libunwind walk by the rules of each frame instead.
  */
 struct first_frame {
     moat_co *record;
-    uintptr_t
-        end; /* a walker that takes the record for a frame finds no more */
+    uintptr_t end; /* ends a walk of frame pointers that takes the record for a
+                      frame */
     uintptr_t unused[13];
     uintptr_t trace_fp; /* +120: REG_RBP of a ucontext_t at the frame */
     uintptr_t unused_too[4];
@@ -95,7 +107,7 @@ CHECK(struct first_frame, trace_pc, FIRST_TRACE_PC);
 _Static_assert(sizeof(struct first_frame) == MOAT_ARCH_FIRST_FRAME_BYTES,
                "arch.h must name the first frame's size");
 
-void moat_arch_take_place(moat_co *other, const moat_co *self)
+void moat_arch_take_over(moat_co *other, const moat_co *self)
 {
     other->resumer_fp = self->resumer_fp;
     other->resumer_pc = self->resumer_pc;
@@ -106,6 +118,32 @@ void moat_arch_take_place(moat_co *other, const moat_co *self)
     other->fcw = self->fcw;
     if (moat_arch_is_fresh(other))
         other->pc = (uintptr_t)moat_root_noted;
+}
+
+extern const char moat_arch_border_landing[]; /* root.S */
+
+/* Its address goes where the resumer's rbx was. */
+void moat_arch_set_border(moat_co *co, struct moat_arch_border *border)
+{
+    border->fp = co->resumer_fp;
+    border->pc = co->resumer_pc;
+    border->sp = co->resumer_sp;
+    border->bx = co->resumer_bx;
+    co->resumer_bx = (uintptr_t)border;
+    co->resumer_pc = (uintptr_t)moat_arch_border_landing;
+}
+
+bool moat_arch_has_border(const moat_co *co)
+{
+    return co->resumer_pc == (uintptr_t)moat_arch_border_landing;
+}
+
+/* As moat_arch_call_on_resumer computes it. */
+uintptr_t moat_arch_host_call_slot(const moat_co *co)
+{
+    uintptr_t top = (co->resumer_sp - MOAT_ARCH_RED_ZONE) & ~(uintptr_t)15;
+
+    return top - sizeof(uintptr_t);
 }
 
 uintptr_t moat_arch_root_sp(uintptr_t base)
@@ -134,6 +172,12 @@ bool moat_arch_is_fresh(const moat_co *co)
     return co->pc == (uintptr_t)moat_root_start;
 }
 
+/* As the rows of the window, which describe the frame by rdi. */
+bool moat_arch_is_entering(const moat_co *co, const moat_regs *regs)
+{
+    return regs->rdi == (uintptr_t)co && regs->sp == co->resumer_sp;
+}
+
 void moat_arch_regs_from_record(const moat_co *co, moat_regs *out)
 {
     memset(out, 0, sizeof *out);
@@ -158,9 +202,48 @@ bool moat_arch_undo_call(moat_regs *regs, uintptr_t limit, uintptr_t base)
     if (sp < limit || sp > base - sizeof(uintptr_t) ||
         sp % sizeof(uintptr_t) != 0)
         return false;
-    regs->pc = *(const uintptr_t *)sp;
+    if (!moat_load_word(sp, &regs->pc))
+        return false;
     regs->sp = sp + sizeof(uintptr_t);
     return true;
+}
+
+/* How far the return address of a frame is from its stack pointer, at most. */
+#define FRAME_BYTES 8192
+
+/* Returns whether a call ends at `pc`: by a distance, or through a register or
+ * memory (ff /2) with any addressing mode. */
+static bool is_after_call(uintptr_t pc)
+{
+    unsigned char code[sizeof(uintptr_t)];
+    uintptr_t word;
+
+    /* The word before pc; addresses of the last page lead nowhere. */
+    if (pc < LOWEST_CODE || !moat_arch_is_canonical(pc) ||
+        !moat_load_word(pc - sizeof word, &word))
+        return false;
+    memcpy(code, &word, sizeof word);
+    if (code[3] == 0xe8)
+        return true;
+    for (size_t bytes = 2; bytes <= 7; bytes++) {
+        if (code[8 - bytes] == 0xff && (code[9 - bytes] & 0x38) == 0x10)
+            return true;
+    }
+    return false;
+}
+
+bool moat_arch_is_stack_in_use(uintptr_t sp)
+{
+    uintptr_t at = (sp + sizeof(uintptr_t) - 1) & ~(sizeof(uintptr_t) - 1);
+    uintptr_t word;
+
+    for (size_t i = 0; i < FRAME_BYTES / sizeof word; i++) {
+        if (!moat_load_word(at + i * sizeof word, &word))
+            return false;
+        if (is_after_call(word))
+            return true;
+    }
+    return false;
 }
 
 uintptr_t moat_arch_find_jump(uintptr_t at, uintptr_t end, uintptr_t *target)

@@ -23,6 +23,8 @@
 #define CO_FCW        100
 #define CO_FLAGS      102
 #define CO_ROOT_SP    104
+#define CO_HOME       112
+#define CO_USER       120
 
 /* struct first_frame */
 #define FIRST_RECORD   0
@@ -33,8 +35,10 @@
 
 #define TLS_CURRENT 0
 #define TLS_TOKEN   8
-#define TLS_SPARE   24
-#define TLS_SPARES  32
+#define TLS_HOME    24
+#define TLS_HOMES   32
+#define TLS_REACH   40
+#define TLS_FUEL    48
 
 #define EVENT_KIND  0
 #define EVENT_VALUE 8
@@ -54,6 +58,13 @@
 #define SWITCHED_VALUE 0
 #define SWITCHED_KIND  8
 #define SWITCHED_CO    16
+
+/* struct moat_arch_border */
+#define BORDER_FP      0
+#define BORDER_PC      8
+#define BORDER_SP      16
+#define BORDER_BX      24
+#define BORDER_REACHED 32
 
 /* struct moat_regs */
 #define REGS_PC    0

@@ -8,8 +8,8 @@
     .text
 
 /* ---------------------------------------------------------------------------
- * moat_arch_peek(address, out): moat_arch_fix_peek sends a fault of the load to
- * moat_peek_failed.
+ * moat_arch_peek(address, out): returns 1 with the word in *out. If the load
+ * faults, moat_arch_fix_peek continues at moat_peek_failed, which returns 0.
  */
     .hidden moat_arch_peek
 FUNCTION(moat_arch_peek)

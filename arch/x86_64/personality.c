@@ -1,11 +1,11 @@
 /*
- * personality.c: what an exception meets at a coroutine's root frame.
+ * personality.c: ends exceptions at a coroutine's root frame.
  *
- * An exception must not cross the border: behind it are frames that another
- * language may own, and an inline switch is no place to unwind through. It ends
- * here and becomes an event at the resumer. A forced unwind (pthread_exit,
- * thread cancellation) cannot be ended so: whoever started it is told that it
- * failed, and aborts, which is a trap of the guest.
+ * An exception must not cross the border: the resumer's frames may belong to
+ * another language, and an inline switch cannot be unwound through. It ends
+ * here and becomes an event for the resumer. A forced unwind (pthread_exit,
+ * thread cancellation) cannot be ended: it fails, and the code that started it
+ * aborts, which is a trap of the guest.
  *
  * Source: the C++ ABI for Itanium, Exception Handling, 1.6 (personality
  * routine).
@@ -22,7 +22,7 @@
 
 extern const char moat_root_catch[]; /* root.S */
 
-/* Named by the root frame's unwind information alone. */
+/* Only the root frame's unwind information refers to it. */
 __attribute__((visibility("hidden"))) _Unwind_Reason_Code
 moat_root_personality(int version, _Unwind_Action actions,
                       _Unwind_Exception_Class exception_class,

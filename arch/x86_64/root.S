@@ -1,27 +1,27 @@
 /*
- * root.S: the root frame of a coroutine, and the ways out of it that are not a
- * yield: the guest's end, a leave from the middle, a trap's landing.
+ * root.S: the root frame of a coroutine, and the ways out of the coroutine that
+ * are not a yield: the guest's end, a leave from the middle, a trap's landing.
  *
- * Two stacks and a record tie a border together:
+ * At a border between two stacks, the control record links them:
  *
- *     resumer's stack            control record            guest's stack
- *                                (off both stacks)                      base
- *                                                         | first_frame's    |
- *    | ...           |          +------------------+      | other words  +16 |
- *    | frame that    |<---------| resumer_sp   +16 |      | 0             +8 |
- *    | resumed       |   ,------| resumer_pc    +8 |<-----| record        +0 |<- rsp of
- *    +---------------+   |  ,---| resumer_fp    +0 |<--.  +------------------+   the root
- *          code <--------'  |   | resumer_bx   +24 |   |  | moat_root_return |   frame
- *      rbp chain <----------'   +------------------+   |  +------------------+
- *                               | fp pc sp bx  +32 |   |  | entry's frame    |
- *                               +------------------+   |  | ...              |
- *                                                      `--- rbp of the root frame
+ *   resumer's stack        control record           guest's stack
+ *                        (off both stacks)                     base
+ *                                                 | first_frame's    |
+ *  | ...         |        +----------------+      | other words  +16 |
+ *  | frame that  |<-------| resumer_sp +16 |      | 0             +8 |
+ *  | resumed     |   ,----| resumer_pc  +8 |<-----| record        +0 |<- rsp
+ *  +-------------+   |  ,-| resumer_fp  +0 |<--.  +------------------+   of the
+ *        code <------'  | | resumer_bx +24 |   |  | moat_root_return |   root
+ *    rbp chain <--------' +----------------+   |  +------------------+   frame
+ *                         | fp pc sp bx +32|   |  | entry's frame    |
+ *                         +----------------+   |  | ...              |
+ *                                              `--- rbp of the root frame
  *
  * The root frame's unwind rules start from rsp, not rbp: they survive a smashed
- * rbp, and they avoid libunwind's heuristic for realigned frames, which takes an
- * rbp-based expression for one and ends the walk early. rbp still points at the
- * record, whose first two words are a true frame record, so that walkers of frame
- * pointers cross the border without knowing of it.
+ * rbp, and they avoid libunwind's heuristic for realigned frames, which takes
+ * an rbp-based expression for such a frame and ends the walk early. rbp still
+ * points at the record, whose first two words are a frame record, so walkers of
+ * frame pointers cross the border as if it were none.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -37,10 +37,10 @@
  * in (at moat_root_start): rdi and rbp record, rax input,
  *                          rsp -> { record, 0 }, 16-byte aligned
  *
- * .cfi_signal_frame: gdb refuses a frame whose address is not above its callee's
- * unless it is marked so, and the two stacks lie anyhow. It has a price: an
- * unwinder looks a signal frame's pc up exactly, not at pc - 1; hence the nops
- * before the entry and after the call.
+ * .cfi_signal_frame: gdb refuses a frame whose address is not above its
+ * callee's unless it is marked so, and either stack may be the upper one.
+ * Unwinders look up the pc of a signal frame exactly, not at pc - 1; hence the
+ * nops before the entry and after the call.
  */
 FUNCTION(moat_root)
     .cfi_startproc
@@ -53,7 +53,7 @@ FUNCTION(moat_root)
     .cfi_escape 0x10, 0x06, 0x03, 0x77, 0x00, 0x06
     .cfi_escape 0x10, 0x10, 0x05, 0x77, 0x00, 0x06, 0x23, 0x08
     .cfi_escape 0x10, 0x03, 0x05, 0x77, 0x00, 0x06, 0x23, 0x18
-    /* The resume gave these up; their old values are nowhere. */
+    /* The resume did not keep these. */
     .cfi_undefined r12
     .cfi_undefined r13
     .cfi_undefined r14
@@ -64,13 +64,14 @@ FUNCTION(moat_root)
 moat_root_start:
     LANDING
     /*
-     * The control words that a trap gives back to the host. Once per life, not at
-     * each resume: the two stores take longer than all the rest of a round trip
-     * (bench/switch: 4.8 ns with them, 1.8 ns without).
+     * Save the control words that a trap restores for the host. Once per life,
+     * not at each resume: a round trip with the two stores takes 2.7 times as
+     * long as without them (bench/switch, Zen 5).
      */
     stmxcsr CO_MXCSR(%rdi)
     fnstcw  CO_FCW(%rdi)
-    /* Here a guest begins that takes another's place, and has them from it. */
+    /* A guest that another switched to begins here: the words are copied from
+     * that guest's record. */
     .globl  moat_root_noted
     .hidden moat_root_noted
 moat_root_noted:
@@ -85,10 +86,11 @@ moat_root_return:
     movl    $KIND_RETURN, %edx
 2:
     /*
-     * The guest is done, with its result in rax. What it left in rbx, rbp and on
-     * its own stack is not to be trusted; the thread's word is. But waiting for
-     * that word would be the longest part of a short life, so rbx, where the
-     * record is if the guest kept its callee-saved registers, is only compared.
+     * The guest is done, with its result in rax. Its rbx, rbp and stack cannot
+     * be trusted; the thread's word, which names the record, can. But waiting
+     * for that word would be the longest part of a short life. So the code
+     * continues with rbx, which is the record if the guest preserved it, and
+     * compares the two meanwhile.
      */
     movq    %rax, %rsi
     movq    %rbx, %rdi
@@ -98,12 +100,12 @@ moat_root_return:
     cmpq    %rcx, %rbx
     jne     4f
 3:
-    /* psABI 3.2.1: the direction flag is clear at a return. */
+    /* The resumer may expect a clear direction flag (psABI 3.2.1). */
     cld
     /*
-     * As moat_arch_first_frame leaves it: the record and the words at the stack's
-     * top, which the guest may have overwritten. Whoever takes the coroutine up
-     * again by the inline create has nothing left to do.
+     * Restore the record and the words at the stack's top, which the guest may
+     * have overwritten, to what moat_arch_first_frame writes. The inline create
+     * then reuses the coroutine without further work.
      */
     movq    CO_ROOT_SP(%rdi), %rcx
     leaq    moat_root_start(%rip), %rax
@@ -117,7 +119,7 @@ moat_root_return:
     movq    %rcx, FIRST_TRACE_FP(%rcx)
     movq    %rcx, FIRST_TRACE_SP(%rcx)
     movq    %rax, FIRST_TRACE_PC(%rcx)
-    /* Is there more to do than the inline resume does? */
+    /* If any flag is set, the end needs more than the inline resume does. */
     movl    %edx, %ecx
     orl     $KIND_SLOW, %ecx
     cmpw    $0, CO_FLAGS(%rdi)
@@ -134,7 +136,8 @@ moat_root_return:
 4:
     movq    %rcx, %rdi
     jmp     3b
-    /* An exception came as far as here: personality.c sends it on, in rax. */
+    /* An exception has reached the root: personality.c continues here, with the
+     * exception in rax. */
     .globl  moat_root_catch
     .hidden moat_root_catch
 moat_root_catch:
@@ -145,11 +148,11 @@ moat_root_catch:
 END(moat_root)
 
 /* ---------------------------------------------------------------------------
- * moat_trace_refused: nothing ever runs here. An address whose rows libunwind can
- * follow but not remember for its fast trace: see struct first_frame. The rows
+ * moat_trace_refused: never executed. libunwind can follow the rows of this
+ * address but not cache them for its fast trace (see struct first_frame). They
  * lead from rsp -> { record, ... } to "pc" = record.
  *
- *   0f 02 77 10    : CFA = rsp + 16, said by an expression
+ *   0f 02 77 10    : CFA = rsp + 16, by an expression
  *   10 10 02 77 00 : the return address is saved at rsp + 0
  */
     .hidden moat_trace_refused
@@ -163,15 +166,17 @@ FUNCTION(moat_trace_refused)
 END(moat_trace_refused)
 
 /* ---------------------------------------------------------------------------
- * moat_arch_leave(co, value, kind): what the root does at its end, for a guest
- * that leaves from the middle. The dead frames stay as evidence.
+ * moat_arch_leave(co, value, kind): ends a guest in the middle of its work, as
+ * the root does at its end. The dead frames stay as evidence.
+ *
+ * in: rdi co, rsi value, rdx kind
  */
     .hidden moat_arch_leave
 FUNCTION(moat_arch_leave)
     .cfi_startproc
     LANDING
-    /* What a signal's redirection does in the context: clean flags, an empty x87
-     * stack, the control words of the host. */
+    /* Do what the redirection of a signal does in the context: clean flags, an
+     * empty x87 stack, the host's control words. */
     pushq   $0x202
     .cfi_adjust_cfa_offset 8
     popfq
@@ -189,12 +194,14 @@ FUNCTION(moat_arch_leave)
 END(moat_arch_leave)
 
 /* ---------------------------------------------------------------------------
- * moat_arch_landing: where a signal handler's redirected context goes on.
+ * moat_arch_landing: where a context continues that a signal handler
+ * redirected.
  *
  * in: rdi record, rax value, rdx event; rsp, rbp, rbx the resumer's
  *
- * A place of its own, not the resumer's pc itself: its rows need only rdi, so the
- * context can be walked at every step of being rewritten, once rdi is in it.
+ * The context does not continue at the resumer's pc itself: the rows here need
+ * only rdi, so once rdi is in it, the context can be walked at every step of
+ * its rewriting.
  */
     .hidden moat_arch_landing
 FUNCTION(moat_arch_landing)
@@ -204,5 +211,41 @@ FUNCTION(moat_arch_landing)
     jmp     *CO_RESUMER_PC(%rdi)
     .cfi_endproc
 END(moat_arch_landing)
+
+/* ---------------------------------------------------------------------------
+ * moat_arch_border_landing: where a coroutine continues that leaves for a
+ * resumer for which a border stands (moat_arch_set_border). It calls the
+ * border's function, below the resumer's frame and its red zone.
+ *
+ * in: rdi record, rdx event; rsp and rbp the resumer's, rbx the border
+ *
+ * The rows lead to the resumer, whose words the border has kept, so a walk of
+ * the stack finds the whole chain. The nop: see moat_switch_resume.
+ */
+    .hidden moat_arch_border
+FUNCTION(moat_arch_border)
+    .cfi_startproc
+    .cfi_signal_frame
+    /* CFA = *(rbx + 16); rbp at rbx + 0, return address at + 8, rbx at + 24. */
+    .cfi_escape 0x0f, 0x03, 0x73, 0x10, 0x06
+    .cfi_escape 0x10, 0x06, 0x02, 0x73, 0x00
+    .cfi_escape 0x10, 0x10, 0x02, 0x73, 0x08
+    .cfi_escape 0x10, 0x03, 0x02, 0x73, 0x18
+    .cfi_undefined r12
+    .cfi_undefined r13
+    .cfi_undefined r14
+    .cfi_undefined r15
+    nop
+    .globl  moat_arch_border_landing
+    .hidden moat_arch_border_landing
+moat_arch_border_landing:
+    LANDING
+    subq    $MOAT_ARCH_RED_ZONE, %rsp
+    andq    $-16, %rsp
+    movq    %rdx, %rsi
+    call    *BORDER_REACHED(%rbx)
+    nop
+    .cfi_endproc
+END(moat_arch_border)
 
 END_OF_FILE

@@ -15,7 +15,7 @@
 /* ---------------------------------------------------------------------------
  * moat_switch_body: the second half of moat_switch_resume, shared by all sites.
  *
- * in:  rdi record, rsi value for the guest, rax where to come back to,
+ * in:  rdi record, rsi value for the guest, rax where the resumer continues,
  *      rsp and rbp as in the resuming function (nothing was pushed)
  * out: at the guest's pc: rax value, rdi record, rdx command
  *
@@ -34,9 +34,9 @@ FUNCTION(moat_switch_body)
     movq    %rax, CO_RESUMER_PC(%rdi)
     movq    %rsp, CO_RESUMER_SP(%rdi)
     movq    %rbx, CO_RESUMER_BX(%rdi)
-    /* The way back is known: a trap may use it. */
+    /* The resumer's words are complete: from here on a trap may use them. */
     movq    $MARK_RUNNING, CO_STATE(%rdi)
-    /* From here the record says all, and rax is free for the value. */
+    /* The rows no longer need rax, which takes the value. */
     WINDOW
     movq    %rsi, %rax
     movq    CO_FP(%rdi), %rbp
@@ -47,20 +47,41 @@ FUNCTION(moat_switch_body)
 END(moat_switch_body)
 
 /* ---------------------------------------------------------------------------
- * The out-of-line ABI: the inline functions of co.h as functions, for callers
- * that cannot inline. They return by pop and jmp, not ret: the matching call was
- * made on another visit, so a ret would be predicted wrongly each time.
+ * The out-of-line ABI: the inline functions of co.h, for callers that cannot
+ * inline. They return by pop and jmp, not ret: the return-stack predictor holds
+ * the calls of the other stack by then, so a ret would be mispredicted each
+ * time.
  *
- * All callee-saved registers go onto the caller's stack, since the other side
- * keeps none.
+ * The callee-saved registers that the switch does not keep go onto the caller's
+ * stack, since the other side preserves none.
+ *
+ * Where the other side waits in this file, too, the switch does not jump: it
+ * compares the pc to continue at, falls into a copy of what stands there, and
+ * returns to the other side's caller. Their frames are alike (PUSH_FRAME), and
+ * so are the rows. An indirect jump takes several cycles even when it is
+ * predicted (bench/switch).
+ *
+ * Below a call on the guest's side, one return per round trip is mispredicted
+ * whatever is done here: its call lies under the two that led to the switch. The
+ * CPU notices when it has loaded the return address, so the stack pointer that
+ * leads there is loaded first, into r11.
  */
 
-/* notrack: what stands behind a call is no landing pad. */
+/* notrack: the return address has no endbr64, so IBT must not check the jump. */
 #define RETURN_BY_JMP                                                          \
     popq %rcx;                                                                 \
     .cfi_def_cfa_offset 0;                                                     \
     .cfi_register rip, rcx;                                                    \
     notrack jmp *%rcx
+
+/* At the resumer: rax value, rdi record, rcx the event to fill in. */
+#define RETURN_YIELD                                                           \
+    movl $KIND_YIELD, EVENT_KIND(%rcx);                                        \
+    movq %rax, EVENT_VALUE(%rcx);                                              \
+    movq %rdi, EVENT_CO(%rcx);                                                 \
+    xorl %eax, %eax;                                                           \
+    POP_FRAME;                                                                 \
+    RETURN_BY_JMP
 
 /* moat_status moat_co_resume(moat_co *co, void *input, moat_event *out) */
 FUNCTION(moat_co_resume)
@@ -70,21 +91,47 @@ FUNCTION(moat_co_resume)
     je      .Lresume_slow
     testq   %rdx, %rdx
     je      .Lresume_slow
-    movq    moat_tls@gottpoff(%rip), %rcx
-    movq    %fs:TLS_TOKEN(%rcx), %rax
-    cmpq    CO_STATE(%rdi), %rax
-    jne     .Lresume_slow
-    PUSH_CALLEE_SAVED
+    movq    moat_tls@gottpoff(%rip), %r10
+    movq    CO_STATE(%rdi), %rax
+    subq    %fs:TLS_TOKEN(%r10), %rax
+    jne     .Lresume_limited
+.Lresume_inline:
+    movq    CO_SP(%rdi), %r11       /* early: see above */
+    PUSH_FRAME
     pushq   %rdx                    /* out */
-    movq    %fs:TLS_CURRENT(%rcx), %rax
+    movq    %fs:TLS_CURRENT(%r10), %rax
     movq    %rax, CO_RESUMER(%rdi)
-    movq    %rdi, %fs:TLS_CURRENT(%rcx)
-    leaq    1f(%rip), %rax
-    /* By the local name: the global one would go through the PLT, whose unwind
-     * rows take the word at rsp for a return address. */
-    jmp     .Lswitch_body
-    nop
+    movq    %rdi, %fs:TLS_CURRENT(%r10)
+    /* As moat_switch_body. */
+    leaq    .Lresumed(%rip), %rax
+    movq    %rbp, CO_RESUMER_FP(%rdi)
+    movq    %rax, CO_RESUMER_PC(%rdi)
+    movq    %rsp, CO_RESUMER_SP(%rdi)
+    movq    %rbx, CO_RESUMER_BX(%rdi)
+    movq    $MARK_RUNNING, CO_STATE(%rdi)
+    leaq    .Lyielded(%rip), %rcx
+    .cfi_remember_state
+    .cfi_remember_state
+    WINDOW
+    cmpq    %rcx, CO_PC(%rdi)       /* no load below changes the flags */
+    movq    %rsi, %rax
+    movq    CO_FP(%rdi), %rbp
+    movq    CO_BX(%rdi), %rbx
+    movq    %r11, %rsp
+    jne     1f
+    .cfi_restore_state
+    /* In the guest, as at .Lyielded. */
+    POP_FRAME
+    RETURN_BY_JMP
+    .cfi_restore_state
+    .cfi_remember_state
+    WINDOW
 1:
+    xorl    %edx, %edx              /* COMMAND_NONE */
+    jmp     *CO_PC(%rdi)
+    .cfi_restore_state
+    nop
+.Lresumed:
     LANDING
     popq    %rcx
     movq    moat_tls@gottpoff(%rip), %r10
@@ -92,18 +139,19 @@ FUNCTION(moat_co_resume)
     movq    %r9, %fs:TLS_CURRENT(%r10)
     cmpl    $KIND_YIELD, %edx
     jne     .Lresume_settle
-    movl    $KIND_YIELD, EVENT_KIND(%rcx)
-    movq    %rax, EVENT_VALUE(%rcx)
-    movq    %rdi, EVENT_CO(%rcx)
-    xorl    %eax, %eax
     .cfi_remember_state
-    POP_CALLEE_SAVED
-    RETURN_BY_JMP
+    RETURN_YIELD
     .cfi_restore_state
 .Lresume_settle:
     movq    %rax, %rsi
-    POP_CALLEE_SAVED
+    POP_FRAME
     jmp     moat_co_settle@PLT
+.Lresume_limited:
+    cmpq    %fs:TLS_REACH(%r10), %rax
+    ja      .Lresume_slow
+    movq    %fs:TLS_FUEL(%r10), %r8
+    subq    $1, (%r8)
+    jnc     .Lresume_inline
 .Lresume_slow:
     jmp     moat_co_resume_slow@PLT
     .cfi_endproc
@@ -115,38 +163,52 @@ FUNCTION(moat_co_yield)
     LANDING
     testq   %rdi, %rdi
     je      .Lyield_slow
-    movq    moat_tls@gottpoff(%rip), %rcx
-    cmpq    %rdi, %fs:TLS_CURRENT(%rcx)
+    movq    moat_tls@gottpoff(%rip), %r10
+    cmpq    %rdi, %fs:TLS_CURRENT(%r10)
     jne     .Lyield_slow
-    PUSH_CALLEE_SAVED
-    leaq    1f(%rip), %rax
+    movq    CO_RESUMER_SP(%rdi), %r11   /* early: see above */
+    PUSH_FRAME
+    leaq    .Lyielded(%rip), %rax
     movq    %rbp, CO_FP(%rdi)
     movq    %rax, CO_PC(%rdi)
     movq    %rsp, CO_SP(%rdi)
     movq    %rbx, CO_BX(%rdi)
     movq    CO_TOKEN(%rdi), %rcx
     movq    %rcx, CO_STATE(%rdi)
-    movq    %rsi, %rax
-    movl    $KIND_YIELD, %edx
+    leaq    .Lresumed(%rip), %rcx
+    .cfi_remember_state
     .cfi_remember_state
     WINDOW
+    cmpq    %rcx, CO_RESUMER_PC(%rdi)
+    movq    %rsi, %rax
     movq    CO_RESUMER_FP(%rdi), %rbp
     movq    CO_RESUMER_BX(%rdi), %rbx
-    movq    CO_RESUMER_SP(%rdi), %rsp
+    movq    %r11, %rsp
+    jne     1f
+    .cfi_restore_state
+    /* At the resumer, as at .Lresumed. */
+    popq    %rcx
+    movq    CO_RESUMER(%rdi), %r9
+    movq    %r9, %fs:TLS_CURRENT(%r10)
+    RETURN_YIELD
+    .cfi_restore_state
+    .cfi_remember_state
+    WINDOW
+1:
+    movl    $KIND_YIELD, %edx
     jmp     *CO_RESUMER_PC(%rdi)
     .cfi_restore_state
     nop
-1:
+.Lyielded:
     LANDING
     testl   %edx, %edx
     jne     .Lyield_unwind
     .cfi_remember_state
-    POP_CALLEE_SAVED
+    POP_FRAME
     RETURN_BY_JMP
     .cfi_restore_state
 .Lyield_unwind:
-    subq    $8, %rsp                /* 16-byte alignment at the call */
-    call    moat_co_unwind@PLT      /* does not return */
+    call    moat_co_unwind@PLT      /* does not return; rsp is aligned */
     nop
     .cfi_endproc
 
@@ -157,35 +219,82 @@ FUNCTION(moat_co_yield)
 END(moat_co_yield)
 
 /* ---------------------------------------------------------------------------
- * Symmetric transfer. SWITCH_OVER leaves rdi, the running coroutine, for rsi,
- * which has its resumer's words and is the thread's current one; rdx is the
- * value. The callee-saved registers are on the stack. The order of the writes is
- * that of a yield, then that of a resume: in between a deadline waits, for
- * neither record is RUNNING. In the window the frame is the resumer's, who is
- * the same for both. Behind it come rdi: record, rax: input, rdx: command.
+ * Symmetric transfer: a coroutine suspends itself and continues another,
+ * without returning to their common resumer. Let A be the running one, B the other, R
+ * the resumer.
+ *
+ * 1. R's words (fp, pc, sp, bx), the thread's word as R found it, and the
+ *    control words are copied from A's record to B's: a yield or a trap of B
+ *    will go to R, as one of A did. A's copies are stale until the next resume
+ *    or transfer to A overwrites them.
+ * 2. The thread's word names B.
+ * 3. A's own words are written, and then its state, as by a yield: from then
+ *    on A may be resumed.
+ * 4. B's state becomes RUNNING, and B's words are loaded, as by a resume.
+ *
+ * A deadline that comes between 2 and 4 finds a current coroutine that is not
+ * RUNNING, and waits, as it does in the middle of a resume or a yield. A walk
+ * that comes in the window of 4 finds R's frame above, which is right for both.
+ *
+ * moat_transfer_body does all of them. The slow path does the first two itself,
+ * and continues at .Ltransfer_over.
+ *
+ * in:  rdi A, rsi B, rdx value for B, rax where A continues, rsp, rbp and rbx as
+ *      in the transferring function (nothing was pushed)
+ * out: at B's pc: rax value, rdi B, rdx command
+ *
+ * The control words are compared before they are stored: they are nearly always
+ * equal, and a store takes longer.
  */
-#define SWITCH_OVER                                                            \
-    leaq    1f(%rip), %rax;                                                    \
-    movq    %rbp, CO_FP(%rdi);                                                 \
-    movq    %rax, CO_PC(%rdi);                                                 \
-    movq    %rsp, CO_SP(%rdi);                                                 \
-    movq    %rbx, CO_BX(%rdi);                                                 \
-    movq    CO_TOKEN(%rdi), %rcx;                                              \
-    movq    %rcx, CO_STATE(%rdi);                                              \
-    movq    %rsi, %rdi;                                                        \
-    movq    %rdx, %rax;                                                        \
-    xorl    %edx, %edx;         /* COMMAND_NONE */                             \
-    movq    $MARK_RUNNING, CO_STATE(%rdi);                                     \
-    .cfi_remember_state;                                                       \
-    WINDOW;                                                                    \
-    movq    CO_FP(%rdi), %rbp;                                                 \
-    movq    CO_BX(%rdi), %rbx;                                                 \
-    movq    CO_SP(%rdi), %rsp;                                                 \
-    jmp     *CO_PC(%rdi);                                                      \
-    .cfi_restore_state;                                                        \
-    nop;                                                                       \
-1:                                                                             \
+FUNCTION(moat_transfer_body)
+    .cfi_startproc
+    .cfi_def_cfa rsp, 0
+    .cfi_register rip, rax
+.Ltransfer_body:
     LANDING
+    /* Step 1, as moat_arch_take_over. */
+    movups  CO_RESUMER_FP(%rdi), %xmm0
+    movups  CO_RESUMER_SP(%rdi), %xmm1
+    movq    CO_RESUMER(%rdi), %rcx
+    movl    CO_MXCSR(%rdi), %r8d
+    movzwl  CO_FCW(%rdi), %r9d
+    movups  %xmm0, CO_RESUMER_FP(%rsi)
+    movups  %xmm1, CO_RESUMER_SP(%rsi)
+    movq    %rcx, CO_RESUMER(%rsi)
+    cmpl    %r8d, CO_MXCSR(%rsi)
+    jne     2f
+    cmpw    %r9w, CO_FCW(%rsi)
+    jne     2f
+3:
+    /* Step 2. */
+    movq    moat_tls@gottpoff(%rip), %rcx
+    movq    %rsi, %fs:TLS_CURRENT(%rcx)
+.Ltransfer_over:
+    /* Step 3. */
+    movq    %rbp, CO_FP(%rdi)
+    movq    %rax, CO_PC(%rdi)
+    movq    %rsp, CO_SP(%rdi)
+    movq    %rbx, CO_BX(%rdi)
+    movq    CO_TOKEN(%rdi), %rcx
+    movq    %rcx, CO_STATE(%rdi)
+    /* Step 4. */
+    movq    %rsi, %rdi
+    movq    $MARK_RUNNING, CO_STATE(%rdi)
+    .cfi_remember_state
+    WINDOW
+    movq    %rdx, %rax
+    xorl    %edx, %edx              /* COMMAND_NONE */
+    movq    CO_FP(%rdi), %rbp
+    movq    CO_BX(%rdi), %rbx
+    movq    CO_SP(%rdi), %rsp
+    jmp     *CO_PC(%rdi)
+    .cfi_restore_state
+2:
+    movl    %r8d, CO_MXCSR(%rsi)
+    movw    %r9w, CO_FCW(%rsi)
+    jmp     3b
+    .cfi_endproc
+END(moat_transfer_body)
 
 /* moat_status moat_co_switch_to(moat_co *self, moat_co *other, void *value,
  *                               void **input) */
@@ -204,32 +313,26 @@ FUNCTION(moat_co_switch_to)
     movq    %fs:TLS_TOKEN(%r8), %rax
     cmpq    CO_STATE(%rsi), %rax
     jne     .Lswitch_to_slow
-    /* A fresh one must not note the control words as its resumer's. */
-    leaq    moat_root_start(%rip), %rax
-    cmpq    %rax, CO_PC(%rsi)
+    /* A fresh one: see the inline function. */
+    movq    CO_ROOT_SP(%rsi), %rax
+    cmpq    CO_SP(%rsi), %rax
     je      .Lswitch_to_slow
-    PUSH_CALLEE_SAVED
+    PUSH_FRAME
     pushq   %rcx                    /* input */
-    /* As moat_arch_take_place. */
-    movups  CO_RESUMER_FP(%rdi), %xmm0
-    movups  CO_RESUMER_SP(%rdi), %xmm1
-    movups  %xmm0, CO_RESUMER_FP(%rsi)
-    movups  %xmm1, CO_RESUMER_SP(%rsi)
-    movq    CO_RESUMER(%rdi), %rax
-    movq    %rax, CO_RESUMER(%rsi)
-    movl    CO_MXCSR(%rdi), %eax
-    movl    %eax, CO_MXCSR(%rsi)
-    movzwl  CO_FCW(%rdi), %eax
-    movw    %ax, CO_FCW(%rsi)
-    movq    %rsi, %fs:TLS_CURRENT(%r8)
-    SWITCH_OVER
+    leaq    1f(%rip), %rax
+    /* By the local name: the global one would go through the PLT, whose unwind
+     * rows take the word at rsp for a return address. */
+    jmp     .Ltransfer_body
+    nop
+1:
+    LANDING
+    popq    %rcx
     testl   %edx, %edx
     jne     .Lswitch_to_unwind
-    popq    %rcx
     movq    %rax, (%rcx)
     xorl    %eax, %eax
     .cfi_remember_state
-    POP_CALLEE_SAVED
+    POP_FRAME
     RETURN_BY_JMP
     .cfi_restore_state
 .Lswitch_to_unwind:
@@ -249,21 +352,25 @@ END(moat_co_switch_to)
 FUNCTION(moat_arch_switch_to)
     .cfi_startproc
     LANDING
-    PUSH_CALLEE_SAVED
-    SWITCH_OVER
-    POP_CALLEE_SAVED
+    PUSH_FRAME
+    leaq    1f(%rip), %rax
+    jmp     .Ltransfer_over
+    nop
+1:
+    LANDING
+    POP_FRAME
     RETURN_BY_JMP
     .cfi_endproc
 END(moat_arch_switch_to)
 
 /* ---------------------------------------------------------------------------
- * moat_arch_resume_unwinding(co, input, back): moat_switch_resume with a command.
+ * moat_arch_resume_unwinding(co, input, back): a resume with a command.
  */
     .hidden moat_arch_resume_unwinding
 FUNCTION(moat_arch_resume_unwinding)
     .cfi_startproc
     LANDING
-    PUSH_CALLEE_SAVED
+    PUSH_FRAME
     pushq   %rdx                    /* back */
     leaq    1f(%rip), %rax
     movl    $COMMAND_UNWIND, %edx
@@ -276,7 +383,7 @@ FUNCTION(moat_arch_resume_unwinding)
     movq    %rdx, SWITCHED_KIND(%rcx)
     movq    %rdi, SWITCHED_CO(%rcx)
     .cfi_remember_state
-    POP_CALLEE_SAVED
+    POP_FRAME
     RETURN_BY_JMP
     .cfi_restore_state
     .cfi_endproc

@@ -1,8 +1,8 @@
 /*
- * buggy.c: a Lua module written in C with one bug per function, for the demo.
+ * buggy.c: a Lua module in C with one bug per function, for the demo's scripts.
  *
  * Build it with -fstack-clash-protection, as Debian builds its packages' C
- * code: then a frame larger than the guard cannot step over it.
+ * code. Then a frame larger than the guard cannot skip it.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -14,8 +14,8 @@
 
 #define BIG_FRAME_BYTES ((size_t)1024 * 1024)
 
-/* The bugs are the purpose: no sanitizer is to report them first, and no
- * compiler to see through them. */
+/* The bugs are intentional: sanitizers must not report them, and the compiler
+ * must not optimize them away. */
 #define ON_PURPOSE \
     __attribute__((noinline, no_sanitize("address"), no_sanitize("undefined")))
 
@@ -72,7 +72,7 @@ ON_PURPOSE static int big_frame(lua_State *L)
 {
     volatile char frame[BIG_FRAME_BYTES];
 
-    /* So that no compiler shrinks the frame to the two bytes in use. */
+    /* Keeps the compiler from shrinking the frame to the two bytes in use. */
     __asm__ volatile("" : : "r"(frame) : "memory");
     frame[0] = 1;
     frame[BIG_FRAME_BYTES - 1] = 1;

@@ -1,5 +1,5 @@
 -- expect: ok
--- Closures all the way: numbers as functions, parser combinators, memo tables.
+-- Closures: numbers as functions, parser combinators, memo tables.
 local function zero() return function(x) return x end end
 local function succ(n)
     return function(f) return function(x) return f(n(f)(x)) end end
@@ -15,7 +15,7 @@ end
 local function mul(a, b) return function(f) return a(b(f)) end end
 assert(number(mul(church(6), church(7))) == 42)
 
--- A calculator from combinators: each parser is a closure (text, at) -> value, at.
+-- A calculator of combinators: a parser is a closure (text, at) -> value, at.
 local function token(pattern, convert)
     return function(text, at)
         local s, e = text:find("^%s*" .. pattern, at)

@@ -1,5 +1,5 @@
 -- expect: error
--- An ordinary mistake: the traceback tells where.
+-- An ordinary script error: the traceback locates it.
 local function area(shape)
     return shape.width * shape.height
 end

@@ -1,5 +1,5 @@
 -- expect: load error
--- Not Lua: an unfinished function.
+-- A syntax error: an unfinished function.
 local function f(x
     return x + 1
 end

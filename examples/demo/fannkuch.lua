@@ -1,5 +1,5 @@
 -- expect: ok
--- Pancakes: the most flips that any order of eight needs.
+-- Pancake flipping: the maximum number of flips over all orders of eight.
 local N = 8
 local most, orders = 0, 0
 

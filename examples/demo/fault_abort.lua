@@ -1,5 +1,5 @@
 -- expect: abort
--- Calls abort, which ends a process that has no moat.
+-- Calls abort, which would end a process without moat.
 local buggy = require("buggy")
 local function step(depth)
     if depth > 0 then

@@ -1,5 +1,5 @@
 -- expect: arithmetic fault
--- Divides by zero in C, where it is no Lua error.
+-- Divides by zero in C, which faults instead of raising a Lua error.
 local buggy = require("buggy")
 local function step(depth)
     if depth > 0 then

@@ -1,6 +1,6 @@
 -- expect: null pointer access
--- The same null write, three Lua coroutines deep: the report shows the Lua frames
--- of each of them.
+-- A null write, three Lua coroutines deep. The report shows the Lua frames of
+-- each coroutine.
 local buggy = require("buggy")
 local function innermost()
     return buggy.null_write()

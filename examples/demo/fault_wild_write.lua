@@ -1,5 +1,5 @@
 -- expect: invalid memory access
--- Writes to an address that nobody owns.
+-- Writes to an unmapped address.
 local buggy = require("buggy")
 local function step(depth)
     if depth > 0 then

@@ -1,6 +1,6 @@
 -- expect: ok
--- A JSON parser and writer over a real document; the parser is a module that
--- lies beside this script.
+-- Parses and writes a JSON document. The parser is a Lua module in the folder
+-- lib beside this script.
 local json = require("lib.json")
 
 local file = assert(io.open("city.json"))

@@ -1,5 +1,5 @@
 -- expect: time limit
--- A loop in Lua that never ends, and that no pcall gets out of.
+-- An endless loop in Lua, which no pcall can stop.
 local n = 0
 while true do
     pcall(function() while true do n = n + 1 end end)

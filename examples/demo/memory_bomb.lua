@@ -1,5 +1,5 @@
 -- expect: memory limit
--- Doubles a string until there is no memory left.
+-- Doubles a string until its memory limit.
 local bomb = "boom!"
 while true do
     bomb = bomb .. bomb

@@ -1,5 +1,5 @@
 -- expect: stack overflow
--- string.format of a deep table whose __tostring formats what it contains.
+-- string.format of a deep table whose __tostring formats the table inside it.
 local Nest = {}
 Nest.__tostring = function(nest)
     return string.format("[%s]", nest.inner)

@@ -1,6 +1,6 @@
 -- expect: stack overflow
--- A chain of __index functions: table.concat asks for an element that is not
--- there, and the metamethod asks table.concat.
+-- A chain of __index functions: table.concat reads a missing element, and the
+-- metamethod calls table.concat.
 local list = setmetatable({}, {})
 getmetatable(list).__index = function(self, i)
     return table.concat(self, ",", i, i + 1)

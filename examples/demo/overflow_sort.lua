@@ -1,7 +1,7 @@
 -- expect: stack overflow
--- table.sort whose comparator tidies the words it compares; tidying a word
--- looks up its letters, and the lookup sorts again. No function calls itself:
--- the recursion runs through table.sort and string.gsub.
+-- table.sort whose comparator normalises the words it compares. Normalising
+-- looks up letters, and the lookup sorts again. No function calls itself: the
+-- recursion goes through table.sort and string.gsub.
 local sort_letters
 local function letter(text)
     return (string.gsub(text, ".", sort_letters))

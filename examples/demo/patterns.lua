@@ -1,5 +1,5 @@
 -- expect: ok
--- String patterns: takes a web server's log apart and puts a report together.
+-- String patterns: parses a web server's log and writes a report.
 local lines = {}
 local methods, codes = {"GET", "POST", "HEAD"}, {200, 200, 200, 304, 404, 500}
 local seed = 20240607

@@ -1,5 +1,5 @@
 -- expect: ok
--- All ways to place eight queens, by backtracking.
+-- Finds all placements of eight queens by backtracking.
 local function solve(n)
     local columns, rising, falling, found = {}, {}, {}, {}
     local place = {}

@@ -1,12 +1,13 @@
 #!/bin/sh
 #
-# run.sh: hosts the scripts of this folder in one `moat run`, and checks that what
-# became of each is what its first line says ('-- expect: stack overflow').
+# run.sh: runs all scripts of this folder in one `moat run`, and compares the
+# verdict of each with its first line ('-- expect: stack overflow').
 #
 #   run.sh MOAT MODULE_DIR [OPTION]...
 #
-# MODULE_DIR has the module buggy.so; further options go to `moat run`.
-# Exit status: 0 if all came out as expected.
+# MODULE_DIR contains the module buggy.so. Further options go to `moat run`.
+# Prints the output of `moat run`, then a line per script with its verdict.
+# Exit status: 0 if all verdicts are as expected.
 #
 # SPDX-License-Identifier: MIT
 set -eu
@@ -15,7 +16,7 @@ if [ "$#" -lt 2 ]; then
     echo "usage: run.sh MOAT MODULE_DIR [OPTION]..." >&2
     exit 2
 fi
-# The scripts are named from here; what the caller named is made absolute.
+# The script changes to its own folder, so the caller's paths become absolute.
 moat=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
 modules=$(cd "$2" && pwd)
 shift 2
@@ -34,8 +35,8 @@ set -- --stack 256K --cpu 1s --wall 60s --memory 64M --read data \
     echo "$status" >"$work/status"
 } | tee "$work/output"
 
-# The host's own exit status: 1, because half of the scripts went wrong. Anything
-# else means that the host did.
+# The host must exit with status 1, because half of the scripts fail. Any other
+# status is a failure of the host.
 status=$(cat "$work/status" 2>/dev/null || echo none)
 
 for script in ./*.lua; do

@@ -1,5 +1,5 @@
 -- expect: ok
--- Work for the garbage collector: binary trees made and dropped; then a sieve.
+-- Exercises the garbage collector with short-lived trees, then runs a sieve.
 local function tree(depth)
     if depth == 0 then return {} end
     return {tree(depth - 1), tree(depth - 1)}

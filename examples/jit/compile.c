@@ -1,19 +1,19 @@
 /*
- * compile.c: statements and functions: one pass over the tree, no registers
- * kept.
+ * compile.c: statements and functions. One pass over the tree, without register
+ * allocation.
  *
  * Conventions of the code:
- * - rbx is the running coroutine's record, from the entry on.
- * - An expression leaves its value in rax. What waits for it lies on the stack.
- * - A local variable is what its declaration has pushed. Its distance from the
- *   stack pointer is known at each place, for `depth` is.
- * - A caller pushes the arguments, the first one first, and takes them off. At
- *   a call the stack is aligned to 16 bytes, as C wants it.
- * - A script knows a generator by its number, the code by its struct generator.
- * - Nothing is checked that the CPU checks: a division by zero, a stack that is
- *   too small, an index that is too large (behind each array lies as much
- *   memory that cannot be touched as 32 bits can reach) fault, and moat makes
- *   them traps. Frames grow by pushes alone, so none jumps over a guard.
+ * - rbx holds the running coroutine's record, from the entry on.
+ * - An expression leaves its value in rax. Pending operands are on the stack.
+ * - A declaration pushes its variable. `depth` is known at every instruction,
+ * so the variable's distance from the stack pointer is, too.
+ * - A caller pushes the arguments, the first one first, and pops them. At a
+ * call the stack is aligned to 16 bytes, as the C ABI requires.
+ * - A script refers to a generator by number, the code by its struct generator.
+ * - There are no checks that the CPU makes anyway. Division by zero, stack
+ *   overflow and an index out of range fault, and moat turns the fault into a
+ *   trap. After each array, as much memory as a 32-bit index can reach is
+ * mapped without access. Frames grow by pushes alone, so none can skip a guard.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -58,7 +58,7 @@ static void leave(struct emitter *e)
     emit_depth(e, depth);
 }
 
-/* Jumps from where `condition` does not hold. */
+/* Emits a jump that is taken if `condition` is 0. */
 static size_t unless(struct compiler *c, const struct node *condition)
 {
     compile_expression(c, condition);
@@ -148,8 +148,8 @@ static void function(struct compiler *c, const struct function *function)
     emit_piece_end(c->e);
 }
 
-/* The registers that C wants back, as DWARF counts them. The resumer's are in
- * them after a yield. */
+/* The callee-saved registers with their DWARF numbers. They are saved once per
+ * coroutine, as a switch does not preserve them. */
 static const struct saved {
     const char *push, *pop;
     size_t bytes;
@@ -176,7 +176,7 @@ static void begin_entry(struct emitter *e, const char *name, int line)
             "\x48\x89\xf0"); /* mov rax, rsi */
 }
 
-/* Calls the function, whose arguments are in place, and drops so many bytes. */
+/* Calls the function, whose arguments are on the stack, and drops `bytes`. */
 static void end_entry(struct compiler *c, const struct function *function,
                       int bytes)
 {
@@ -192,7 +192,7 @@ static void end_entry(struct compiler *c, const struct function *function,
     emit_piece_end(e);
 }
 
-/* A moat_entry: (record in rdi, input in rsi). */
+/* The entry of main is a moat_entry: record in rdi, input in rsi. */
 static void main_entry(struct compiler *c)
 {
     const struct function *function = c->script->main;
@@ -205,7 +205,7 @@ static void main_entry(struct compiler *c)
     end_entry(c, function, bytes);
 }
 
-/* Another, which takes the arguments from its struct generator. */
+/* The entry of a generator reads the arguments from its struct generator. */
 static void generator_entry(struct compiler *c, const struct function *function)
 {
     struct emitter *e = c->e;
@@ -230,8 +230,7 @@ struct fixup {
     size_t jump, piece;
 };
 
-/* Pieces: main's entry, the functions, the entries of those that are started.
- */
+/* The order of pieces: main's entry, all functions, the generators' entries. */
 static size_t piece_of(const struct script *script,
                        const struct function *function, bool entry)
 {

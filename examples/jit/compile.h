@@ -1,5 +1,5 @@
 /*
- * compile.h: from a script's tree to x86-64 code.
+ * compile.h: compiles a script's tree to x86-64 code.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -12,21 +12,21 @@
 #include "emit.h"
 #include "generators.h"
 
-/* How many bytes of stack the code makes sure of before it calls C: enough for
- * what moat and a helper need, and less than a guard has. */
+/* The stack that compiled code checks for before it calls C. It is enough for
+ * moat and a helper, and smaller than a guard. */
 #define HELPER_STACK_BYTES 16384
 
-/* What the code calls to print: on the guest's stack. */
+/* Prints a value; called on the guest's stack. */
 typedef void compile_printer(moat_co *self, int64_t value);
 
-/* What the code uses while it runs. */
+/* The addresses that compiled code uses. */
 struct runtime {
     compile_printer *print;
     struct generators *generators;
 };
 
-/* The first piece is a moat_entry that runs main. The arrays have their memory.
- * False: no memory. */
+/* Compiles a script whose arrays have their memory. The first piece is a
+ * moat_entry that runs main. Returns false without memory. */
 bool compile_script(struct emitter *e, const struct script *script,
                     const struct runtime *runtime);
 

@@ -1,5 +1,5 @@
 /*
- * compile_expression.c: expressions; each leaves its value in rax.
+ * compile_expression.c: expressions. Each leaves its value in rax.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -7,8 +7,8 @@
 
 #include <stdlib.h>
 
-/* Where a local lies, from the stack pointer. */
-static int place_of(const struct compiler *c, unsigned slot)
+/* Returns a local's offset from the stack pointer. */
+static int offset_of(const struct compiler *c, unsigned slot)
 {
     int parameters = (int)c->function->parameters;
     int number = (int)slot;
@@ -21,13 +21,13 @@ static int place_of(const struct compiler *c, unsigned slot)
 static void read_local(struct compiler *c, unsigned slot)
 {
     EMIT(c->e, "\x48\x8b\x84\x24"); /* mov rax, [rsp + ...] */
-    emit_int32(c->e, place_of(c, slot));
+    emit_int32(c->e, offset_of(c, slot));
 }
 
 void compile_write_local(struct compiler *c, unsigned slot)
 {
     EMIT(c->e, "\x48\x89\x84\x24"); /* mov [rsp + ...], rax */
-    emit_int32(c->e, place_of(c, slot));
+    emit_int32(c->e, offset_of(c, slot));
 }
 
 void compile_address_element(struct compiler *c, const struct array *array)
@@ -57,7 +57,7 @@ static void call(struct compiler *c, const struct node *node)
     code_drop(e, bytes + filled);
 }
 
-/* What it pushes is a struct start. */
+/* Pushes a struct start for the helper. */
 static void start(struct compiler *c, const struct node *node)
 {
     struct emitter *e = c->e;
@@ -78,14 +78,14 @@ static void start(struct compiler *c, const struct node *node)
     code_drop(e, bytes);
 }
 
-/* The number in rax becomes the address of its struct generator. */
+/* Replaces the number in rax by the address of its struct generator. */
 static void find_generator(struct compiler *c)
 {
     struct emitter *e = c->e;
     size_t missed, found;
 
-    EMIT(e, "\x48\x3d"); /* cmp rax, GENERATORS_MOST */
-    emit_int32(e, GENERATORS_MOST);
+    EMIT(e, "\x48\x3d"); /* cmp rax, MAX_GENERATORS */
+    emit_int32(e, MAX_GENERATORS);
     missed = emit_jump(e, "\x0f\x83", 2); /* jae missed: negative, too */
     EMIT(e, "\x48\xb9");                  /* mov rcx, generators->at */
     emit_int64(e, (intptr_t)c->runtime->generators->at);
@@ -135,7 +135,7 @@ static void compare(struct emitter *e, unsigned condition)
             "\x0f\xb6\xc0"); /* movzx eax, al */
 }
 
-/* rax and rcx to rax. */
+/* rax = rax OPERATOR rcx. */
 static void operate(struct emitter *e, enum node_kind kind)
 {
     switch (kind) {

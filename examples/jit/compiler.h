@@ -1,7 +1,6 @@
 /*
- * compiler.h: what the parts of the compiler share: instructions
- * (instructions.c), the switch (switch.c) and expressions
- * (compile_expression.c). The conventions of the code are in compile.c.
+ * compiler.h: the interface between the parts of the compiler. compile.c has
+ * the conventions of the code.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -21,9 +20,9 @@ struct compiler {
     const struct script *script;
     const struct function *function;
     const struct runtime *runtime;
-    struct bytes jumps; /* whose target is not known yet                      */
-    int32_t tls;        /* moat_tls, from where fs points: the same distance in
-                           each thread, for its model is initial-exec         */
+    struct bytes jumps; /* targets not known yet                            */
+    int32_t tls;        /* offset of moat_tls from fs; the same in every
+                           thread, as its TLS model is initial-exec         */
 };
 
 /* --- instructions.c ------------------------------------------------------ */
@@ -32,37 +31,36 @@ void code_push_rax(struct emitter *e);
 void code_pop_rax(struct emitter *e);
 void code_drop(struct emitter *e, int bytes);
 
-/* Fills up to where a call with so many bytes of arguments is aligned; gives
- * back by how much. */
+/* Pads the stack so that a call with these arguments is aligned. Returns the
+ * number of bytes. */
 int code_align(struct emitter *e, int argument_bytes);
 void code_load_rax(struct emitter *e, int64_t value);
-/* 1 in rax for what is not 0. The flags tell, too. */
+/* Sets rax to 0 or 1, and the zero flag accordingly. */
 void code_make_truth(struct emitter *e);
 
-/* The stack is enough for C, or it overflows here: C code is not where
- * MOAT_CO_RECOVER_CODE cuts a guest. */
+/* Overflows here if too little stack is left for C. MOAT_CO_RECOVER_CODE
+ * recovers faults of compiled code only, not of C. */
 void code_need_stack(struct emitter *e);
-/* Calls C; its arguments are in place, in other registers than rax. */
+/* Calls C. The arguments are in their registers; rax is clobbered. */
 void code_call(struct emitter *e, int64_t address);
-/* Calls C with the record in rdi and rax in rsi; rdx may be a third argument.
- */
+/* Calls C with the record in rdi and rax in rsi; rdx may be an argument. */
 void code_call_helper(struct emitter *e, int64_t address);
-/* The same, for what takes its time: a deadline that found the guest in C waits
- * for it to be back, and looks again each millisecond. So does the code. */
+/* The same for calls that may take long. A deadline that expires in C is
+ * deferred until the guest has returned from it, and is retried every
+ * millisecond. The code waits for that. */
 void code_call_service(struct compiler *c, int64_t address);
 
 /* --- switch.c ------------------------------------------------------------ */
 
-/* Hands rax to the resumer; the next input is in rax. */
+/* Yields rax. The next input is in rax. */
 void code_yield(struct compiler *c);
-/* Resumes a generator with the input in rax. The address of its struct has been
- * pushed, and is taken off. Its value is in there; whether it has yielded in
- * rax. */
+/* Resumes a generator with the input in rax. Pops the address of its struct
+ * generator and sets its `value`. rax is 1 if it yielded, 0 if it returned. */
 void code_next(struct compiler *c);
 
 /* --- compile.c ----------------------------------------------------------- */
 
-/* The jump leads to the function, or to its entry as a generator. */
+/* Links a jump to a function, or to its entry as a generator. */
 void compile_link(struct compiler *c, size_t jump,
                   const struct function *function, bool entry);
 
@@ -70,7 +68,7 @@ void compile_link(struct compiler *c, size_t jump,
 
 void compile_expression(struct compiler *c, const struct node *node);
 void compile_write_local(struct compiler *c, unsigned slot);
-/* The index in rax becomes 32 bits, the array's address is in rcx. */
+/* Truncates the index in rax to 32 bits; the array's address is in rcx. */
 void compile_address_element(struct compiler *c, const struct array *array);
 
 #endif

@@ -1,9 +1,9 @@
 /*
- * emit.c: bytes, rows and lines.
+ * emit.c: code bytes, unwind rows and lines.
  *
- * Unwind information is a section .eh_frame (LSB Core 5.0, 10.6), whose rows
- * are DWARF's (DWARF 4, 6.4.2). Its numbers of registers: 3 rbx, 5 rdi, 6 rbp,
- * 7 rsp, 12 to 15, 16 the return address.
+ * Unwind information has the format of .eh_frame (LSB Core 5.0, 10.6) with
+ * DWARF rows (DWARF 4, 6.4.2). DWARF register numbers: 3 rbx, 5 rdi, 6 rbp,
+ * 7 rsp, 12 to 15 r12 to r15, 16 the return address.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -15,9 +15,9 @@
 #define WORD ((int)sizeof(uint64_t))
 
 enum {
-    CFA_ADVANCE = 0x40, /* and the distance           */
-    CFA_OFFSET = 0x80,  /* and the register: is saved */
-    CFA_RESTORE = 0xc0, /* and the register           */
+    CFA_ADVANCE = 0x40, /* the distance is in the low bits */
+    CFA_OFFSET = 0x80,  /* the register is in the low bits */
+    CFA_RESTORE = 0xc0, /* likewise                        */
     CFA_NOP = 0x00,
     CFA_ADVANCE4 = 0x04,
     CFA_REMEMBER = 0x0a,
@@ -28,7 +28,7 @@ enum {
     CFA_EXPRESSION = 0x10
 };
 
-enum { OP_DEREF = 0x06, OP_RDI = 0x75 }; /* rdi, and a distance: one byte */
+enum { OP_DEREF = 0x06, OP_RDI = 0x75 }; /* OP_RDI: a one-byte offset follows */
 #define RECORD(member) offsetof(struct moat_co, member)
 _Static_assert(RECORD(resumer_bx) < 64, "more than a byte of signed LEB128");
 
@@ -131,7 +131,7 @@ static void frame_word(struct emitter *e, uint32_t word)
     emit_append(e, &e->eh_frame, &word, sizeof word);
 }
 
-/* The rows that follow hold from the next instruction on. */
+/* Starts a row of unwind information at the next instruction. */
 static void row(struct emitter *e)
 {
     size_t distance = e->code.used - e->row;
@@ -176,8 +176,8 @@ void emit_row_restored(struct emitter *e, unsigned number)
     frame_byte(e, CFA_RESTORE | number);
 }
 
-/* The frame is the resumer's, found by the record that rdi points to; r12 to
- * r15 are lost. As in docs/record.md. */
+/* Rows of the window in a switch (docs/record.md): the frame is that of the
+ * resumer, found through the record in rdi. r12 to r15 are lost. */
 void emit_window(struct emitter *e)
 {
     static const unsigned char rows[] = {
@@ -218,7 +218,7 @@ static struct piece *last_piece(struct emitter *e)
     return &pieces[count - 1];
 }
 
-/* A new one at each line; one in place of another that has no code. */
+/* Adds a row when the line changes; replaces the last row if it has no code. */
 void emit_line(struct emitter *e, int line)
 {
     moat_code_line entry = {0, (uint32_t)line};
@@ -240,7 +240,7 @@ void emit_line(struct emitter *e, int line)
     emit_append(e, &e->lines, &entry, sizeof entry);
 }
 
-/* Puts the length of an entry into its first word, once it is known. */
+/* Stores the length of a finished entry in its first word. */
 static void close_entry(struct emitter *e, size_t entry)
 {
     uint32_t bytes;
@@ -255,9 +255,9 @@ static void close_entry(struct emitter *e, size_t entry)
 
 void emit_piece(struct emitter *e, const char *name, int line)
 {
-    /* Behind length and number: version 1, augmentation "", the code's unit 1
-     * and the stack's -8, the return address in 16; the CFA is rsp + 8, and the
-     * return address lies 8 below it. */
+    /* After length and ID: version 1, augmentation "", code alignment 1, data
+     * alignment -8, return address in column 16; the CFA is rsp + 8, and the
+     * return address is 8 below it. */
     static const unsigned char common[] = {
         1, 0, 1, 0x78, 16, 12, 7, 8, CFA_OFFSET | 16, 1};
     struct piece piece = {name, e->code.used,
@@ -283,7 +283,7 @@ void emit_piece(struct emitter *e, const char *name, int line)
     emit_line(e, line);
 }
 
-/* Where a piece's FDE begins: behind the CIE. */
+/* Returns the offset of a piece's FDE, which follows its CIE. */
 static size_t entry_of(const struct emitter *e, const struct piece *piece)
 {
     uint32_t bytes;

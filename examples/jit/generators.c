@@ -11,7 +11,7 @@
 #include "service.h"
 
 enum error {
-    ERROR_NONE, /* no number of a generator */
+    ERROR_NONE, /* no generator has that number */
     ERROR_ENDED,
     ERROR_RUNS,
     ERROR_TOO_MANY,
@@ -43,7 +43,7 @@ struct birth {
     struct generators *all;
 };
 
-/* On the host's stack. NULL: no memory. */
+/* Runs on the host's stack. Returns NULL without memory. */
 static void *make(void *argument)
 {
     const struct birth *birth = argument;
@@ -72,7 +72,7 @@ int64_t generators_start(moat_co *self, const struct start *start,
     struct generator *made;
 
     (void)self;
-    if (all->count + 1 == GENERATORS_MOST)
+    if (all->count + 1 == MAX_GENERATORS)
         moat_trap_raise(ERROR_TOO_MANY);
     made = service_call(make, &birth);
     if (made == NULL)
@@ -89,7 +89,7 @@ void generators_free(struct generators *all)
     }
 }
 
-/* --- what comes of a resume ---------------------------------------------- */
+/* --- after a resume ------------------------------------------------------ */
 
 void generators_miss(moat_co *self)
 {
@@ -97,7 +97,7 @@ void generators_miss(moat_co *self)
     moat_trap_raise(ERROR_NONE);
 }
 
-/* On the host's stack. */
+/* Runs on the host's stack. */
 static void *report(void *argument)
 {
     const struct generator *generator = argument;
@@ -110,7 +110,7 @@ static void *report(void *argument)
     return NULL;
 }
 
-/* noinline: a frame of its own in the report, whatever the compiler does. */
+/* noinline gives it its own frame in the report. */
 MOAT_NORETURN static __attribute__((noinline)) void refuse(const moat_co *co,
                                                            moat_status status)
 {

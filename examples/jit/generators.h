@@ -1,7 +1,6 @@
 /*
- * generators.h: the generators of a program, each a coroutine, and what
- * compiled code leaves to C: to start one, and all that comes of a resume but
- * a plain yield.
+ * generators.h: the generators of a program, each a coroutine. Compiled code
+ * calls C to start one and after every resume that did not end in a yield.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -15,51 +14,53 @@
 #include "ast.h"
 #include "parse.h"
 
-#define GENERATORS_MOST 1024 /* that a program starts in its life, and one */
+#define MAX_GENERATORS 1024 /* a program can start one fewer */
 
 struct generator {
     moat_co *co;
-    int64_t value; /* what it has yielded or returned last     */
+    int64_t value; /* the last one yielded or returned         */
     struct generators *all;
-    int64_t arguments[PARAMETERS_MOST]; /* the last one first  */
+    int64_t arguments[MAX_PARAMETERS]; /* in reverse order    */
 };
 
 struct generators {
-    struct generator *at[GENERATORS_MOST]; /* by number; 0 is none's */
+    struct generator *at[MAX_GENERATORS]; /* by number, from 1 */
     unsigned count;
-    /* Called on the host's stack for one that has trapped, while those who have
-     * resumed it stand where they are. NULL: nobody wants to know. */
+    /* Called on the host's stack for a trapped generator while its resumers'
+     * frames are still there. May be NULL. */
     void (*report)(const moat_co *co, void *user);
     void *user;
 };
 
-/* What the code has pushed for a start. */
+/* Pushed by the code before a start. */
 struct start {
-    moat_entry entry; /* finds its generator by moat_co_user */
+    moat_entry entry; /* its generator is moat_co_user */
     const struct function *function;
-    int64_t arguments[PARAMETERS_MOST]; /* as many as the function has */
+    int64_t arguments[MAX_PARAMETERS]; /* only the function's are there */
 };
 
-/* What the code has on its stack behind a resume. */
+/* On the stack of the code after a resume. */
 struct resumed {
-    moat_event event; /* where the status is MOAT_OK */
+    moat_event event; /* valid if the status is MOAT_OK */
     struct generator *generator;
 };
 
-/* They are called by code, on a guest's stack; errors of the script end in
- * moat_trap_raise. The number of a new one; */
+/* Compiled code calls these three on a guest's stack. Errors of the script end
+ * in moat_trap_raise. */
+
+/* Returns the number of a new generator. */
 int64_t generators_start(moat_co *self, const struct start *start,
                          struct generators *all);
-/* 1 if it has yielded, 0 if it has returned; */
+/* Returns 1 if the generator yielded, 0 if it returned. */
 int64_t generators_take(moat_co *self, const struct resumed *resumed,
                         moat_status status);
-/* an error: a number is none's. */
+/* Raises the error that no generator has this number. */
 void generators_miss(moat_co *self);
 
-/* The text of an error, by the number that moat_trap_raise was given; NULL: it
- * is none of these. */
+/* Returns the text of an error by its moat_trap_raise code; NULL if it is not
+ * an error of generators. */
 const char *generators_error(int code);
-/* Is it in another generator, and reported with that one? */
+/* Returns whether the error came from another generator, which was reported. */
 bool generators_error_is_passed_on(int code);
 
 void generators_free(struct generators *all);

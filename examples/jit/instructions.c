@@ -1,5 +1,5 @@
 /*
- * instructions.c: instructions that more than one part of the compiler needs.
+ * instructions.c: instruction sequences that several parts of the compiler use.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -35,7 +35,7 @@ int code_align(struct emitter *e, int argument_bytes)
 void code_load_rax(struct emitter *e, int64_t value)
 {
     if (value == (int32_t)value) {
-        EMIT(e, "\x48\xc7\xc0"); /* mov rax, value: 32 bits, with their sign */
+        EMIT(e, "\x48\xc7\xc0"); /* mov rax, value: sign-extended 32 bits */
         emit_int32(e, value);
     } else {
         EMIT(e, "\x48\xb8"); /* mov rax, value */
@@ -45,7 +45,7 @@ void code_load_rax(struct emitter *e, int64_t value)
 
 void code_need_stack(struct emitter *e)
 {
-    EMIT(e, "\x84\x84\x24"); /* test [rsp - ...], al: a mere read */
+    EMIT(e, "\x84\x84\x24"); /* test [rsp - ...], al: only reads */
     emit_int32(e, -HELPER_STACK_BYTES);
 }
 

@@ -1,8 +1,8 @@
 /*
- * lexer.h: from a script's text to tokens.
+ * lexer.h: splits a script's text into tokens.
  *
- * After the first error there is nothing but the end of the text, so parsers
- * come back by themselves.
+ * After the first error every token is TOKEN_END, so parsers return by
+ * themselves.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -42,18 +42,18 @@ enum token {
 struct lexer {
     struct parse_error *error;
     bool failed;
-    const char *at; /* behind the token */
+    const char *at; /* the text after the token */
     int token;
     int line;         /* of the token                                 */
     int64_t number;   /* TOKEN_NUMBER                                 */
     const char *name; /* TOKEN_NAME                                   */
-    char *free_name;  /* room for two bytes for each one of the text  */
+    char *free_name;  /* two bytes for each one of the text remain    */
 };
 
 void lexer_begin(struct lexer *l, const char *text, char *names,
                  struct parse_error *error);
 
-/* Of the first error alone the line and the text are kept. */
+/* Keeps the line and the text of the first error only. */
 __attribute__((format(printf, 2, 3))) void lexer_fail(struct lexer *l,
                                                       const char *format, ...);
 

@@ -1,18 +1,18 @@
 /*
- * main.c: runs scripts of the language Ditch, each in a coroutine, by a
- * compiler to machine code.
+ * main.c: compiles a script of the small language Ditch to machine code and
+ * runs it in a coroutine.
  *
- * Shows: hosting a JIT. Its code is registered with moat, so that the policy
- * MOAT_CO_RECOVER_CODE tells the guest's faults from the host's, and so that
- * reports name functions and lines of the script; a resume and a yield that are
- * emitted instead of called (switch.c); a bounds check by memory that cannot be
- * touched. Try this: add an operator, from lexer.c to compile_expression.c.
- * Expected output: expected/.
- *
+ * Shows: hosting a JIT compiler. Its code is registered with moat, so the
+ * policy MOAT_CO_RECOVER_CODE can distinguish faults of the guest from faults
+ * of the host, and reports name functions and lines of the script. Resume and
+ * yield are emitted inline instead of called (switch.c). Bounds checks are left
+ * to memory without access.
+ * Run: build/debug/examples/ditch examples/jit/primes.ditch
  * Usage: ditch [--stack KIB] [--wall MS] FILE
- *
- * The host prints what the script yields, and resumes it with 1, 2, 3 and so
- * on; after YIELDS_MOST values it cancels it.
+ * Prints: the values that the script prints and yields, then its result or the
+ * report of its fault (expected/ditch_*.txt). The host resumes the script with
+ * 1, 2, 3 and so on, and cancels it after MAX_YIELDS values.
+ * Try: add an operator, from lexer.c to compile_expression.c.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -26,9 +26,9 @@
 #include "program.h"
 #include "service.h"
 
-#define YIELDS_MOST 10
+#define MAX_YIELDS 10
 
-/* --- what scripts call --------------------------------------------------- */
+/* --- printing ------------------------------------------------------------ */
 
 static void *print_value(void *value)
 {
@@ -36,30 +36,30 @@ static void *print_value(void *value)
     return NULL;
 }
 
-/* printf takes a lock: not on a stack that can be cut. */
+/* printf takes a lock, so it must not run on a guest's stack. */
 static void print(moat_co *self, int64_t value)
 {
     (void)self;
     (void)service_call(print_value, &value);
 }
 
-/* --- what came of it ----------------------------------------------------- */
+/* --- results ------------------------------------------------------------- */
 
-/* The script's line in which the coroutine waits: in the innermost frame, but
- * where moat has yielded for it, for its limits' sake. */
-static void print_place(const moat_co *co)
+/* Prints the script's line in which the coroutine is suspended. It is the line
+ * of the innermost JIT frame: with limits, moat's own frames come before it. */
+static void print_line(const moat_co *co)
 {
     moat_frame frames[8];
     char text[256];
-    const char *place = NULL;
+    const char *line = NULL;
     size_t count = 0;
 
     (void)moat_co_backtrace(co, frames, 8, &count);
-    for (size_t i = 0; i < count && place == NULL; i++)
+    for (size_t i = 0; i < count && line == NULL; i++)
         if ((frames[i].flags & MOAT_FRAME_JIT) &&
             moat_frame_describe(&frames[i], text, sizeof text) == MOAT_OK)
-            place = strstr(text, " at ");
-    printf("%s\n", place != NULL ? place : " somewhere");
+            line = strstr(text, " at ");
+    printf("%s\n", line != NULL ? line : " somewhere");
 }
 
 static int report(const struct program *program, const moat_co *co)
@@ -88,7 +88,7 @@ static int report(const struct program *program, const moat_co *co)
     return 0;
 }
 
-/* While those who have resumed it still stand where they did. */
+/* Called while the frames of the generator's resumers are still there. */
 static void report_generator(const moat_co *co, void *program)
 {
     (void)report(program, co);
@@ -99,13 +99,13 @@ static void *as_input(int64_t number)
     return (void *)(intptr_t)number;
 }
 
-/* noinline: a frame of its own in the report, whatever the compiler does. */
+/* noinline gives it its own frame in the report. */
 __attribute__((noinline)) static int run(const struct program *program,
                                          moat_co *co)
 {
     moat_event event;
 
-    for (int64_t count = 0; count < YIELDS_MOST; count++) {
+    for (int64_t count = 0; count < MAX_YIELDS; count++) {
         if (moat_co_resume(co, as_input(count), &event) != MOAT_OK)
             return 1;
         if (event.kind == MOAT_EVENT_TRAP)
@@ -115,7 +115,7 @@ __attribute__((noinline)) static int run(const struct program *program,
             return 0;
         }
         printf("yielded %" PRId64, (int64_t)(intptr_t)event.value);
-        print_place(co);
+        print_line(co);
     }
     if (moat_co_cancel(co, &event) != MOAT_OK)
         return 1;
@@ -137,8 +137,8 @@ static int usage(void)
     return 2;
 }
 
-/* 1 to `most`; 0 for any other text. */
-static uint64_t number_from(const char *text, uint64_t most)
+/* Reads a number from 1 to `max`. Returns 0 for any other text. */
+static uint64_t number_from(const char *text, uint64_t max)
 {
     char *end;
     unsigned long long number;
@@ -146,7 +146,7 @@ static uint64_t number_from(const char *text, uint64_t most)
     errno = 0;
     number = strtoull(text, &end, 10);
     if (errno != 0 || *text < '0' || *text > '9' || *end != '\0' ||
-        number > most)
+        number > max)
         return 0;
     return number;
 }
@@ -175,18 +175,19 @@ static bool read_options(struct options *out, int argc, char **argv)
     return true;
 }
 
-/* The text, to be freed; NULL and a message if it cannot be read. */
+/* Returns the text, which the caller frees, or NULL after an error message. */
 static char *read_file(const char *path)
 {
     FILE *file = fopen(path, "re");
-    char *text = calloc(1, SCRIPT_BYTES_MOST + 2); /* one more: too long */
+    char *text =
+        calloc(1, MAX_SCRIPT_BYTES + 2); /* one byte detects a longer text */
     const char *failure = NULL;
     size_t bytes = 0;
 
     if (file == NULL || text == NULL)
         failure = strerror(errno);
     else
-        bytes = fread(text, 1, SCRIPT_BYTES_MOST + 1, file);
+        bytes = fread(text, 1, MAX_SCRIPT_BYTES + 1, file);
     if (file != NULL && ferror(file))
         failure = strerror(errno);
     else if (text != NULL && strlen(text) != bytes)

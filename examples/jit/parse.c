@@ -1,8 +1,8 @@
 /*
  * parse.c: Ditch's statements, functions and scripts, by recursive descent.
  *
- * A node, a name, a function and an array each take up at least one character
- * of the text, so their memory is known from its length.
+ * A node, a name, a function and an array each need at least one character of
+ * the text, so the text's length bounds their memory.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -38,7 +38,7 @@ static struct node *if_else(struct parser *p)
     int line = p->lexer.line;
     struct node *condition, *node;
 
-    if (++p->depth > HEIGHT_MOST)
+    if (++p->depth > MAX_HEIGHT)
         lexer_fail(&p->lexer, "nested too deeply");
     lexer_advance(&p->lexer);
     condition = parse_expression(p);
@@ -55,7 +55,7 @@ static struct node *if_else(struct parser *p)
     return node;
 }
 
-/* An expression, or what stands before a "=". */
+/* An expression, which may be the left side of a "=". */
 static struct node *assignment(struct parser *p)
 {
     int line = p->lexer.line;
@@ -110,7 +110,7 @@ static struct node *block(struct parser *p)
     struct node *first = NULL;
     struct node **end = &first;
 
-    if (++p->depth > HEIGHT_MOST)
+    if (++p->depth > MAX_HEIGHT)
         lexer_fail(&p->lexer, "nested too deeply");
     lexer_expect(&p->lexer, '{');
     while (!p->lexer.failed && p->lexer.token != '}') {
@@ -135,9 +135,8 @@ static void array(struct parser *p)
         lexer_fail(&p->lexer, "a second array '%.40s'", made->name);
     lexer_expect(&p->lexer, '[');
     if (p->lexer.token != TOKEN_NUMBER || p->lexer.number < 1 ||
-        p->lexer.number > ARRAY_COUNT_MOST)
-        lexer_fail(&p->lexer, "an array has 1 to %d elements",
-                   ARRAY_COUNT_MOST);
+        p->lexer.number > MAX_ARRAY_COUNT)
+        lexer_fail(&p->lexer, "an array has 1 to %d elements", MAX_ARRAY_COUNT);
     made->count = (uint32_t)p->lexer.number;
     lexer_advance(&p->lexer);
     lexer_expect(&p->lexer, ']');
@@ -158,8 +157,8 @@ static void function(struct parser *p)
     lexer_expect(&p->lexer, '(');
     while (!p->lexer.failed && p->lexer.token != ')') {
         tree_declare(p, lexer_expect_name(&p->lexer));
-        if (p->local_count > PARAMETERS_MOST)
-            lexer_fail(&p->lexer, "more than %d parameters", PARAMETERS_MOST);
+        if (p->local_count > MAX_PARAMETERS)
+            lexer_fail(&p->lexer, "more than %d parameters", MAX_PARAMETERS);
         if (p->lexer.token != ')')
             lexer_expect(&p->lexer, ',');
     }
@@ -212,7 +211,8 @@ static void parse(struct parser *p)
         link_calls(p);
 }
 
-/* "func a(){}" and "array a[1];" have more than 8 characters. */
+/* The shortest function and array, "func a(){}" and "array a[1];", have more
+ * than 8 characters. */
 static bool reserve(struct script *script, size_t bytes)
 {
     script->nodes = calloc(bytes + 1, sizeof *script->nodes);
@@ -227,7 +227,7 @@ bool script_parse(struct script *out, const char *text,
                   struct parse_error *error)
 {
     size_t bytes = strlen(text);
-    bool fits = bytes <= SCRIPT_BYTES_MOST;
+    bool fits = bytes <= MAX_SCRIPT_BYTES;
     struct parser p;
     bool reserved;
 
@@ -238,8 +238,7 @@ bool script_parse(struct script *out, const char *text,
     p.free_node = out->nodes;
     lexer_begin(&p.lexer, text, out->names, error);
     if (!fits)
-        lexer_fail(&p.lexer, "a script has at most %d bytes",
-                   SCRIPT_BYTES_MOST);
+        lexer_fail(&p.lexer, "a script has at most %d bytes", MAX_SCRIPT_BYTES);
     else if (!reserved)
         lexer_fail(&p.lexer, "out of memory");
     else

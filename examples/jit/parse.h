@@ -1,5 +1,5 @@
 /*
- * parse.h: from a script's text to its tree.
+ * parse.h: parses a script's text into its tree.
  *
  *   script     = { "array" NAME "[" NUMBER "]" ";" | function }
  *   function   = "func" NAME "(" [ NAME { "," NAME } ] ")" block
@@ -13,15 +13,16 @@
  *   expression = "yield" expression | operators, as in C, over
  *                NUMBER, NAME, NAME "[" expression "]", call, "(", and
  *                "start" call | "next" operand [ "with" operand ] |
- *                "value" operand, which bind as the "-" of one operand
+ *                "value" operand, which bind like unary "-"
  *   call       = NAME "(" [ expression { "," expression } ] ")"
  *
- * "start" makes a call a generator, a coroutine that waits, and gives its
- * number. "next" runs it until it yields, 1, or returns, 0; "with" is what the
- * "yield" gives in which it waits (else 0). "value" is what it has yielded, or
- * returned, last. An error in it is one at the "next".
+ * "start" turns a call into a generator, a suspended coroutine, and evaluates
+ * to its number. "next" resumes it until it yields (1) or returns (0). The
+ * operand of "with", or 0, becomes the value of the generator's "yield".
+ * "value" is the last value that it yielded or returned. An error in a
+ * generator is an error at the "next".
  *
- * "#" begins a comment. An array is declared before it is used, a function
+ * "#" begins a comment. An array is declared before its use, a function
  * anywhere.
  *
  * SPDX-License-Identifier: MIT
@@ -34,19 +35,19 @@
 
 #include "ast.h"
 
-#define SCRIPT_BYTES_MOST 65536
-#define ARRAY_COUNT_MOST  (1 << 20) /* elements of an array */
-#define PARAMETERS_MOST   16
-#define LOCALS_MOST       200
-#define HEIGHT_MOST       200 /* of trees and of what encloses a place */
+#define MAX_SCRIPT_BYTES 65536
+#define MAX_ARRAY_COUNT  (1 << 20) /* elements of an array */
+#define MAX_PARAMETERS   16
+#define MAX_LOCALS       200
+#define MAX_HEIGHT       200 /* of trees, and nesting depth */
 
 struct parse_error {
     int line;
     char text[96];
 };
 
-/* True: *out is the caller's, to be given to script_free. False: *error says
- * why. */
+/* Returns true and a script to release with script_free, or false and the
+ * reason in *error. */
 bool script_parse(struct script *out, const char *text,
                   struct parse_error *error);
 void script_free(struct script *script);

@@ -19,7 +19,7 @@ static struct node *element(struct parser *p, const char *name, int line)
     return node;
 }
 
-/* `value` and `kids[2]` keep name and arguments until `link_calls`. */
+/* `value` keeps the name, and kid 1 the list of calls, until link_calls. */
 static struct node *call(struct parser *p, enum node_kind kind,
                          const char *name, int line)
 {
@@ -31,8 +31,8 @@ static struct node *call(struct parser *p, enum node_kind kind,
     while (!p->lexer.failed && p->lexer.token != ')') {
         *end = parse_expression(p);
         end = &(*end)->next;
-        if (++count > PARAMETERS_MOST)
-            lexer_fail(&p->lexer, "more than %d arguments", PARAMETERS_MOST);
+        if (++count > MAX_PARAMETERS)
+            lexer_fail(&p->lexer, "more than %d arguments", MAX_PARAMETERS);
         if (p->lexer.token != ')')
             lexer_expect(&p->lexer, ',');
     }
@@ -90,7 +90,7 @@ static struct node *unary(struct parser *p)
     int line = p->lexer.line;
     struct node *node;
 
-    if (++p->depth > HEIGHT_MOST)
+    if (++p->depth > MAX_HEIGHT)
         lexer_fail(&p->lexer, "nested too deeply");
     if (lexer_accept(&p->lexer, '-'))
         node = tree_make(p, NODE_NEGATE, line, unary(p), NULL);
@@ -130,7 +130,8 @@ static const struct binary *find_binary(int token, int binds)
     return NULL;
 }
 
-/* Operators that bind at least so; of the same binding the left one first. */
+/* Parses operators that bind at least as tightly as `binds`. They associate to
+ * the left. */
 static struct node *operators(struct parser *p, int binds)
 {
     struct node *left = unary(p);
@@ -151,7 +152,7 @@ struct node *parse_expression(struct parser *p)
     int line = p->lexer.line;
     struct node *node;
 
-    if (++p->depth > HEIGHT_MOST)
+    if (++p->depth > MAX_HEIGHT)
         lexer_fail(&p->lexer, "nested too deeply");
     if (lexer_accept(&p->lexer, TOKEN_YIELD))
         node = tree_make(p, NODE_YIELD, line, parse_expression(p), NULL);

@@ -1,6 +1,5 @@
 /*
- * parser.h: what the parts of the parser share: the tree's nodes and names
- * (tree.c) and expressions (parse_expression.c).
+ * parser.h: the interface between the parts of the parser.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -14,28 +13,28 @@ struct parser {
     struct lexer lexer;
     struct script *script;
     struct node *free_node;
-    struct node *calls; /* whose callee is not known yet, by kid 1 */
-    const char *locals[LOCALS_MOST];
+    struct node *calls; /* to be linked; a list by kid 1 */
+    const char *locals[MAX_LOCALS];
     unsigned local_count;
     unsigned depth;
 };
 
 struct node *tree_make(struct parser *p, enum node_kind kind, int line,
                        struct node *first, struct node *second);
-/* The node has got another kid, or several. */
+/* Updates a node's height after it got a kid, or a list of them. */
 void tree_grow(struct parser *p, struct node *node, const struct node *kid);
 
-/* NULL: there is none. */
+/* Both return NULL if there is none. */
 struct array *tree_find_array(const struct parser *p, const char *name);
 struct function *tree_find_function(const struct script *script,
                                     const char *name);
 
-/* A local variable; of equal names the innermost is found. */
+/* Local variables. An inner declaration hides outer ones of the same name. */
 void tree_declare(struct parser *p, const char *name);
 unsigned tree_find_local(struct parser *p, const char *name);
 
-/* The callees of calls are names until the script's end: `value` is the name,
- * and kid 1 the next call. */
+/* A call's `value` is its callee's name, and kid 1 the next call, until the end
+ * of the script links them. */
 struct node *parse_expression(struct parser *p);
 
 #endif

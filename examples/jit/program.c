@@ -1,5 +1,5 @@
 /*
- * program.c: memory for code and arrays, and what moat is told of it.
+ * program.c: maps memory for code and arrays, and registers the code with moat.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -12,7 +12,7 @@
 
 #define PAGE_BYTES ((size_t)4096)
 
-/* As far as an index of 32 bits reaches. Address space, not memory. */
+/* The reach of a 32-bit index. It takes address space, not memory. */
 #define REACH_BYTES (((size_t)1 << 32) * sizeof(int64_t))
 
 /* --- arrays -------------------------------------------------------------- */
@@ -23,7 +23,7 @@ static size_t array_bytes(const struct array *array)
            ~(PAGE_BYTES - 1);
 }
 
-/* Where its last element ends what cannot be touched begins. */
+/* Memory without access begins right after the last element. */
 static bool map_array(struct array *array)
 {
     size_t bytes = array_bytes(array);
@@ -98,7 +98,7 @@ static moat_status register_piece(struct program *program,
     return moat_code_register(&code, &program->ids[program->id_count]);
 }
 
-/* NULL, or why not. */
+/* Returns NULL, or the reason of a failure. */
 static const char *install(struct program *program, struct emitter *e,
                            const char *file)
 {

@@ -1,6 +1,5 @@
 /*
- * program.h: a script that can run: its code, registered with moat, and its
- * arrays.
+ * program.h: a runnable script: its arrays, and its code registered with moat.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -28,19 +27,18 @@ struct program {
     struct generators generators;
 };
 
-/* An element that a program has tried to reach. */
+/* The array element at an address. */
 struct element {
-    const struct array *array; /* NULL: the address is in no array's memory */
+    const struct array *array; /* NULL: the address is in no array */
     uint64_t index;
 };
 
-/* False: *error says why; line 0: the reason is not in the text. `file` is for
- * reports. */
+/* On failure it returns false and the reason in *error; its line is 0 if the
+ * text is not at fault. `file` is for reports. */
 bool program_load(struct program *out, const char *file, const char *text,
                   compile_printer *print, struct parse_error *error);
 
-/* Nothing of it may run any more, and no coroutine stand in its code but its
- * generators, which end here. */
+/* Destroys the generators. No other coroutine may have frames in the code. */
 void program_unload(struct program *program);
 
 struct element program_element_at(const struct program *program,

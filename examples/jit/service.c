@@ -1,7 +1,8 @@
 /*
- * service.c: from a guest's stack to its resumer's, and on to the host's.
+ * service.c: goes from a guest's stack to its resumer's, and so on to the
+ * host's.
  *
- * Each resumer has stack enough for its step: code_next makes sure of it.
+ * Each resumer has enough stack for its step, because code_next checked it.
  *
  * SPDX-License-Identifier: MIT
  */

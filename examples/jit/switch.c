@@ -1,15 +1,15 @@
 /*
- * switch.c: the switch, emitted: docs/record.md.
+ * switch.c: emits resume and yield (docs/record.md).
  *
- * Offsets and numbers are those of moat's header, so that the code and the
- * record go together. What the first compare refuses, and each event but a
- * yield, is the library's: coroutines with time limits or watched by a
- * sanitizer take this way always, for their tokens and the thread's word are
- * others.
+ * Offsets and constants come from moat's header, so the code matches the
+ * record. The emitted code handles a plain resume that ends in a yield. The
+ * library handles the rest: a coroutine that the first compare rejects, and
+ * every other event. Coroutines with time limits or under a sanitizer always
+ * fail that compare, because their tokens differ.
  *
- * In the window, while the registers of the other side are loaded, the frame is
- * the resumer's, found by rdi; the rows before and behind it are those of any
- * code.
+ * While the registers of the other side are being loaded, in the window, the
+ * frame is that of the resumer and found through rdi. The rows before and after
+ * the window are ordinary ones.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -17,16 +17,16 @@
 
 _Static_assert(offsetof(struct moat_co, root_sp) < 128, "more than a byte");
 
-/* An instruction with a member of the record that rdi points to; */
+/* Emits an instruction on a member of the record in rdi. */
 #define RECORD(e, code, member) \
     (EMIT(e, code), emit_byte(e, offsetof(struct moat_co, member)))
 
-/* with a member of the thread's share. */
+/* Emits an instruction on a member of the thread's struct moat_tls. */
 #define THREAD(c, code, member) \
     (EMIT((c)->e, code),        \
      emit_int32((c)->e, (c)->tls + (int)offsetof(struct moat_tls, member)))
 
-/* Where the other side comes back to. */
+/* The address at which the other side switches back. */
 static void land_back(struct emitter *e, size_t back)
 {
     EMIT(e, "\x90"); /* nop: a walk looks one byte before `back` */
@@ -62,7 +62,7 @@ void code_yield(struct compiler *c)
     RECORD(e, "\xff\x67", resumer_pc);     /* jmp [rdi + ...] */
     emit_window_end(e);
     land_back(e, back);
-    EMIT(e, "\x85\xd2");                   /* test edx, edx: a command? */
+    EMIT(e, "\x85\xd2");                   /* test edx, edx: a command */
     gone_on = emit_jump(e, "\x0f\x84", 2); /* jz: none */
 
     code_call_helper(e, (intptr_t)&moat_co_unwind); /* does not come back */
@@ -73,14 +73,14 @@ void code_yield(struct compiler *c)
 
 /* --- resume -------------------------------------------------------------- */
 
-/* Jumps out of an emitted resume: where it is not plain, nothing has happened;
- * where its event is not, rax, rdx and rdi are what moat_co_settle wants. */
+/* Jumps out of an emitted resume. At `not_plain` nothing has been changed. At
+ * `settle` rax, rdx and rdi are the arguments of moat_co_settle. */
 struct ways_out {
     size_t not_plain, settle;
 };
 
-/* Resumes the record in rdi with rsi. Goes on here after a yield, with the
- * value in rax. */
+/* Resumes the record in rdi with rsi. The code that follows runs after a yield,
+ * with the value in rax. */
 static struct ways_out resume(struct compiler *c)
 {
     struct emitter *e = c->e;
@@ -118,8 +118,8 @@ static struct ways_out resume(struct compiler *c)
     return out;
 }
 
-/* Room for a moat_event, which the register named by `code` points to; with
- * what lies above it, it is a struct resumed. */
+/* Pushes an uninitialised moat_event and points the register named by `code` to
+ * it. Together with the word above, it is a struct resumed. */
 static void push_event(struct emitter *e, const char *code)
 {
     _Static_assert(offsetof(struct resumed, generator) == 24, "another event");
@@ -134,7 +134,7 @@ void code_next(struct compiler *c)
     struct ways_out out;
     size_t taken, done;
 
-    code_need_stack(e);        /* what a guest calls works here, too */
+    code_need_stack(e);        /* functions for guests need it, too */
     EMIT(e, "\x48\x89\xc6"     /* mov rsi, rax */
             "\x48\x8b\x3c\x24" /* mov rdi, [rsp] */
             "\x48\x8b\xbf");   /* mov rdi, [rdi + co] */

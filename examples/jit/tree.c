@@ -1,5 +1,5 @@
 /*
- * tree.c: the tree as it grows, and what its names stand for.
+ * tree.c: nodes of the tree, and the lookup of names.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -12,14 +12,14 @@ void tree_grow(struct parser *p, struct node *node, const struct node *kid)
     for (; kid != NULL && !p->lexer.failed; kid = kid->next)
         if (node->height <= kid->height)
             node->height = kid->height + 1;
-    if (node->height > HEIGHT_MOST)
+    if (node->height > MAX_HEIGHT)
         lexer_fail(&p->lexer, "nested too deeply");
 }
 
 struct node *tree_make(struct parser *p, enum node_kind kind, int line,
                        struct node *first, struct node *second)
 {
-    /* After an error nodes are no longer counted: all use the last one. */
+    /* After an error all further nodes share one. */
     struct node *node = p->free_node;
 
     if (!p->lexer.failed)
@@ -53,8 +53,8 @@ struct function *tree_find_function(const struct script *script,
 
 void tree_declare(struct parser *p, const char *name)
 {
-    if (p->local_count == LOCALS_MOST)
-        lexer_fail(&p->lexer, "more than %d variables", LOCALS_MOST);
+    if (p->local_count == MAX_LOCALS)
+        lexer_fail(&p->lexer, "more than %d variables", MAX_LOCALS);
     else
         p->locals[p->local_count++] = name;
 }

@@ -1,4 +1,4 @@
--- Counts, for ever.
+-- Counts for ever.
 local function count(n) while true do n = n + 1 end end
 
 print "counting"

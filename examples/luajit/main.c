@@ -1,19 +1,20 @@
 /*
- * main.c: a host of LuaJIT scripts: traces that LuaJIT compiles are registered
- * with moat, and a script that faults in one of them is reported with it.
+ * main.c: hosts LuaJIT scripts and registers the traces that LuaJIT compiles,
+ * so that the report of a fault in a trace names it.
  *
- * Shows: registering the code of a JIT that is a library, as far as it tells
- * of it. jit.attach calls us at each new trace; jit.util tells its address,
- * size and first line. Which later line a place in it comes from, LuaJIT keeps
- * to itself. Try this: jit.off() at the top of the script. Expected output:
- * expected/luajit_null.txt.
- *
+ * Shows: registering code of a JIT compiler that is an independent library.
+ * LuaJIT calls us at each new trace (jit.attach) and provides the trace's
+ * address, size and first line (jit.util), but no later lines.
+ * Run: build/debug/examples/luajit_host examples/luajit/null.lua
  * Usage: luajit_host [--wall MS] FILE
+ * Prints: the script's output, the report of its fault, then a line from the
+ * host (expected/luajit_null.txt).
+ * Try: jit.off() at the top of the script.
  *
- * A trace is part of LuaJIT's own machine: the frame it runs in was made by
- * its interpreter. `describe` knows that frame as it is for x86-64 with GC64,
- * whose scripts are asked for it by ffi.abi; side traces, whose frames hang on
- * what their parents did, are registered without: a backtrace guesses there.
+ * A trace runs in a frame that LuaJIT's interpreter made. `describe` knows the
+ * layout of that frame for x86-64 with GC64 only, which ffi.abi reports. The
+ * frame of a side trace depends on its parent traces, so side traces are
+ * registered without unwind information, and a backtrace guesses there.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -28,22 +29,22 @@
 #include <lualib.h>
 #include <moat/moat.h>
 
-#define TRACES_MOST 100
+#define MAX_TRACES 100
 
-static moat_code_id traces[TRACES_MOST];
+static moat_code_id traces[MAX_TRACES];
 static size_t trace_count;
 
 /* --- traces -------------------------------------------------------------- */
 
-/* Of a trace, as the script's side has it; on its way to the host's stack. */
+/* A new trace, passed from the guest's stack to the host's. */
 struct trace {
     moat_code code;
     moat_code_line line;
     unsigned char eh_frame[80];
-    bool framed; /* a root trace, in a frame that is known */
+    bool framed; /* a root trace, whose frame layout is known */
 };
 
-/* Runs before and after each registration, in Lua. */
+/* The Lua side, which LuaJIT calls at the start and end of each trace. */
 static const char watch[] =
     "local add, forget = ...\n"
     "local util = require 'jit.util'\n"
@@ -65,10 +66,10 @@ static const char watch[] =
     "end, 'trace')\n";
 
 /*
- * What a compiler would put into .eh_frame. The interpreter's frame has 80
- * bytes up to and with the return address, and at its top rbp, rbx, r15 and
- * r14; before a trace it grows by 16, and where a trace needs more, its first
- * instruction is "add rsp, -n".
+ * Writes the .eh_frame of a root trace. The interpreter's frame has 80 bytes
+ * including the return address, with rbp, rbx, r15 and r14 at its top. It grows
+ * by 16 before a trace. If the trace needs more, its first instruction is
+ * "add rsp, -n".
  */
 static void describe(struct trace *trace)
 {
@@ -82,9 +83,9 @@ static void describe(struct trace *trace)
         0, 0, 0, 0, 0, 0, 0, 0,     /* the code's address                    */
         0, 0, 0, 0, 0, 0, 0, 0,     /* the code's size                       */
         0x8f, 4, 0x8e, 5,           /* r15, r14                              */
-        0x07, 12, 0x07, 13,         /* r12 and r13 are not known             */
+        0x07, 12, 0x07, 13,         /* r12 and r13 are unknown               */
         0x40, 0x0e, 0xe0, 0x80, 0x80, 0x00, /* advance; CFA: rsp + ...       */
-        0, 0, 0, 0, 0, 0, 0, 0, 0, 0        /* filled up                     */
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0        /* padding                       */
         /* clang-format on */
     };
     const unsigned char *code = trace->code.start;
@@ -119,13 +120,13 @@ static void *add(void *argument)
 
     if (trace->framed && trace->code.size > 7)
         describe(trace);
-    if (trace_count < TRACES_MOST &&
+    if (trace_count < MAX_TRACES &&
         moat_code_register(&trace->code, &traces[trace_count]) == MOAT_OK)
         trace_count++;
     return NULL;
 }
 
-/* LuaJIT has thrown its code away. */
+/* Called after LuaJIT has discarded all its code. */
 static void *forget(void *unused)
 {
     (void)unused;
@@ -164,11 +165,11 @@ struct job {
     char error[256];
 };
 
-/* All memory of the guest's, to be given back whatever becomes of it; but not
- * that of LuaJIT's for machine code, which it takes from the system. */
+/* All memory of the guest, to be freed however the guest ends. LuaJIT maps the
+ * memory for machine code by itself. */
 struct block {
     struct block *next;
-    struct block **link; /* what points to it */
+    struct block **link; /* the pointer to this block */
 };
 
 static struct block *blocks;
@@ -207,7 +208,7 @@ static void *resize(struct block *block, size_t bytes)
     return resized != NULL ? resized + 1 : NULL;
 }
 
-/* A cut inside malloc would leave its lock held: not here. */
+/* A guest stopped inside malloc would leave its lock held. */
 static void *allocate(void *unused, void *memory, size_t before, size_t bytes)
 {
     (void)unused;
@@ -239,7 +240,8 @@ static int lua_print(lua_State *L)
     return 0;
 }
 
-/* False: the message is on top of L's stack. noinline: for the report. */
+/* On failure the message is on top of L's stack. noinline gives it its own
+ * frame in the report. */
 __attribute__((noinline)) static bool run_script(lua_State *L, const char *file)
 {
     luaL_openlibs(L);

@@ -1,4 +1,4 @@
--- Sums an array by a pointer; the second time there is none.
+-- Sums an array through a pointer. The second pointer is null.
 local ffi = require "ffi"
 
 local function sum(numbers, count)

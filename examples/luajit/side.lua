@@ -1,5 +1,5 @@
--- Faults in a side trace: one that begins in the middle of another. LuaJIT does
--- not tell what its frame is, so the backtrace guesses the way to the root.
+-- Faults in a side trace, which begins in the middle of another. Its frame
+-- layout is not known, so the backtrace guesses the way to the root.
 local ffi = require "ffi"
 
 local function weigh(numbers, count)

@@ -1,5 +1,5 @@
 /*
- * limits.h: what a guest may use up.
+ * limits.h: the resources that a guest may use.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -9,52 +9,142 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <moat/export.h>
+
+/* X(name, number, text). Numbers are pinned. */
+/* clang-format off */
+#define MOAT_LIMIT_MAP(X)                                                      \
+    X(MOAT_LIMIT_RESUME_CPU,  1, "CPU time per resume")                        \
+    X(MOAT_LIMIT_TOTAL_CPU,   2, "total CPU time")                             \
+    X(MOAT_LIMIT_WALL,        3, "time per resume")                            \
+    X(MOAT_LIMIT_TOTAL_WALL,  4, "total time")                                 \
+    X(MOAT_LIMIT_MEMORY,      5, "memory")                                     \
+    X(MOAT_LIMIT_SYSCALL,     6, "system calls")
+/* clang-format on */
+
 /**
- * Limits of one coroutine. 0 in a field: no such limit. A field that this build
- * cannot enforce makes moat_co_create return MOAT_E_UNSUPPORTED, never a guest
- * that runs without the limit.
+ * The limit that a guest has passed.
  *
- * A passed time limit is the event MOAT_EVENT_TRAP with MOAT_TRAP_DEADLINE. It
- * comes late by the timer's latency (tens of microseconds on a quiet machine,
- * the scheduler's delay on a busy one), never early. Time that a coroutine
- * spends in coroutines it has resumed counts as its own; when the limit of a
- * coroutine that waits for a deeper one passes, the deeper one is trapped
- * first, then the waiting one as soon as it runs again. In a forked child the
- * limits that were in force go on with what is left of them.
+ * MOAT_LIMIT_SYSCALL is reserved: this version never reports it.
+ */
+typedef enum moat_limit {
+    /* No limit: the trap has another cause. */
+    MOAT_LIMIT_NONE = 0,
+#define MOAT_LIMIT_ENUM(name, number, text) name = number,
+    MOAT_LIMIT_MAP(MOAT_LIMIT_ENUM)
+#undef MOAT_LIMIT_ENUM
+        MOAT_LIMIT_FORCE_INT = 0x7fffffff
+} moat_limit;
+
+/**
+ * Resource limits of one coroutine, for moat_co_options.
  *
- * What it takes of the thread that resumes:
+ * Initialise the struct with MOAT_LIMITS_INIT. 0 in a field means no such
+ * limit. If this build cannot enforce a field, moat_co_create returns
+ * MOAT_E_UNSUPPORTED; a guest never runs without a limit that was asked for.
  *
- * - The signal of moat_engine_options.deadline_signal must reach moat. The
- *   first limited resume unblocks it; a host that blocks it afterwards has no
- *   time limits until it unblocks it (moat_engine_check tells). One that was
- *   taken by somebody else, as sigwait does, costs the limits in force then, no
- *   later ones.
- * - The timer is not stopped when a coroutine stops in time, for that would
- *   cost a system call per resume. Its signal then comes once more, at most, in
- *   the host's own code: poll, nanosleep, epoll_wait and the others that
- *   SA_RESTART does not restart (signal(7)) fail with EINTR. A ppoll, pselect
- *   or epoll_pwait whose mask blocks the signal does not.
- * - Under ThreadSanitizer, whose runtime holds signals back and then shows the
- *   handler a copy of the context, no code is cut: a deadline waits until the
- *   guest leaves a no-trap section or comes back from a function of moat's, and
- *   a loop that does neither runs on.
+ * When a time limit passes, the guest traps with MOAT_TRAP_DEADLINE;
+ * moat_trap_info has the limit, and the time used. The trap is never early. It
+ * is late by at most 2 % of the limit or half a millisecond, whichever is more,
+ * plus the time that the system takes to deliver a signal: on a busy machine,
+ * the scheduler's delay. It is deferred in no-trap sections and in the
+ * library's own code.
+ *
+ * The time of the coroutines that a coroutine resumes counts as its own. So
+ * does the time of its host calls, but a coroutine that one of these resumes is
+ * not stopped by the limit. If an outer coroutine's limit passes while an inner
+ * one runs, the inner one traps first and the outer one as soon as it runs
+ * again. In a forked child the limits in force continue with what is left of
+ * them.
+ *
+ * A limit per resume costs next to nothing. A timer watches, and the first
+ * signal that finds a guest running starts its clock. Where resumes are rare
+ * (one in a few microseconds or less), each of them reads the clock instead.
+ * Where they are frequent, one in hundreds or thousands reads it, and sets the
+ * timer again before it fires.
+ *
+ * A total is exact: each resume of such a coroutine reads the clock on its way
+ * in and out, for CPU time by two system calls. Otherwise a guest whose resumes
+ * are short would never use up its total. A total covers one life:
+ * moat_co_reset begins another. MOAT_CO_EXACT_USAGE counts the same without a
+ * limit; moat_co_usage has the figures.
+ *
+ * A deadline can stop the guest at any instruction, even inside malloc or
+ * stdio. Their locks then stay held, and their lists and buffers half changed,
+ * for the whole process. A guest with a time limit should call such functions
+ * in a no-trap section or by moat_call_on_parent; the library moat-malloc does
+ * so for guests that know nothing of moat. docs/threat-model.md lists what else
+ * can be left behind.
+ *
+ * Time limits have effects on the thread that resumes:
+ *
+ * - The signal moat_engine_options.deadline_signal must reach moat. The first
+ *   limited resume unblocks it. A thread that blocks it afterwards has no time
+ *   limits until it unblocks it; moat_engine_check reports that and
+ *   moat_thread_attach repairs it. If other code consumes the signal
+ *   (sigwait), it comes again ten milliseconds later.
+ * - The timer is not stopped when a coroutine stops in time, since that would
+ *   take a system call per resume. Its signal may then arrive once or twice
+ *   more, in code of the host: poll, nanosleep, epoll_wait and the other calls
+ *   that SA_RESTART does not restart (signal(7)) fail with EINTR. A ppoll,
+ *   pselect or epoll_pwait whose mask blocks the signal does not.
+ * - ThreadSanitizer's runtime delays signals and shows the handler a copy of
+ *   the context, so under it no code is interrupted: a deadline waits until
+ *   the guest leaves a no-trap section or returns from a function of moat. A
+ *   loop that does neither runs on.
  */
 typedef struct moat_limits {
-    size_t struct_size; /* sizeof(moat_limits); MOAT_LIMITS_INIT sets it     */
-    uint64_t
-        resume_cpu_ns;     /* CPU nanoseconds of the thread, per resume; may be
-                              exceeded by up to an eighth before it is noticed  */
-    uint64_t total_cpu_ns; /* CPU nanoseconds over the coroutine's life:
-                              MOAT_E_UNSUPPORTED in this version */
-    uint64_t wall_ns;  /* nanoseconds of CLOCK_MONOTONIC, per resume        */
-    uint64_t slice_ns; /* preemption: MOAT_E_UNSUPPORTED in this version    */
-    uint64_t memory_bytes; /* the guest's heap: MOAT_E_UNSUPPORTED in this
-                              version; use an allocator with a quota */
+    /* sizeof(moat_limits); MOAT_LIMITS_INIT sets it. */
+    size_t struct_size;
+    /* CPU nanoseconds of the thread, per resume. */
+    uint64_t resume_cpu_ns;
+    /* CPU nanoseconds of the thread, of all resumes until a reset. */
+    uint64_t total_cpu_ns;
+    /* Nanoseconds of CLOCK_MONOTONIC, per resume. */
+    uint64_t wall_ns;
+    /* Reserved: preemption after so many nanoseconds. MOAT_E_UNSUPPORTED in
+     * this version. */
+    uint64_t slice_ns;
+    /* Bytes of the guest's heap: the quota of moat_co_heap, which the coroutine
+     * then owns (moat_heap_create has the range). It bounds what is taken from
+     * that heap. Memory from malloc or mmap counts only with the library
+     * moat-malloc (docs/malloc.md). */
+    uint64_t memory_bytes;
+    /* Nanoseconds of CLOCK_MONOTONIC, of all resumes until a reset. */
+    uint64_t total_wall_ns;
 } moat_limits;
 
-#define MOAT_LIMITS_INIT                   \
-    {                                      \
-        sizeof(moat_limits), 0, 0, 0, 0, 0 \
+#define MOAT_LIMITS_INIT                      \
+    {                                         \
+        sizeof(moat_limits), 0, 0, 0, 0, 0, 0 \
     }
+
+MOAT_BEGIN_DECLS
+
+/**
+ * Describes a limit in a few words, such as "CPU time per resume".
+ *
+ * @param limit  any number
+ * @return the words; a text for unknown numbers, too
+ *
+ * Ownership:     static storage
+ * Thread-safety: any
+ * Signal-safety: yes
+ */
+MOAT_API const char *moat_limit_str(moat_limit limit);
+
+/**
+ * Returns the name of a limit, such as "MOAT_LIMIT_WALL".
+ *
+ * @param limit  any number
+ * @return the name; "MOAT_LIMIT_?" for an unknown number
+ *
+ * Ownership:     static storage
+ * Thread-safety: any
+ * Signal-safety: yes
+ */
+MOAT_API const char *moat_limit_name(moat_limit limit);
+
+MOAT_END_DECLS
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * moat.hpp: coroutines for C++17: owned, typed, and with exceptions that pass.
+ * moat.hpp: C++17 coroutines: owning, typed, exception-transparent.
  * Header only, over the C functions.
  *
  *   moat::coroutine<int, void, double> co([](auto &self) {
@@ -10,16 +10,17 @@
  *   if (auto *yield = std::get_if<moat::yielded<int>>(&event))
  *       use(yield->value);
  *
- * What a guest does is a value (an event), traps included: a guest's fault is
- * no error of its host's. An exception that leaves the guest is thrown by
- * resume or cancel: the same object, not a copy. A call that is not legal
- * throws moat::error.
+ * Everything that a guest does is a value (an event), traps included: a
+ * guest's fault is no error of its host. If an exception leaves the guest,
+ * resume or cancel throws it: the same object, not a copy. A call that is not
+ * legal throws moat::error.
  *
  * The C++ runtime keeps one list per thread of the exceptions in flight and in
- * handlers. It is changed with the coroutine here, so a guest may yield inside
- * a catch clause or while it unwinds, a host may resume inside one, and
- * std::current_exception, "throw;" and std::uncaught_exceptions mean the
- * caller's own. Coroutines of the C functions share their host's list.
+ * handlers. These classes exchange it together with the coroutine. So a guest
+ * may yield inside a catch clause or while it unwinds, a host may resume
+ * inside one, and std::current_exception, "throw;" and
+ * std::uncaught_exceptions refer to the caller's own exceptions. Coroutines of
+ * the C functions share their host's list.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -30,194 +31,23 @@
 #    error "moat/moat.hpp needs C++17"
 #endif
 
-#include <cstdint>
-#include <cstring>
-#include <cxxabi.h>
-#include <exception>
 #include <memory>
 #include <optional>
 #include <type_traits>
-#include <unwind.h>
 #include <utility>
 #include <variant>
 
+#include <moat/event.hpp>
+#include <moat/exceptions.hpp>
 #include <moat/moat.h>
+#include <moat/spec.hpp>
 
-/* A backtrace goes on from a trapped coroutine to the function that resumed it
- * as long as that one has not returned: so it must be the user's. */
+/* A backtrace continues from a trapped coroutine to the function that resumed
+ * it only until that function returns, so it must be the user's function. */
 #define MOAT_IN_CALLER __attribute__((always_inline)) inline
 
 namespace moat
 {
-
-/** A call that was not legal, or could not be done. */
-class error : public std::exception
-{
-  public:
-    explicit error(moat_status status) noexcept : status_(status)
-    {
-    }
-    moat_status status() const noexcept
-    {
-        return status_;
-    }
-    const char *what() const noexcept override
-    {
-        return moat_status_str(status_);
-    }
-
-  private:
-    moat_status status_;
-};
-
-/* --- events ----------------------------------------------------------------
- */
-
-/** The guest has yielded a value; it can be resumed. */
-template <class T> struct yielded {
-    T value;
-};
-template <> struct yielded<void> {
-};
-
-/** Its function has returned. */
-template <class T> struct returned {
-    T value;
-};
-template <> struct returned<void> {
-};
-
-/** It has been unwound to its end, after a cancel. */
-struct cancelled {
-};
-
-/** It has trapped. `info.regs` is valid until the coroutine is reset or gone.
- */
-struct trapped {
-    moat_trap_info info;
-
-    moat_trap_kind kind() const noexcept
-    {
-        return info.kind;
-    }
-    const char *what() const noexcept
-    {
-        return moat_trap_kind_str(info.kind);
-    }
-};
-
-/** What a resume or a cancel has led to. */
-template <class Out, class Result>
-using event = std::variant<yielded<Out>, returned<Result>, trapped, cancelled>;
-
-/** All defaults, to be changed and handed to a coroutine. */
-inline moat_co_options default_options() noexcept
-{
-    moat_co_options options = MOAT_CO_OPTIONS_INIT;
-    return options;
-}
-
-namespace detail
-{
-
-/* The caught exceptions and the count of those in flight: the C++ ABI for
- * Itanium, Exception Handling, 2.2.2. */
-struct exception_list {
-    void *caught = nullptr;
-    unsigned uncaught = 0;
-
-    static exception_list current() noexcept
-    {
-        exception_list list;
-        std::memcpy(static_cast<void *>(&list), abi::__cxa_get_globals(),
-                    sizeof list);
-        return list;
-    }
-    void make_current() const noexcept
-    {
-        std::memcpy(abi::__cxa_get_globals(), this, sizeof *this);
-    }
-};
-
-struct place;
-
-/* What a coroutine owns beside its stack, whatever its types; its address does
- * not change. */
-struct body_base {
-    exception_list exceptions;
-    bool fresh = true;
-    place *where = nullptr; /* while it runs */
-    const void *type;       /* the same for the same types */
-
-    explicit body_base(const void *of) noexcept : type(of)
-    {
-    }
-    body_base(const body_base &) = delete;
-    body_base &operator=(const body_base &) = delete;
-    virtual ~body_base() = default;
-};
-
-/* Under a resumer: whose place it is changes by guest::switch_to. While it
- * lives the thread has that one's list of exceptions. */
-struct place {
-    body_base *guest;
-    body_base &first;
-    place
-        *before; /* a resume of one that runs is refused, and changes nothing */
-    exception_list host = exception_list::current();
-
-    explicit place(body_base &body) noexcept
-        : guest(&body), first(body), before(body.where)
-    {
-        guest->where = this;
-        guest->exceptions.make_current();
-    }
-    ~place()
-    {
-        guest->exceptions = exception_list::current();
-        host.make_current();
-        if (guest == &first)
-            first.where = before;
-    }
-    void hand_over(body_base &other) noexcept
-    {
-        guest->exceptions = exception_list::current();
-        guest = &other;
-        guest->where = this;
-        guest->exceptions.make_current();
-    }
-    place(const place &) = delete;
-    place &operator=(const place &) = delete;
-};
-
-/* "GNUCC++" or "CLNGC++"; the last byte tells how the object was made. */
-inline bool is_cxx(const _Unwind_Exception *exception) noexcept
-{
-    std::uint64_t language = exception->exception_class >> 8;
-    return language == UINT64_C(0x474e5543432b2b) ||
-           language == UINT64_C(0x434c4e47432b2b);
-}
-
-/* Throws the object that a guest has thrown. */
-[[noreturn]] inline void throw_again(void *value)
-{
-    auto *exception = static_cast<_Unwind_Exception *>(value);
-
-    if (is_cxx(exception)) {
-        exception_list list = exception_list::current();
-        ++list.uncaught;
-        list.make_current();
-    }
-    (void)_Unwind_RaiseException(exception);
-    /* Nobody catches it: as a throw does. */
-    (void)abi::__cxa_begin_catch(exception);
-    std::terminate();
-}
-
-template <class T>
-using stored = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
-
-} // namespace detail
 
 template <class Out, class In, class Result> class coroutine;
 
@@ -225,8 +55,8 @@ template <class Out, class In, class Result> class coroutine;
  */
 
 /**
- * A running coroutine as its function sees it. Hands out values of type Out and
- * gets values of type In; either may be void.
+ * A running coroutine as its function sees it. It yields values of type Out
+ * and receives values of type In; either may be void.
  */
 template <class Out, class In = void> class guest
 {
@@ -238,7 +68,7 @@ template <class Out, class In = void> class guest
     guest(const guest &) = delete;
     guest &operator=(const guest &) = delete;
 
-    /** Hands a value to the resumer; gives the next resume's. */
+    /** Passes a value to the resumer; returns that of the next resume. */
     In yield(detail::stored<Out> value)
     {
         static_assert(!std::is_void_v<Out>, "its yields carry no value");
@@ -251,12 +81,12 @@ template <class Out, class In = void> class guest
     }
 
     /**
-     * Hands its place to another coroutine of the same types, whose next event
-     * is what the resume gets; see moat_co_switch_to. Gives what it is given
-     * itself when it goes on: by a resume, or by a switch to it.
+     * Transfers control to another coroutine of the same types, whose next
+     * event the resume returns; see moat_co_switch_to. Returns the value of the
+     * resume or transfer that continues this one.
      *
-     * @throws moat::error with what moat_co_switch_to says; MOAT_E_INVAL also
-     * if `other` owns nothing, or returns another type
+     * @throws moat::error with the status of moat_co_switch_to; MOAT_E_INVAL
+     * also if `other` owns nothing, or returns another type
      */
     template <class Result>
     In switch_to(coroutine<Out, In, Result> &other, detail::stored<In> value)
@@ -271,7 +101,8 @@ template <class Out, class In = void> class guest
         return switch_with(other, nothing);
     }
 
-    /** For the C functions. Yield by this object only: they know no types. */
+    /** For the C functions. Do not yield by moat_co_yield: the value would
+     *  bypass the types of this class. */
     moat_co *native_handle() const noexcept
     {
         return self_;
@@ -354,13 +185,14 @@ template <class Out, class In, class Result> struct start {
  */
 
 /**
- * A coroutine that yields values of type Out, is resumed with values of type In
- * and returns a Result; each may be void. Its function is called as
- * function(guest<Out, In> &) or, unless In is void, as
- * function(guest<Out, In> &, In) with the first resume's value.
+ * A coroutine that yields values of type Out, is resumed with values of type
+ * In and returns a Result; each may be void. The function is called as
+ * function(guest<Out, In> &) or, unless In is void, as function(guest<Out, In>
+ * &, In) with the first resume's value.
  *
- * The destructor cancels a suspended one, as moat_co_destroy does: the objects
- * on its stack are destroyed. It belongs to the thread that made it.
+ * The destructor cancels a suspended coroutine, as moat_co_destroy does: the
+ * objects on its stack are destroyed. The coroutine belongs to the thread that
+ * created it.
  */
 template <class Out, class In = void, class Result = void> class coroutine
 {
@@ -374,10 +206,10 @@ template <class Out, class In = void, class Result = void> class coroutine
   public:
     using event_type = event<Out, Result>;
 
-    /** Owns nothing; every call throws moat::error. */
+    /** Owns nothing: every call throws moat::error. */
     coroutine() noexcept = default;
 
-    /** @throws moat::error with what moat_co_create says */
+    /** @throws moat::error with the status of moat_co_create */
     template <class Function, class = std::enable_if_t<!std::is_same_v<
                                   std::decay_t<Function>, coroutine>>>
     explicit coroutine(Function &&function,
@@ -387,6 +219,22 @@ template <class Out, class In = void, class Result = void> class coroutine
               std::forward<Function>(function)))
     {
         check(moat_co_create(&co_, start_type::enter, &options));
+    }
+
+    /**
+     * Creates it with the options of a spec; `user` is for moat_co_user.
+     *
+     * @throws moat::error with the status of moat_co_create_from; MOAT_E_INVAL
+     * if the spec owns nothing
+     */
+    template <class Function>
+    coroutine(Function &&function, const spec &from, void *user = nullptr)
+        : body_(std::make_unique<
+                detail::body_of<Out, In, Result, std::decay_t<Function>>>(
+              std::forward<Function>(function)))
+    {
+        check(moat_co_create_from(&co_, from.native_handle(), start_type::enter,
+                                  user));
     }
     coroutine(coroutine &&other) noexcept
         : body_(std::move(other.body_)), co_(std::exchange(other.co_, nullptr)),
@@ -412,7 +260,8 @@ template <class Out, class In = void, class Result = void> class coroutine
     /**
      * Runs the guest until it yields, returns or traps.
      *
-     * @throws moat::error with what moat_co_resume says; what the guest throws
+     * @throws moat::error with the status of moat_co_resume; the exception that
+     * leaves the guest
      */
     [[nodiscard]] MOAT_IN_CALLER event_type resume(detail::stored<In> input)
     {
@@ -427,9 +276,10 @@ template <class Out, class In = void, class Result = void> class coroutine
     }
 
     /**
-     * Unwinds the guest; see moat_co_cancel. Mostly this gives `cancelled`.
+     * Unwinds the guest; see moat_co_cancel. The usual event is `cancelled`.
      *
-     * @throws moat::error with what moat_co_cancel says; what the guest throws
+     * @throws moat::error with the status of moat_co_cancel; the exception that
+     * leaves the guest
      */
     MOAT_IN_CALLER event_type cancel()
     {
@@ -446,10 +296,10 @@ template <class Out, class In = void, class Result = void> class coroutine
     }
 
     /**
-     * Makes it fresh: the next resume calls the function again. The frames of a
-     * suspended guest are dropped; cancel it first if they shall be unwound.
+     * Makes the coroutine fresh: the next resume calls the function again. The
+     * frames of a suspended guest are dropped; cancel it first to unwind them.
      *
-     * @throws moat::error with what moat_co_reset says
+     * @throws moat::error with the status of moat_co_reset
      */
     void reset()
     {
@@ -460,20 +310,21 @@ template <class Out, class In = void, class Result = void> class coroutine
         body_->fresh = true;
     }
 
-    /** MOAT_CO_INVALID if it owns nothing. */
+    /** Returns the state; MOAT_CO_INVALID if the object owns nothing. */
     moat_co_state state() const noexcept
     {
         return moat_co_get_state(co_);
     }
 
-    /** For the C functions, but to resume, cancel, reset or destroy it. */
+    /** For the C functions, except those that resume, cancel, reset or destroy
+     * the coroutine. */
     moat_co *native_handle() const noexcept
     {
         return co_;
     }
 
-    /** Whose event the last resume gave: its own handle, unless it has handed
-     * its place on (guest::switch_to). */
+    /** The coroutine that the last event is from: this one's own handle, unless
+     * it has transferred to another (guest::switch_to). */
     moat_co *speaker() const noexcept
     {
         return speaker_;
@@ -573,7 +424,7 @@ In guest<Out, In>::switch_with(coroutine<Out, In, Result> &other,
     auto *next = other.body_.get();
     void *input = nullptr;
 
-    /* What the resume gives is of its own types. */
+    /* The resume expects an event of its own types. */
     if (next == nullptr || next->type != body_.type)
         throw error(MOAT_E_INVAL);
     detail::start<Out, In, Result> start = {next, std::addressof(value)};

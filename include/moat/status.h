@@ -1,7 +1,7 @@
 /*
- * status.h: was the call legal, and could it be done?
+ * status.h: the result of a call: was it legal, and could it be done.
  *
- * A status answers for the API call. What the guest did is an event (co.h): a
+ * A status is about the call. The guest's actions are events (event.h): a
  * guest's fault is never a status.
  *
  * SPDX-License-Identifier: MIT
@@ -11,46 +11,78 @@
 
 #include <moat/export.h>
 
-/* X(name, number, sentence). Numbers are pinned; the gaps separate groups.
- * MOAT_E_LIMIT: a guest has too little of its stack left for the call, or a
- * backtrace has more frames than the caller's array holds. */
+/* X(name, number, sentence). Numbers are pinned; the gaps separate groups. */
 /* clang-format off */
-#define MOAT_STATUS_MAP(X)                                                                       \
-    X(MOAT_OK,                0, "done")                                                         \
-    X(MOAT_E_INVAL,          -1, "an argument is NULL, out of range or contradictory")           \
-    X(MOAT_E_NOMEM,          -2, "memory, address space or mappings are used up")                \
-    X(MOAT_E_OVERLAP,        -3, "a part of the range is registered already")                    \
-    X(MOAT_E_STATE,         -10, "the object is in a state in which this call is not legal")     \
-    X(MOAT_E_THREAD,        -11, "the coroutine belongs to another thread")                      \
-    X(MOAT_E_UNSUPPORTED,   -20, "this build, kernel or machine does not offer that")            \
-    X(MOAT_E_LIMIT,         -21, "too little stack is left, or room in the caller's array")      \
-    X(MOAT_E_GUARD_LIMIT,   -22, "no mapping is left for another guard: raise vm.max_map_count " \
-                                 "or use Linux 6.13 or later")                                   \
-    X(MOAT_E_HANDLER_LOST,  -30, "a signal handler of moat was replaced by somebody else")       \
-    X(MOAT_E_SYSTEM,        -40, "a system call failed; errno says why")                         \
-    X(MOAT_E_FAULT,         -50, "the function that was to be called has faulted")
+#define MOAT_STATUS_MAP(X)                                                     \
+    X(MOAT_OK,              0, "done")                                         \
+    X(MOAT_E_INVAL,        -1, "an argument is NULL, out of range or "         \
+                               "contradictory")                                \
+    X(MOAT_E_NOMEM,        -2, "memory, address space or mappings are "        \
+                               "exhausted")                                    \
+    X(MOAT_E_OVERLAP,      -3, "part of the range is already registered")      \
+    X(MOAT_E_STATE,       -10, "the call is not legal in the object's state")  \
+    X(MOAT_E_THREAD,      -11, "the coroutine belongs to another thread")      \
+    X(MOAT_E_STACK,       -12, "the thread is not on its guest's stack: "      \
+                               "destroy a guest that was left by longjmp, "    \
+                               "park one that waits, register a stack that "   \
+                               "it has made")                                  \
+    X(MOAT_E_UNSUPPORTED, -20, "not available in this build, kernel or "       \
+                               "machine")                                      \
+    X(MOAT_E_LIMIT,       -21, "too little stack is left, or too little room " \
+                               "in the caller's array")                        \
+    X(MOAT_E_GUARD_LIMIT, -22, "no mapping is left for another guard: raise "  \
+                               "vm.max_map_count or use Linux 6.13 or later")  \
+    X(MOAT_E_HANDLER_LOST, -30, "a signal handler of moat was replaced by "    \
+                                "other code")                                  \
+    X(MOAT_E_SYSTEM,      -40, "a system call failed; see errno")              \
+    X(MOAT_E_FAULT,       -50, "the called function has faulted")              \
+    X(MOAT_E_EXCEPTION,   -51, "an exception has left the called function")    \
+    X(MOAT_E_CLOSED,      -60, "the channel is closed, and nothing is left in " \
+                               "it")                                           \
+    X(MOAT_E_TIMEOUT,     -61, "the deadline has passed")                      \
+    X(MOAT_E_CANCELLED,   -62, "the task or its group is cancelled")           \
+    X(MOAT_E_DEADLOCK,    -63, "every task waits, and nothing can wake one")   \
+    X(MOAT_E_OWNER_DIED,  -64, "the owner ended without unlocking: the caller " \
+                               "owns it now")
 /* clang-format on */
 
+/**
+ * The result of a call; MOAT_OK is 0, errors are negative.
+ *
+ * MOAT_E_LIMIT means that too little of a guest's stack is left for the call,
+ * or that a backtrace has more frames than the caller's array.
+ */
 typedef enum moat_status {
 #define MOAT_STATUS_ENUM(name, number, sentence) name = number,
     MOAT_STATUS_MAP(MOAT_STATUS_ENUM)
 #undef MOAT_STATUS_ENUM
-        MOAT_STATUS_FORCE_INT = 0x7fffffff /* the enum is as wide as an int */
+    /* Makes the enum as wide as an int. */
+    MOAT_STATUS_FORCE_INT = 0x7fffffff
 } moat_status;
 
 MOAT_BEGIN_DECLS
 
 /**
- * Names a status: "MOAT_E_STATE"; "MOAT_E_?" for a number that has no name.
+ * Returns the name of a status, such as "MOAT_E_STATE".
  *
- * Ownership: static storage. Thread-safety: any. Signal-safety: yes.
+ * @param status  any number
+ * @return the name; "MOAT_E_?" for a number that has none
+ *
+ * Ownership:     static storage
+ * Thread-safety: any
+ * Signal-safety: yes
  */
 MOAT_API const char *moat_status_name(moat_status status);
 
 /**
  * Explains a status in a sentence without a full stop.
  *
- * Ownership: static storage. Thread-safety: any. Signal-safety: yes.
+ * @param status  any number
+ * @return the sentence; a text for unknown numbers, too
+ *
+ * Ownership:     static storage
+ * Thread-safety: any
+ * Signal-safety: yes
  */
 MOAT_API const char *moat_status_str(moat_status status);
 

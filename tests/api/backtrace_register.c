@@ -1,6 +1,6 @@
 /*
- * backtrace_register.c: a resume in code that leaves the frame pointer's
- * register as its caller has it. Compiled without frame pointers.
+ * backtrace_register.c: a resume in code that leaves its caller's value in the
+ * frame-pointer register. Compiled without frame pointers.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -8,7 +8,7 @@
 
 void resume_in_register(moat_co *co);
 
-/* Nothing is to be kept over the switch. */
+/* Static, so that no register has to be saved across the switch. */
 static moat_event event;
 
 void resume_in_register(moat_co *co)

@@ -1,6 +1,6 @@
 /*
- * test_backtrace.c: backtraces as arrays, frames as text, reports that cannot
- * be written. That the frames are the right ones is tests/unwind's.
+ * test_backtrace.c: backtraces as arrays, frames as text, and reports that
+ * cannot be written. tests/unwind checks that the frames are right.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -198,7 +198,8 @@ static void *records_entry(moat_co *self, void *input)
     return NULL;
 }
 
-/* Of `co` up to its root, at most one of them guessed; then the host's. */
+/* Expects the frames of `co` up to its root, at most one of them guessed, then
+ * the host's. */
 static void expect_borders(const moat_co *co, size_t count, bool guessed)
 {
     size_t root = 0;
@@ -225,7 +226,7 @@ static void records_lead_over_the_border(const void *arg)
     moat_co_destroy(co);
 }
 
-/* A function that keeps something else in the register. */
+/* A function that uses the frame-pointer register for another value. */
 FRAME static void walk_without_fp(struct records *records, uintptr_t other)
 {
     __asm__ volatile("pushq %%rbp\n\t"
@@ -292,9 +293,9 @@ static void *visiting_entry(moat_co *self, void *input)
     return NULL;
 }
 
-/* The service's frames are the host's, then come the guest's, then the host's
- * again. */
-static void records_lead_behind_a_visit(const void *arg)
+/* The frames of the host call are the host's. They are followed by the guest's,
+ * then by the host's again. */
+static void frame_records_lead_across_a_host_call(const void *arg)
 {
     struct records records;
     moat_co *co = stop(visiting_entry, &records);
@@ -350,7 +351,8 @@ static void walk_in_a_handler(int flags)
         while (root < by_rules.count &&
                rule_frames[root].flags != MOAT_FRAME_ROOT)
             EXPECT(rule_frames[root++].co == co);
-        /* The handler, the trampoline, raise and its own, the entry. */
+        /* The handler, the trampoline, raise, the function that called it, the
+         * entry. */
         EXPECT(root >= 4 && root + 1 < by_rules.count);
     }
     moat_co_destroy(co);
@@ -368,8 +370,8 @@ static void a_handler_on_its_own_stack_may_walk(const void *arg)
     walk_in_a_handler(SA_ONSTACK);
 }
 
-/* The signal with a frame pointer that leads far below the stack, where nothing
- * is mapped and, by the limit, nothing may grow. */
+/* The signal comes while the frame pointer leads far below the stack, where
+ * nothing is mapped and, because of the limit, the stack cannot grow. */
 static void a_handler_may_walk_from_a_wild_frame_pointer(const void *arg)
 {
     const struct rlimit little = {(rlim_t)1 << 20, RLIM_INFINITY};
@@ -401,7 +403,8 @@ static void a_handler_may_walk_from_a_wild_frame_pointer(const void *arg)
     EXPECT_EQ(by_records.status, MOAT_OK);
 }
 
-/* Guest and host keep the same in the register, and it is no frame pointer. */
+/* Guest and host keep the same value in the register, and it is no frame
+ * pointer. */
 __asm__(".text\n"
         ".type with_in_register, @function\n"
         "with_in_register:\n" /* (function, argument, what) */
@@ -461,7 +464,7 @@ static void registers_that_are_equal_by_chance(const void *arg)
     }
 }
 
-/* A host that is stepped through has a handler of its own for that. */
+/* A host that is single-stepped has its own handler for the steps. */
 #define TRACE_FLAG 0x100
 
 static volatile bool stepping;
@@ -517,8 +520,8 @@ static void a_walk_may_be_stepped_through(const void *arg)
     EXPECT_EQ(stepped.count, by_records.count);
 }
 
-/* Rules that lead from a frame to itself, as if a signal had interrupted it:
- * the CFA is rsp, the return address a constant in the code. */
+/* Unwind rules that lead from a frame to itself, as if a signal had interrupted
+ * it: the CFA is rsp, the return address a constant in the code. */
 static moat_co *dead;
 
 static void walk_the_circle(void)
@@ -609,6 +612,30 @@ static void a_short_buffer_is_terminated(const void *arg)
 
 /* ---- Reports ---- */
 
+/* The root frame has the name of its coroutine. */
+static void hostile_names_stay_on_their_line(const void *arg)
+{
+    static const char name[] = "a\x1b[2J\nb\xff\xe2\x80\xae\xc3\xa9";
+    moat_co_options options = MOAT_CO_OPTIONS_INIT;
+    moat_frame frame = {.flags = MOAT_FRAME_ROOT};
+    moat_co *co = NULL;
+    char line[256];
+
+    (void)arg;
+    options.name = name;
+    REQUIRE(moat_co_create(&co, walk, &options) == MOAT_OK);
+    frame.co = co;
+    EXPECT_EQ(moat_frame_describe(&frame, line, sizeof line), MOAT_OK);
+    EXPECT_STR(line, "[coroutine 'a\\x1b[2J\\x0ab\\xff\\xe2\\x80\\xae"
+                     "\xc3\xa9']");
+    /* No character is cut. */
+    for (size_t size = 1; size < sizeof line; size++) {
+        EXPECT_EQ(moat_frame_describe(&frame, line, size), MOAT_OK);
+        EXPECT((line[strlen(line) - (line[0] != '\0')] & 0xc0) != 0xc0);
+    }
+    moat_co_destroy(co);
+}
+
 static void a_report_that_cannot_be_written_says_so(const void *arg)
 {
     moat_co *co = stop(raise_1, NULL);
@@ -630,7 +657,7 @@ static void a_report_that_cannot_be_written_says_so(const void *arg)
     moat_co_destroy(co);
 }
 
-/* Text that a report writes, in static storage. */
+/* Returns the text that a report writes, in static storage. */
 static const char *written(moat_status (*write_it)(const moat_co *, int),
                            const moat_co *co)
 {
@@ -658,8 +685,8 @@ static void a_report_can_be_written_twice(const void *arg)
                    48) == 0);
     EXPECT(strstr(first, "\n  raised   1\n") != NULL);
     EXPECT(strstr(first, "\n  bytes    ") != NULL);
-    EXPECT(strstr(first, "code ") == NULL); /* is the signal's */
-    /* But for the caller's own frame, which has moved on. */
+    EXPECT(strstr(first, "code ") == NULL); /* printed for signals only */
+    /* Except the caller's own frame, whose pc has moved on. */
     EXPECT(strncmp(written(moat_co_print_report, co), first,
                    (size_t)(strstr(first, "  #2 ") - first)) == 0);
     free(first);
@@ -674,7 +701,7 @@ static void *loop(moat_co *self, void *input)
     return input;
 }
 
-/* Trapped by a signal of this number. */
+/* Stops a guest by its deadline, with this number as the deadline's signal. */
 static moat_co *stop_by_deadline(int signal)
 {
     moat_engine_options engine = MOAT_ENGINE_OPTIONS_INIT;
@@ -712,12 +739,11 @@ static void the_last_real_time_signal_has_a_name(const void *arg)
     moat_co_destroy(co);
 }
 
-#define TIME_CASE(function)                                             \
-    {                                                                   \
-#        function, function, NULL,                                      \
-            UNDER_TSAN                                                  \
-            ? "it holds signals back from a loop without calls" : NULL, \
-            0, 0                                                        \
+#define TIME_CASE(function)                                                  \
+    {                                                                        \
+#        function, function, NULL,                                           \
+            UNDER_TSAN ? "it delays signals in a loop without calls" : NULL, \
+            0, 0                                                             \
     }
 
 static void a_json_report_is_one_line(const void *arg)
@@ -754,7 +780,7 @@ static void *walk_where_there_is_no_room(moat_co *self, void *input)
     size_t count = 77;
     char some[1024];
 
-    /* Down to where a call has too little. */
+    /* Recurses until too little stack is left for the call. */
     if (moat_stack_reserve((size_t)8 << 10) == MOAT_OK) {
         (void)walk_where_there_is_no_room(self, input);
         __asm__ volatile("" : : "r"(some) : "memory");
@@ -784,7 +810,8 @@ static void a_guest_with_little_stack_gets_no_backtrace(const void *arg)
     moat_co_destroy(co);
 }
 
-/* Reports on another guest: the names of frames need most of the stack. */
+/* Reports on another guest with enough stack for the names of frames, but not
+ * for their lines. */
 static void *report_with_some_room(moat_co *self, void *input)
 {
     const char *text;
@@ -793,7 +820,8 @@ static void *report_with_some_room(moat_co *self, void *input)
     EXPECT(strstr(written(moat_co_print_report, input), "[coroutine '"));
     text = written(moat_co_write_json, input);
     EXPECT(strstr(text, "\"root\":true") != NULL);
-    EXPECT(strstr(text, "\"function\"") == NULL);
+    EXPECT(strstr(text, "\"function\":\"raise_1\"") != NULL);
+    EXPECT(strstr(text, "\"names_missing\":\"lines\"") != NULL);
     return NULL;
 }
 
@@ -827,7 +855,7 @@ static void a_guest_with_little_stack_reports_what_it_can(const void *arg)
     if (!has_unwinder())
         return;
     report_from(report_with_some_room, (size_t)160 << 10);
-    report_from(report_with_little_room, (size_t)40 << 10);
+    report_from(report_with_little_room, (size_t)4 << 10);
 }
 
 #if UNDER_ASAN || UNDER_TSAN
@@ -845,7 +873,7 @@ int main(void)
         CHILD_CASE(wrong_arguments_are_refused),
         CHILD_CASE(records_lead_over_the_border),
         CHILD_CASE(a_register_with_anything_ends_at_the_root),
-        CHILD_CASE(records_lead_behind_a_visit),
+        CHILD_CASE(frame_records_lead_across_a_host_call),
         CHILD_CASE(a_handler_may_walk),
         CHILD_CASE(a_handler_on_its_own_stack_may_walk),
         {"a_handler_may_walk_from_a_wild_frame_pointer",
@@ -859,6 +887,7 @@ int main(void)
          0, 0},
         CHILD_CASE(a_frame_is_described),
         CHILD_CASE(a_short_buffer_is_terminated),
+        CHILD_CASE(hostile_names_stay_on_their_line),
         CHILD_CASE(a_report_that_cannot_be_written_says_so),
         CHILD_CASE(a_report_can_be_written_twice),
         TIME_CASE(a_real_time_signal_has_a_name),

@@ -1,5 +1,5 @@
 /*
- * test_batch.c: many resumes in one call, many coroutines made in one call.
+ * test_batch.c: many resumes in one call, many coroutines created in one call.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -13,7 +13,7 @@
 
 #include "support/fixture.h"
 
-#define MANY ((size_t)100) /* more than are fetched ahead */
+#define MANY ((size_t)100) /* more than are prefetched */
 
 static void *echo(moat_co *self, void *input)
 {
@@ -122,7 +122,7 @@ static void it_stops_at_what_cannot_be_resumed(const void *arg)
     EXPECT_EQ(done, 2);
     EXPECT_EQ(moat_co_get_state(cos[1]), MOAT_CO_SUSPENDED);
     EXPECT_EQ(moat_co_get_state(cos[3]), MOAT_CO_FRESH);
-    /* On behind it. */
+    /* Continue after it. */
     EXPECT_EQ(moat_co_resume_n(cos + 3, NULL, events + 3, 2, &done), MOAT_OK);
     EXPECT_EQ(done, 2);
     moat_co_destroy(cos[4]);
@@ -161,7 +161,7 @@ static void *destroy_another(moat_co *self, void *input)
     return NULL;
 }
 
-/* The list may name what is gone when its turn comes. */
+/* A later coroutine of the list may be destroyed before its turn. */
 static void one_may_destroy_a_later_one(const void *arg)
 {
     moat_co *cos[2] = {create(destroy_another), create(echo)};
@@ -200,7 +200,7 @@ static void another_threads_are_refused(const void *arg)
 
 #define PAGE ((size_t)4096)
 
-/* What is fetched ahead ends where the array ends. */
+/* Nothing is prefetched beyond the end of the array. */
 static void nothing_behind_the_array_is_read(const void *arg)
 {
     static moat_event events[MANY];
@@ -224,10 +224,10 @@ static void nothing_behind_the_array_is_read(const void *arg)
     EXPECT_EQ(munmap(page, 2 * PAGE), 0);
 }
 
-/* --- many made in one call ------------------------------------------------ */
+/* --- creating many in one call -------------------------------------------- */
 
-/* More than are made at a time, than the first arenas hold, than a thread
- * keeps, and than stacks of the largest size go into 47 bits of addresses. */
+/* More than one chunk of a call, than the first arenas hold, than a thread
+ * keeps, and than stacks of the largest size fit into 47 bits of addresses. */
 #define CROWD ((size_t)2100)
 
 static void *tell_user(moat_co *self, void *input)
@@ -237,7 +237,7 @@ static void *tell_user(moat_co *self, void *input)
     return self;
 }
 
-/* Is each the only one with its handle, and does its guest run? */
+/* Expects each handle to be unique and its guest to run. */
 static void expect_whole(moat_co **cos, void *const *users, size_t count)
 {
     static moat_event events[CROWD];
@@ -342,7 +342,7 @@ static void all_have_the_limits(const void *arg)
     destroy_all(cos, 3);
 }
 
-/* Into its guard, right below its stack. */
+/* Writes into the guard, right below the stack. */
 static void *write_below(moat_co *self, void *input)
 {
     moat_stack_info info;
@@ -396,8 +396,8 @@ static void finish_and_destroy(moat_co **cos, size_t count)
     destroy_all(cos, count);
 }
 
-/* From wherever destroy has put them: the thread's spares, its pool, the lists
- * of all threads. */
+/* Stacks come from wherever destroy has put them: the thread's spares, its
+ * pool, the lists of all threads. */
 static void used_stacks_are_taken_first(const void *arg)
 {
     static moat_co *before[CROWD], *after[CROWD];
@@ -407,7 +407,7 @@ static void used_stacks_are_taken_first(const void *arg)
     (void)arg;
     for (int with_options = 0; with_options < 2; with_options++) {
         const moat_co_options *options = with_options ? &plain : NULL;
-        /* Options keep it from the spares. */
+        /* Coroutines with options do not become spares. */
         size_t count = with_options ? MANY : CROWD;
 
         EXPECT_EQ(
@@ -445,17 +445,19 @@ static void bad_orders_are_refused(const void *arg)
               MOAT_E_INVAL);
     EXPECT_EQ(done, 0);
     options.flags = 0;
-    limits.memory_bytes = 1;
+    limits.slice_ns = 1;
     options.limits = &limits;
     done = 9;
     EXPECT_EQ(moat_co_create_n(cos, echo, &options, NULL, 2, &done),
               MOAT_E_UNSUPPORTED);
     EXPECT_EQ(done, 0);
+    EXPECT_EQ(moat_co_create_n(cos, echo, &options, NULL, 0, &done),
+              MOAT_E_UNSUPPORTED);
     EXPECT(cos[0] == untouched && cos[1] == untouched);
     EXPECT_EQ(live(), 0);
 }
 
-/* What was made stays, and there are just as many as *done says. */
+/* The coroutines that were created remain, as many as *done counts. */
 static void without_address_space_the_first_ones_stay(const void *arg)
 {
     static moat_co *cos[CROWD];
@@ -471,7 +473,7 @@ static void without_address_space_the_first_ones_stay(const void *arg)
     EXPECT_EQ(live(), done);
     expect_whole(cos, NULL, done);
     all = done;
-    /* Those that are destroyed are there for the next. */
+    /* Those that are destroyed are available to the next call. */
     destroy_all(cos, all / 2);
     EXPECT_EQ(moat_co_create_n(cos, tell_user, &options, NULL, CROWD, &done),
               MOAT_E_NOMEM);
@@ -481,7 +483,7 @@ static void without_address_space_the_first_ones_stay(const void *arg)
     EXPECT_EQ(live(), 0);
 }
 
-/* A number from a file of /proc; 0: it cannot be read. */
+/* Returns the number in a file of /proc; 0 if it cannot be read. */
 static size_t read_number(const char *path)
 {
     FILE *file = fopen(path, "r");
@@ -495,7 +497,7 @@ static size_t read_number(const char *path)
     return number;
 }
 
-/* A guard of its own costs two mappings. */
+/* A PROT_NONE guard costs two mappings. */
 static void without_mappings_the_first_ones_stay(const void *arg)
 {
     size_t most = read_number("/proc/sys/vm/max_map_count");
@@ -521,7 +523,7 @@ static void without_mappings_the_first_ones_stay(const void *arg)
     free(cos);
 }
 
-/* Guests make them, too. */
+/* Guests can create many, too. */
 static void *make_many(moat_co *self, void *input)
 {
     static moat_co *cos[MANY];
@@ -536,7 +538,7 @@ static void *make_many(moat_co *self, void *input)
     return self;
 }
 
-/* Memory of the guest's that ends in the middle. */
+/* The guest's array ends at this address, in the middle of the call. */
 static char *edge;
 
 static void *make_beyond(moat_co *self, void *input)

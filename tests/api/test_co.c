@@ -1,6 +1,6 @@
 /*
- * test_co.c: coroutines by the thousand, what reuse finds on a stack, and what
- * becomes of a thread's coroutines when it ends.
+ * test_co.c: thousands of coroutines, the data that a reused stack contains,
+ * and the fate of a thread's coroutines when it ends.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -253,11 +253,11 @@ static void reuse_is_last_in_first_out(const void *arg)
     moat_co_destroy(b);
 }
 
-/* ---- What the next user finds ---- */
+/* ---- The content of a reused stack ---- */
 
-#define SECRET ((unsigned char)0xa7)
-#define DEPTH  ((size_t)100 << 10)
-#define MOST   (DEPTH - 4096) /* what lies below its caller's frames */
+#define SECRET       ((unsigned char)0xa7)
+#define DEPTH        ((size_t)100 << 10)
+#define BELOW_CALLER (DEPTH - 4096) /* the part below the caller's frames */
 
 static void *leave_secrets(moat_co *self, void *input)
 {
@@ -268,7 +268,8 @@ static void *leave_secrets(moat_co *self, void *input)
     return moat_co_yield(self, input);
 }
 
-/* Of the stack below the caller's frame. Reads it as plain memory. */
+/* Counts in the part of the stack below the caller's frame. Reads it as plain
+ * memory. */
 __attribute__((no_sanitize("address"))) static size_t
 count_secrets(const moat_stack_info *stack)
 {
@@ -280,8 +281,8 @@ count_secrets(const moat_stack_info *stack)
     return count;
 }
 
-/* Creates and destroys until the stack of `co` is in use again: those that are
- * to be zeroed wait for others. */
+/* Creates and destroys coroutines until the stack of `co` is in use again.
+ * Stacks to be zeroed wait until there are several. */
 static moat_co *again(const moat_co *co, const moat_co_options *options)
 {
     for (int i = 0; i < 200; i++) {
@@ -305,7 +306,7 @@ static size_t secrets_after(uint64_t flags, bool by_reset)
     co = create(leave_secrets, &options);
     EXPECT_EQ(resume(co, NULL).kind, MOAT_EVENT_YIELD);
     stack = stack_of(co);
-    EXPECT(count_secrets(&stack) >= MOST);
+    EXPECT(count_secrets(&stack) >= BELOW_CALLER);
     if (by_reset) {
         EXPECT_EQ(moat_co_reset(co), MOAT_OK);
         found = count_secrets(&stack);
@@ -322,8 +323,8 @@ static size_t secrets_after(uint64_t flags, bool by_reset)
 static void unscrubbed_stacks_keep_their_contents(const void *arg)
 {
     (void)arg;
-    EXPECT(secrets_after(MOAT_CO_SCRUB_NONE, false) >= MOST);
-    EXPECT(secrets_after(MOAT_CO_SCRUB_NONE, true) >= MOST);
+    EXPECT(secrets_after(MOAT_CO_SCRUB_NONE, false) >= BELOW_CALLER);
+    EXPECT(secrets_after(MOAT_CO_SCRUB_NONE, true) >= BELOW_CALLER);
 }
 
 static void zeroed_stacks_hold_nothing(const void *arg)
@@ -426,7 +427,7 @@ static void locked_processes_have_guarded_stacks_too(const void *arg)
 
     (void)arg;
     if (mlockall(MCL_CURRENT | MCL_FUTURE) != 0)
-        return; /* RLIMIT_MEMLOCK */
+        child_leave_out("no memory can be locked"); /* RLIMIT_MEMLOCK */
     options.stack_bytes = (size_t)16 << 10;
     options.guard_bytes = (size_t)4 << 10;
     options.flags = MOAT_CO_SCRUB_DISCARD;

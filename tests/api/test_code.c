@@ -1,6 +1,6 @@
 /*
- * test_code.c: registered code as arguments, and its names in frames. What it
- * means to a trap is tests/fault's.
+ * test_code.c: arguments of code registration, and names of code in frames.
+ * Traps in registered code are in tests/fault.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -47,7 +47,7 @@ static void expect_refused(const moat_code *code, moat_status status)
     EXPECT_EQ(id, 4711);
 }
 
-/* What a frame with that return address is described as. */
+/* Expects the text of a frame with that return address. */
 static void expect_described(uintptr_t pc, unsigned flags, const char *text)
 {
     const moat_frame frame = {pc, 0, NULL, flags};
@@ -97,7 +97,7 @@ static void bad_code_is_refused(const void *arg)
     EXPECT_EQ(moat_code_unregister(99), MOAT_E_INVAL);
 }
 
-/* One that was compiled before there were lines and unwind rules. */
+/* The struct of a program compiled before there were lines and unwind rules. */
 static void an_older_struct_is_taken(const void *arg)
 {
     moat_code older = range(CODE, 64, "older");
@@ -105,7 +105,7 @@ static void an_older_struct_is_taken(const void *arg)
 
     (void)arg;
     older.struct_size = offsetof(moat_code, file);
-    older.lines = (const moat_code_line *)16; /* not its own */
+    older.lines = (const moat_code_line *)16; /* beyond that struct */
     older.line_count = 1;
     EXPECT_EQ(moat_code_register(&older, &id), MOAT_OK);
     EXPECT_EQ(moat_code_unregister(id), MOAT_OK);
@@ -232,7 +232,7 @@ static void an_eh_frame_goes_with_its_kind_only(const void *arg)
     expect_refused(&code, MOAT_E_INVAL);
 }
 
-/* Where the fields of eh_cie are. */
+/* Offsets of fields that eh_cie writes. */
 enum { VERSION = 8, AUGMENTATION = 9, COLUMN = 14, ENCODING = 16, CFI = 17 };
 
 static void bad_entries_are_refused(const void *arg)
@@ -244,25 +244,25 @@ static void bad_entries_are_refused(const void *arg)
     } bytes[] = {
         {"a length beyond the end", 0, 0xff},
         {"a length of 64 bits", 3, 0xff},
-        {"a CIE that is none", 4, 200},
-        {"a version that is none", VERSION, 2},
-        {"a version of .debug_frame's", VERSION, 4},
+        {"a CIE with an invalid id", 4, 200},
+        {"an unknown version", VERSION, 2},
+        {"a version of .debug_frame", VERSION, 4},
         {"an augmentation of unknown size", AUGMENTATION, 'e'},
         {"an unknown augmentation", AUGMENTATION + 1, 'Q'},
-        {"a return address elsewhere", COLUMN, 17},
+        {"another return address column", COLUMN, 17},
         {"an augmentation beyond the end", COLUMN + 1, 100},
         {"an encoding of two bytes", ENCODING, 0x02},
         {"an encoding of any length", ENCODING, 0x01},
-        {"addresses from the text", ENCODING, 0x20},
-        {"addresses from the function", ENCODING, 0x40},
+        {"addresses relative to the text", ENCODING, 0x20},
+        {"addresses relative to the function", ENCODING, 0x40},
         {"indirect addresses", ENCODING, 0x80},
         {"no addresses", ENCODING, 0xff},
-        {"an instruction that is none", CFI, 0x3f},
-        {"the FDE's CIE in the middle of it", 24 + 4, 27},
+        {"an unknown instruction", CFI, 0x3f},
+        {"the FDE's CIE inside the FDE", 24 + 4, 27},
         {"the FDE's CIE before the beginning", 24 + 4, 255},
         {"code before the range", 24 + 8 + 5, 0x1f},
-        {"code behind the range", 24 + 8, 64},
-        {"code that ends behind the range", 24 + 8, 1},
+        {"code after the range", 24 + 8, 64},
+        {"code that ends after the range", 24 + 8, 1},
         {"no code", 24 + 16, 0},
         {"more code than there is", 24 + 17, 1},
         {"the FDE's augmentation beyond the end", 24 + 24, 100},
@@ -276,7 +276,7 @@ static void bad_entries_are_refused(const void *arg)
         eh.bytes[bytes[i].at] = bytes[i].value;
         expect_rules(&eh, false);
     }
-    /* Cut off anywhere; but for the FDE nothing is left out. */
+    /* Truncated at any point. Only the FDE may be left out as a whole. */
     for (size_t left = 1;; left++) {
         make_rules(&eh, EH_ABSPTR, "", 0);
         expect_context("%zu bytes", left);
@@ -285,6 +285,37 @@ static void bad_entries_are_refused(const void *arg)
         eh.used = left;
         expect_rules(&eh, false);
     }
+}
+
+/* A CIE with a personality routine found at an address, and an FDE. */
+static void make_indirect(struct eh_frame *eh, const void *address)
+{
+    static const unsigned char cie[] = {1,  'z',  'P', 'R',  0, 1, 0x78, 16,
+                                        10, 0x80, 0,   0,    0, 0, 0,    0,
+                                        0,  0,    0,   0x0c, 7, 8, 0x90, 1};
+    const uint32_t head[2] = {4 + sizeof cie, 0};
+
+    memset(eh, 0, sizeof *eh);
+    eh->encoding = EH_ABSPTR;
+    memcpy(eh->bytes, head, sizeof head);
+    memcpy(eh->bytes + sizeof head, cie, sizeof cie);
+    memcpy(eh->bytes + sizeof head + 10, &address, sizeof address);
+    eh->used = sizeof head + sizeof cie;
+    eh_fde(eh, (const void *)CODE, 64, "", 0);
+}
+
+static void a_personality_is_read_from_readable_memory_only(const void *arg)
+{
+    static const uintptr_t routine = CODE;
+    struct eh_frame eh;
+
+    (void)arg;
+    make_indirect(&eh, &routine);
+    expect_rules(&eh, true);
+    make_indirect(&eh, (const void *)(CODE + 4096));
+    expect_rules(&eh, false);
+    make_indirect(&eh, (const void *)(UINT64_C(1) << 60));
+    expect_rules(&eh, false);
 }
 
 static void rules_may_come_in_any_order(const void *arg)
@@ -298,7 +329,8 @@ static void rules_may_come_in_any_order(const void *arg)
     eh_fde(&eh, (const char *)CODE + 32, 32, "", 0);
     eh_cie(&eh, EH_ABSPTR);
     eh_fde(&eh, (const void *)CODE, 32, "", 0);
-    memset(eh.bytes + eh.used, 0, 4); /* a terminator, and what is behind it */
+    memset(eh.bytes + eh.used, 0, 4); /* a terminator; nothing after it is
+                                       * read */
     memset(eh.bytes + eh.used + 4, 0xff, 4);
     eh.used += 8;
     expect_rules(&eh, true);
@@ -314,7 +346,7 @@ static void rules_may_come_in_any_order(const void *arg)
         expect_context("encoding %#x", encodings[i]);
         make_rules(&eh, EH_ABSPTR, "", 0);
         eh.bytes[ENCODING] = encodings[i];
-        /* The code lies beyond what four bytes can say. */
+        /* The code lies beyond the range of four bytes. */
         expect_rules(&eh, wide);
     }
 }
@@ -330,26 +362,26 @@ static void bad_instructions_are_refused(const void *arg)
         {"nop", BYTES("\0"), true},
         {"set_loc", BYTES("\x01\0\0\0\0\0\0\x10\0"), false},
         {"advance_loc1, 2, 4", BYTES("\x02\1\x03\1\0\x04\1\0\0\0"), true},
-        {"advance_loc4 cut off", BYTES("\x0e\x08\x04"), false},
+        {"advance_loc4, truncated", BYTES("\x0e\x08\x04"), false},
         {"def_cfa rsp", BYTES("\x0c\x07\x10"), true},
-        {"def_cfa of no register", BYTES("\x0c\x11\x10"), false},
+        {"def_cfa of an unknown register", BYTES("\x0c\x11\x10"), false},
         {"remember, restore", BYTES("\x0a\x0b"), true},
-        {"restore of nothing", BYTES("\x0b"), false},
+        {"restore without remember", BYTES("\x0b"), false},
         {"restore twice", BYTES("\x0a\x0b\x0b"), false},
         {"GNU_args_size", BYTES("\x2e\x90\x01"), true},
         {"GNU_window_save", BYTES("\x2d"), false},
-        {"LEB128 without an end",
+        {"LEB128 without end",
          BYTES("\x0e\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\1"), false},
         {"CFA = rsp + 8", BYTES("\x0f\x02\x77\x08"), true},
         {"CFA = *(rsp + 8) + 4", BYTES("\x0f\x05\x77\x08\x06\x23\x04"), true},
         {"rbx at the CFA - 16", BYTES("\x10\x03\x03\x40\x1c\x96"), true},
-        {"an expression of nothing", BYTES("\x0f\x00"), false},
-        {"of nothing, but with the CFA", BYTES("\x10\x03\x00"), true},
+        {"an empty expression", BYTES("\x0f\x00"), false},
+        {"empty, but with the CFA", BYTES("\x10\x03\x00"), true},
         {"beyond the end", BYTES("\x0f\x20\x77\x08"), false},
         {"too few operands", BYTES("\x0f\x03\x77\x08\x22"), false},
         {"a jump", BYTES("\x0f\x05\x77\x08\x2f\xfd\xff"), false},
-        {"an operation that is none", BYTES("\x0f\x03\x77\x08\xe0"), false},
-        {"bregx of no register", BYTES("\x0f\x03\x92\x11\x08"), false},
+        {"an unknown operation", BYTES("\x0f\x03\x77\x08\xe0"), false},
+        {"bregx of an unknown register", BYTES("\x0f\x03\x92\x11\x08"), false},
     };
 #undef BYTES
     static const unsigned char pushes[] = {0x0f, 61};
@@ -426,7 +458,7 @@ static void frames_are_described_by_the_name(const void *arg)
     memset(name, 'x', sizeof name - 1);
     expect_described(CODE + 16, 0, "compiled+0x10");
     expect_described(CODE, MOAT_FRAME_TRAP, "compiled+0x0");
-    /* A return address behind a call that is the last instruction. */
+    /* The return address of a call that is the last instruction. */
     expect_described(CODE + 64, 0, "compiled+0x40");
     expect_described(CODE + 64, MOAT_FRAME_TRAP, "0x200000000040");
     expect_described(CODE, 0, "0x200000000000");
@@ -436,7 +468,7 @@ static void frames_are_described_by_the_name(const void *arg)
     expect_described(CODE + 16, 0, "0x200000000010");
 }
 
-/* A name that is longer than a report's line is cut off, not refused. */
+/* A name longer than a report's line is truncated, not refused. */
 static void a_name_may_be_long(const void *arg)
 {
     static char name[5000];
@@ -451,7 +483,7 @@ static void a_name_may_be_long(const void *arg)
     EXPECT(strstr(line, "n+0x1") != NULL);
 }
 
-/* A library's code, which has names. */
+/* The code of a library, which has names of its own. */
 static void code_without_a_name_keeps_the_linkers(const void *arg)
 {
     const uintptr_t page = (uintptr_t)range & ~(uintptr_t)4095;
@@ -519,7 +551,7 @@ static void it_stays_over_a_shutdown(const void *arg)
     EXPECT_EQ(moat_code_unregister(id), MOAT_OK);
 }
 
-/* What is in the map of this process; "" if there is none. Removes it. */
+/* Reads this process's perf map and removes it; "" if there is none. */
 static void take_perf_map(char *text, size_t size)
 {
     char path[64];
@@ -587,7 +619,7 @@ static moat_code_id enrol_real(const char *name, size_t size)
     return id;
 }
 
-/* A folder of this process's; the file that it would have there. */
+/* Creates a folder for this process, and returns the path of the dump in it. */
 static void find_dump(char *folder, char *path, size_t size)
 {
     (void)snprintf(folder, 64, "/tmp/moat-jitdump-XXXXXX");
@@ -628,7 +660,7 @@ static void code_is_dumped_if_the_environment_says_so(const void *arg)
     (void)arg;
     find_dump(folder, path, sizeof path);
     (void)enrol_real("dumped", sizeof some_code);
-    /* Code that cannot be read leaves nothing behind. */
+    /* Code that cannot be read leaves no record. */
     (void)enrol(CODE, 64, "not there");
     count = take_file(path, bytes, sizeof bytes);
     EXPECT_EQ(count, HEADER + INFO + LOAD + 7 + sizeof some_code);
@@ -675,7 +707,7 @@ static void a_child_process_has_a_dump_of_its_own(const void *arg)
     EXPECT_EQ(rmdir(folder), 0);
 }
 
-/* Neither a file that is there nor what a link leads to is written over. */
+/* Neither an existing file nor the target of a symbolic link is overwritten. */
 static void what_is_in_the_place_of_the_dump_is_left_alone(const void *arg)
 {
     char folder[64], path[128], target[160];
@@ -703,7 +735,26 @@ static void what_is_in_the_place_of_the_dump_is_left_alone(const void *arg)
     EXPECT_EQ(rmdir(folder), 0);
 }
 
-/* Nobody's file is written to by way of a link. */
+/* A host without standard output, which prints all the same. */
+static void the_map_does_not_become_standard_output(const void *arg)
+{
+    int out = dup(STDOUT_FILENO);
+    char text[64];
+    ssize_t written;
+
+    (void)arg;
+    REQUIRE(setenv("MOAT_PERF_MAP", "1", 1) == 0);
+    REQUIRE(out > STDERR_FILENO && close(STDOUT_FILENO) == 0);
+    (void)enrol(CODE, 64, "first");
+    written = write(STDOUT_FILENO, "printed\n", 8);
+    (void)enrol(CODE + 64, 64, "second");
+    REQUIRE(dup2(out, STDOUT_FILENO) == STDOUT_FILENO);
+    EXPECT_EQ(written, -1);
+    take_perf_map(text, sizeof text);
+    EXPECT_STR(text, "200000000000 40 first\n200000000040 40 second\n");
+}
+
+/* A symbolic link must not direct the output into another file. */
 static void a_link_in_the_place_of_the_map_is_not_followed(const void *arg)
 {
     char path[64], target[64];
@@ -720,7 +771,7 @@ static void a_link_in_the_place_of_the_map_is_not_followed(const void *arg)
     (void)unlink(path);
 }
 
-/* A pipe that nobody reads is not waited for. */
+/* A pipe without a reader does not block. */
 static void a_pipe_in_the_place_of_the_map_is_left_alone(const void *arg)
 {
     char path[64];
@@ -733,7 +784,8 @@ static void a_pipe_in_the_place_of_the_map_is_left_alone(const void *arg)
     (void)unlink(path);
 }
 
-/* A file with another name may be somebody else's; so is another user's. */
+/* A file with a second link may belong to something else. So may one that
+ * belongs to another user. */
 static void
 a_file_of_others_in_the_place_of_the_map_is_left_alone(const void *arg)
 {
@@ -756,7 +808,8 @@ a_file_of_others_in_the_place_of_the_map_is_left_alone(const void *arg)
     (void)unlink(path);
 }
 
-/* Ten thousand, in no order, each found; then gone in another. */
+/* Registers ten thousand pieces of code out of order, finds each, and removes
+ * them in another order. */
 static void many_are_kept_apart(const void *arg)
 {
     enum { MANY = 10000, STEP = 7919 };
@@ -788,6 +841,7 @@ int main(void)
         CHILD_CASE(frames_are_described_by_their_lines),
         CHILD_CASE(an_eh_frame_goes_with_its_kind_only),
         CHILD_CASE(bad_entries_are_refused),
+        CHILD_CASE(a_personality_is_read_from_readable_memory_only),
         CHILD_CASE(rules_may_come_in_any_order),
         CHILD_CASE(bad_instructions_are_refused),
         CHILD_CASE(a_newer_struct_is_taken_if_its_rest_is_zero),
@@ -803,6 +857,7 @@ int main(void)
         CHILD_CASE(code_is_dumped_if_the_environment_says_so),
         CHILD_CASE(a_child_process_has_a_dump_of_its_own),
         CHILD_CASE(what_is_in_the_place_of_the_dump_is_left_alone),
+        CHILD_CASE(the_map_does_not_become_standard_output),
         CHILD_CASE(a_link_in_the_place_of_the_map_is_not_followed),
         CHILD_CASE(a_pipe_in_the_place_of_the_map_is_left_alone),
         CHILD_CASE(a_file_of_others_in_the_place_of_the_map_is_left_alone),

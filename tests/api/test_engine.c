@@ -87,9 +87,10 @@ static void info_stays_in_its_callers_struct(const void *arg)
 
     (void)arg;
     memset(&info, 0xee, sizeof info);
-    info.struct_size = offsetof(moat_engine_info, page_bytes);
+    info.struct_size = offsetof(moat_engine_info, source);
     EXPECT_EQ(moat_engine_get_info(&info), MOAT_OK);
-    EXPECT_EQ(info.page_bytes, (size_t)0xeeeeeeeeeeeeeeee);
+    EXPECT_EQ(info.page_bytes, sysconf(_SC_PAGESIZE));
+    EXPECT_EQ((uintptr_t)info.source, (uintptr_t)0xeeeeeeeeeeeeeeee);
     EXPECT(info.guard == MOAT_GUARD_MADVISE ||
            info.guard == MOAT_GUARD_MPROTECT);
     EXPECT_EQ(moat_engine_get_info(NULL), MOAT_E_INVAL);
@@ -116,7 +117,7 @@ static void garbage_in_the_environment_is_refused(const void *arg)
     EXPECT_EQ(moat_co_create(&co, echo, NULL), MOAT_E_INVAL);
     EXPECT(co == NULL);
     EXPECT_EQ(moat_engine_check(), MOAT_E_STATE);
-    EXPECT_EQ(get_info().guard, MOAT_GUARD_AUTO); /* there is no answer */
+    EXPECT_EQ(get_info().guard, MOAT_GUARD_AUTO); /* none has been chosen yet */
 }
 
 static void the_option_beats_the_environment(const void *arg)
@@ -133,10 +134,11 @@ static void the_option_beats_the_environment(const void *arg)
 static void a_guard_that_the_kernel_lacks_is_refused(const void *arg)
 {
     moat_engine_options options = MOAT_ENGINE_OPTIONS_INIT;
-    moat_status expected =
-        get_info().guards_by_madvise ? MOAT_OK : MOAT_E_UNSUPPORTED;
+    moat_status expected;
 
     (void)arg;
+    REQUIRE(unsetenv("MOAT_GUARD") == 0);
+    expected = get_info().guards_by_madvise ? MOAT_OK : MOAT_E_UNSUPPORTED;
     options.guard = MOAT_GUARD_MADVISE;
     EXPECT_EQ(moat_engine_init(&options), expected);
 }
@@ -162,7 +164,28 @@ static void init_is_idempotent_and_other_options_are_refused(const void *arg)
                         : MOAT_GUARD_MPROTECT;
     EXPECT(moat_engine_init(&options) == MOAT_E_STATE ||
            !get_info().guards_by_madvise);
+    options = (moat_engine_options)MOAT_ENGINE_OPTIONS_INIT;
+    options.altstack = MOAT_ALTSTACK_AUTODISARM;
+    EXPECT_EQ(moat_engine_init(&options), MOAT_E_STATE);
     EXPECT_EQ(moat_engine_check(), MOAT_OK);
+}
+
+static void the_kind_of_alternate_stack_is_checked(const void *arg)
+{
+    moat_engine_options options = MOAT_ENGINE_OPTIONS_INIT;
+
+    (void)arg;
+    options.altstack = (moat_altstack_kind)2;
+    EXPECT_EQ(moat_engine_init(&options), MOAT_E_INVAL);
+    options.altstack = MOAT_ALTSTACK_SHARED;
+    options.reserved = 1;
+    EXPECT_EQ(moat_engine_init(&options), MOAT_E_INVAL);
+    /* A caller that does not know the field. */
+    options.reserved = 0;
+    options.struct_size = offsetof(moat_engine_options, altstack);
+    EXPECT_EQ(moat_engine_init(&options), MOAT_OK);
+    options = (moat_engine_options)MOAT_ENGINE_OPTIONS_INIT;
+    EXPECT_EQ(moat_engine_init(&options), MOAT_OK);
 }
 
 static void after_shutdown_other_options_are_welcome(const void *arg)
@@ -435,6 +458,7 @@ int main(void)
         CHILD_CASE(the_option_beats_the_environment),
         CHILD_CASE(a_guard_that_the_kernel_lacks_is_refused),
         CHILD_CASE(init_is_idempotent_and_other_options_are_refused),
+        CHILD_CASE(the_kind_of_alternate_stack_is_checked),
         CHILD_CASE(after_shutdown_other_options_are_welcome),
         CHILD_CASE(a_guest_cannot_shut_down),
         CHILD_CASE(shutdown_waits_for_no_attached_thread),

@@ -1,5 +1,5 @@
 /*
- * test_guest.c: what a guest can ask of its stack, and what a host can.
+ * test_guest.c: the functions by which guests and hosts examine stacks.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -69,7 +69,7 @@ static void sections_have_no_effect_on_the_hosts_stack(const void *arg)
     moat_co_destroy(co);
 }
 
-/* ---- On a guest's ---- */
+/* ---- On a guest's stack ---- */
 
 static void *compare_bounds(moat_co *self, void *input)
 {
@@ -127,11 +127,11 @@ static void what_is_left_can_be_reserved(const void *arg)
     moat_co_destroy(co);
 }
 
-/* ---- Of a stopped coroutine ---- */
+/* ---- On a stopped coroutine ---- */
 
 #define DEPTH ((size_t)100 << 10)
 
-/* A frame of its own: the compiler may probe all of it on entry. */
+/* A frame of its own, because the compiler may probe all of it on entry. */
 __attribute__((noinline)) static void touch(void)
 {
     char deep[DEPTH];

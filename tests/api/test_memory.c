@@ -1,6 +1,6 @@
 /*
- * test_memory.c: memory that no coroutine uses goes back to the system: when it
- * is asked for, and by the engine's options.
+ * test_memory.c: unused memory of stacks is released to the system, on demand
+ * and by the engine's options.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -18,7 +18,7 @@
 #include "support/fixture.h"
 
 #define PAGE ((size_t)4096)
-/* ThreadSanitizer takes long for each mapping. */
+/* ThreadSanitizer is slow at each mapping. */
 #define MANY  (UNDER_TSAN ? 1500 : 5000) /* more than pools and spares hold */
 #define CROWD (UNDER_TSAN ? (size_t)1200 : (size_t)3000)
 #define DEPTH ((size_t)100 << 10)
@@ -89,7 +89,8 @@ static moat_stack_info stack_of(const moat_co *co)
     return stack;
 }
 
-/* Bytes of a stack that are in memory; 0 also where none is mapped. */
+/* Returns how many bytes of a stack are resident; 0 also if it is not
+ * mapped. */
 static size_t resident(const moat_stack_info *stack)
 {
     static unsigned char words[4096];
@@ -156,7 +157,7 @@ static void memory_and_page_tables_go_back(const void *arg)
         EXPECT(released < 3 * MANY * PAGE);
         EXPECT_EQ(trim(0), 0);
     }
-    /* Sanitizers have memory of their own for ours. */
+    /* Sanitizers map shadow memory for moat's memory. */
     if (!UNDER_ASAN && !UNDER_TSAN) {
         EXPECT(status_bytes("VmRSS:") < before + MANY * PAGE / 10);
         EXPECT(status_bytes("VmPTE:") < tables + MANY * 648 / 10);
@@ -270,7 +271,7 @@ static void a_guest_may_trim_if_it_has_room(const void *arg)
     moat_co_destroy(co);
 }
 
-/* ---- While others are at work ---- */
+/* ---- While other threads work ---- */
 
 static atomic_bool done;
 
@@ -350,7 +351,7 @@ static void *leave_one(void *arg)
     return NULL;
 }
 
-/* Nobody's pool is there to wait in. */
+/* There is no owner's pool in which the stack could wait. */
 static void an_orphans_stack_is_scrubbed_at_once(const void *arg)
 {
     moat_stack_info stack;
@@ -396,8 +397,8 @@ static void a_forked_child_trims_for_itself(const void *arg)
 
 /* ---- By the engine's options ---- */
 
-/* One that is not freed again and again; pools keep their share. */
-static void free_stacks_keep_so_much(const void *arg)
+/* Each stack is freed once. Pools keep their share in addition. */
+static void free_stacks_keep_the_configured_bytes(const void *arg)
 {
     size_t kept = 100 * PAGE, pooled = 2048 * 2 * PAGE;
 
@@ -417,7 +418,7 @@ static void without_a_policy_free_stacks_keep_all(const void *arg)
     EXPECT(trim(0) >= 200 * DEPTH);
 }
 
-static void a_free_stack_keeps_so_much(const void *arg)
+static void a_free_stack_keeps_the_configured_bytes(const void *arg)
 {
     moat_stack_info stack;
 
@@ -499,9 +500,9 @@ static const struct child_case cases[] = {
     CHILD_CASE(others_create_and_destroy_meanwhile),
     CHILD_CASE(an_orphans_stack_is_scrubbed_at_once),
     CHILD_CASE(a_forked_child_trims_for_itself),
-    CHILD_CASE(free_stacks_keep_so_much),
+    CHILD_CASE(free_stacks_keep_the_configured_bytes),
     CHILD_CASE(without_a_policy_free_stacks_keep_all),
-    CHILD_CASE(a_free_stack_keeps_so_much),
+    CHILD_CASE(a_free_stack_keeps_the_configured_bytes),
     CHILD_CASE(both_hold_at_once_and_scrubbed_stacks_too),
     CHILD_CASE(other_policies_are_refused_later),
     CHILD_CASE(the_environment_may_want_the_methods_of_old),

@@ -1,6 +1,6 @@
 /*
- * test_reuse.c: coroutines that are destroyed and taken up again without the
- * library: each new life is as the first, whatever the one before left behind.
+ * test_reuse.c: coroutines that are destroyed and reused without a call of the
+ * library: each new life is like the first, whatever the previous one left.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -76,7 +76,7 @@ static void after_yields(const void *arg)
         moat_co *co = create(yield_first, NULL);
 
         used[turn] = (uintptr_t)resume(co, NULL).value;
-        /* Each life begins at the stack's top. */
+        /* Each life starts at the top of the stack. */
         EXPECT_EQ(used[turn], used[0]);
         EXPECT_EQ(resume(co, co).kind, MOAT_EVENT_RETURN);
         moat_co_destroy(co);
@@ -84,7 +84,8 @@ static void after_yields(const void *arg)
     }
 }
 
-/* Over the words of the root frame, too, by which it is unwound. */
+/* Overwrites everything above its frame, including the words of the root frame
+ * by which it is unwound. */
 static void *overwrite_the_top(moat_co *self, void *input)
 {
     moat_stack_info stack;
@@ -93,7 +94,7 @@ static void *overwrite_the_top(moat_co *self, void *input)
     (void)self;
     (void)input;
     REQUIRE(moat_stack_bounds(&stack) == MOAT_OK);
-    from += 2 * sizeof(void *); /* not the way back */
+    from += 2 * sizeof(void *); /* keep the return address */
     memset(from, 0x5a, stack.base - (uintptr_t)from);
     return NULL;
 }
@@ -160,7 +161,66 @@ static void after_a_longjmp(const void *arg)
     }
 }
 
-/* What unwinders read at the stack's top, and libunwind's fast trace. */
+static void yield_inside(void *arg)
+{
+    (void)moat_co_yield(moat_co_current(), arg);
+}
+
+/* So the call's own is the third. */
+static void open_sections(void)
+{
+    moat_notrap_enter();
+    moat_notrap_enter();
+}
+
+static void *stop_in_a_call(moat_co *self, void *input)
+{
+    if (input == NULL)
+        return fault(self, input);
+    open_sections();
+    EXPECT_EQ(moat_notrap_call(yield_inside, NULL, NULL), MOAT_OK);
+    return NULL;
+}
+
+static void a_reset_inside_a_call(const void *arg)
+{
+    moat_co *co = create(stop_in_a_call, NULL);
+
+    (void)arg;
+    for (int turn = 0; turn < TURNS; turn++) {
+        EXPECT_EQ(resume(co, co).kind, MOAT_EVENT_YIELD);
+        REQUIRE(moat_co_reset(co) == MOAT_OK);
+        /* In a section it would be the host's. */
+        EXPECT_EQ(resume(co, NULL).kind, MOAT_EVENT_TRAP);
+        REQUIRE(moat_co_reset(co) == MOAT_OK);
+    }
+    moat_co_destroy(co);
+    expect_as_new();
+}
+
+static void *leave_a_call_in_sections(moat_co *self, void *input)
+{
+    open_sections();
+    return leave_a_call_by_longjmp(self, input);
+}
+
+static void after_a_longjmp_in_sections(const void *arg)
+{
+    (void)arg;
+    for (int turn = 0; turn < TURNS; turn++) {
+        moat_co *co = create(leave_a_call_in_sections, NULL);
+
+        EXPECT_EQ(resume(co, NULL).kind, MOAT_EVENT_RETURN);
+        moat_co_destroy(co);
+        co = create(fault, NULL);
+        EXPECT_EQ(resume(co, NULL).kind, MOAT_EVENT_TRAP);
+        moat_co_destroy(co);
+        expect_as_new();
+    }
+}
+
+/* Unwinders read these words at the top of the stack, as does libunwind's fast
+ * trace. */
 static void the_first_frame_is_as_new(const void *arg)
 {
     static const size_t words[] = {0, 8, 120, 160, 168};
@@ -233,7 +293,8 @@ static void after_a_cancel_and_a_name(const void *arg)
     }
 }
 
-/* Callee-saved registers that a guest does not give back (psABI 3.2.1). */
+/* Returns with callee-saved registers that it has not restored (psABI
+ * 3.2.1). */
 void *return_with_wild_registers(moat_co *self, void *input);
 __asm__(".text\n"
         ".type return_with_wild_registers, @function\n"
@@ -264,7 +325,7 @@ static void after_wild_registers(const void *arg)
     }
 }
 
-/* ---- Who may ---- */
+/* ---- Guests, crowds, threads ---- */
 
 static void *live_inside(moat_co *self, void *input)
 {
@@ -292,9 +353,9 @@ static size_t live(void)
     return info.live;
 }
 
-#define CROWD ((size_t)MOAT_SPARES_MOST + 500)
+#define CROWD ((size_t)MOAT_MAX_SPARES + 500)
 
-/* More than are kept: all are counted, and none stands in a shutdown's way. */
+/* More than a thread keeps: all are counted, and none prevents a shutdown. */
 static void a_crowd_comes_and_goes(const void *arg)
 {
     static moat_co *crowd[CROWD];
@@ -325,7 +386,7 @@ static void *live_on_a_thread(void *arg)
     return NULL;
 }
 
-/* What a thread kept goes to the others at its end. */
+/* When a thread ends, the coroutines it kept pass to the other threads. */
 static void threads_leave_nothing_behind(const void *arg)
 {
     (void)arg;
@@ -339,7 +400,8 @@ static void threads_leave_nothing_behind(const void *arg)
     EXPECT_EQ(moat_engine_shutdown(), MOAT_OK);
 }
 
-/* There the guest returns to a function of the library's, on its stack. */
+/* Under these the guest returns to a function of the library, on the guest's
+ * stack. */
 #if UNDER_ASAN || UNDER_TSAN
 #    define NOT_ANNOTATED "a sanitizer's frame lies between"
 #else
@@ -356,7 +418,7 @@ static void *live_and_let_live(void *arg)
     return NULL;
 }
 
-/* The count of another thread may be behind, but is one. */
+/* Another thread's count may be out of date, but is a valid count. */
 static void others_are_counted(const void *arg)
 {
     pthread_t thread;
@@ -381,6 +443,8 @@ int main(void)
         CHILD_CASE(after_yields),
         CHILD_CASE(after_open_sections),
         CHILD_CASE(after_a_longjmp),
+        CHILD_CASE(a_reset_inside_a_call),
+        CHILD_CASE(after_a_longjmp_in_sections),
         {"the_first_frame_is_as_new", the_first_frame_is_as_new, NULL,
          NOT_ANNOTATED, 0, 0},
         CHILD_CASE(after_deferred_functions),

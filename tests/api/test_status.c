@@ -1,5 +1,5 @@
 /*
- * test_status.c: names, texts and numbers of what calls return; the version.
+ * test_status.c: names, texts and numbers of statuses; the version.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -22,12 +22,19 @@ static void every_status_has_its_number_and_name(const void *arg)
         {-3, "MOAT_E_OVERLAP"},
         {-10, "MOAT_E_STATE"},
         {-11, "MOAT_E_THREAD"},
+        {-12, "MOAT_E_STACK"},
         {-20, "MOAT_E_UNSUPPORTED"},
         {-21, "MOAT_E_LIMIT"},
         {-22, "MOAT_E_GUARD_LIMIT"},
         {-30, "MOAT_E_HANDLER_LOST"},
         {-40, "MOAT_E_SYSTEM"},
         {-50, "MOAT_E_FAULT"},
+        {-51, "MOAT_E_EXCEPTION"},
+        {-60, "MOAT_E_CLOSED"},
+        {-61, "MOAT_E_TIMEOUT"},
+        {-62, "MOAT_E_CANCELLED"},
+        {-63, "MOAT_E_DEADLOCK"},
+        {-64, "MOAT_E_OWNER_DIED"},
     };
     int named = 0;
 

@@ -21,7 +21,7 @@ static void every_kind_has_its_number_and_texts(const void *arg)
     EXPECT_STR(moat_trap_kind_str(name), text);
     MOAT_TRAP_MAP(CHECK)
 #undef CHECK
-    for (int number = -1; number <= 15; number += 16) {
+    for (int number = -1; number <= 21; number += 22) {
         EXPECT_STR(moat_trap_kind_name((moat_trap_kind)number), "MOAT_TRAP_?");
         EXPECT_STR(moat_trap_kind_str((moat_trap_kind)number), "unknown trap");
     }
@@ -45,7 +45,7 @@ static void accesses_and_regions_have_their_numbers(const void *arg)
 
 /* ---- Guests ---- */
 
-/* Stores at the address that it is given. */
+/* Stores at the given address. */
 static void *store_at(moat_co *self, void *input)
 {
     (void)self;
@@ -102,7 +102,7 @@ static void the_record_stays_in_its_callers_struct(const void *arg)
 {
     moat_co *co = create(raise_33);
     moat_trap_info full = trap_with(co, NULL), part;
-    size_t part_bytes = offsetof(moat_trap_info, pc);
+    size_t part_bytes = offsetof(moat_trap_info, user_code);
 
     (void)arg;
     memset(&part, 0xee, sizeof part);
@@ -110,8 +110,27 @@ static void the_record_stays_in_its_callers_struct(const void *arg)
     EXPECT_EQ(moat_co_trap_info(co, &part), MOAT_OK);
     EXPECT_EQ(part.struct_size, part_bytes);
     EXPECT_EQ(part.kind, full.kind);
-    EXPECT_EQ(part.pc, (uintptr_t)0xeeeeeeeeeeeeeeee);
+    EXPECT_EQ(part.pc, full.pc);
+    EXPECT_EQ((unsigned)part.user_code, 0xeeeeeeeeu);
     EXPECT_EQ(full.struct_size, sizeof full);
+    moat_co_destroy(co);
+}
+
+static void *exit_with(moat_co *self, void *input)
+{
+    (void)self;
+    (void)input;
+    moat_trap_raise_as(MOAT_TRAP_EXIT, -3);
+}
+
+static void a_raise_may_have_another_kind(const void *arg)
+{
+    moat_co *co = create(exit_with);
+    moat_trap_info info = trap_with(co, NULL);
+
+    (void)arg;
+    EXPECT_EQ(info.kind, MOAT_TRAP_EXIT);
+    EXPECT(info.user_code == -3 && !info.in_host_call);
     moat_co_destroy(co);
 }
 
@@ -160,7 +179,7 @@ static void code_that_is_not_there_is_not_shown(const void *arg)
     moat_co_destroy(co);
 }
 
-/* Code whose page ends behind it: as much is shown as there is. */
+/* Code that ends at its page's end: only its readable bytes are recorded. */
 static void code_at_the_end_of_a_mapping_is_cut_off(const void *arg)
 {
     static const unsigned char ud2[2] = {0x0f, 0x0b};
@@ -181,7 +200,7 @@ static void code_at_the_end_of_a_mapping_is_cut_off(const void *arg)
     moat_co_destroy(co);
 }
 
-/* ---- Whose memory it was ---- */
+/* ---- The owner of the memory ---- */
 
 static void expect_store(moat_co *co, uintptr_t address, moat_trap_kind kind,
                          moat_region region)
@@ -213,7 +232,8 @@ static void the_faulting_address_is_told_by_owner(const void *arg)
     moat_co_destroy(co);
 }
 
-/* Where no coroutine has been yet. Of two slots the lower was taken last. */
+/* Stores into a slot of the arena that no coroutine has used. Slots are taken
+ * from the top down. */
 static void unused_memory_of_an_arena_is_told(const void *arg)
 {
     moat_co *co = create(store_at);
@@ -245,6 +265,7 @@ int main(void)
         CHILD_CASE(accesses_and_regions_have_their_numbers),
         CHILD_CASE(the_record_stays_in_its_callers_struct),
         CHILD_CASE(a_raise_needs_no_signal),
+        CHILD_CASE(a_raise_may_have_another_kind),
         CHILD_CASE(the_code_at_pc_is_shown),
         CHILD_CASE(code_that_is_not_there_is_not_shown),
         CHILD_CASE(code_at_the_end_of_a_mapping_is_cut_off),

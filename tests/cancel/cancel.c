@@ -1,10 +1,10 @@
 /*
- * cancel.c: what becomes of each shape of guest when it is cancelled, when it
- * is destroyed, and where neither is legal.
+ * cancel.c: the result of cancelling and of destroying guests of each shape,
+ * and the cases in which neither is legal.
  *
- *   cancel               runs all; prints what went wrong
+ *   cancel               runs all; prints failures
  *   cancel NAME          runs one
- *   cancel --untrapped   runs those that leave nothing behind
+ *   cancel --untrapped   runs those that leave nothing allocated
  *
  * SPDX-License-Identifier: MIT
  */
@@ -48,8 +48,7 @@ static void check_trace(const char *expected)
     memset(trace, 0, sizeof trace);
 }
 
-/* --- the shapes ------------------------------------------------------------
- */
+/* --- the shapes ----------------------------------------------------------- */
 
 enum action { END, CANCEL, RESUME };
 
@@ -64,7 +63,7 @@ struct shape {
     const char *name;
     moat_entry entry;
     struct step steps[4]; /* after the first resume, which yields */
-    const char *destroy;  /* the trace of a destroy instead       */
+    const char *destroy;  /* the trace if it is destroyed instead */
 };
 
 #define RETURNS(letters)     CANCEL, MOAT_EVENT_RETURN, letters, MOAT_TRAP_NONE
@@ -73,9 +72,10 @@ struct shape {
 #define TRAPS(letters, kind) CANCEL, MOAT_EVENT_TRAP, letters, kind
 #define SHAPE(name)          #name, name
 
-/* What gcc and clang make of an unwinding that starts in a cleanup function:
- * gcc's C lets it pass; clang's calls abort. Their C++ calls std::terminate,
- * gcc before the destructors of the frame that must not throw, clang after. */
+/* The result of an unwinding that starts in a cleanup function depends on the
+ * compiler. gcc's C allows it; clang's calls abort. Both C++ compilers call
+ * std::terminate: gcc before the destructors of the frame that must not throw,
+ * clang after. */
 #ifdef __clang__
 #    define AS_COMPILED(gcc, clang)      clang
 #    define WHERE_C_MAY(gcc, clang)      TRAPS(clang, MOAT_TRAP_ABORT)
@@ -91,8 +91,8 @@ static const struct shape shapes[] = {
     {SHAPE(c_nested), {{RETURNS("123459")}}, "123459"},
     {SHAPE(c_outline), {{RETURNS("1239")}}, "1239"},
 
-    /* Cleanup code that yields: a resume lets it end, and the unwinding go on;
-     * a cancel unwinds it, and what lies above. */
+    /* Cleanup code that yields. A resume lets it finish, and the unwinding
+     * continues; a cancel unwinds it and the frames above. */
     {SHAPE(c_yield_in_cleanup),
      {{YIELDS("1y")}, {RESUME, MOAT_EVENT_RETURN, "Y49", MOAT_TRAP_NONE}},
      "1y"},
@@ -105,18 +105,19 @@ static const struct shape shapes[] = {
       {RESUME, MOAT_EVENT_RETURN, "39", MOAT_TRAP_NONE}},
      "1"},
 
-    /* Cleanup code that goes wrong ends the unwinding, but for an exception in
-     * C, which takes its place. */
+    /* A failure of cleanup code ends the unwinding, except for an exception in
+     * C, which replaces the unwinding. */
     {SHAPE(c_trap_in_cleanup), {{TRAPS("18", MOAT_TRAP_NULL)}}, "18"},
     {SHAPE(c_panic_in_cleanup), {{PANICS_OR_ABORTS("189", "18")}},
      AS_COMPILED("189X", "18")},
 
-    /* A call that survives faults ends by one, and the unwinding goes on behind
-     * it. */
+    /* A call that survives faults is ended by one, and the unwinding continues
+     * after it. */
     {SHAPE(c_trap_in_call), {{RETURNS("189")}}, "189"},
     {SHAPE(c_call_in_cleanup), {{RETURNS("189")}}, "189"},
 
-    /* Frames that take no part: passed over, or the end. */
+    /* Frames without unwinding support: skipped, or the end of the
+     * unwinding. */
     {SHAPE(c_over_plain), {{RETURNS("19")}}, "19"},
     {SHAPE(c_over_no_exceptions), {{RETURNS("19")}}, "19"},
     {SHAPE(c_over_no_tables), {{RETURNS("1")}}, "1"},
@@ -140,7 +141,7 @@ static const struct shape shapes[] = {
     {SHAPE(cxx_uncaught), {{RETURNS("0")}}, "0"},
     {SHAPE(cxx_inside_handler), {{RETURNS("iaez")}}, "iaez"},
 
-    /* Caught and not rethrown: the guest goes on. */
+    /* Caught and not rethrown: the guest continues. */
     {SHAPE(cxx_swallow_and_yield), {{YIELDS("iaCg")}, {RETURNS("z")}}, "iaCg"},
     {SHAPE(cxx_swallow_and_return), {{RETURNS("iaCz")}}, "iaCz"},
     {SHAPE(cxx_swallow_and_trap_in_call), {{RETURNS("iaCfz")}}, "iaCfz"},
@@ -149,7 +150,7 @@ static const struct shape shapes[] = {
      "iaC"},
     {SHAPE(cxx_yield_in_catch), {{YIELDS("iaC")}, {RETURNS("z")}}, "iaC"},
 
-    /* What C++ ends by std::terminate, which aborts. */
+    /* Cases for which C++ calls std::terminate, which aborts. */
     {SHAPE(cxx_noexcept),
      {{TRAPS(AS_COMPILED("ia", "ian"), MOAT_TRAP_ABORT)}},
      AS_COMPILED("ia", "ian")},
@@ -163,8 +164,8 @@ static const struct shape shapes[] = {
 
     {SHAPE(cxx_throw_in_handler), {{PANICS("iaCz")}}, "iaCze"},
 
-    /* A destructor that an unwinding runs must not be unwound itself: one that
-     * yields can be resumed, not cancelled. */
+    /* A destructor run by an unwinding must not be unwound itself. If it
+     * yields, it can be resumed, but not cancelled. */
     {SHAPE(cxx_yield_in_destructor),
      {{YIELDS("iay")}, {RESUME, MOAT_EVENT_RETURN, "Ymz", MOAT_TRAP_NONE}},
      "iay"},
@@ -256,8 +257,8 @@ static void finish(moat_co *co)
     check_trace("");
 }
 
-/* A run of a shape, on a thread of its own: what a guest leaves in the C++
- * runtime's list of caught exceptions ends with it. */
+/* A run of a shape, on its own thread: entries that a guest leaves in the C++
+ * runtime's list of caught exceptions end with the thread. */
 struct run {
     const struct shape *shape;
     const moat_limits *limits;
@@ -306,7 +307,7 @@ static int is_chosen(const struct shape *shape, const char *only)
     return 1;
 }
 
-/* Unlimited on the inline path; limited on the library's. */
+/* Without limits on the inline path; with limits on the library's path. */
 static void run_shapes(const char *only)
 {
     moat_limits limits = MOAT_LIMITS_INIT;
@@ -323,8 +324,7 @@ static void run_shapes(const char *only)
     }
 }
 
-/* --- states -----------------------------------------------------------------
- */
+/* --- states --------------------------------------------------------------- */
 
 void *must_not_run(moat_co *self, void *input)
 {
@@ -354,7 +354,7 @@ static void *try_own_cancel(moat_co *self, void *input)
     moat_event event = {.kind = MOAT_EVENT_PREEMPT};
 
     CHECK(moat_co_cancel(self, &event) == MOAT_E_STATE);
-    /* The one that waits for this one. */
+    /* The coroutine that resumed this one. */
     if (input != NULL)
         CHECK(moat_co_cancel(input, &event) == MOAT_E_STATE);
     CHECK(event.kind == MOAT_EVENT_PREEMPT);
@@ -464,8 +464,7 @@ static void a_reset_drops_the_frames(void)
     check_trace("123459");
 }
 
-/* --- from where, and within what --------------------------------------------
- */
+/* --- callers and limits --------------------------------------------------- */
 
 static void a_guest_cancels(void)
 {
@@ -495,14 +494,14 @@ static void a_time_limit_holds(void)
     check_trap(co, MOAT_TRAP_DEADLINE);
     check_trace("18");
     moat_co_destroy(co);
-    /* destroy waits no longer than the limit, either. */
+    /* A destroy, too, waits only until the limit. */
     co = create_suspended(c_endless_cleanup, &limits);
     moat_co_destroy(co);
     check_trace("18");
 }
 #endif
 
-#ifndef SANITIZED /* its functions take more stack than is left to them */
+#ifndef SANITIZED /* its functions need more stack than is left */
 
 static void *fill_the_stack(moat_co *self, void *input)
 {
@@ -515,7 +514,7 @@ static void *fill_the_stack(moat_co *self, void *input)
     return input;
 }
 
-/* The unwinder overflows the guest's stack; the canceller does not notice. */
+/* The unwinder overflows the guest's stack, which the canceller survives. */
 static void too_little_stack_is_an_overflow(void)
 {
     moat_event event = {.kind = MOAT_EVENT_PREEMPT};
@@ -565,7 +564,7 @@ static void count(void *counter)
     ++*(int *)counter;
 }
 
-/* Its cleanup code has yielded; it is the resume that ends it. */
+/* Its cleanup code has yielded; the unwinding ends in the resume. */
 static void the_end_of_an_unwinding_is_settled(void)
 {
     moat_event event = {.kind = MOAT_EVENT_PANIC};
@@ -596,7 +595,7 @@ static const struct {
     {"reset", a_reset_drops_the_frames},
     {"guest", a_guest_cancels},
     {"settled", the_end_of_an_unwinding_is_settled},
-#ifndef __SANITIZE_THREAD__ /* holds signals back from a loop without calls */
+#ifndef __SANITIZE_THREAD__ /* delays signals in a loop without calls */
     {"time_limit", a_time_limit_holds},
 #endif
 #ifndef SANITIZED

@@ -102,7 +102,7 @@ static void descend_over_a_trap(void *self)
     (void)faulty;
 }
 
-/* The call that would survive the fault is itself being unwound. */
+/* The call that would survive the fault is itself unwound. */
 void *c_trap_in_call(moat_co *self, void *input)
 {
     CLEANUP(note_digit) int mine = 9;
@@ -126,7 +126,7 @@ static void note_a_survived_call(const int *depth)
         note_digit(depth);
 }
 
-/* One that the cleanup code makes survives as ever. */
+/* A call that survives faults works in cleanup code as elsewhere. */
 void *c_call_in_cleanup(moat_co *self, void *input)
 {
     CLEANUP(note_digit) int mine = 9;
@@ -188,7 +188,7 @@ void *c_endless_cleanup(moat_co *self, void *input)
     return input;
 }
 
-/* --- frames that take no part --------------------------------------------- */
+/* --- frames without unwinding support ------------------------------------- */
 
 void *c_over_plain(moat_co *self, void *input)
 {
@@ -226,7 +226,7 @@ static void destroy(moat_co **inner)
     note(')');
 }
 
-/* Owns one that is suspended in three frames. */
+/* Owns a coroutine that is suspended three frames deep. */
 void *c_owner(moat_co *self, void *input)
 {
     CLEANUP(note_digit) int mine = 9;
@@ -241,7 +241,7 @@ void *c_owner(moat_co *self, void *input)
     return input;
 }
 
-/* Cancels the coroutine that it is given. */
+/* Cancels the coroutine passed as its input. */
 void *c_canceller(moat_co *self, void *input)
 {
     moat_event event;
@@ -254,10 +254,9 @@ void *c_canceller(moat_co *self, void *input)
     return NULL;
 }
 
-/* --- odd ones --------------------------------------------------------------
- */
+/* --- special cases -------------------------------------------------------- */
 
-/* What a cancel makes the yield do, of its own accord. */
+/* Does by itself what a cancel makes the yield do. */
 void *c_ends_itself(moat_co *self, void *input)
 {
     CLEANUP(note_digit) int mine = 9;
@@ -272,7 +271,7 @@ static void note_letter(void *letter)
     note(*(const char *)letter);
 }
 
-/* With functions left to be run, which the cleanup code precedes. */
+/* With deferred functions, which run after the cleanup code. */
 void *c_with_handlers(moat_co *self, void *input)
 {
     static char first = 'a', second = 'b';
@@ -284,8 +283,7 @@ void *c_with_handlers(moat_co *self, void *input)
     return input;
 }
 
-/* --- on the resumer's stack -------------------------------------------------
- */
+/* --- on the resumer's stack ----------------------------------------------- */
 
 static void *note_host(void *unused)
 {
@@ -298,7 +296,7 @@ static void visit_host(moat_co **self)
     (void)moat_call_on_parent(*self, note_host, NULL);
 }
 
-/* Its cleanup code calls the host. */
+/* Its cleanup code makes a host call. */
 void *c_visits_host(moat_co *self, void *input)
 {
     CLEANUP(note_digit) int mine = 9;
@@ -310,8 +308,8 @@ void *c_visits_host(moat_co *self, void *input)
     return input;
 }
 
-/* The guest stands in the middle of its call: it is running. The others are
- * free to be cancelled. */
+/* The guest is in the middle of its host call, so it is running. Others can be
+ * cancelled. */
 static void *cancel_both(void *self)
 {
     moat_co *other = NULL;
@@ -338,7 +336,7 @@ void *c_cancelled_from_service(moat_co *self, void *input)
     return input;
 }
 
-/* Yields again and again from its cleanup code. */
+/* Yields repeatedly from its cleanup code. */
 static void yield_twice(moat_co **self)
 {
     note('1');

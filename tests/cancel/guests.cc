@@ -1,5 +1,5 @@
 /*
- * guests.cc: guests in C++: destructors, and clauses that catch.
+ * guests.cc: guests in C++: destructors and catch clauses.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -162,7 +162,7 @@ static void swallow_and_trap(void *self)
     moat_trap_raise(1);
 }
 
-/* The unwinding is over when the call ends: so it is an ordinary fault. */
+/* The unwinding ends with the call, so the fault is an ordinary one. */
 void *cxx_swallow_and_trap_in_call(moat_co *self, void *)
 {
     noted mine('z');
@@ -198,7 +198,7 @@ void *cxx_yield_in_throwing_destructor(moat_co *self, void *input)
     return input;
 }
 
-/* No unwinding has begun when the destructor yields. */
+/* The destructor yields before any unwinding. */
 void *cxx_suspended_in_destructor(moat_co *self, void *input)
 {
     noted mine('z');
@@ -303,7 +303,7 @@ void *cxx_uncaught(moat_co *self, void *input)
     return input;
 }
 
-/* Catches the unwinding, and yields before it sends it on. */
+/* Catches the unwinding, and yields before it rethrows. */
 void *cxx_yield_in_catch(moat_co *self, void *input)
 {
     noted mine('z');

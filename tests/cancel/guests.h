@@ -1,6 +1,6 @@
 /*
- * guests.h: the guests of tests/cancel, and the trace that their cleanup code
- * leaves: one letter each.
+ * guests.h: the guests of tests/cancel, and the trace of their cleanup code,
+ * one letter for each.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -15,10 +15,10 @@ extern "C" {
 
 void note(char letter);
 
-/* Notes "E"; the entry of no coroutine but one that must not run. */
+/* Notes "E"; the entry of coroutines that must not run. */
 void *must_not_run(moat_co *self, void *input);
 
-/* guests.c: C with -fexceptions. Its frames note the digits of their depth. */
+/* guests.c: C with -fexceptions. Frames note the digit of their depth. */
 void *c_nested(moat_co *self, void *input);
 void *c_yield_in_cleanup(moat_co *self, void *input);
 void *c_trap_in_cleanup(moat_co *self, void *input);
@@ -38,21 +38,21 @@ void *c_visits_host(moat_co *self, void *input);
 void *c_cancelled_from_service(moat_co *self, void *input);
 void *c_with_handlers(moat_co *self, void *input);
 
-/* Calls down to `depth` frames, each with a cleanup, and yields in the
- * innermost one. */
+/* Calls itself to `depth` frames, each with a cleanup, and yields in the
+ * innermost. */
 void c_descend(moat_co *self, int depth);
 
-/* outline.c: the same by the out-of-line moat_co_yield. */
+/* outline.c: the same with the out-of-line moat_co_yield. */
 void outline_descend(moat_co *self, int depth);
 
-/* plain.c without -fexceptions, without unwind tables; no_exceptions.cc: one
- * frame with a cleanup that must not be seen, then `next`. */
+/* plain.c without -fexceptions and without unwind tables; no_exceptions.cc: one
+ * frame with a cleanup that must not run, then `next`. */
 typedef void (*next_call)(moat_co *self, int depth);
 void plain_frame(moat_co *self, next_call next);
 void no_tables_frame(moat_co *self, next_call next);
 void no_exceptions_frame(moat_co *self, next_call next);
 
-/* guests.cc: C++. Its frames note small letters. */
+/* guests.cc: C++. Frames note small letters. */
 void *cxx_nested(moat_co *self, void *input);
 void *cxx_over_c(moat_co *self, void *input);
 void *cxx_rethrow(moat_co *self, void *input);

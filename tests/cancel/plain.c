@@ -1,5 +1,5 @@
 /*
- * plain.c: a C frame that takes no part in unwinding. Compiled twice, without
+ * plain.c: a C frame without unwinding support. Compiled twice without
  * -fexceptions: as plain_frame, and without any unwind information as
  * no_tables_frame.
  *

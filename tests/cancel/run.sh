@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 #
-# run.sh: builds the guests of tests/cancel and their canceller in one way,
-# against the libmoat.a of this build, and runs them.
+# run.sh: builds the guests of tests/cancel and their canceller with one
+# compiler and its flags, against the libmoat.a of this build, and runs them.
 #
 #   run.sh gcc|clang FLAG...
 #
-# The environment, from CMakeLists.txt: SOURCE and BINARY (the project's folders),
-# LIBRARY (libmoat.a), LINK (what it needs), WORK (a folder of its own).
+# The environment, from CMakeLists.txt: SOURCE and BINARY (the project's
+# folders), LIBRARY (libmoat.a), LINK (the libraries it needs), WORK (a folder
+# of its own).
 #
 # SPDX-License-Identifier: MIT
 set -euo pipefail
@@ -49,7 +50,7 @@ cxx() {
 c cancel.c cancel
 c guests.c guests_c -fexceptions
 c outline.c outline -fexceptions -DMOAT_NO_INLINE
-# -fno-lto: flags of one file would become those of all.
+# -fno-lto: otherwise the flags of one file would apply to all.
 c plain.c plain -DPLAIN_NAME=plain_frame -fno-lto
 c plain.c no_tables -DPLAIN_NAME=no_tables_frame -fno-lto \
     -fno-asynchronous-unwind-tables -fno-unwind-tables
@@ -57,11 +58,11 @@ cxx no_exceptions.cc no_exceptions -fno-exceptions -fno-lto
 cxx guests.cc guests_cxx
 "$cxx" "${flags[@]}" ./*.o "$LIBRARY" "${link[@]}" -o cancel
 
-# std::terminate says so on each of the guests that it ends.
+# std::terminate prints a message for each guest that it ends.
 if [ "$sanitized" -eq 0 ]; then
     ./cancel 2>/dev/null
 else
-    # What a guest that traps has allocated is lost.
+    # Memory allocated by a trapped guest is lost.
     ASAN_OPTIONS=detect_leaks=0:log_path="$WORK/asan" ./cancel 2>/dev/null
     ASAN_OPTIONS=detect_leaks=1 ./cancel --untrapped
 fi

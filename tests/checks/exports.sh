@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 #
-# exports.sh: are these three lists the same: what carries MOAT_API in the
-# headers, what engine/moat.map names, what libmoat.so exports? (Two names more
-# are for debuggers, and in no header.) And is the
-# library fit to be loaded anywhere: no text relocations, no executable stack,
-# a soname, no library under the GPL?
+# exports.sh: checks that three lists of names are the same: those with MOAT_API
+# in the headers, those in the map, and those that the library exports, except
+# two names for debuggers that are in no header. Of a library that stands on
+# libmoat the headers are those in the first folder. Also checks that the library
+# has a soname, no text relocations and no executable stack, and needs
+# no library under the GPL.
 #
 #   exports.sh LIBRARY MAP NM READELF COMPILER INCLUDE_DIR...
 #
@@ -19,15 +20,27 @@ readelf=$4
 compiler=$5
 includes=("${@:6}")
 
-# Declarations end in a semicolon; the name is the last word before the first
-# parenthesis or bracket, once the attributes are gone.
-in_headers() {
-    printf '#include <moat/%s.h>\n' moat source debug |
+# Declarations end in a semicolon. Without attributes, the name is the last word
+# before the first parenthesis or bracket.
+declared() {
+    printf '#include <moat/%s>\n' "$@" |
         "$compiler" -E -P -DMOAT_NO_INLINE "${includes[@]/#/-I}" -x c - |
         tr '\n' ' ' | tr ';' '\n' | grep -F 'visibility("default")' |
         sed -E -e 's/.*visibility\("default"\)\)\)//' \
             -e 's/__attribute__\(\([^()]*(\([^()]*\))?[^()]*\)\)//g' \
-            -e 's/[([].*//' -e 's/ *$//' -e 's/.*[ *]//' | sort
+            -e 's/[([].*//' -e 's/ *$//' -e 's/.*[ *]//' | sort -u
+}
+
+# Called by name, through compare.
+# shellcheck disable=SC2317
+in_headers() {
+    local engine=(moat.h source.h debug.h)
+    if [ -e "${includes[0]}/moat/moat.h" ]; then
+        declared "${engine[@]}"
+    else
+        comm -13 <(declared "${engine[@]}") \
+            <(cd "${includes[0]}/moat" && declared "${engine[@]}" ./*.h)
+    fi
 }
 
 # Called by name, through compare.
@@ -52,15 +65,15 @@ compare() {
 
 status=0
 [ "$(in_headers | wc -l)" -gt 0 ] || { echo "no MOAT_API found"; status=1; }
-compare in_headers in_map "headers (<) and moat.map (>) differ"
-compare in_map in_library "moat.map (<) and $library (>) differ"
+compare in_headers in_map "headers (<) and ${map##*/} (>) differ"
+compare in_map in_library "${map##*/} (<) and $library (>) differ"
 
 dynamic=$("$readelf" -dW "$library")
 if grep -q TEXTREL <<<"$dynamic"; then
     echo "$library has text relocations"
     status=1
 fi
-if ! grep -Eq 'SONAME.*libmoat\.so\.[0-9]' <<<"$dynamic"; then
+if ! grep -Eq 'SONAME.*libmoat(-[a-z]+)?\.so\.[0-9]' <<<"$dynamic"; then
     echo "$library has no soname"
     status=1
 fi
@@ -69,8 +82,8 @@ if grep -iq 'NEEDED.*sigsegv' <<<"$dynamic"; then
     status=1
 fi
 if ! "$readelf" -lW "$library" | grep GNU_STACK | grep -q ' RW  '; then
-    echo "$library wants an executable stack"
+    echo "$library needs an executable stack"
     status=1
 fi
-[ "$status" -ne 0 ] || echo "$(in_library | wc -l) names, three times the same"
+[ "$status" -ne 0 ] || echo "$(in_library | wc -l) names, the same in all lists"
 exit "$status"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 #
-# format.sh: is every C and C++ file laid out as .clang-format says?
+# format.sh: checks the layout of every C and C++ file against .clang-format.
 #
 #   format.sh ROOT CLANG_FORMAT
 #

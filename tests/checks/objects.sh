@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 #
-# objects.sh: what the library's objects define and call. Sees what the
-# includes do not show: a function declared by hand across a border.
+# objects.sh: checks the symbols that the library's objects define and call. It
+# also finds functions that are declared by hand instead of included.
 #
 #   objects.sh LAYERS NM READELF OBJECT...    each .../moat_objects.dir/MODULE/...
 #
-# - A moat_ symbol that an object needs (a weak one it only asks for) is defined in a module that layers.txt
-#   allows to the object's module.
-# - Every global name begins with moat_, or debuggers look for it.
+# - A moat_ symbol that an object needs is defined on the object's own floor of
+#   layers.txt or above; a weak one need not be defined.
+# - Every global name begins with moat_, except those that debuggers look up.
 # - Nothing runs before main: no constructors.
 # - No executable stack: each object has its GNU-stack note, without X.
 #
@@ -36,20 +36,20 @@ symbols() {
 judge_symbols() {
     awk '
         FNR == NR {
-            if ($1 ~ /^[a-z]/) {
-                allow[$1, $1] = 1
+            if ($1 == "symbols")
                 for (i = 2; i <= NF; i++)
-                    if ($1 == "symbols")
-                        free[$i] = 1
-                    else
-                        allow[$1, $i] = 1
-            }
+                    free[$i] = 1
+            else if ($1 == "apart")
+                for (i = 3; i <= NF; i++)
+                    apart[$2, $i] = 1
+            else if ($1 ~ /^[a-z]/ && NF == 1)
+                floor[$1] = ++floors
             next
         }
         $2 == "D" {
             home[$3] = $1
-            # The compiler names its pointer to a personality routine so, and
-            # debuggers look for the others.
+            # The compiler generates the pointer to the personality routine, and
+            # debuggers look up the others.
             if ($3 !~ /^(moat_|__jit_debug_(descriptor|register_code)$|DW\.ref\.__gcc_personality_v0$)/)
                 complain($4 ": defines " $3 ", which is not moat_...")
         }
@@ -59,9 +59,10 @@ judge_symbols() {
             for (i = 1; i <= n; i++) {
                 split(needs[i], need, " ")
                 if (!(need[3] in home))
-                    complain(need[4] ": nobody defines " need[3])
+                    complain(need[4] ": no object defines " need[3])
                 else if (!(need[3] in free) &&
-                         !((need[1], home[need[3]]) in allow))
+                         (floor[home[need[3]]] > floor[need[1]] ||
+                          (need[1], home[need[3]]) in apart))
                     complain(need[4] ": " need[1] " must not call " \
                         home[need[3]] " (" need[3] ")")
             }
@@ -82,7 +83,7 @@ judge_sections() {
             bad=1
         elif grep -Eq '\.note\.GNU-stack +[A-Z]+( +[0-9a-f]+){4} +[A-Z]*X' \
             <<<"$sections"; then
-            echo "$object: wants an executable stack"
+            echo "$object: needs an executable stack"
             bad=1
         fi
     done

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 #
-# planted.sh: the test of the checks: plants one violation after another where
-# the checks of this folder look, and expects each to be found.
+# planted.sh: tests the checks of this folder: plants one violation after
+# another and expects each to be found.
 #
 #   planted.sh CHECKS_DIR CMAKE COMPILER NM READELF CLANG_FORMAT SHELLCHECK
 #
-# A tool that is not there is given as an empty string; its check is left out.
+# An empty string stands for a tool that is not installed; its check is skipped.
 #
 # SPDX-License-Identifier: MIT
 set -euo pipefail
@@ -35,10 +35,36 @@ green() {
     }
 }
 
-# A clean tree with one file; then the violation, as FILE and one LINE.
+# The library's folders, the uppermost first.
+mapfile -t floors < <(sed -n '/^[a-z][a-z]*$/p' "$checks/layers.txt")
+[ "${#floors[@]}" -ge 8 ]
+
+# The same, once for each folder and each one below it: 'FOLDER PATTERN BELOW'.
+red_for_each() {
+    local pattern=$1 output i j
+    shift
+    if output=$("$@" 2>&1); then
+        echo "it passed, and it must not: $*"
+        bad=1
+    fi
+    for ((i = 0; i < ${#floors[@]}; i++)); do
+        for ((j = i + 1; j < ${#floors[@]}; j++)); do
+            grep -q "${floors[i]} $pattern ${floors[j]}" <<<"$output" || {
+                echo "not found: ${floors[i]} $pattern ${floors[j]}"
+                bad=1
+            }
+        done
+    done
+}
+
+# Makes a clean tree with one file; plant FILE LINE adds the violation.
 tree() {
     rm -rf "$scratch/tree"
-    mkdir -p "$scratch/tree"/{arch,stack,trap,unwind,engine,host,include/moat}
+    mkdir -p "$scratch/tree"/{host,fuzz/inside,include/moat}
+    local floor
+    for floor in "${floors[@]}"; do
+        mkdir -p "$scratch/tree/$floor"
+    done
     cp "$checks/../../.clang-format" "$scratch/tree/"
     local file
     for file in stack/stack.h "$@"; do
@@ -58,21 +84,38 @@ plant trap/a.c '#include "stack/stack.h"'
 green "${layers[@]}"
 plant host/a.c '#include <moat/moat.h>'
 green "${layers[@]}"
-plant stack/a.c '#include "engine/internal.h"'
-red 'stack must not know engine' "${layers[@]}"
-plant trap/a.c '#  include   "unwind/unwind.h"'
+plant stack/a.c '#include <sys/mman.h>'
+green "${layers[@]}"
+plant trap/a.c '#include "unwind/walks.h"'
 red 'trap must not know unwind' "${layers[@]}"
-plant unwind/a.h '#include "trap/trap.h"'
-red 'unwind must not know trap' "${layers[@]}"
+plant trap/a.c '#include "publish/groups.h"'
+red 'trap must not know publish' "${layers[@]}"
+# Each folder includes each one below it.
+tree
+for ((i = 0; i < ${#floors[@]}; i++)); do
+    for ((j = i + 1; j < ${#floors[@]}; j++)); do
+        echo "#  include   \"${floors[j]}/b.h\"" \
+            >>"$scratch/tree/${floors[i]}/a.c"
+    done
+done
+red_for_each 'must not know' "${layers[@]}"
 plant arch/a.S '#include <stack/stack.h>'
 red 'arch must not know stack' "${layers[@]}"
 plant include/moat/a.h '#include "arch/arch.h"'
 red 'includes <moat/...> only' "${layers[@]}"
-plant host/a.c '#include "engine/internal.h"'
+plant host/a.c '#include "engine/resume.h"'
 red 'host sees <moat/...> only' "${layers[@]}"
-plant engine/a.c '#include "internal.h"'
+plant fuzz/a.c '#include "engine/resume.h"'
+red 'fuzz sees <moat/...> only' "${layers[@]}"
+plant fuzz/inside/a.c '#include "engine/resume.h"'
+green "${layers[@]}"
+plant engine/a.c '#include "resume.h"'
 red 'name it from the top' "${layers[@]}"
 plant engine/a.c '#include "../stack/stack.h"'
+red 'leaves its folder' "${layers[@]}"
+plant engine/a.c '#include <../stack/stack.h>'
+red 'leaves its folder' "${layers[@]}"
+plant host/a.c '#include <../engine/thread.h>'
 red 'leaves its folder' "${layers[@]}"
 rm -rf "$scratch/tree"
 red 'no source file' "${layers[@]}"
@@ -121,17 +164,82 @@ object stack 'void moat_stack_a(void); void moat_stack_a(void) {}'
 object trap 'void moat_stack_a(void); void moat_trap_a(void);
              void moat_trap_a(void) { moat_stack_a(); }'
 green "${objects[@]}"
-object stack 'void moat_trap_a(void); void moat_stack_a(void);
-              void moat_stack_a(void) { moat_trap_a(); }'
-red 'stack must not call trap' "${objects[@]}"
+# Each folder calls each one below it.
+all=()
+for ((i = 0; i < ${#floors[@]}; i++)); do
+    calls=
+    declared=
+    for ((j = i + 1; j < ${#floors[@]}; j++)); do
+        declared+="void moat_${floors[j]}(void);"
+        calls+="moat_${floors[j]}();"
+    done
+    object "${floors[i]}" "$declared void moat_${floors[i]}(void);
+                           void moat_${floors[i]}(void) { $calls }"
+    all+=("$scratch/moat_objects.dir/${floors[i]}/a.o")
+done
+red_for_each 'must not call' "${objects[@]:0:4}" "${all[@]}"
+object stack 'void moat_stack_a(void); void moat_stack_a(void) {}'
+object trap 'void moat_stack_a(void); void moat_trap_a(void);
+             void moat_trap_a(void) { moat_stack_a(); }'
+object unwind 'void moat_unwind_a(void); void moat_unwind_a(void) {}'
+object trap 'void moat_unwind_a(void); void moat_trap_a(void);
+             void moat_trap_a(void) { moat_unwind_a(); }'
+red 'trap must not call unwind' "${objects[@]:0:4}" \
+    "$scratch"/moat_objects.dir/{unwind,trap}/a.o
+object trap 'void moat_stack_a(void); void moat_trap_a(void);
+             void moat_trap_a(void) { moat_stack_a(); }'
 object stack 'void moat_stack_a(void); void moat_stack_a(void) {} int loose;'
 red 'loose, which is not moat_' "${objects[@]}"
 object stack 'void moat_stack_a(void); void moat_nowhere(void);
               void moat_stack_a(void) { moat_nowhere(); }'
-red 'nobody defines moat_nowhere' "${objects[@]}"
+red 'no object defines moat_nowhere' "${objects[@]}"
 object stack 'void moat_stack_a(void);
               __attribute__((constructor)) void moat_stack_a(void) {}'
 red 'before or after main' "${objects[@]}"
+
+# Sizes: a tree of small files; then a long file, long functions, a header of
+# three files, a room that is too large.
+sizes=("$checks/sizes.py" "$scratch/tree")
+small() {
+    tree
+    local floor
+    for floor in "${floors[@]}"; do
+        printf 'int x;\n%.0s' {1..20} >"$scratch/tree/$floor/a.c"
+    done
+}
+small
+green "${sizes[@]}"
+printf 'int x;\n%.0s' {1..451} >"$scratch/tree/trap/b.c"
+red 'trap/b.c has 451 lines' "${sizes[@]}"
+red 'trap holds' "${sizes[@]}"
+small
+{ printf 'void moat_a(void)\n{\n'; printf '    x++;\n%.0s' {1..9}; echo '}'; } \
+    >"$scratch/tree/trap/b.c"
+red 'the median function has' "${sizes[@]}"
+small
+for name in a b c; do
+    echo "void moat_$name(void);" >>"$scratch/tree/trap/b.h"
+    printf 'void moat_%s(void)\n{\n}\n' "$name" >"$scratch/tree/trap/$name.c"
+done
+red 'trap/b.h declares for' "${sizes[@]}"
+
+# Two files of a folder that call each other; two headers that include each
+# other.
+circles=("$checks/circles.py" --nm "$nm" --root "$scratch/tree")
+pair=("$scratch"/moat_objects.dir/{stack,trap}/a.o)
+tree
+object stack 'void moat_stack_a(void); void moat_stack_a(void) {}'
+green "${circles[@]}" "${pair[@]}"
+object stack 'void moat_trap_a(void); void moat_stack_a(void);
+              void moat_stack_a(void) { moat_trap_a(); }'
+red 'call each other: stack/a.o trap/a.o' "${circles[@]}" "${pair[@]}"
+object stack 'void moat_stack_a(void); void moat_stack_a(void) {}'
+tree stack/a.h stack/b.h
+echo '#include "stack/b.h"' >>"$scratch/tree/stack/a.h"
+green "${circles[@]}" "${pair[@]}"
+echo '#include "stack/a.h"' >>"$scratch/tree/stack/b.h"
+red 'include each other: stack/a.h stack/b.h' "${circles[@]}" "${pair[@]}"
+
 assemble() {
     printf '.globl moat_stack_a\nmoat_stack_a: ret\n%s\n' "$1" |
         "$compiler" -x assembler -c \
@@ -144,7 +252,7 @@ red 'executable stack' "${objects[@]}"
 assemble ''
 red 'no GNU-stack note' "${objects[@]}"
 
-# The shared library: a name too many, one too few, an executable stack.
+# The shared library: an extra name, a missing name, an executable stack.
 mkdir -p "$scratch/include/moat"
 header="$scratch/include/moat/moat.h"
 map="$scratch/a.map"
@@ -165,7 +273,7 @@ green "${exports[@]}"
 shared "$api" 'moat_a; moat_b;' "$body"
 red 'differ' "${exports[@]}"
 shared "$api" 'moat_a;' 'int moat_c;'
-red 'moat.map .* differ' "${exports[@]}"
+red 'a.map .* differ' "${exports[@]}"
 shared "$api ${api/moat_a/moat_d}" 'moat_a;' "$body"
 red 'headers .* differ' "${exports[@]}"
 "$compiler" -shared -fPIC -x c -o "$scratch/libsigsegv.so" \

@@ -1,5 +1,5 @@
 /*
- * planted_tidy.c: what clang-tidy must complain about; never linked.
+ * planted_tidy.c: a bug that clang-tidy must report; never linked.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,7 +1,7 @@
 /*
- * red_guest.c: a guest with one planted bug. The sanitizer of the build must
- * find it and end the program; a run that ends well is the failure. With
- * "host" as second argument the bug is the host's.
+ * red_guest.c: a guest with one planted bug. The build's sanitizer must find it
+ * and end the program; it is a failure if the program succeeds. With "host" as
+ * second argument, the bug is in the host.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -15,7 +15,7 @@
 
 typedef void (*bug)(void);
 
-/* Volatile, so that no compiler sees the bugs coming. */
+/* Volatile, so that the compiler cannot see the bugs. */
 static volatile size_t ten = 10;
 static volatile int largest = INT_MAX;
 static char *volatile kept;
@@ -100,7 +100,7 @@ int main(int argc, char **argv)
 {
     if (argc != 3 || find_bug(argv[1]) == NULL) {
         fprintf(stderr, "usage: %s BUG guest|host\n", argv[0]);
-        return 0; /* not red: the test that called us so must fail */
+        return 0; /* no failure: the test that ran this must fail */
     }
     if (strcmp(argv[2], "host") == 0)
         find_bug(argv[1])();

@@ -1,7 +1,7 @@
 /*
- * throw.cc: whose unwinder serves the C++ exceptions of a program that links
- * moat? Throws on the host's stack and in a guest; then asks the dynamic
- * linker. It must be libgcc_s: libunwind's namesakes cannot cross a coroutine's
+ * throw.cc: checks that libgcc_s unwinds the C++ exceptions of a program that
+ * links moat: throws on the host's stack and in a guest, then asks the dynamic
+ * linker. libunwind's functions of the same names cannot cross a coroutine's
  * border.
  *
  * SPDX-License-Identifier: MIT
@@ -55,7 +55,7 @@ static bool resume_guest()
     return event.kind == MOAT_EVENT_RETURN;
 }
 
-/* Keeps libunwind in a program that links the static library. */
+/* Makes a program with the static library link libunwind. */
 static bool walk()
 {
     moat_frame frames[8];

@@ -4,11 +4,11 @@
 #
 #   tree.sh ROOT
 #
-# - No path of somebody's machine in any file.
-# - The CPU and the system are chosen by file: a condition on either stands only
-#   where layers below and users' code meet them.
+# - No file contains a path of somebody's machine.
+# - The CPU and the system are chosen by file: conditions on either are allowed
+#   only in the lowest layers and outside the library.
 # - Every source file opens with a comment and names its licence.
-# - No work put off in a comment.
+# - No comment marks unfinished work.
 #
 # SPDX-License-Identifier: MIT
 set -euo pipefail

@@ -1,5 +1,5 @@
 /*
- * corpus.c: the runner: a job for each case, the table, the exit status.
+ * corpus.c: the runner: a job per case, the table, the exit status.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -22,7 +22,7 @@ static struct job *map_job(void)
     return job == MAP_FAILED ? NULL : job;
 }
 
-/* Workers find it at a known descriptor. NULL: errno says why. */
+/* Workers find the job at a known descriptor. Returns NULL with errno set. */
 static struct job *make_job(void)
 {
     int fd = memfd_create("job", 0);
@@ -46,6 +46,7 @@ static bool ask(struct job *job, const struct options *options,
     job->repetitions = options->repetitions;
     job->phases = options->phases;
     job->deadline_ms = job->limit_ms = options->deadline_ms;
+    job->hang_seconds = options->hang_seconds;
     job->verbose = options->verbose;
     return options_read_case(word, job);
 }

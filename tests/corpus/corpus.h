@@ -1,6 +1,6 @@
 /*
- * corpus.h: the runner as a whole: a library, for cases that can only be linked
- * statically need a program of their own.
+ * corpus.h: the runner as a library, because a case that can only be linked
+ * statically needs a program of its own.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -9,12 +9,12 @@
 
 struct case_functions;
 
-/* Between the supervisor and its workers: the first argument of one, and the
- * descriptor of its job. */
+/* How the supervisor starts a worker: its first argument, and the descriptor of
+ * its job. */
 #define CORPUS_WORKER "--worker"
 #define CORPUS_JOB_FD 3
 
-/* main of such a program. `linked`: the case in it, NULL: none. */
+/* main of such a program. `linked` is the case in it, or NULL. */
 int corpus_main(int argc, char **argv, const struct case_functions *linked);
 
 #endif

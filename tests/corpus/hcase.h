@@ -1,13 +1,15 @@
 /*
- * hcase.h: what a case of the corpus is, whoever wrote it and whatever runs it.
+ * hcase.h: the interface of a case of the corpus, for any author and any
+ * runner.
  *
  * A case is one shared object (or one object file) that defines:
  *
  *   hcase_name      a short name
- *   hcase_setup     called once, on a large stack: builds the input; 0: done
- *   hcase_run       called on the small stack under test, as often as wanted;
- *                   faults there, or returns 0 if the library it calls was
- *                   content and a positive number if that refused cleanly
+ *   hcase_setup     called once, on a large stack; builds the input, and
+ *                   returns 0 on success
+ *   hcase_run       called on the small stack under test, any number of times;
+ *                   faults there, or returns 0 if the library it calls
+ *                   succeeded, or a positive number if that reported an error
  *   hcase_teardown  optional: frees what the set-up built
  *
  * SPDX-License-Identifier: MIT
@@ -26,7 +28,7 @@ extern "C" {
 #endif
 
 extern const char *hcase_name;
-int hcase_setup(long n); /* n: how large the input is; 0: the default */
+int hcase_setup(long n); /* n: the size of the input; 0: the default */
 int hcase_run(void);
 void hcase_teardown(void);
 
@@ -34,8 +36,8 @@ void hcase_teardown(void);
 }
 #endif
 
-/* `open` so many times, then `middle`, then `close` so many times; terminated.
- * NULL: no memory. */
+/* Returns `open` repeated, then `middle`, then `close` repeated, terminated;
+ * NULL if there is no memory. */
 static inline char *hc_nest(const char *open, size_t opens, const char *middle,
                             const char *close, size_t closes)
 {
@@ -57,7 +59,7 @@ static inline char *hc_nest(const char *open, size_t opens, const char *middle,
     return text;
 }
 
-/* A file's contents, terminated; NULL: it cannot be read. */
+/* Returns a file's contents, terminated; NULL if it cannot be read. */
 static inline char *hc_read(const char *path, size_t *length)
 {
     FILE *file = fopen(path, "rb");

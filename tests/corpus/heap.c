@@ -1,10 +1,10 @@
 /*
- * heap.c: size classes with free lists over a range that only grows.
+ * heap.c: size classes with free lists in a range that only grows.
  *
- * Blocks lie side by side from the range's start, each behind a header and in
- * front of eight known bytes: a heap can be walked. Memory that is freed serves
- * its own class again and is never merged; a class is at most a quarter larger
- * than what is asked of it.
+ * Blocks lie side by side from the start of the range, each with a header
+ * before it and eight known bytes after it, so the heap can be walked. Freed
+ * memory is reused in its own class and never merged. A class is at most a
+ * quarter larger than the request.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -27,14 +27,14 @@ struct header {
     uint32_t granules; /* the block with header and fence */
     uint32_t state;    /* LIVE, FREE, MARKED: live and reached */
     union {
-        size_t bytes;        /* LIVE: as asked for */
-        struct header *next; /* FREE: in its class; not where a freed block's
-                                user would write */
+        size_t bytes;        /* LIVE: the requested size */
+        struct header *next; /* FREE: in its class; must not lie where a freed
+                              * block's user would write */
     };
 };
 
 struct heap {
-    char *next, *end; /* what was never used */
+    char *next, *end; /* memory that was never used */
     char *first;      /* the first block's header */
     struct header *lists[CLASSES];
 };
@@ -49,7 +49,7 @@ static char *payload_of(struct header *header)
     return (char *)(header + 1);
 }
 
-/* The class that has room for so many granules, and its size. */
+/* Returns the class for so many granules, and its size. */
 static unsigned class_of(size_t granules, size_t *size)
 {
     unsigned shift;
@@ -83,8 +83,8 @@ static void label(struct header *header, size_t bytes)
     memcpy(payload_of(header) + bytes, &fence, sizeof(fence));
 }
 
-/* Unused memory becomes a block; what alignment skips becomes a free one that
- * is in no list. */
+/* Makes a block of unused memory. Memory skipped for alignment becomes a free
+ * block that is in no list. */
 static struct header *cut(struct heap *heap, size_t align, size_t granules)
 {
     uintptr_t at = (uintptr_t)heap->next;
@@ -122,7 +122,7 @@ void *heap_take(struct heap *heap, size_t align, size_t bytes, bool zeroed)
         if (zeroed)
             memset(payload_of(header), 0, bytes);
     } else {
-        /* Never used before: zero already. */
+        /* Never used before, so it is already zero. */
         header = cut(heap, align < GRANULE ? GRANULE : align, granules);
         if (header == NULL)
             return NULL;
@@ -197,8 +197,8 @@ static struct header *following(struct header *header)
                                      (size_t)header->granules * GRANULE);
 }
 
-/* The live blocks in the order of their addresses, and those whose words are
- * still to be looked at. */
+/* The live blocks in order of address, and the stack of those whose words are
+ * still to be scanned. */
 struct marking {
     struct header **blocks;
     size_t count;
@@ -221,7 +221,7 @@ static size_t list_live(const struct heap *heap, struct header **blocks)
     return count;
 }
 
-/* A word that may be a pointer. */
+/* Marks the block that a word points to, if it is a pointer. */
 static void mark(struct marking *marking, uintptr_t word)
 {
     size_t low = 0, high = marking->count;

@@ -1,6 +1,6 @@
 /*
- * leave.c: exit, _Exit, _exit and quick_exit: on a guest's stack a trap raised
- * on purpose.
+ * intrude.c: exit, _Exit, _exit and quick_exit raise a trap if they are called
+ * on a guest's stack; sigaction ignores a guest's handlers of fault signals.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -52,11 +52,10 @@ void replaced_quick_exit(int status)
     leave("quick_exit", status);
 }
 
-/* ---- Handlers
- * ----------------------------------------------------------------
+/* ---- Handlers -------------------------------------------------------------
  */
 
-/* Looked up at the first call, which is the runner's. */
+/* Looked up at the first call, which the runner makes. */
 static int next_sigaction(int signo, const struct sigaction *action,
                           struct sigaction *before)
 {
@@ -67,7 +66,7 @@ static int next_sigaction(int signo, const struct sigaction *action,
     return next(signo, action, before);
 }
 
-/* Not of moat's own handler, which interrupts the guest on another stack. */
+/* False in moat's own handler, which interrupts the guest on another stack. */
 static bool is_on_guests_stack(void)
 {
     uintptr_t here = (uintptr_t)__builtin_frame_address(0);
@@ -84,7 +83,7 @@ static bool is_refused(int signo)
            is_on_guests_stack();
 }
 
-/* A guest that installs such a handler is told that it did. */
+/* Reports success to a guest that tries to install such a handler. */
 int sigaction(int signo, const struct sigaction *action,
               struct sigaction *before)
 {

@@ -1,5 +1,5 @@
 /*
- * intrude.h: what a guest must not do to the process: end it, or take over the
+ * intrude.h: keeps guests from ending the process and from taking over the
  * signals of faults.
  *
  * SPDX-License-Identifier: MIT
@@ -7,7 +7,8 @@
 #ifndef CORPUS_INTRUDE_H
 #define CORPUS_INTRUDE_H
 
-/* The code with which a guest traps that calls exit or a function like it. */
+/* The user code of the trap of a guest that calls exit or a similar
+ * function. */
 #define LEAVE_CODE 0x65786974
 
 #endif

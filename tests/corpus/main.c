@@ -1,6 +1,6 @@
 /*
- * main.c: the program corpus. Linked with a case's object file it is a program
- * for that case alone.
+ * main.c: the program corpus. Linked with a case's object file, it is a program
+ * for that case only.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,12 +1,12 @@
 /*
- * memory.c: the malloc family, and what it is after a run.
+ * memory.c: the malloc family, and its state after a run.
  *
- * The guest's heap is a file in memory that only the set-up writes to; from
- * memory_keep on the process has a private view of it, so that dropping the
- * view's pages puts everything back.
+ * The guest's heap is a file in memory that only the set-up writes. After
+ * memory_keep the process has a private view of it, so that dropping the view's
+ * pages restores everything.
  *
- * A guest that frees what is no block of its own aborts, as the C library would
- * make it, but on its own stack, where that is a trap.
+ * A guest that frees a pointer that is not a block of its own aborts, as it
+ * would with the C library, but on its own stack, where that is a trap.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -28,7 +28,7 @@
 #define GUEST_BYTES ((size_t)1 << 32)
 #define LENT_BYTES  ((size_t)1 << 28)
 
-/* The C library's own names for what is replaced here. */
+/* The C library's own names of the functions replaced here. */
 void *__libc_malloc(size_t bytes);
 void *__libc_calloc(size_t count, size_t bytes);
 void *__libc_realloc(void *block, size_t bytes);
@@ -40,7 +40,7 @@ enum owner { HOST, GUEST, LENT };
 static struct heap *guest_heap, *lent_heap;
 static int guest_file = -1;
 static bool misused;
-static char *c_library_heap; /* where the break was at first */
+static char *c_library_heap; /* the initial program break */
 static __thread bool preparing __attribute__((tls_model("initial-exec")));
 
 bool memory_open(void)
@@ -79,7 +79,7 @@ void memory_restore(void)
     struct heap_root roots[OBJECTS_ROOTS];
     size_t used = (heap_used(guest_heap) + 0xfff) & ~(size_t)0xfff;
 
-    /* Guests make code of their memory, or protect it. */
+    /* Guests may have made their memory executable or read-only. */
     (void)mprotect(guest_heap, used, PROT_READ | PROT_WRITE);
     (void)madvise(guest_heap, used, MADV_DONTNEED);
     heap_collect(lent_heap, roots, objects_c_library_memory(roots));
@@ -91,14 +91,15 @@ bool memory_was_misused(void)
     return misused;
 }
 
-/* ---- Who calls, whose block ------------------------------------------------
+/* ---- Owners of callers and blocks ------------------------------------------
  */
 
 static enum owner owner_for(const void *caller)
 {
     if (moat_co_current() != NULL)
         return objects_is_c_library(caller) ? LENT : GUEST;
-    /* The dynamic linker's tables are the process', whoever asked for them. */
+    /* The dynamic linker's tables belong to the process, even during a
+     * set-up. */
     return preparing && !objects_is_linker(caller) ? GUEST : HOST;
 }
 
@@ -111,8 +112,7 @@ static struct heap *heap_of(const void *block)
     return NULL;
 }
 
-/* On whoever's stack it happened: of a guest this is a trap, of the host the
- * end. */
+/* On a guest's stack this is a trap; on the host's it ends the process. */
 static _Noreturn void misuse(void)
 {
     static const char message[] = "free or realloc of a bad pointer\n";
@@ -122,8 +122,8 @@ static _Noreturn void misuse(void)
     abort();
 }
 
-/* The heap of a block that is about to be freed or resized; NULL: the C
- * library's. */
+/* Returns the heap of a block that is about to be freed or resized; NULL if it
+ * is the C library's. */
 static struct heap *check(const void *block)
 {
     struct heap *heap = heap_of(block);
@@ -141,7 +141,7 @@ static struct heap *check(const void *block)
     return heap;
 }
 
-/* ---- What is done, on whose stack ------------------------------------------
+/* ---- Operations and the stacks they run on ---------------------------------
  */
 
 enum verb { TAKE, ZEROED, RESIZE, GIVE };
@@ -188,8 +188,8 @@ static void *perform(void *arg)
     return NULL;
 }
 
-/* What is the guest's alone happens on its own stack: if it dies there, its
- * heap is put back with the rest. */
+/* Operations on the guest's heap run on the guest's stack: if it dies in one,
+ * its heap is restored with the rest. */
 static void *ask(struct request *request)
 {
     moat_co *self = moat_co_current();
@@ -323,7 +323,7 @@ void *replaced_pvalloc(size_t bytes)
     return take_new(CALLER, TAKE, 4096, (bytes + 4095) & ~(size_t)4095);
 }
 
-/* A block of the C library's has its size in front of it. */
+/* The C library stores a block's size before it. */
 size_t malloc_usable_size(void *block)
 {
     if (block == NULL)

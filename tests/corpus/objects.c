@@ -1,5 +1,5 @@
 /*
- * objects.c: asks the dynamic linker what is loaded, copies variables.
+ * objects.c: finds the loaded objects and copies their variables.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -14,13 +14,13 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define MOST_OBJECTS 512
-#define MOST_RANGES  (2 * MOST_OBJECTS)
-/* glibc's record of a thread, at its thread pointer: 2304 bytes in 2.36. */
+#define MAX_OBJECTS 512
+#define MAX_RANGES  (2 * MAX_OBJECTS)
+/* glibc's record of a thread, at the thread pointer, has 2304 bytes in 2.36. */
 #define THREAD_RECORD_BYTES ((size_t)2304)
 
-/* Names of the C library's and the dynamic linker's that lie in them, wherever
- * their other functions are replaced. */
+/* Symbols that lie in the C library and in the dynamic linker even if their
+ * other functions are replaced. */
 void *__libc_malloc(size_t bytes);
 struct module_offset {
     unsigned long module, offset;
@@ -31,16 +31,16 @@ struct span {
     uintptr_t start, end;
 };
 
-/* From the first to the last segment. */
+/* Each from the first to the last segment. */
 static struct span c_library, linker, runner;
 
-/* Variables of the guest's, and a copy of them. */
+/* Variables of the guest and their copy. */
 struct kept {
     char *at, *copy;
     size_t bytes;
 };
 
-static struct kept kept[MOST_RANGES];
+static struct kept kept[MAX_RANGES];
 static size_t kept_count;
 
 static struct span extent(const struct dl_phdr_info *info)
@@ -97,7 +97,7 @@ bool objects_is_c_library(const void *code)
     return contains(&c_library, (uintptr_t)code) || objects_is_linker(code);
 }
 
-/* The calling thread's variables of an object; NULL: it has none. */
+/* Returns the calling thread's variables of an object, or NULL. */
 static void *thread_variables(const struct dl_phdr_info *info)
 {
     struct module_offset where = {info->dlpi_tls_modid, 0};
@@ -105,8 +105,7 @@ static void *thread_variables(const struct dl_phdr_info *info)
     return info->dlpi_tls_modid != 0 ? __tls_get_addr(&where) : NULL;
 }
 
-/* ---- What the C library refers to ------------------------------------------
- */
+/* Memory in which the C library keeps references */
 
 struct roots {
     struct heap_root *out;
@@ -151,11 +150,10 @@ size_t objects_c_library_memory(struct heap_root *out)
     return roots.count;
 }
 
-/* ---- Which objects are the guest's -----------------------------------------
- */
+/* The guest's objects */
 
 struct family {
-    const struct link_map *maps[MOST_OBJECTS];
+    const struct link_map *maps[MAX_OBJECTS];
     size_t count;
 };
 
@@ -195,7 +193,7 @@ static void add_family(struct family *family, const struct link_map *map)
     const char *names = NULL;
 
     if (map == NULL || is_in(family, map) || is_shared_with_host(map) ||
-        family->count == MOST_OBJECTS)
+        family->count == MAX_OBJECTS)
         return;
     family->maps[family->count++] = map;
     for (const ElfW(Dyn) *entry = map->l_ld; entry->d_tag != DT_NULL; entry++) {
@@ -217,7 +215,7 @@ static bool keep_range(uintptr_t at, size_t bytes)
 
     if (bytes == 0)
         return true;
-    if (kept_count == MOST_RANGES)
+    if (kept_count == MAX_RANGES)
         return false;
     range->at = (char *)at;
     range->bytes = bytes;
@@ -230,8 +228,8 @@ static bool keep_range(uintptr_t at, size_t bytes)
     return true;
 }
 
-/* The end of what is read-only once it is relocated, where that begins the
- * segment; else the segment's start. */
+/* Returns the end of the part that is read-only after relocation, if the
+ * segment begins with it; else the segment's start. */
 static uintptr_t writable_from(const struct dl_phdr_info *info, uintptr_t start)
 {
     for (int i = 0; i < info->dlpi_phnum; i++) {
@@ -255,7 +253,7 @@ static bool is_of(const struct family *family, const struct dl_phdr_info *info)
     return false;
 }
 
-/* Gives other than 0 where there is no memory. */
+/* Returns nonzero if there is no memory. */
 static int keep_object(struct dl_phdr_info *info, size_t size, void *family)
 {
     bool done = true;
@@ -290,7 +288,7 @@ bool objects_keep(void *guest)
 void objects_restore(void)
 {
     for (size_t i = 0; i < kept_count; i++) {
-        /* What is as it was is left untouched: its pages stay shared. */
+        /* Unchanged parts are not written, so that their pages stay shared. */
         for (size_t at = 0, part; at < kept[i].bytes; at += part) {
             part = kept[i].bytes - at < 4096 ? kept[i].bytes - at : 4096;
             if (memcmp(kept[i].at + at, kept[i].copy + at, part) != 0)

@@ -1,6 +1,6 @@
 /*
- * objects.h: the loaded objects: which are the guest's, which the C library's;
- * their writable memory.
+ * objects.h: the loaded objects of the guest and of the C library, and their
+ * writable memory.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -12,28 +12,29 @@
 
 #include "heap.h"
 
-/* Looks where the C library and the dynamic linker are; first of all. False:
- * they are not found. */
+/* Finds the C library and the dynamic linker; must be called first. Returns
+ * false if they are not found. */
 bool objects_open(void);
 
-/* Code of the C library or of the dynamic linker; of the latter. */
+/* Returns whether the code belongs to the C library or the dynamic linker; to
+ * the latter. */
 bool objects_is_c_library(const void *code);
 bool objects_is_linker(const void *code);
 
-/* The memory in which the C library keeps what is its own: its variables and
- * the linker's, those of the calling thread too. Gives how many of the
- * OBJECTS_ROOTS ranges there are. */
+/* Lists the memory in which the C library keeps its own state: its variables
+ * and the linker's, those of the calling thread included. Returns the number of
+ * ranges, at most OBJECTS_ROOTS. */
 #define OBJECTS_ROOTS 16
 size_t objects_c_library_memory(struct heap_root *roots);
 
-/* Keeps the variables of `guest`, a handle of dlopen, and of all it needs but
- * the C library, the dynamic linker and the runner; those of the calling thread
- * among them. False: no memory. */
+/* Copies the variables of `guest`, a handle of dlopen, and of the objects it
+ * needs except the C library, the dynamic linker and the runner, those of the
+ * calling thread included. Returns false if there is no memory. */
 bool objects_keep(void *guest);
-/* Puts them back. */
+/* Restores them. */
 void objects_restore(void);
 
-/* How often an object has been loaded into this process. */
+/* Returns how many times this process has loaded an object. */
 unsigned long long objects_loaded(void);
 
 #endif

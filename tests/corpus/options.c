@@ -1,5 +1,5 @@
 /*
- * options.c: reads the command line; the help.
+ * options.c: reads the command line and prints the help.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -16,35 +16,38 @@ static const char help[] =
     "usage: corpus [OPTION]... CASE[:CLASS]...\n"
     "\n"
     "Runs third-party code that faults in coroutines, again and again, and "
-    "looks\n"
-    "whether the host stays sound. A CASE is a shared object (a name that ends "
+    "checks\n"
+    "that the host stays sound. A CASE is a shared object (a name that ends "
     "in\n"
     "\".so\") with the functions of tests/corpus/hcase.h, or a program made of "
     "such\n"
     "an object file, tests/corpus/main.c and libcorpus.so. Prints a table.\n"
     "\n"
-    "CLASS is what each repetition must come to: stack-overflow, wild/null, "
-    "abort,\n"
-    "deadline, exit, sigfpe, sigill, exception, returned or error. Without it "
-    "all\n"
-    "verdicts are right, and only the host's soundness counts.\n"
+    "CLASS is the expected result of each repetition: stack-overflow, "
+    "wild/null,\n"
+    "abort, deadline, exit, sigfpe, sigill, exception, returned or error. "
+    "Without\n"
+    "it, any result is right, and only the host's soundness counts.\n"
     "\n"
     "  --stack SIZE       usable bytes of stack; K, M: 1024, 1048576   [64K]\n"
     "  --guard SIZE       inaccessible bytes below it                  [16M]\n"
-    "  --deadline MS      CPU milliseconds per repetition; forty times as much "
-    "by\n"
-    "                     the clock. A case whose first repetition passes it\n"
-    "                     gets a 25th of it from then on               [500]\n"
+    "  --deadline MS      CPU milliseconds per repetition, and forty times as "
+    "many\n"
+    "                     of wall-clock time. If a case's first repetition\n"
+    "                     exceeds it, the others get a 25th of it      [500]\n"
     "  --repetitions N    of each case                                 [1000]\n"
-    "  --phases N         places in 8 KiB for the first frame          [64]\n"
-    "  --verbose          show what guests print, and reports of what is "
-    "wrong\n"
+    "  --phases N         positions in 8 KiB for the first frame       [64]\n"
+    "  --hang SECONDS     a worker without progress for so long, and 48 "
+    "deadlines,\n"
+    "                     hangs                                        [20]\n"
+    "  --verbose          show the guests' output, and reports of wrong "
+    "results\n"
     "  --help\n"
     "\n"
     "Exit status: 0 all cases hold, 1 some do not, 2 wrong usage.\n";
 
-/* A whole number from 1 to `most`, with K or M behind it if `units`. 0: not
- * one. */
+/* Parses a whole number from 1 to `most`, followed by K or M if `units`.
+ * Returns 0 if it is not one. */
 static size_t read_number(const char *text, size_t most, bool units)
 {
     unsigned long long value;
@@ -74,6 +77,9 @@ static bool read_value(struct options *options, int option, const char *text)
     case 'd':
         options->deadline_ms = (unsigned)read_number(text, 3600000, false);
         return options->deadline_ms != 0;
+    case 'w':
+        options->hang_seconds = (unsigned)read_number(text, 86400, false);
+        return options->hang_seconds != 0;
     case 'r':
         options->repetitions = (unsigned)read_number(text, 100000000, false);
         return options->repetitions != 0;
@@ -91,6 +97,7 @@ enum reading options_read(struct options *options, int argc, char **argv)
         {"deadline", required_argument, NULL, 'd'},
         {"repetitions", required_argument, NULL, 'r'},
         {"phases", required_argument, NULL, 'p'},
+        {"hang", required_argument, NULL, 'w'},
         {"verbose", no_argument, NULL, 'v'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
@@ -98,7 +105,7 @@ enum reading options_read(struct options *options, int argc, char **argv)
     int option, index = 0;
 
     *options = (struct options){
-        (size_t)64 << 10, (size_t)16 << 20, 500, 1000, 64, false, NULL, 0};
+        (size_t)64 << 10, (size_t)16 << 20, 500, 20, 1000, 64, false, NULL, 0};
     while ((option = getopt_long(argc, argv, "", names, &index)) != -1) {
         if (option == 'h') {
             (void)fputs(help, stdout);
@@ -117,11 +124,11 @@ enum reading options_read(struct options *options, int argc, char **argv)
     options->cases = argv + optind;
     options->case_count = argc - optind;
     if (options->case_count == 0)
-        (void)fprintf(stderr, "corpus: no case; --help tells more\n");
+        (void)fprintf(stderr, "corpus: no case; see --help\n");
     return options->case_count == 0 ? READING_WRONG : READING_RUN;
 }
 
-/* The colon before the class; NULL: there is none. */
+/* Returns the colon before the class, or NULL. */
 static const char *class_in(const char *word)
 {
     const char *colon = strrchr(word, ':');
@@ -139,12 +146,12 @@ bool options_read_case(const char *word, struct job *job)
     size_t length = colon != NULL ? (size_t)(colon - word) : strlen(word);
 
     if (length == 0 || length >= sizeof(job->path)) {
-        (void)fprintf(stderr, "corpus: no case's path: '%s'\n", word);
+        (void)fprintf(stderr, "corpus: not the path of a case: '%s'\n", word);
         return false;
     }
     memcpy(path, word, length);
     path[length] = '\0';
-    /* A name without a slash would be looked for in other places. */
+    /* dlopen would search for a name without a slash. */
     if (realpath(path, job->path) == NULL)
         memcpy(job->path, path, length + 1);
     job->expected = colon != NULL ? verdict_of_class(colon + 1) : VERDICTS;

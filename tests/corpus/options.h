@@ -13,7 +13,7 @@
 
 struct options {
     size_t stack_bytes, guard_bytes;
-    unsigned deadline_ms, repetitions, phases;
+    unsigned deadline_ms, hang_seconds, repetitions, phases;
     bool verbose;
     char **cases; /* PATH or PATH:CLASS */
     int case_count;
@@ -21,12 +21,12 @@ struct options {
 
 enum reading { READING_RUN, READING_HELP, READING_WRONG };
 
-/* READING_HELP: the help is printed; READING_WRONG: what is wrong is, on
- * standard error. */
+/* Prints the help on READING_HELP, and the error to standard error on
+ * READING_WRONG. */
 enum reading options_read(struct options *options, int argc, char **argv);
 
-/* Splits PATH:CLASS into the job. False: there is no such class, or the path is
- * too long; said on standard error. */
+/* Splits PATH:CLASS into the job. Returns false, after printing an error to
+ * standard error, if there is no such class or the path is too long. */
 bool options_read_case(const char *word, struct job *job);
 
 #endif

@@ -1,6 +1,6 @@
 #!/bin/sh
 #
-# readme.sh: the case that README.md shows, built and run as it says.
+# readme.sh: builds and runs README.md's case with the commands given there.
 #
 #   readme.sh SOURCE BUILD
 #

@@ -1,5 +1,5 @@
 /*
- * replaced.h: what stands behind the names of entries.S.
+ * replaced.h: the functions that entries.S jumps to.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,12 +1,11 @@
 /*
- * residue.c: the functions by which guests get what must be taken back are
- * replaced and keep lists; the rest is asked of /proc.
+ * residue.c: replaces the functions by which guests acquire resources, and
+ * lists these to release them later; reads the rest from /proc.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "residue.h"
 
-#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -25,40 +24,40 @@
 
 #include <moat/moat.h>
 
+#include "descriptors.h"
 #include "objects.h"
 
-#define MOST_MAPPINGS 4096
-#define MOST_KEYS     1024
-#define MOST_FILES    1024
+#define MAX_MAPPINGS 4096
+#define MAX_KEYS     1024
 
 struct mapping {
     uintptr_t start, end;
 };
 
-/* Of the current run; in no order. */
-static struct mapping mappings[MOST_MAPPINGS];
+/* Of the current run, in no particular order. */
+static struct mapping mappings[MAX_MAPPINGS];
 static size_t mapping_count;
-static bool mappings_lost; /* more than the table holds */
+static bool mappings_lost; /* there were more than the table holds */
 
 static struct {
     pthread_key_t key;
-    void *value; /* of a key that the set-up made */
-} keys[MOST_KEYS];
+    void *value; /* of a key made by the set-up */
+} keys[MAX_KEYS];
 static size_t key_count, keys_of_setup;
 
-/* How things stood between two runs. */
-static bool open_before[MOST_FILES];
+/* The state between two runs. */
+static bool open_before[DESCRIPTORS_MAX];
 static const void *streams_before;
 static unsigned long threads_before;
 static unsigned long long loaded_before;
 static sigset_t mask_before;
 
-/* ---- Mappings ---------------------------------------------------------------
+/* ---- Mappings --------------------------------------------------------------
  */
 
 static void add_mapping(uintptr_t start, uintptr_t end)
 {
-    if (mapping_count == MOST_MAPPINGS) {
+    if (mapping_count == MAX_MAPPINGS) {
         mappings_lost = true;
         return;
     }
@@ -66,7 +65,7 @@ static void add_mapping(uintptr_t start, uintptr_t end)
     mappings[mapping_count++].end = end;
 }
 
-/* The range belongs to no mapping any more: what lies around it still does. */
+/* Removes the range from all mappings, keeping the parts around it. */
 static void drop_range(uintptr_t start, uintptr_t end)
 {
     for (size_t i = mapping_count; i-- > 0;) {
@@ -92,7 +91,7 @@ struct map_call {
     int error;
 };
 
-/* Runs on the resumer's stack: a guest that is cut here would leave half an
+/* Runs on the resumer's stack, because a guest stopped here would leave half an
  * entry. */
 static void *perform(void *arg)
 {
@@ -192,7 +191,7 @@ static bool clear_mappings(void)
     return all;
 }
 
-/* ---- Keys -------------------------------------------------------------------
+/* ---- Keys ------------------------------------------------------------------
  */
 
 int pthread_key_create(pthread_key_t *key, void (*destroy)(void *))
@@ -203,12 +202,12 @@ int pthread_key_create(pthread_key_t *key, void (*destroy)(void *))
     if (create == NULL)
         *(void **)&create = dlsym(RTLD_NEXT, "pthread_key_create");
     error = create(key, destroy);
-    if (error == 0 && key_count < MOST_KEYS)
+    if (error == 0 && key_count < MAX_KEYS)
         keys[key_count++].key = *key;
     return error;
 }
 
-/* The name that libstdc++ calls it by. */
+/* The name under which libstdc++ calls it. */
 int __pthread_key_create(pthread_key_t *key, void (*destroy)(void *));
 
 int __pthread_key_create(pthread_key_t *key, void (*destroy)(void *))
@@ -229,44 +228,15 @@ static void clear_keys(void)
 /* ---- Descriptors, streams, threads -----------------------------------------
  */
 
-/* Sets `open[fd]` for each that is; gives how many. */
-static int list_descriptors(bool *open_now)
-{
-    DIR *directory = opendir("/proc/self/fd");
-    const struct dirent *entry;
-    int count = 0;
-
-    if (directory == NULL)
-        return -1;
-    while ((entry = readdir(directory)) != NULL) {
-        long fd =
-            entry->d_name[0] == '.' ? -1 : strtol(entry->d_name, NULL, 10);
-
-        if (fd < 0 || fd >= MOST_FILES || fd == dirfd(directory))
-            continue;
-        open_now[fd] = true;
-        count++;
-    }
-    (void)closedir(directory);
-    return count;
-}
-
 static void clear_descriptors(void)
 {
-    bool open_now[MOST_FILES] = {false};
+    bool open_now[DESCRIPTORS_MAX] = {false};
 
-    (void)list_descriptors(open_now);
-    for (int fd = 0; fd < MOST_FILES; fd++) {
+    (void)descriptors_list(open_now);
+    for (int fd = 0; fd < DESCRIPTORS_MAX; fd++) {
         if (open_now[fd] && !open_before[fd])
             (void)close(fd);
     }
-}
-
-int residue_descriptors(void)
-{
-    bool open_now[MOST_FILES] = {false};
-
-    return list_descriptors(open_now);
 }
 
 /* The C library's list of open streams begins with the newest. */
@@ -281,7 +251,7 @@ static unsigned long count_threads(void)
 
 void residue_keep(void)
 {
-    (void)list_descriptors(open_before);
+    (void)descriptors_list(open_before);
     streams_before = _IO_list_all;
     threads_before = count_threads();
     loaded_before = objects_loaded();

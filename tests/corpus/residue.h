@@ -1,23 +1,20 @@
 /*
- * residue.h: what a run leaves behind outside its memory, and who takes it
- * back.
+ * residue.h: releases the resources other than memory that a run leaves.
  *
- * Taken back: mappings, thread-specific keys and their values, descriptors, the
- * signal mask. What cannot be is named, and the host is to be replaced: open
- * streams, threads, loaded libraries, signal handlers.
+ * Released: mappings, thread-specific keys and their values, descriptors; the
+ * signal mask is restored. Anything else is named, and the host has to be
+ * replaced: open streams, threads, loaded libraries, signal handlers.
  *
  * SPDX-License-Identifier: MIT
  */
 #ifndef CORPUS_RESIDUE_H
 #define CORPUS_RESIDUE_H
 
-/* Notes how things stand between two runs; once, after the set-up. */
+/* Records the state between two runs; called once, after the set-up. */
 void residue_keep(void);
 
-/* After each run. NULL: all was taken back; else what was not, in a word. */
+/* Called after each run. Returns NULL if everything was released, otherwise the
+ * name of the first thing that was not. */
 const char *residue_clear(void);
-
-/* How many descriptors are open. */
-int residue_descriptors(void);
 
 #endif

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 #
-# runner.sh: is the runner right? Planted cases hold or fail as they must.
+# runner.sh: tests the runner: planted cases must hold or fail as expected.
 #
 #   runner.sh CORPUS FOLDER    the program; where the planted cases are
 #
@@ -16,8 +16,8 @@ complain() {
     failures=$((failures + 1))
 }
 
-# expect STATUS TEXT ARGUMENT...: the runner ends so and prints a line with TEXT,
-# an extended regular expression.
+# expect STATUS TEXT ARGUMENT...: the runner must exit with STATUS and print a
+# line that matches TEXT, an extended regular expression.
 expect() {
     local status=0
     output=$("$corpus" "${@:3}" 2>&1) || status=$?
@@ -37,12 +37,14 @@ expect 0 '^throws .* exception +exception +64 .* holds$' \
     --repetitions 64 --phases 8 "$planted/throws.so:exception"
 expect 0 '^leaves .* wild/null +400 .* 1 +[0-9.-]+%  holds$' \
     --repetitions 400 --phases 8 "$planted/leaves.so:null"
-expect 1 'FAILS: memory grows' \
+expect 0 '^late .* abort +abort +80 .* holds$' \
+    --repetitions 40 --phases 4 "$planted/late.so:abort"
+expect 1 'abort +abort +160 .*FAILS: memory grows' \
     --repetitions 40 --phases 4 "$planted/leaks.so:abort"
 expect 1 'FAILS: host dies by signal 9: running' "$planted/dies.so"
 expect 1 'FAILS: hangs: fflush in another thread' \
     --deadline 50 "$planted/hangs.so:abort"
-# One that fails fails the whole, and the others are still run.
+# If one case fails, the whole run fails, but the others are still run.
 expect 1 '2 cases, 1 hold, 1 fail; .* host alive$' --repetitions 3 \
     "$planted/dies.so" "$planted/null.so"
 expect 1 'FAILS: does not load' "$planted/there-is-none.so"

@@ -20,7 +20,7 @@ static const char *answer;
 
 static bool allocates(void)
 {
-    /* Volatile: the compiler must not do without the calls. */
+    /* Volatile, so that the compiler keeps the calls. */
     void *volatile small = malloc(24), *volatile large = malloc(3000);
     void *volatile moved;
     bool done = small != NULL && large != NULL;
@@ -44,7 +44,7 @@ static bool opens(void)
 
 static bool flushes(void)
 {
-    /* Whether a guest's streams can be written is not the question. */
+    /* A failure to write a guest's streams does not matter. */
     (void)fflush(NULL);
     return true;
 }

@@ -1,6 +1,6 @@
 /*
- * soundness.h: does the host still work? Asked after each run, on the thread
- * that hosts the guest and on another one.
+ * soundness.h: checks after each run whether the host still works, on the
+ * thread that hosts the guest and on another one.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -9,11 +9,12 @@
 
 #include <stdbool.h>
 
-/* Starts the other thread. False: it cannot be started. */
+/* Starts the other thread. Returns false if that fails. */
 bool soundness_open(void);
 
-/* Calls what a host calls, on both threads; `step` is told before each call, so
- * that a hang has a name. Gives NULL or the step that failed. */
+/* Makes the calls a host makes, on both threads. Passes `step` the name of each
+ * call before making it, so that a hang can be named. Returns NULL or the step
+ * that failed. */
 const char *soundness_check(void (*step)(const char *name));
 
 #endif

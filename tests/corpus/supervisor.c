@@ -1,6 +1,6 @@
 /*
  * supervisor.c: starts workers and watches them. It runs no guest itself: it is
- * the part of a host that goes on when a worker has to be replaced.
+ * the part of a host that continues when a worker has to be replaced.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -18,8 +18,10 @@
 #include "corpus.h"
 #include "job.h"
 
-/* A worker without progress for so long hangs. Longer than a guest may wait. */
-#define HANG_MS(job) (20000 + 48 * (int)(job)->deadline_ms)
+/* A worker without progress for this long hangs. Longer than a guest may
+ * wait. */
+#define HANG_MS(job) \
+    ((int)((job)->hang_seconds * 1000 + 48 * (job)->deadline_ms))
 
 static bool is_shared_object(const char *path)
 {
@@ -28,9 +30,9 @@ static bool is_shared_object(const char *path)
     return length > 3 && strcmp(path + length - 3, ".so") == 0;
 }
 
-/* In the child: the program that hosts the case, with the job as CORPUS_JOB_FD.
- * All symbols are bound at the start, for a guest's stack is no place to look
- * them up on. */
+/* In the child: runs the program that hosts the case, with the job as
+ * CORPUS_JOB_FD. All symbols are bound at the start, because a guest's stack
+ * may be too small for the lookup. */
 static _Noreturn void become_worker(const struct job *job)
 {
     const char *program =
@@ -50,7 +52,7 @@ static _Noreturn void become_worker(const struct job *job)
     _exit(127);
 }
 
-/* True: the process has ended within the time. */
+/* Returns whether the process ended within the time. */
 static bool ends_within(int process, int milliseconds)
 {
     struct pollfd ready = {process, POLLIN, 0};
@@ -124,7 +126,7 @@ bool job_is_lost(const struct job *job)
 {
     unsigned most_late = job->repetitions / 100;
 
-    return job->wrong >= WRONG_MOST ||
+    return job->wrong >= MAX_WRONG ||
            job->late > (most_late > 2 ? most_late : 2);
 }
 

@@ -9,13 +9,6 @@
 #include <string.h>
 #include <strings.h>
 
-/* Of the resident memory after the warm-up. In a short run what is met for the
- * first time weighs more. */
-#define MOST_GROWTH       0.01
-#define MOST_GROWTH_SHORT 0.02
-#define SHORT_TIMES       100u
-#define LEAST_TIMES       20u
-
 static struct {
     unsigned cases, held, locks, workers;
     unsigned long repetitions;
@@ -31,7 +24,7 @@ static const struct {
 #define VERDICT_TEXT(name, bit, text) {text, name},
     VERDICT_MAP(VERDICT_TEXT)
 #undef VERDICT_TEXT
-    /* Other words for the same. */
+    /* Synonyms. */
     {"overflow",   VERDICT_OVERFLOW},
     {"wild",       VERDICT_WILD},
     {"null",       VERDICT_WILD},
@@ -54,7 +47,7 @@ enum verdict verdict_of_class(const char *class_name)
     return VERDICTS;
 }
 
-/* The path's last part, without its ".so". */
+/* Returns the last component of the path, without ".so". */
 static void name_of(const char *path, char *name, size_t size)
 {
     const char *slash = strrchr(path, '/');
@@ -67,7 +60,8 @@ static void name_of(const char *path, char *name, size_t size)
         *dot = '\0';
 }
 
-/* "abort", or, where there are several, "abort 990, returned 10". */
+/* Formats "abort" or, if there are several verdicts, "abort 990, returned
+ * 10". */
 static void verdicts_of(const struct job *job, char *text, size_t size)
 {
     size_t length = 0;
@@ -88,29 +82,7 @@ static void verdicts_of(const struct job *job, char *text, size_t size)
         (void)snprintf(text, size, "none");
 }
 
-/* Fewer repetitions tell nothing of growth: pages are still touched for the
- * first time. */
-static bool tells_growth(const struct job *job)
-{
-    return job->repetitions >= LEAST_TIMES && job->warm.resident != 0 &&
-           job->end.resident != 0;
-}
-
-/* 0.002 for 0.2 %; 0 where it was not measured. */
-static double growth_of(const struct job *job)
-{
-    if (!tells_growth(job))
-        return 0;
-    return ((double)job->end.anonymous - (double)job->warm.anonymous) /
-           (double)job->warm.resident;
-}
-
-static double most_growth_of(const struct job *job)
-{
-    return job->repetitions < SHORT_TIMES ? MOST_GROWTH_SHORT : MOST_GROWTH;
-}
-
-/* NULL: it holds. */
+/* Returns the reason why the case fails, or NULL if it holds. */
 static const char *why_not(const struct job *job)
 {
     if (job->trouble[0] != '\0')
@@ -119,9 +91,9 @@ static const char *why_not(const struct job *job)
         return "wrong verdict";
     if (job->done < job->repetitions)
         return "repetitions are missing";
-    if (job->repetitions >= LEAST_TIMES && !tells_growth(job))
+    if (!growth_was_measured(job))
         return "memory was not measured";
-    if (growth_of(job) >= most_growth_of(job))
+    if (growth_is_too_much(job))
         return "memory grows";
     if (job->end.descriptors > job->warm.descriptors)
         return "descriptors stay open";
@@ -163,6 +135,8 @@ bool table_add(const struct job *job)
         (void)printf("%s", trouble);
     if (job->replaced_for[0] != '\0')
         (void)printf(" (replaced for %s)", job->replaced_for);
+    if (job->lock[0] != '\0')
+        (void)printf(" (left its lock held: %s)", job->lock);
     (void)printf("\n");
     (void)fflush(stdout);
     add_to_sums(job, name, trouble == NULL);

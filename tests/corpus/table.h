@@ -1,5 +1,5 @@
 /*
- * table.h: what came of the cases, a line each.
+ * table.h: the results of the cases, a line each.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -12,10 +12,10 @@
 
 void table_head(void);
 
-/* True: the case holds. */
+/* Returns whether the case holds. */
 bool table_add(const struct job *job);
 
-/* The last lines. */
+/* Prints the last lines. */
 void table_sum(void);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * test_heap.c: the heap of the corpus' runner.
+ * test_heap.c: tests the heap of the corpus's runner.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -111,7 +111,7 @@ static void resizing_keeps_what_fits(void **state)
     assert_true(heap_owns(heap, block));
 }
 
-static void what_is_no_block_is_seen(void **state)
+static void a_pointer_that_is_no_block_is_detected(void **state)
 {
     struct heap *heap = fresh();
     char *block = heap_take(heap, 16, 100, false);
@@ -155,7 +155,7 @@ static void only_what_is_reached_stays(void **state)
     struct heap_root roots[] = {{words, 3}};
 
     (void)state;
-    root[3] = inner + 2; /* into its middle */
+    root[3] = inner + 2; /* points into the block */
     inner[0] = (uintptr_t)root;
     *(void **)hidden = inner;
     heap_collect(heap, roots, 1);
@@ -177,7 +177,7 @@ int main(void)
         cmocka_unit_test(a_full_range_gives_null),
         cmocka_unit_test(zeroed_is_zeroed),
         cmocka_unit_test(resizing_keeps_what_fits),
-        cmocka_unit_test(what_is_no_block_is_seen),
+        cmocka_unit_test(a_pointer_that_is_no_block_is_detected),
         cmocka_unit_test(a_freed_blocks_contents_do_no_harm),
         cmocka_unit_test(only_what_is_reached_stays),
     };

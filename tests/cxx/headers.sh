@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 #
-# headers.sh: compiles the umbrella header, and the one that it leaves out, with
-# one compiler, in every language that they promise, inline and out of line.
+# headers.sh: compiles the umbrella header, and the header that it does not
+# include, with one compiler in every supported language, inline and out of
+# line.
 #
 #   headers.sh COMPILER INCLUDE_DIR...
 #

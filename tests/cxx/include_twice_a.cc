@@ -1,7 +1,7 @@
 /*
  * include_twice_a.cc: one of two files that include everything; the other is
  * include_twice_b.cc. A definition in a header that is not inline would clash.
- * Runs a guest written in C++ besides, with an exception of its own.
+ * Also runs a guest written in C++ that throws and catches an exception.
  *
  * SPDX-License-Identifier: MIT
  */

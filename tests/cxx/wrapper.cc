@@ -1,5 +1,6 @@
 /*
- * wrapper.cc: moat/moat.hpp: ownership, typed values, traps and exceptions.
+ * wrapper.cc: tests moat/moat.hpp: ownership, typed values, traps and
+ * exceptions.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -10,6 +11,8 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 static int failures;
@@ -30,7 +33,7 @@ namespace
 using std::get_if;
 using std::holds_alternative;
 
-/* Counts those that live. */
+/* Counts its live objects. */
 struct counted {
     static int alive;
     counted()
@@ -102,7 +105,7 @@ void void_passes()
     CHECK(holds_alternative<moat::returned<void>>(co.resume()));
 }
 
-/* What is converted must be so before it is handed over. */
+/* Values are converted before they are passed. */
 void values_are_converted()
 {
     moat::coroutine<std::string, double, std::string> co(
@@ -197,8 +200,7 @@ void a_cancel_may_be_caught()
     CHECK(holds_alternative<moat::returned<int>>(event));
 }
 
-/* --- options
- * ------------------------------------------------------------------- */
+/* --- options -------------------------------------------------------------- */
 
 void options_are_the_users()
 {
@@ -222,8 +224,87 @@ void options_are_the_users()
           }) == MOAT_E_INVAL);
 }
 
-/* --- traps
- * ---------------------------------------------------------------------- */
+/* --- specs ---------------------------------------------------------------- */
+
+moat_co_options worker_options()
+{
+    moat_co_options options = moat::default_options();
+
+    options.stack_bytes = 65536;
+    options.name = "worker";
+    return options;
+}
+
+void a_spec_makes_coroutines()
+{
+    using worker = moat::coroutine<int, void, std::string>;
+    moat::spec workers(worker_options());
+    int mine = 0;
+
+    CHECK(workers && workers.native_handle() != nullptr);
+    workers.prepare(2);
+    for (int i = 0; i < 3; ++i) {
+        auto co = workers.create_from<worker>(
+            [i](auto &self) {
+                self.yield(i);
+                return std::string("done");
+            },
+            &mine);
+        CHECK(std::string(moat_co_name(co.native_handle())) == "worker");
+        CHECK(moat_co_user(co.native_handle()) == &mine);
+        auto event = co.resume();
+        auto *yield = get_if<moat::yielded<int>>(&event);
+        CHECK(yield != nullptr && yield->value == i);
+        event = co.resume();
+        auto *end = get_if<moat::returned<std::string>>(&event);
+        CHECK(end != nullptr && end->value == "done");
+    }
+
+    /* By the constructor; and without `user`. */
+    worker co([](auto &) { return std::string(); }, workers);
+    CHECK(moat_co_user(co.native_handle()) == nullptr);
+    CHECK(holds_alternative<moat::returned<std::string>>(co.resume()));
+}
+
+void a_spec_moves_and_ends()
+{
+    moat::coroutine<int> survivor;
+    moat::spec empty, first(worker_options());
+    moat_spec *handle = first.native_handle();
+
+    static_assert(!std::is_copy_constructible_v<moat::spec> &&
+                      !std::is_copy_assignable_v<moat::spec>,
+                  "a spec has one owner");
+    empty = std::move(first);
+    CHECK(empty.native_handle() == handle);
+    CHECK(!first); /* NOLINT(bugprone-use-after-move) */
+    {
+        moat::spec last(std::move(empty));
+        survivor = last.create_from<moat::coroutine<int>>(
+            [](auto &self) { self.yield(7); });
+    }
+    /* The coroutine outlives its spec. */
+    CHECK(std::string(moat_co_name(survivor.native_handle())) == "worker");
+    auto event = survivor.resume();
+    CHECK(holds_alternative<moat::yielded<int>>(event));
+    CHECK(holds_alternative<moat::returned<void>>(survivor.resume()));
+}
+
+void a_spec_reports_errors()
+{
+    moat_co_options options = worker_options();
+    moat::spec empty;
+
+    options.stack_bytes = 1;
+    CHECK(status_of([&] { moat::spec bad(options); }) == MOAT_E_INVAL);
+    CHECK(status_of([&] { empty.prepare(1); }) == MOAT_E_INVAL);
+    CHECK(status_of([&] {
+              auto co = empty.create_from<moat::coroutine<int>>([](auto &) {});
+              (void)co;
+          }) == MOAT_E_INVAL);
+}
+
+/* --- traps ---------------------------------------------------------------- */
 
 int *volatile nowhere;
 
@@ -245,7 +326,7 @@ void a_trap_is_a_value()
     CHECK(holds_alternative<moat::yielded<int>>(co.resume(false)));
 }
 
-/* Which frame of the caller's comes next after the coroutine's border? */
+/* Returns the caller's frame that follows the coroutine's border. */
 std::string resumer_of(const moat::coroutine<int, int> &co)
 {
     static moat_frame frames[64];
@@ -267,7 +348,7 @@ std::string resumer_of(const moat::coroutine<int, int> &co)
 }
 
 /* The function that called resume or cancel has not returned when it asks for
- * the backtrace: the resumer's part is there, from that function on. */
+ * the backtrace, so the resumer's part is there, starting at that function. */
 extern "C" __attribute__((noinline)) void asks_for_the_resumer()
 {
     moat::coroutine<int, int> resumed([](auto &, int i) { *nowhere = i; });
@@ -313,10 +394,9 @@ void a_time_limit_is_a_trap()
 }
 #endif
 
-/* --- exceptions
- * ------------------------------------------------------------------- */
+/* --- exceptions ----------------------------------------------------------- */
 
-/* Tells what the runtime counts where it is destroyed. */
+/* Records the runtime's count of uncaught exceptions when it is destroyed. */
 struct witness {
     int *count;
     ~witness()
@@ -380,7 +460,7 @@ void an_exception_passes_two_borders()
     no_exception_is_left();
 }
 
-/* Exceptions of C carry no type. */
+/* C exceptions have no type. */
 struct panic {
     _Unwind_Exception exception;
     bool is_deleted;
@@ -436,7 +516,7 @@ void lists_are_apart()
         throw std::logic_error("host");
     } catch (const std::exception &) {
         CHECK(next(second) == 1);
-        /* In the order in which they came, not in the reverse. */
+        /* In the order of their start, not in reverse. */
         CHECK(next(first) == 2);
         CHECK(next(second) == 2);
         try {
@@ -471,7 +551,7 @@ void a_resume_while_unwinding_is_apart()
     no_exception_is_left();
 }
 
-/* What a guest leaves when it traps or is dropped is its own. */
+/* The exceptions of a guest that traps or is destroyed belong to that guest. */
 void a_lost_guest_takes_its_list_along()
 {
     {
@@ -525,7 +605,7 @@ void a_cancel_may_throw()
     }
     CHECK(co.state() == MOAT_CO_DONE);
     no_exception_is_left();
-    /* A destructor drops it. */
+    /* The destructor discards the exception. */
     {
         co.reset();
         CHECK(next(co) == 1);
@@ -583,7 +663,8 @@ void a_switch_may_be_refused()
         refused(nothing, MOAT_E_INVAL);
         refused(other, MOAT_E_INVAL);
         refused(done, MOAT_E_STATE);
-        /* It is refused, and what runs is none the worse for it. */
+        /* The transfer is refused, which does not affect the running
+         * coroutine. */
         try {
             (void)first.resume(1);
         } catch (const moat::error &error) {
@@ -683,7 +764,10 @@ int main(int argc, char **)
     a_cancel_runs_destructors();
     a_cancel_may_be_caught();
     options_are_the_users();
-#ifndef __SANITIZE_THREAD__ /* holds signals back from a loop without calls */
+    a_spec_makes_coroutines();
+    a_spec_moves_and_ends();
+    a_spec_reports_errors();
+#ifndef __SANITIZE_THREAD__ /* delays signals in a loop without calls */
     a_time_limit_is_a_trap();
 #endif
     an_exception_passes();
@@ -696,7 +780,8 @@ int main(int argc, char **)
     a_switch_may_be_refused();
     exceptions_stay_with_their_coroutine();
     one_that_switched_is_unwound();
-    /* What a guest that traps has allocated is lost: not under a leak check. */
+    /* Memory allocated by a trapped guest is lost, so this does not run under a
+     * leak check. */
     if (argc == 1) {
         a_trap_is_a_value();
         a_trap_in_anothers_place();

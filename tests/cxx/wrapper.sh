@@ -5,8 +5,9 @@
 #
 #   wrapper.sh g++|clang++ 17|20
 #
-# The environment, from CMakeLists.txt: SOURCE and BINARY (the project's folders),
-# LIBRARY (libmoat.a), LINK (what it needs), WORK (a folder of its own).
+# The environment, from CMakeLists.txt: SOURCE and BINARY (the project's
+# folders), LIBRARY (libmoat.a), LINK (the libraries it needs), WORK (a folder
+# of its own).
 #
 # SPDX-License-Identifier: MIT
 set -euo pipefail
@@ -37,14 +38,14 @@ for way in -O0 -O2 "-O2 -DMOAT_NO_INLINE"; do
     ./wrapper
 done
 build -O1 -fsanitize=address
-# What a guest that traps has allocated is lost.
+# Memory allocated by a trapped guest is lost.
 ASAN_OPTIONS=detect_leaks=0 ./wrapper
 ASAN_OPTIONS=detect_leaks=1 ./wrapper --untrapped
 
-# An older standard is told so.
+# An older standard is refused.
 if echo '#include <moat/moat.hpp>' | "$compiler" -std=c++14 -x c++ \
     -fsyntax-only "-I$SOURCE/include" "-I$BINARY/include" - 2>told; then
-    echo "C++14 is taken"
+    echo "C++14 is accepted"
     exit 1
 fi
 grep -q 'needs C++17' told

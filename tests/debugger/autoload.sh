@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 #
-# autoload.sh: gdb gets moat's commands with libmoat.so by itself, from the build
-# tree and from an installed tree; and what is installed loads without the rest.
+# autoload.sh: gdb loads moat's commands automatically with libmoat.so, from the
+# build tree and from an installed tree, and the installed files are complete.
 #
 #   autoload.sh CMAKE BUILD LIBDIR SHARED STATIC
 #
@@ -18,12 +18,11 @@ static=$5
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-if ! gdb -nx -batch -ex 'python print(1)' >/dev/null 2>&1; then
-    echo "skipped: gdb with python is not installed"
-    exit 77
-fi
+# shellcheck source=../support/gdb.sh
+. "${0%/*}/../support/gdb.sh"
+needs_gdb run
 
-# Does gdb, started with these options, list the coroutine of the scene?
+# Fails unless gdb, started with these options, lists the scene's coroutine.
 lists() {
     echo "$1"
     gdb -nx -batch -iex 'set debuginfod enabled off' "${@:2}" \

@@ -1,5 +1,5 @@
-# filter.sed: what differs between two runs of a debugger, or between two
-# machines, in one form. The rest of a transcript is compared as it is.
+# filter.sed: normalises the parts of a transcript that differ between two runs
+# of a debugger or between two machines. The rest is compared unchanged.
 #
 # SPDX-License-Identifier: MIT
 
@@ -9,11 +9,11 @@ s/\b[0-9a-f]{16}\b/N/g
 s/\b(LWP|Process|tid =|PID|TID) [0-9]+/\1 N/g
 s/^[0-9]+:/N:/
 
-# Lines of files that are not the scene's own.
+# Line numbers in other files than the scene's.
 /scenes\.c:/!s/(\.(c|h|S)):[0-9]+(:[0-9]+)?/\1:N/
 s/(scenes\.c:[0-9]+):[0-9]+/\1/
 
-# The C library, with and without its debug information; its start of a program.
+# The C library, with and without debug information; the start of the program.
 s/(0xN in )?(__GI_)?syscall \(\).*/syscall ()/
 s/(0xN in )?(libc.so.6`)?(__GI_)?syscall at .*/syscall/
 /__libc_start|_start( |$)|No such file or directory|This version of LLDB|^\[Thread debugging/d
@@ -22,5 +22,5 @@ s/(0xN in )?(libc.so.6`)?(__GI_)?syscall at .*/syscall/
 # Trailing blanks.
 s/ +$//
 
-# A profile's figures.
+# Percentages in a profile.
 s/^ +[0-9.]+%/ N%/

@@ -1,5 +1,5 @@
 /*
- * handed.c: five coroutines deep, and the third has taken the place of another;
+ * handed.c: five coroutines deep, where the third was entered by a transfer;
  * the innermost stops, as in scenes.c.
  *
  *   handed [spin]   spin: it works instead, for profilers
@@ -28,7 +28,7 @@ FRAME static void stop(void)
     KEEP_FRAME();
 }
 
-/* Seconds enough for a profiler, and an end if it is forgotten. */
+/* Long enough for a profiler, but with an end. */
 FRAME static void spin(void)
 {
     struct timespec start, now;

@@ -1,6 +1,6 @@
 /*
  * jitted.c: a guest in registered code, as a JIT compiler would make it from a
- * script: each statement of that has its line.
+ * script; each statement of the script has its line.
  *
  *   jitted stop   the code calls a function that stops, by a SIGQUIT
  *   jitted spin   the code runs for a quarter of a second
@@ -42,10 +42,10 @@ static const unsigned char rules[] = {
     0x44,      0x0e, 48,             /*  5: rsp + 48         */
     0x40 | 13, 0x0e, 16,             /* 18: rsp + 16         */
     0x41,      0x0e, 8,              /* 19: rsp + 8          */
-    0,         0,    0,  0,    0, 0, /* to a multiple of four */
+    0,         0,    0,  0,    0, 0, /* padding to a multiple of four */
 };
 
-/* pause; dec %rdi; jne to it; ret */
+/* pause; dec %rdi; jne to pause; ret */
 static const unsigned char loop[] = {0xf3, 0x90, 0x48, 0xff,
                                      0xcf, 0x75, 0xf9, 0xc3};
 
@@ -90,7 +90,7 @@ static void stop(void)
     (void)syscall(SYS_tgkill, getpid(), gettid(), SIGQUIT);
 }
 
-/* The rules, with the address of the code. */
+/* The unwind rules, with the address of the code. */
 static void *caller(moat_co *self, void *input)
 {
     unsigned char eh_frame[sizeof cie + 24 + sizeof rules] = {0};

@@ -1,5 +1,5 @@
 /*
- * made.c: a guest that traps in code which no file has; the host stops, by a
+ * made.c: a guest that traps in code that is in no file. The host stops, by a
  * SIGQUIT to its own thread.
  *
  * SPDX-License-Identifier: MIT

@@ -1,17 +1,17 @@
 /*
- * mortem.c: writes guest.core, the core file of one guest, and goes on.
+ * mortem.c: writes guest.core, the core file of one guest, and continues.
  *
  *   mortem nested    a guest's guest traps, while others wait, are done or have
  *                    trapped; the guest that resumed it writes
  *   mortem overflow  a stack overflow
- *   mortem nowhere   a jump to nowhere
+ *   mortem nowhere   a jump to an invalid address
  *   mortem returned  the function that resumed has returned
  *   mortem slow      there is a time limit: the resume is not inline
  *   mortem far       the library's function resumes, not the header's
  *   mortem many      10,000 others wait
  *
- * With a second argument it prints the program counters that moat_co_backtrace
- * finds meanwhile, a line each.
+ * With a second argument it also prints the program counters that
+ * moat_co_backtrace finds, a line each.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -27,8 +27,8 @@
 #include "../support/frame.h"
 #include "../support/resume_far.h"
 
-#define MANY        10000
-#define FRAMES_MOST 4096
+#define MANY       10000
+#define MAX_FRAMES 4096
 
 static int *volatile nowhere;
 static bool prints;
@@ -112,12 +112,12 @@ static void *jumper(moat_co *self, void *input)
 
 static void print_frames(const moat_co *co)
 {
-    static moat_frame frames[FRAMES_MOST];
+    static moat_frame frames[MAX_FRAMES];
     size_t count;
 
     if (!prints)
         return;
-    if (moat_co_backtrace(co, frames, FRAMES_MOST, &count) != MOAT_OK)
+    if (moat_co_backtrace(co, frames, MAX_FRAMES, &count) != MOAT_OK)
         exit(3);
     for (size_t i = 0; i < count; i++)
         printf("0x%" PRIxPTR "\n", frames[i].pc);

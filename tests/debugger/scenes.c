@@ -1,5 +1,5 @@
 /*
- * scenes.c: what the debuggers are shown.
+ * scenes.c: scenes for the sessions of the debuggers.
  *
  *   scenes states   a coroutine in each state; the innermost of three that are
  *                   nested stops the program
@@ -7,11 +7,11 @@
  *   scenes lost     one that overflowed and one that jumped to nowhere
  *   scenes many     10,000 suspended ones; the host stops
  *   scenes deep     six nested; the innermost stops
- *   scenes call     a guest's service on the host's stack stops
+ *   scenes call     a guest's host call on the host's stack stops
  *   scenes spin     six nested; the innermost works, for profilers
  *
- * A stop is a SIGQUIT to the own thread: no trap of moat's, so that a debugger
- * stops at it, and without one it dumps core.
+ * A stop is a SIGQUIT to the own thread. moat does not treat it as a trap, so a
+ * debugger stops there; without a debugger the program dumps core.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -103,8 +103,8 @@ static void *breaker(moat_co *self, void *input)
     return input;
 }
 
-/* Without a frame pointer the call is what overflows, at odds with the rows of
- * the instruction before it. */
+/* Without a frame pointer it is the call that overflows, for which the rows of
+ * the previous instruction do not hold. */
 __attribute__((noinline)) OPTIMISED static int descend(int depth)
 {
     volatile char room[64];
@@ -201,7 +201,7 @@ static void scene_many(void)
 
 /* --- six deep ------------------------------------------------------------ */
 
-/* Seconds enough for a profiler, and an end if it is forgotten. */
+/* Long enough for a profiler, but with an end. */
 FRAME static void spin(void)
 {
     struct timespec start, now;

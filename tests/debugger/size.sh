@@ -1,7 +1,7 @@
 #!/bin/sh
 #
-# size.sh: how large the core of one guest becomes while 10,000 others wait: for
-# each of them its stack in use, of at most a page, and 1 KiB.
+# size.sh: limits the size of one guest's core while 10,000 others wait. Each of
+# these may add its stack in use, at most a page here, and 1 KiB.
 #
 #   size.sh MORTEM
 #

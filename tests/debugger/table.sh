@@ -1,7 +1,7 @@
 #!/bin/sh
 #
-# table.sh: are the names in docs/debugging.md those of the table, and does the
-# extension read no others?
+# table.sh: checks that docs/debugging.md lists exactly the names of the table
+# for debuggers.
 #
 #   table.sh SOURCE PROGRAM
 #

@@ -1,13 +1,12 @@
 #!/usr/bin/env bash
 #
-# transcript.sh: goes through a session that a document shows, and compares what
-# comes out.
+# transcript.sh: runs a session that a document shows, and compares the output.
 #
 #   transcript.sh SOURCE DOCUMENT BLOCK PROGRAM...
 #
-# A line '$ COMMAND' of the block is run by the shell, in a folder with the
-# programs; of gdb and lldb, the lines '(gdb) ...' and '(lldb) ...' that follow
-# are the commands that it is given.
+# The shell runs each line '$ COMMAND' of the block in a folder with the
+# programs. gdb and lldb are given the commands in the lines '(gdb) ...' and
+# '(lldb) ...' that follow.
 #
 # SPDX-License-Identifier: MIT
 set -euo pipefail
@@ -20,12 +19,12 @@ shift 3
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-# Debian 12's lldb looks for its Python module in the wrong place.
+# Debian 12's lldb looks for its Python module in the wrong folder.
 for found in /usr/lib/llvm-*/lib/python3*/dist-packages/lldb/__init__.py; do
     [ -e "$found" ] && PYTHONPATH=${found%/lldb/*}
 done
 export PYTHONPATH=${PYTHONPATH:-}
-# It takes the standard modules of the python3 that it finds first.
+# lldb uses the standard modules of the first python3 in PATH.
 export PATH=/usr/bin:$PATH
 export TERM=dumb LC_ALL=C.UTF-8
 
@@ -42,10 +41,10 @@ needs() {
     lldb) lldb --no-lldbinit --batch -o 'script print("there")' ;;
     *) echo there ;;
     esac </dev/null 2>/dev/null | grep '^there' >/dev/null ||
-        skip "$1 may not record here, or cannot run Python"
+        skip "$1 is not permitted to record, or cannot run Python"
 }
 
-# gdb WORD... with the commands of the session.
+# Runs gdb WORD... with the commands of the session.
 run_gdb() {
     local options=() command
     for command in "${commands[@]}"; do
@@ -56,23 +55,23 @@ run_gdb() {
         "${options[@]}" "$@" 2>&1 </dev/null
 }
 
-# In its batch mode lldb takes a signal for a crash, and goes on with the
-# commands for that: those behind the last that lets the program run.
+# In batch mode, lldb treats a signal as a crash, and then runs the commands for
+# crashes (-k). These are the ones after the last command that runs the program.
 run_lldb() {
     local options=() flag=-k i
     for ((i = ${#commands[@]} - 1; i >= 0; i--)); do
         case ${commands[i]} in run | continue) flag=-o ;; esac
         options=("$flag" "${commands[i]}" "${options[@]}")
     done
-    # A core file is there from the start.
+    # With a core file, the program has stopped from the start.
     case " $* " in *' -c '*) options=("${options[@]/#-k/-o}") ;; esac
     timeout 240 lldb --no-lldbinit --no-use-colors --batch "${options[@]}" "$@" \
         </dev/null 2>errors || true
-    # It ends at the first; its other messages come at any time.
+    # lldb ends at its first error; other messages come at any time.
     grep -o 'error: .*' errors || true
 }
 
-# Runs what was collected, and forgets it.
+# Runs the collected commands and clears them.
 finish() {
     local words
     [ -n "$tool" ] || return 0
@@ -81,7 +80,7 @@ finish() {
     tool=
 }
 
-# A core file is called core, core.PID, or is not there at all.
+# A core file is named core or core.PID, or there is none.
 find_core() {
     local pattern
     [ -e core ] || mv core.* core 2>/dev/null || {
@@ -126,9 +125,12 @@ cd "$scratch"
 "$source/tests/docs/block.sh" "$document" "$block" >block
 status=0
 session <block >output || status=$?
-[ "$status" -eq 0 ] || exit "$status"
-if grep -qE 'ptrace: Operation not permitted|personality set failed' output; then
+[ "$status" -ne 77 ] || exit "$status"
+refused="ptrace: Operation not permitted|personality set failed"
+refused+="|'A' packet returned an error"
+if grep -qE "$refused" output; then
     skip "no process may be traced here"
 fi
+[ "$status" -eq 0 ] || exit "$status"
 cat output
 "$source/tests/docs/match.sh" "$document" "$block" output "$here/filter.sed"

@@ -1,6 +1,7 @@
 #!/bin/sh
 #
-# red.sh: does run.sh notice when a script ends otherwise than it says?
+# red.sh: checks that run.sh fails if a script has another result than its first
+# line gives.
 #
 #   red.sh DEMO_DIR MOAT MODULE_DIR
 #
@@ -15,7 +16,7 @@ printf -- '-- expect: error\nerror("as told")\n' >"$work/right.lua"
 
 if ! "$work/run.sh" "$2" "$3" >"$work/output" 2>&1; then
     cat "$work/output"
-    echo "red.sh: run.sh fails where all is as expected" >&2
+    echo "red.sh: run.sh fails although all results are as expected" >&2
     exit 1
 fi
 printf -- '-- expect: ok\nerror("not as told")\n' >"$work/wrong.lua"

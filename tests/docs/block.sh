@@ -1,6 +1,6 @@
 #!/bin/sh
 #
-# block.sh: prints the code block of a document that stands behind the line
+# block.sh: prints the code block of a document that follows the line
 # '<!-- check: NAME -->'.
 #
 #   block.sh DOCUMENT NAME

@@ -1,16 +1,18 @@
 #!/bin/sh
 #
-# functions.sh: prints the public functions: name, prototype, and what their
-# comment says of signal safety ('yes', 'no' or '-'), separated by tabs.
+# functions.sh: prints the public functions: name, prototype, and signal safety
+# according to their comment ('yes', 'no' or '-'), separated by tabs.
 #
 #   functions.sh INCLUDE_DIR
 #
 # SPDX-License-Identifier: MIT
 set -eu
+export LC_ALL=C # co.h comes before co_inline.h
 
-cat "$1"/moat/*.h "$1"/moat/*.h.in | awk '
-    # The headers as one text, comments cut out; what the last one said of
-    # signal safety stands before the declaration.
+find "$1/moat" -maxdepth 1 \( -name '*.h' -o -name '*.h.in' \) | sort |
+    xargs cat | awk '
+    # The headers as one text without comments. The signal safety of a function
+    # comes from the last comment before its declaration.
     /^#/ || continued { continued = /\\$/; text = text "\n"; next }
     { text = text $0 "\n" }
     END {
@@ -39,11 +41,12 @@ cat "$1"/moat/*.h "$1"/moat/*.h.in | awk '
     }
     function declaration(code,    name, shown) {
         gsub(/[ \t\n]+/, " ", code)
-        if (code !~ /MOAT_API|static inline bool/ || code !~ /\(/) return
+        if (code !~ /MOAT_API|static inline/ || code !~ /\(/) return
+        if (code ~ /static inline __attr/) return # of the inline switch
         if (code ~ /extern/) return
         gsub(/__attribute__ ?\(\(always_inline\)\)/, "", code)
         gsub(/MOAT_BEGIN_DECLS|MOAT_END_DECLS/, "", code)
-        gsub(/MOAT_API|MOAT_NODISCARD|MOAT_NORETURN|MOAT_COLD|static inline/, "", code)
+        gsub(/MOAT_API_INLINE|MOAT_API|MOAT_NODISCARD|MOAT_NORETURN|MOAT_COLD|static inline/, "", code)
         gsub(/ +/, " ", code)
         gsub(/\( /, "(", code)
         sub(/^ /, "", code)
@@ -56,4 +59,4 @@ cat "$1"/moat/*.h "$1"/moat/*.h.in | awk '
         print name "\t" code "\t" safety
         safety = "-" # a comment belongs to one function
     }
-' | LC_ALL=C sort
+' | sort

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 #
-# install.sh: the ways to build, install and use moat that the README shows, as
-# they stand there, with the README's program.
+# install.sh: builds, installs and uses moat in each way that the README and
+# docs/building.md show, with their commands and the README's program.
 #
 #   install.sh SOURCE BUILD CMAKE CC CXX LIBDIR
 #
@@ -14,7 +14,7 @@ build=$2
 cmake=$3
 libdir=$6
 export CC=$4 CXX=$5
-# The one that is certainly there: it has built what is tested here.
+# The generator that is certainly installed: it built this tree.
 export CMAKE_GENERATOR=Ninja
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
@@ -28,17 +28,17 @@ quietly() {
 }
 
 shown() {
-    "$here/block.sh" "$source/README.md" "$1"
+    "$here/block.sh" "$source/${2:-README.md}" "$1"
 }
 
-# Runs the program that was built; its output is the one that the README shows.
+# Runs the program and compares its output with the README's.
 check() {
     echo "$1"
     "$2" >"$scratch/output"
     "$here/match.sh" "$source/README.md" "output of hello" "$scratch/output"
 }
 
-# Is libmoat.so among the libraries that the program wants?
+# Fails unless the program is linked with the library of the given kind.
 needs_moat() {
     readelf -d "$1" >"$scratch/dynamic"
     kind=static
@@ -88,7 +88,7 @@ check 'pkg-config, wholly static' ./hello_static
     exit 1
 }
 
-# The source tree without what was built in it; a home of its own.
+# The source tree without its builds, and a home of its own.
 mkdir -p "$scratch/library/tree"
 cd "$scratch/library/tree"
 find "$source" -mindepth 1 -maxdepth 1 ! -name build ! -name '.*' \
@@ -105,7 +105,7 @@ LD_LIBRARY_PATH=$home/lib check 'library only' ./hello
 
 cd "$scratch/add_subdirectory"
 ln -s "$source" moat
-shown add_subdirectory >CMakeLists.txt
+shown add_subdirectory docs/building.md >CMakeLists.txt
 quietly "$cmake" -S . -B build
 quietly "$cmake" --build build
 check add_subdirectory build/hello

@@ -1,15 +1,18 @@
 #!/bin/sh
 #
-# man.sh: the manual pages are well formed; every public function has one, with
-# the prototype that the header has.
+# man.sh: checks that the manual pages, as built, are well formed and that every
+# public function has one of its own, with the prototype of the header.
 #
-#   man.sh ROOT
+#   man.sh ROOT PAGES
+#
+# PAGES: the folder with man1, man3 and man7.
 #
 # SPDX-License-Identifier: MIT
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
-cd "$1/docs/man"
+root=$(cd "$1" && pwd)
+cd "$2"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 status=0
@@ -18,10 +21,21 @@ complain() {
     status=1
 }
 
-"$here/functions.sh" ../../include >"$work/functions"
+"$here/functions.sh" "$root/include" >"$work/functions"
+if [ -e man3/moat_now.3 ]; then # built with moat-sched
+    "$here/functions.sh" "$root/sched/include" >>"$work/functions"
+fi
+if [ -e man3/moat_malloc_configure.3 ]; then # built with moat-malloc
+    "$here/functions.sh" "$root/malloc/include" >>"$work/functions"
+fi
+if [ -e man3/moat_sigsegv_source.3 ]; then # built with moat-sigsegv
+    "$here/functions.sh" "$root/sigsegv/include" >>"$work/functions"
+fi
+[ "$(wc -l <"$work/functions")" -ge 30 ]
 
-# ---- Every function: a page of its name, its prototype in the synopsis ----------
-# The text between two headings, without requests, escapes and line breaks.
+# ---- Every function has a page of its name, with its prototype ---------------
+# Prints the text between two headings without requests, escapes and line
+# breaks.
 section() {
     awk -v heading="$2" '
         $1 == ".SH" { sub(/^\.SH +/, ""); gsub(/"/, ""); inside = $0 == heading; next }
@@ -30,33 +44,37 @@ section() {
     ' "$1"
 }
 
+require() {
+    grep -qE "^\.SH \"?$2\"?$" "$1" || complain "$1 has no section $2"
+}
+
 while IFS="$(printf '\t')" read -r name prototype _; do
-    page=$name.3
-    if [ ! -e "$page" ]; then
+    page=man3/$name.3
+    if [ ! -f "$page" ]; then
         complain "$name has no page"
         continue
     fi
-    target=$(sed -n 's/^\.so man3\///p' "$page")
-    [ -z "$target" ] || page=$target
     section "$page" NAME | grep -qw "$name" ||
         complain "$page: NAME does not name $name"
     section "$page" SYNOPSIS | grep -v '^#include' | tr '\n' ' ' |
-        sed 's/  */ /g' | tr ';' '\n' | sed 's/^ //' |
+        sed 's/  */ /g; s/( /(/g' | tr ';' '\n' | sed 's/^ //' |
         grep -qxF -- "$prototype" ||
         complain "$page: the prototype of $name is: $prototype;"
+    require "$page" "RETURN VALUE"
+    case "$name $prototype" in
+    *_slow\ * | moat_co_settle\ *) ;;
+    *\ moat_status*) require "$page" ERRORS ;;
+    esac
 done <"$work/functions"
 
-for page in *.3; do
-    if target=$(grep -o '^\.so man3/.*' "$page"); then
-        [ -e "${target#.so man3/}" ] || complain "$page leads nowhere"
-        continue
-    fi
+for page in man3/*.3; do
+    # Such a page could be read from an installed tree only.
+    ! grep -q '^\.so ' "$page" || complain "$page stands for another page"
     for heading in NAME SYNOPSIS DESCRIPTION "THREAD AND SIGNAL SAFETY" \
         "SEE ALSO"; do
-        grep -qE "^\.SH \"?$heading\"?$" "$page" ||
-            complain "$page has no section $heading"
+        require "$page" "$heading"
     done
-    # No prototype of a function that is gone.
+    # No prototype of a function that does not exist.
     section "$page" SYNOPSIS | grep -oE 'moat_[a-z_]+\(' | tr -d '(' |
         while read -r name; do
             grep -q "^$name	" "$work/functions" || echo "$name"
@@ -64,23 +82,32 @@ for page in *.3; do
     [ ! -s "$work/gone" ] || complain "$page: there is no $(cat "$work/gone")"
 done
 
+# ---- A user's first needs: a program ------------------------------------------
+for name in moat_co_create moat_co_resume moat_co_yield moat_co_trap_info \
+    moat_co_cancel moat_call_on_parent moat_co_backtrace moat_co_print_report \
+    moat_code_register moat_limits moat_engine_init moat_script; do
+    require "man3/$name.3" EXAMPLES
+    grep -q 'int main(' "man3/$name.3" || complain "$name: no program"
+done
+
 # ---- References lead to pages -------------------------------------------------
-grep -hoE '^\.BR (moat[a-z_]*) \(([137])\)' ./*.[137] | sort -u |
-    while read -r _ name part; do
-        number=$(echo "$part" | tr -d '()')
-        [ -e "$name.$number" ] || echo "$name.$number"
-    done >"$work/dangling"
+{
+    sed -nE 's/^\.BR (moat[a-z0-9_]*) \(([137])\).*/\1 \2/p' man?/*.[137]
+    grep -hoE '\\fBmoat[a-z0-9_]*\\fP\([137]\)' man?/*.[137] |
+        sed -E 's/^\\fB(.*)\\fP\((.)\)$/\1 \2/'
+} | sort -u >"$work/references"
+[ "$(wc -l <"$work/references")" -ge 60 ]
+while read -r name number; do
+    [ -e "man$number/$name.$number" ] || echo "$name.$number"
+done <"$work/references" >"$work/dangling"
 [ ! -s "$work/dangling" ] || complain "no such page: $(cat "$work/dangling")"
 
 # ---- Well formed ----------------------------------------------------------------
 if ! command -v groff >/dev/null; then
     [ "$status" -ne 0 ] && exit "$status"
-    echo "skipped in part: there is no groff here"
+    echo "skipped in part: groff is not installed"
     exit 77
 fi
-for page in *.[137]; do
-    grep -q '^\.so ' "$page" && continue
-    groff -man -Tutf8 -ww -z "$page" 2>"$work/warnings" || status=1
-    [ ! -s "$work/warnings" ] || complain "$(cat "$work/warnings")"
-done
+groff -man -Tutf8 -ww -z man?/*.[137] 2>"$work/warnings" || status=1
+[ ! -s "$work/warnings" ] || complain "$(cat "$work/warnings")"
 exit "$status"

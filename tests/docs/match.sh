@@ -1,13 +1,13 @@
 #!/bin/sh
 #
-# match.sh: compares what a document shows with what a program printed. A line
-# '...' of the document stands for any number of lines. What differs from run to
-# run and from build to build is brought to one form in both first: addresses,
-# offsets, times, sizes, module paths and line numbers.
+# match.sh: compares a block of a document with the output of a program. A line
+# '...' of the document stands for any number of lines. Parts that differ
+# between runs and builds are normalised in both first: addresses, offsets,
+# times, sizes, module paths and line numbers.
 #
 #   match.sh DOCUMENT BLOCK OUTPUT [FILTER]
 #
-# FILTER: a sed script to be used instead.
+# FILTER: a sed script that normalises instead.
 #
 # SPDX-License-Identifier: MIT
 set -eu
@@ -39,8 +39,8 @@ same_form() {
 "$here/block.sh" "$1" "$2" | same_form >"$work/shown"
 same_form <"$3" >"$work/printed"
 
-# Each shown line must be printed, in this order; between two of them other
-# lines may stand only where the document says '...'.
+# Each shown line must be printed, in this order. Other lines may come between
+# two of them only where the document has '...'.
 awk '
     NR == FNR { printed[++n] = $0; next }
     $0 == "..." { any = 1; next }

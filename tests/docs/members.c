@@ -1,6 +1,7 @@
 /*
  * members.c: prints the members of a real JSON report and their types, one per
- * line, for comparison with docs/report.md; with "text", the report for people.
+ * line, for comparison with docs/report.md; with "text", prints the text
+ * report.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -12,7 +13,7 @@
 #include <jansson.h>
 #include <moat/moat.h>
 
-/* Has no frame of its own, but a name and a line. */
+/* Inlined, so it has no frame, but a name and a line. */
 static inline __attribute__((always_inline)) void write_to(uintptr_t address)
 {
     __asm__ volatile("movl $1, (%0)" : : "r"(address) : "memory");
@@ -25,7 +26,7 @@ static void *write_to_null(moat_co *self, void *input)
     return input;
 }
 
-/* Not a stream. */
+/* The pointer is not a stream. */
 static void *flush_nothing(moat_co *self, void *input)
 {
     static FILE *volatile stream = (FILE *)16;
@@ -35,7 +36,7 @@ static void *flush_nothing(moat_co *self, void *input)
     return input;
 }
 
-/* The script's reader, which is lost after the first of its frames. */
+/* Reads the script, and faults after its first frame. */
 static void walk(const moat_co *co, moat_script_walk *out)
 {
     const moat_script_frame frame = {"f", "writer.toy", 3, 0, 0};

@@ -1,7 +1,7 @@
 #!/bin/sh
 #
-# members.sh: has a real JSON report the members, and the types, that
-# docs/report.md lists?
+# members.sh: checks that a real JSON report has the members and types that
+# docs/report.md lists.
 #
 #   members.sh PROGRAM DOCUMENT HAVE_UNWINDER
 #

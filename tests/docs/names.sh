@@ -1,6 +1,6 @@
 #!/bin/sh
 #
-# names.sh: do the tests that the documents name exist?
+# names.sh: checks that the tests named in the documents exist.
 #
 #   names.sh ROOT CTEST BUILD
 #
@@ -19,12 +19,12 @@ grep -ohE "\`($kinds)\.[a-z_]+(\.[a-z_]+)*(\.?\*)?\`" README.md docs/*.md |
 
 status=0
 while read -r name; do
-    # 'fault.traps.*' stands for every test that begins so.
+    # 'fault.traps.*' stands for every test that begins like this.
     begin=${name%"*"}
     awk -v name="$name" -v begin="$begin" '
         $0 == name || (begin != name && index($0, begin) == 1) { found = 1 }
         END { exit !found }' "$work/tests" || {
-        echo "no test is called '$name'"
+        echo "there is no test '$name'"
         status=1
     }
 done <"$work/named"

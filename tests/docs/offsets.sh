@@ -1,6 +1,6 @@
 #!/bin/sh
 #
-# offsets.sh: are the offsets of docs/record.md those of the structs?
+# offsets.sh: compares the offsets in docs/record.md with those of the structs.
 #
 #   offsets.sh PROGRAM DOCUMENT
 #

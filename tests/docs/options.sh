@@ -1,7 +1,6 @@
 #!/bin/sh
 #
-# options.sh: has every option of `moat run` its place in moat(1), and the page
-# none that is gone?
+# options.sh: checks that moat(1) describes exactly the options of `moat run`.
 #
 #   options.sh MOAT PAGE
 #

@@ -1,7 +1,7 @@
 #!/bin/sh
 #
-# program.sh: is the program that a document shows the file, but for the file's
-# opening comment?
+# program.sh: checks that a program shown in a document is the same as a file
+# without its opening comment.
 #
 #   program.sh DOCUMENT BLOCK FILE
 #

@@ -1,6 +1,6 @@
 /*
- * record.c: runs a guest by the assembly that docs/record.md prints, and prints
- * that document's table of offsets.
+ * record.c: runs a guest with the assembly in docs/record.md, and prints that
+ * document's table of offsets.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -10,7 +10,7 @@
 
 #include <moat/moat.h>
 
-/* In docs/record.md. */
+/* Defined in docs/record.md. */
 uint64_t jit_resume(moat_co *co, void *input, void **value);
 void *jit_yield(moat_co *co, void *value);
 
@@ -35,11 +35,15 @@ static void print_offsets(void)
     ROW(struct moat_co, fcw);
     ROW(struct moat_co, flags);
     ROW(struct moat_co, root_sp);
+    ROW(struct moat_co, home);
+    ROW(struct moat_co, user);
     ROW(struct moat_tls, current);
     ROW(struct moat_tls, token);
     ROW(struct moat_tls, poll);
-    ROW(struct moat_tls, spare);
-    ROW(struct moat_tls, spares);
+    ROW(struct moat_tls, home);
+    ROW(struct moat_tls, homes);
+    ROW(struct moat_tls, reach);
+    ROW(struct moat_tls, fuel);
 #undef ROW
 }
 
@@ -53,7 +57,8 @@ static void expect(int holds, const char *what)
     failures++;
 }
 
-/* Counts the borders between the caller and main; -1: the walk ended early. */
+/* Returns the number of borders between the caller and main; -1 if the walk
+ * ended early. */
 static int borders(void)
 {
     moat_frame frames[64];
@@ -80,7 +85,7 @@ static void *guest(moat_co *self, void *input)
     }
     expect(borders() == 1, "a backtrace from the guest through to main");
     expect(moat_co_current() == self, "the guest to be the current one");
-    /* In assembly, so that no sanitizer stops it first. */
+    /* In assembly, so that no sanitizer reports the fault first. */
     __asm__ volatile("movl $1, (%0)" : : "r"(input) : "memory");
     return NULL;
 }
@@ -101,7 +106,7 @@ static void run(moat_co *co)
     expect(moat_co_current() == NULL, "the host to run after the trap");
 }
 
-/* A guest whose yield the compiler has made. */
+/* A guest whose yield is compiled C. */
 static void *c_guest(moat_co *self, void *input)
 {
     for (int i = 0; i < 3; i++)
@@ -148,7 +153,8 @@ int main(int argc, char **argv)
     if (moat_co_create(&co, guest, NULL) != MOAT_OK)
         return 1;
     run(co);
-    /* The inline functions take over from the emitted code and back. */
+    /* The inline functions continue after the emitted code, and the other way
+     * round. */
     expect(moat_co_reset(co) == MOAT_OK, "a reset");
     expect(moat_co_resume(co, (void *)5, &event) == MOAT_OK, "a resume");
     expect(event.value == (void *)5, "the first sum");

@@ -1,7 +1,7 @@
 #!/bin/sh
 #
-# signal_safety.sh: has every public function its row in docs/signal-safety.md,
-# and does the last column say what its comment says?
+# signal_safety.sh: checks that every public function has a row in
+# docs/signal-safety.md, and that the last column agrees with its comment.
 #
 #   signal_safety.sh ROOT
 #
@@ -12,7 +12,10 @@ here=$(dirname "$0")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-"$here/functions.sh" "$1/include" >"$work/functions"
+{
+    "$here/functions.sh" "$1/include"
+    "$here/functions.sh" "$1/sched/include"
+} | LC_ALL=C sort >"$work/functions"
 sed -nE '/^<!-- table: functions -->/,/^$/s/^\| `([a-z_]+)` \|.*\| ([a-z]+)[^|]*\|$/\1\t\2/p' \
     "$1/docs/signal-safety.md" | LC_ALL=C sort >"$work/rows"
 
@@ -30,7 +33,7 @@ LC_ALL=C join -t "$(printf '\t')" -o 1.1,1.3,2.2 "$work/functions" "$work/rows" 
     }
     END { exit wrong > 0 }'
 
-# The figures are the library's.
+# The sizes must be the library's.
 grep -oE '[0-9]+ KiB' "$1/docs/signal-safety.md" | sort -u >"$work/figures"
-sed -nE 's/^#define MOAT_HOLD_[A-Z_]*BYTES +\(\(size_t\)([0-9]+) << 10\)/\1 KiB/p' \
-    "$1/engine/internal.h" | sort -u | diff -u "$work/figures" -
+sed -nE 's/^#define MOAT_STACK_FOR_[A-Z_]+ +\(\(size_t\)([0-9]+) << 10\)/\1 KiB/p' \
+    "$1/engine/nointr.h" | sort -u | diff -u "$work/figures" -

@@ -1,6 +1,7 @@
 #!/bin/sh
 #
-# size.sh: documents that must stay short are, and their links lead somewhere.
+# size.sh: checks the length of the documents that must stay short, and that
+# their links lead to existing files.
 #
 #   size.sh ROOT
 #
@@ -21,7 +22,7 @@ for document in ./*.md docs/*.md; do
     for target in $(grep -oE '\]\([^)#:]+\)' "$document" | tr -d '](' | tr -d ')')
     do
         if [ ! -e "$folder/$target" ]; then
-            echo "$document: nothing at '$target'"
+            echo "$document: '$target' does not exist"
             status=1
         fi
     done

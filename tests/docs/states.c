@@ -1,6 +1,6 @@
 /*
- * states.c: prints the table of docs/states.md: what each function does to a
- * coroutine in each state. Each cell is tried in a process of its own.
+ * states.c: prints the table of docs/states.md: the effect of each function on
+ * a coroutine in each state. Each cell is tried in a process of its own.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -16,11 +16,11 @@
 
 #include <moat/moat.h>
 
-/* What a call did, as the table says it. */
+/* Tries a call and writes its effect as the table states it. */
 typedef void try_call(moat_co *co, char *cell, size_t size);
 
 static char cell[64];
-static try_call *call; /* what the guests below try */
+static try_call *call; /* the call that the guests below try */
 static moat_co *subject;
 
 /* ---- The calls ---- */
@@ -45,7 +45,7 @@ static void try_resume_n(moat_co *co, char *text, size_t size)
     say_status(moat_co_resume_n(&co, NULL, &event, 1, &done), text, size);
 }
 
-/* A yield that has an effect comes back by another call than this one. */
+/* If the yield has an effect, control returns through another call. */
 static void try_yield(moat_co *co, char *text, size_t size)
 {
     (void)snprintf(text, size, "yields");
@@ -59,7 +59,8 @@ struct attempt {
     size_t size;
 };
 
-/* One that has an effect comes back by another call than this one, or never. */
+/* If the switch has an effect, control returns through another call, or
+ * never. */
 static void *switch_over(moat_co *self, void *arg)
 {
     const struct attempt *attempt = arg;
@@ -72,7 +73,7 @@ static void *switch_over(moat_co *self, void *arg)
     return NULL;
 }
 
-/* To it, from a guest: the running one, or else one that is made for this. */
+/* Switches to it from a guest: the running one, or else a new one. */
 static void try_switch_to(moat_co *co, char *text, size_t size)
 {
     struct attempt attempt = {co, text, size};
@@ -162,6 +163,13 @@ static void try_write_core(moat_co *co, char *text, size_t size)
     say_status(moat_co_write_core(co, open("/dev/null", O_WRONLY)), text, size);
 }
 
+static void try_usage(moat_co *co, char *text, size_t size)
+{
+    moat_usage usage = MOAT_USAGE_INIT;
+
+    say_status(moat_co_usage(co, &usage), text, size);
+}
+
 static void try_stack_info(moat_co *co, char *text, size_t size)
 {
     moat_stack_info info;
@@ -172,6 +180,16 @@ static void try_stack_info(moat_co *co, char *text, size_t size)
 static void nothing(void *arg)
 {
     (void)arg;
+}
+
+static void look_at_nothing(void *begin, void *end, void *arg)
+{
+    (void)begin, (void)end, (void)arg;
+}
+
+static void try_visit_roots(moat_co *co, char *text, size_t size)
+{
+    say_status(moat_co_visit_roots(co, look_at_nothing, NULL), text, size);
 }
 
 static void try_lock_function(moat_co *co, char *text, size_t size)
@@ -215,6 +233,8 @@ static const struct {
     {"moat_co_write_json", try_write_json},
     {"moat_co_write_core", try_write_core},
     {"moat_co_stack_info", try_stack_info},
+    {"moat_co_usage", try_usage},
+    {"moat_co_visit_roots", try_visit_roots},
     {"moat_co_defer", try_defer},
 };
 
@@ -238,7 +258,7 @@ static void *raise_1(moat_co *self, void *input)
     moat_trap_raise(1);
 }
 
-/* Tries on the subject, which is this guest or the one that resumed it. */
+/* Tries the call on the subject, which is this guest or its resumer. */
 static void *try_here(moat_co *self, void *input)
 {
     (void)self;
@@ -334,7 +354,7 @@ static void in_another_thread(void)
         pthread_create(&thread, NULL, own_it, &barrier) != 0)
         abort();
     (void)pthread_barrier_wait(&barrier);
-    /* This one is attached too. */
+    /* Attaches this thread, too. */
     (void)create(yield_once);
     call(subject, cell, sizeof cell);
 }
@@ -381,7 +401,7 @@ static const struct {
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
-static int result; /* a pipe's end */
+static int result; /* the write end of a pipe */
 
 static void tell(int signo)
 {
@@ -392,7 +412,7 @@ static void tell(int signo)
 
 static _Noreturn void fill_in(size_t c, size_t s)
 {
-    /* A refused destroy of a debug build. */
+    /* In a debug build, a refused destroy aborts. */
     (void)signal(SIGABRT, tell);
     call = calls[c].call;
     states[s].set();

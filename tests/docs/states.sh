@@ -1,6 +1,6 @@
 #!/bin/sh
 #
-# states.sh: is the table of docs/states.md what the library does?
+# states.sh: compares the table of docs/states.md with the library's behaviour.
 #
 #   states.sh PROGRAM DOCUMENT
 #
@@ -13,7 +13,7 @@ trap 'rm -rf "$work"' EXIT
 "$1" >"$work/tried"
 sed -n '/^<!-- table: states -->$/,/^$/p' "$2" | sed 1d | sed '/^$/d' \
     >"$work/shown"
-# In a build without an unwinder there are no backtraces.
+# A build without an unwinder has no backtraces.
 if grep -q E_UNSUPPORTED "$work/tried"; then
     echo "skipped: this build has no unwinder"
     exit 77

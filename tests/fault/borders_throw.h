@@ -1,5 +1,5 @@
 /*
- * borders_throw.h: the guests of test_borders.c that are written in C++.
+ * borders_throw.h: guests of test_borders.c that are written in C++.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -14,8 +14,8 @@
 extern "C" {
 #endif
 
-/* Exceptions that have not been destroyed; destructors of guests' frames that
- * have run since the start. */
+/* The number of exceptions that have not been destroyed, and of destructors in
+ * guests' frames that have run since the start. */
 extern int exceptions_alive;
 extern int frames_destroyed;
 
@@ -24,14 +24,16 @@ extern int frames_destroyed;
 void *throw_through_the_root(moat_co *self, void *input);
 void *throw_and_catch(moat_co *self, void *input);
 
-/* Is an exception in flight on this thread, as C++ counts? */
+/* Returns whether the C++ runtime counts an exception in flight on this
+ * thread. */
 bool cxx_counts_an_exception(void);
 
-/* For moat_co_defer: throws. Resets a coroutine: did an exception come out? */
+/* throw_an_int is for moat_co_defer. reset_throws resets a coroutine and
+ * returns whether an exception came out. */
 void throw_an_int(void *arg);
 bool reset_throws(moat_co *co);
 
-/* moat_co_resume as the library has it, not inline. */
+/* Calls the library's moat_co_resume, not the inline version. */
 moat_status resume_out_of_line(moat_co *co, void *input, moat_event *out);
 
 #ifdef __cplusplus

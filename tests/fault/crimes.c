@@ -1,5 +1,5 @@
 /*
- * crimes.c: the table, and the preparations that choose each crime's target.
+ * crimes.c: the table of crimes, and the functions that choose their targets.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -17,7 +17,7 @@
 #define NOT_CANONICAL  0x0123456789abcdefu
 #define PAGE_BYTES     4096u
 
-/* crimes_cpu.S */
+/* bodies in crimes_cpu.S */
 #define DECLARE(name)                               \
     void *crime_##name(moat_co *self, void *scene); \
     extern const char crime_##name##_pc[];
@@ -59,7 +59,7 @@ DECLARE(write_upward)
 DECLARE(endless_calls)
 DECLARE(endless_pushes)
 
-/* Written in place of the text that a crime tries to change. */
+/* Instructions in writable data, where nothing is executable. */
 static unsigned char not_code[16] = {0x90, 0xc3};
 
 static void aim_field(struct scene *s)
@@ -87,7 +87,7 @@ static void aim_not_canonical(struct scene *s)
     s->target = NOT_CANONICAL;
 }
 
-/* What crime_return_to_garbage writes. */
+/* The value that crime_return_to_garbage writes over the return address. */
 static void aim_garbage(struct scene *s)
 {
     s->target = 0x4141414141414141;
@@ -186,7 +186,7 @@ static void aim_unmapped(struct scene *s)
     s->target = (uintptr_t)s->mapping + 128;
 }
 
-/* An ud2 that 32-bit code can reach. */
+/* A ud2 that 32-bit code can reach. */
 static void aim_32_bit_ud2(struct scene *s)
 {
     unsigned char *code =
@@ -201,7 +201,7 @@ static void aim_32_bit_ud2(struct scene *s)
     s->target = (uintptr_t)code;
 }
 
-/* The second page of a file that has only one. */
+/* The second page of a mapping whose file has only one. */
 static void aim_behind_file(struct scene *s)
 {
     int fd = memfd_create("short", MFD_CLOEXEC);
@@ -216,8 +216,8 @@ static void aim_behind_file(struct scene *s)
     s->target = (uintptr_t)s->mapping + PAGE_BYTES + 32;
 }
 
-/* X(name, body, preparation, kinds, signal, access, address, pc, flags): a body
- * of crimes_cpu.S has a label, one in C has none. */
+/* X(name, body, preparation, kinds, signal, access, address, pc, flags). A body
+ * in crimes_cpu.S has a label for its pc; a body in C has none. */
 #define CPU(name, body, aim, kinds, signo, access, address, pc, flags) \
     {                                                                  \
         name, crime_##body, crime_##body##_pc, aim, kinds, signo,      \
@@ -275,7 +275,7 @@ const struct crime crimes[] = {
     CPU("rsp_zero_null_write", null_write_on_target, NULL, KIND(NULL), SIGSEGV, WRITE, ZERO, LABEL, 0),
     CPU("rsp_not_canonical_null_write", null_write_on_target, aim_not_canonical, KIND(NULL), SIGSEGV, WRITE, ZERO, LABEL, 0),
     CPU("rsp_in_alternate_stack_middle", null_write_on_target, aim_alternate_middle, KIND(NULL), SIGSEGV, WRITE, ZERO, LABEL, 0),
-    CPU("rsp_in_alternate_stack_bottom", null_write_on_target, aim_alternate_bottom, KIND(NULL), SIGSEGV, WRITE, ZERO, LABEL, 0),
+    CPU("rsp_in_alternate_stack_bottom", null_write_on_target, aim_alternate_bottom, KIND(NULL), SIGSEGV, WRITE, ZERO, LABEL, CRIME_AUTODISARM),
     CPU("rsp_at_alternate_stack_top", null_write_on_target, aim_alternate_top, KIND(NULL), SIGSEGV, WRITE, ZERO, LABEL, 0),
     CPU("rsp_in_host_stack", null_write_on_target, aim_host_stack, KIND(NULL), SIGSEGV, WRITE, ZERO, LABEL, 0),
     CPU("rsp_in_other_stack", null_write_on_target, aim_other_stack, KIND(NULL), SIGSEGV, WRITE, ZERO, LABEL, 0),
@@ -290,7 +290,7 @@ const struct crime crimes[] = {
     CPU("sse_invalid_unmasked", sse_invalid, NULL, KIND(ARITHMETIC), SIGFPE, NONE, ZERO, LABEL, 0),
     CPU("x87_division_unmasked", x87_divide, NULL, KIND(ARITHMETIC), SIGFPE, NONE, ZERO, LABEL, 0),
     CPU("ud2", ud2, NULL, KIND(ILLEGAL), SIGILL, NONE, ZERO, LABEL, 0),
-    CPU("ud2_in_32_bit_code", enter_32_bit, aim_32_bit_ud2, KIND(ILLEGAL), SIGILL, NONE, ZERO, TARGET, 0),
+    CPU("ud2_in_32_bit_code", enter_32_bit, aim_32_bit_ud2, KIND(ILLEGAL), SIGILL, NONE, ZERO, TARGET, CRIME_32_BIT),
     CPU("int3", int3, NULL, KIND(BREAKPOINT), SIGTRAP, NONE, ZERO, LABEL, 0),
     CPU("int1", int1, NULL, KIND(BREAKPOINT), SIGTRAP, NONE, ZERO, AT_INT1, 0),
     CPU("hlt", hlt, NULL, KIND(ILLEGAL), SIGSEGV, NONE, ZERO, LABEL, 0),
@@ -310,7 +310,8 @@ const struct crime crimes[] = {
     CPU("null_write_with_fp_modes_changed", fp_modes, NULL, KIND(NULL), SIGSEGV, WRITE, ZERO, LABEL, 0),
     CPU("null_write_with_every_register_set", patterned_registers, aim_field, KIND(NULL), SIGSEGV, WRITE, TARGET, LABEL, 0),
 
-    /* Checks of the C library and of the compiler; signals to oneself. */
+    /* Checks of the C library and of the compiler; signals that the guest
+     * raises. */
     C("abort", abort, NULL, KIND(ABORT), SIGABRT, NONE, ZERO, 0),
     C("assert", assert, NULL, KIND(ABORT), SIGABRT, NONE, ZERO, CRIME_PRINTS),
     C("stack_smash_detected", smashed_canary, NULL, KIND(ABORT), SIGABRT, NONE, ZERO, CRIME_PRINTS),

@@ -1,6 +1,6 @@
 /*
- * crimes.h: the table of guest faults: how each is committed and what the trap
- * record must say.
+ * crimes.h: the table of guest faults: how each is committed, and the trap
+ * record it must leave.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -14,39 +14,41 @@
 
 struct scene;
 
-/* What info.address must be. */
+/* The expected value of info.address. */
 enum address_rule {
-    ADDRESS_ZERO,       /* 0: the kind has none                           */
-    ADDRESS_TARGET,     /* scene.target                                   */
-    ADDRESS_BELOW,      /* eight bytes below scene.target: a push         */
-    ADDRESS_OWN_GUARD,  /* anywhere in the coroutine's own guard          */
-    ADDRESS_LIMIT,      /* the highest word of its own guard              */
-    ADDRESS_ABOVE_BASE, /* at or above its stack's base                   */
+    ADDRESS_ZERO,       /* 0: the kind has none */
+    ADDRESS_TARGET,     /* scene.target */
+    ADDRESS_BELOW,      /* eight bytes below scene.target: a push */
+    ADDRESS_OWN_GUARD,  /* anywhere in the coroutine's own guard */
+    ADDRESS_LIMIT,      /* the highest word of its own guard */
+    ADDRESS_ABOVE_BASE, /* at or above its stack's base */
 };
 
-/* What info.pc must be. */
+/* The expected value of info.pc. */
 enum pc_rule {
-    PC_LABEL,   /* crime.pc                                               */
-    PC_TARGET,  /* scene.target: a jump that arrived                      */
-    PC_EITHER,  /* one of the two: CPU makers differ                      */
-    PC_AT_INT1, /* crime.pc, or the byte before: hypervisors differ       */
-    PC_CODE,    /* anything that can be read                              */
+    PC_LABEL,   /* crime.pc */
+    PC_TARGET,  /* scene.target: the jump was made */
+    PC_EITHER,  /* either: CPU makers differ */
+    PC_AT_INT1, /* crime.pc, or the byte before: hypervisors differ */
+    PC_CODE,    /* any readable address */
 };
 
 #define KIND(name) (1u << MOAT_TRAP_##name)
 
 /* Flags of a crime. */
-#define CRIME_KEEPS_ERRNO 1u /* calls nothing that may set errno          */
-#define CRIME_WIDE_GUARD  2u /* its coroutine gets a guard of 2 MiB       */
-#define CRIME_PRINTS      4u /* the C library says something on stderr    */
-#define CRIME_SETS_AC     8u /* alignment checks are on as it faults      */
+#define CRIME_KEEPS_ERRNO 1u  /* calls nothing that could set errno */
+#define CRIME_WIDE_GUARD  2u  /* its coroutine has a guard of 2 MiB */
+#define CRIME_PRINTS      4u  /* the C library prints to stderr */
+#define CRIME_SETS_AC     8u  /* faults with alignment checks enabled */
+#define CRIME_32_BIT      16u /* runs code in 32-bit mode */
+#define CRIME_AUTODISARM  32u /* trapped with MOAT_ALTSTACK_AUTODISARM only */
 
 struct crime {
     const char *name;
     void *(*body)(moat_co *self, void *scene);
     const char *pc;                  /* the label for PC_LABEL and PC_EITHER */
-    void (*prepare)(struct scene *); /* sets scene.target; NULL: it is 0   */
-    unsigned kinds;                  /* KIND() of those that are right      */
+    void (*prepare)(struct scene *); /* sets scene.target; if NULL, it is 0 */
+    unsigned kinds;                  /* KIND() of each acceptable kind */
     int signo;
     moat_access access;
     enum address_rule address;
@@ -54,8 +56,8 @@ struct crime {
     unsigned flags;
 };
 
-/* One coroutine that commits a crime, and what stands around it. The first two
- * words are also crimes_cpu.S's. */
+/* One coroutine that commits a crime, and its surroundings. crimes_cpu.S relies
+ * on the first two words. */
 struct scene {
     uintptr_t target;
     uintptr_t base;
@@ -63,8 +65,8 @@ struct scene {
     const char *place; /* for messages */
     moat_co *criminal;
     moat_co *bystander; /* suspended, with a pattern on its stack */
-    int innocent;       /* the guest returns at once              */
-    void *mapping;      /* what prepare mapped                    */
+    int innocent;       /* the guest returns at once */
+    void *mapping;      /* mapped by prepare */
     size_t mapping_bytes;
     moat_stack_info stack;
 };
@@ -88,7 +90,7 @@ void *crime_fortify(moat_co *self, void *scene);
 void *crime_big_frame_probed(moat_co *self, void *scene);
 void *crime_big_frame_unprobed(moat_co *self, void *scene);
 
-/* The user_code of crime_trap_raise. */
+/* The user_code that crime_trap_raise passes. */
 #define CRIME_USER_CODE 4711
 
 #endif

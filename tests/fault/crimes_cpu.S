@@ -1,9 +1,9 @@
 /*
- * crimes_cpu.S: guests that end on one known instruction.
+ * crimes_cpu.S: guests that fault at one known instruction.
  *
- * Each is a guest's body: rdi is the coroutine, rsi the struct scene, whose first
- * words are the target and the base of the guest's stack. AT puts the label that
- * the trap record's pc must equal.
+ * Each is a guest's body: rdi is the coroutine, rsi the struct scene, whose
+ * first words are the target and the base of the guest's stack. AT defines the
+ * label that the trap record's pc must equal.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -70,7 +70,7 @@ AT movaps_misaligned
     movaps  1(%rsp), %xmm0
 END movaps_misaligned
 
-/* To compatibility mode: Linux' selector of 32-bit user code is 0x23. */
+/* To compatibility mode: 0x23 is Linux's selector for 32-bit user code. */
 CRIME enter_32_bit
     movq    TARGET, %rax
     pushq   $0x23
@@ -118,7 +118,7 @@ AT sse_invalid
     divss   %xmm1, %xmm0
 END sse_invalid
 
-/* The x87 reports at the next instruction that waits. */
+/* The x87 reports the exception at the next waiting instruction. */
 CRIME x87_divide
     pushq   $0x037b
     fldcw   (%rsp)
@@ -136,7 +136,7 @@ AT ud2
     ud2
 END ud2
 
-/* A breakpoint's pc is behind it. */
+/* The pc of a breakpoint is the address after it. */
 CRIME int3
     int3
 AT int3
@@ -198,7 +198,7 @@ AT every_flag
     movl    $1, (%rax)
 END every_flag
 
-/* The trap comes after the instruction behind popf. */
+/* The trap comes after the instruction that follows popf. */
 CRIME trap_flag
     RAISE_FLAGS 0x100
     nop
@@ -245,7 +245,7 @@ AT fp_modes
     movl    $1, (%rax)
 END fp_modes
 
-/* Every register holds a value of its own; test_traps.c knows them. */
+/* Every register holds a distinct value; test_traps.c has the list. */
 CRIME patterned_registers
     pushq   $0x9fc0
     ldmxcsr (%rsp)
@@ -293,7 +293,8 @@ AT smashed_rbp
     movl    $1, (%rax)
 END smashed_rbp
 
-/* Fills its stack up to the base with 'A' and returns through what it wrote. */
+/* Fills the stack up to its base with 'A' and returns to the address read
+ * there. */
 CRIME return_to_garbage
     movq    BASE, %rcx
     subq    %rsp, %rcx
@@ -314,7 +315,7 @@ AT return_to_zero
     ret
 END return_to_zero
 
-/* Writes upward past the base until something stops it. */
+/* Writes upward past the base until it faults. */
 CRIME write_upward
     movq    $-1, %rcx
     movq    %rsp, %rdi

@@ -1,8 +1,8 @@
 /*
- * crimes_hardened.c: overflows that the compiler's and the C library's own
- * checks find. Built with -fstack-protector-strong, _FORTIFY_SOURCE=2 at -O2,
- * and -fstack-clash-protection, and never with a sanitizer, which would find
- * them first.
+ * crimes_hardened.c: overflows that checks of the compiler and the C library
+ * detect. Built with -fstack-protector-strong, _FORTIFY_SOURCE=2 at -O2, and
+ * -fstack-clash-protection, and never with a sanitizer, which would detect them
+ * first.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -14,7 +14,7 @@
 #    error "_FORTIFY_SOURCE does nothing without optimisation"
 #endif
 
-/* Volatile, so that no compiler knows the sizes. */
+/* Volatile, so that the compiler cannot know the sizes. */
 static volatile size_t too_many = 64;
 
 static __attribute__((noinline)) void fill(volatile char *where, size_t count)
@@ -48,7 +48,7 @@ void *crime_fortify(moat_co *self, void *scene)
     return (void *)(uintptr_t)(unsigned char)small[3];
 }
 
-/* Writes only the far end: it is for the prologue to notice. */
+/* Writes only to the far end, so the prologue has to detect the overflow. */
 void *crime_big_frame_probed(moat_co *self, void *scene)
 {
     volatile char big[1u << 20];

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Not a tail call, and not a loop that a compiler would make of it. */
+/* Neither a tail call nor something that a compiler could turn into a loop. */
 static __attribute__((noinline)) unsigned descend(volatile unsigned *depth)
 {
     volatile unsigned here = *depth + 1;
@@ -32,7 +32,7 @@ void *crime_recursion(moat_co *self, void *scene)
 }
 
 /* A C library function that no sanitizer replaces. */
-/* UBSan would notice the null pointer before the C library uses it. */
+/* UBSan would report the null pointer before the C library uses it. */
 __attribute__((no_sanitize("undefined"))) void *crime_swab(moat_co *self,
                                                            void *scene)
 {

@@ -1,6 +1,7 @@
 /*
  * crimes_unprobed.c: a frame far larger than the stack, in code that does not
- * probe it. Built without -fstack-clash-protection and without sanitizers.
+ * probe the stack. Built without -fstack-clash-protection and without
+ * sanitizers.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -13,6 +14,6 @@ void *crime_big_frame_unprobed(moat_co *self, void *scene)
     (void)self;
     (void)scene;
     big[0] = 1;
-    __asm__ volatile("" : : "r"(big) : "memory"); /* all of it is needed */
+    __asm__ volatile("" : : "r"(big) : "memory"); /* keep all of it */
     return (void *)(uintptr_t)(unsigned char)big[0];
 }

@@ -1,5 +1,5 @@
 /*
- * guests.c: making, running and judging the guests of a test.
+ * guests.c: creates, runs and judges the guests of a test.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -45,6 +45,18 @@ moat_co *guest_create_limited(moat_entry entry, uint64_t cpu_ns,
     limits.wall_ns = wall_ns;
     options.limits = &limits;
     return create(entry, &options);
+}
+
+moat_co *guest_create_accounted(moat_entry entry)
+{
+    moat_co_options options = MOAT_CO_OPTIONS_INIT;
+    moat_limits limits = MOAT_LIMITS_INIT;
+    moat_co *co = NULL;
+
+    limits.total_wall_ns = 3600000 * MS;
+    options.limits = &limits;
+    REQUIRE(moat_co_create(&co, entry, &options) == MOAT_OK);
+    return co;
 }
 
 moat_event guest_resume(moat_co *co, void *input)

@@ -1,11 +1,13 @@
 /*
- * scene.c: one crime, committed and examined.
+ * scene.c: commits one crime and examines the result.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "scene.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
@@ -13,12 +15,13 @@
 
 #include "../support/cpu_state.h"
 #include "../support/fixture.h"
+#include "../support/machine.h"
 #include "../support/surroundings.h"
 #include "valgrind.h"
 
 #define ERRNO_MARK 4242
 
-/* The call that cpu_watch watches. */
+/* The call that cpu_watch records. */
 struct attempt {
     moat_co *co;
     void *input;
@@ -46,8 +49,8 @@ static void *criminal(moat_co *self, void *input)
     return s->crime->body(self, s);
 }
 
-/* Keeps a pattern in its frame and tells, each time, whether it still stands.
- */
+/* Keeps a pattern in its frame. Each yield returns whether it is still
+ * intact. */
 static void *bystander(moat_co *self, void *input)
 {
     volatile unsigned char pattern[2048];
@@ -126,7 +129,7 @@ static void expect_address(const struct scene *s, const moat_trap_info *info)
     }
 }
 
-/* How many bytes of code can be read at `pc`, up to `size`. */
+/* Returns how many bytes of code are readable at `pc`, up to `size`. */
 static size_t readable(uintptr_t pc, unsigned char *bytes, size_t size)
 {
     struct iovec to = {bytes, size};
@@ -215,7 +218,7 @@ static void expect_registers(const struct scene *s, const moat_trap_info *info)
         EXPECT_EQ(info->sp, s->target);
 }
 
-/* Where the address lies follows from the address itself. */
+/* The expected region follows from the address alone. */
 static void expect_region(const struct scene *s, const moat_trap_info *info)
 {
     moat_stack_info other = {0, 0, 0, 0, 0};
@@ -302,10 +305,36 @@ const char *scene_cannot_be_played(const struct crime *crime)
 {
     if (valgrind_lacks(crime->name) & VALGRIND_LACKS_ALL)
         return "Valgrind does not model it";
-    /* Its handler comes first, and makes misaligned accesses. */
+    /* Its handler runs first, and makes misaligned accesses. */
     if (UNDER_TSAN && (crime->flags & CRIME_SETS_AC))
         return "ThreadSanitizer's own handler does not clear EFLAGS.AC";
+    if (crime->flags & CRIME_32_BIT)
+        return machine_lacks_32_bit_code();
     return NULL;
+}
+
+void scene_name_left_out(void)
+{
+    for (size_t i = 0; i < crime_count; i++) {
+        const char *reason = scene_cannot_be_played(&crimes[i]);
+
+        if (reason != NULL)
+            (void)printf("skipped: %s: %s\n", crimes[i].name, reason);
+    }
+    (void)fflush(stdout);
+}
+
+bool scene_init_engine(bool autodisarm)
+{
+    moat_engine_options options = MOAT_ENGINE_OPTIONS_INIT;
+    const char *asked = getenv("MOAT_TEST_ALTSTACK");
+
+    if (asked != NULL && strcmp(asked, "autodisarm") == 0)
+        autodisarm = true;
+    if (autodisarm)
+        options.altstack = MOAT_ALTSTACK_AUTODISARM;
+    REQUIRE(moat_engine_init(&options) == MOAT_OK);
+    return autodisarm;
 }
 
 void scene_play(const struct crime *crime, const char *place)

@@ -1,6 +1,6 @@
 /*
  * test_altstack.c: the alternate signal stack: lost by a jump, disabled by a
- * guest, needed by a handler that was there before moat.
+ * guest, and needed by a handler that was installed before moat.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -38,12 +38,41 @@ static void leave_by_jump(int signo)
     siglongjmp(way_out, signo);
 }
 
-static void a_stack_lost_by_a_jump_is_told_and_repaired(const void *arg)
+static void choose(moat_altstack_kind kind)
+{
+    moat_engine_options options = MOAT_ENGINE_OPTIONS_INIT;
+
+    options.altstack = kind;
+    REQUIRE(moat_engine_init(&options) == MOAT_OK);
+}
+
+static void a_stack_left_by_a_jump_stays_armed(const void *arg)
 {
     moat_co *co = guest_create(guest_write_null);
     struct thread_signals armed;
 
     (void)arg;
+    thread_signals_note(&armed);
+    install(SIGUSR1, SA_ONSTACK, leave_by_jump);
+    for (int i = 0; i < 3; i++) {
+        if (sigsetjmp(way_out, 1) == 0)
+            (void)raise(SIGUSR1);
+        EXPECT_EQ(moat_engine_check(), MOAT_OK);
+        thread_signals_expect_kept(&armed);
+        guest_expect_trap(co, NULL, MOAT_TRAP_NULL);
+        EXPECT_EQ(moat_co_reset(co), MOAT_OK);
+    }
+    moat_co_destroy(co);
+}
+
+static void a_stack_lost_by_a_jump_is_told_and_repaired(const void *arg)
+{
+    struct thread_signals armed;
+    moat_co *co;
+
+    (void)arg;
+    choose(MOAT_ALTSTACK_AUTODISARM);
+    co = guest_create(guest_write_null);
     thread_signals_note(&armed);
     install(SIGUSR1, SA_ONSTACK, leave_by_jump);
     for (int i = 0; i < 3; i++) {
@@ -87,7 +116,7 @@ a_stack_that_a_guest_disabled_is_armed_after_its_trap(const void *arg)
     moat_co_destroy(co);
 }
 
-/* ---- Large enough for those who were first ---- */
+/* ---- Large enough for former handlers ---- */
 
 static __attribute__((noinline)) void use_stack(size_t pages)
 {
@@ -145,15 +174,15 @@ static void skip_ud2(int signo, siginfo_t *info, void *context)
     uc->uc_mcontext.gregs[REG_RIP] += 2;
 }
 
-/* While it runs the stack is armed in another way, which the return from it
- * does not undo. */
+/* While that handler runs, the stack is armed in another way, and the return
+ * from the handler does not undo this. */
 static void
 an_attach_arms_the_stack_as_it_was_before_a_former_handler(const void *arg)
 {
     struct thread_signals armed;
     struct sigaction action;
 
-    (void)arg;
+    choose(*(const moat_altstack_kind *)arg);
     memset(&action, 0, sizeof(action));
     action.sa_sigaction = skip_ud2;
     action.sa_flags = SA_SIGINFO | SA_ONSTACK;
@@ -165,7 +194,7 @@ an_attach_arms_the_stack_as_it_was_before_a_former_handler(const void *arg)
     thread_signals_expect_kept(&armed);
 }
 
-/* ---- A handler of the host's, over a guest ---- */
+/* ---- A handler of the host interrupts a guest ---- */
 
 static volatile int handler_steps;
 
@@ -205,7 +234,7 @@ a_fault_in_a_handler_on_the_guests_stack_is_its_trap(const void *arg)
     guest_expect_trap(guest_create(raise_and_loop), NULL, MOAT_TRAP_NULL);
 }
 
-/* The limit is long over when the handler returns. */
+/* The deadline expires long before the handler returns. */
 static void a_deadline_cuts_no_handler_on_the_alternate_stack(const void *arg)
 {
     moat_co *co = guest_create_limited(raise_and_loop, 0, 10 * MS);
@@ -226,12 +255,21 @@ static void a_deadline_cuts_no_handler_on_the_alternate_stack(const void *arg)
 #        function, function, NULL, NULL, 0, HANDLER_EXIT \
     }
 
+static const moat_altstack_kind shared = MOAT_ALTSTACK_SHARED,
+                                autodisarm = MOAT_ALTSTACK_AUTODISARM;
+
 static const struct child_case cases[] = {
+    CHILD_CASE(a_stack_left_by_a_jump_stays_armed),
     CHILD_CASE(a_stack_lost_by_a_jump_is_told_and_repaired),
     CHILD_CASE(a_stack_that_a_guest_disabled_is_armed_after_its_trap),
     EXITS_IN_HANDLER(a_former_handler_with_a_large_stack_still_has_one),
     EXITS_IN_HANDLER(a_former_handler_without_a_stack_of_its_own_has_room),
-    CHILD_CASE(an_attach_arms_the_stack_as_it_was_before_a_former_handler),
+    {"an_attach_arms_the_stack_as_it_was_before_a_former_handler",
+     an_attach_arms_the_stack_as_it_was_before_a_former_handler, &shared, NULL,
+     0, 0},
+    {"an_attach_arms_the_stack_with_its_flag",
+     an_attach_arms_the_stack_as_it_was_before_a_former_handler, &autodisarm,
+     NULL, 0, 0},
     {"a_fault_in_a_handler_on_the_alternate_stack_is_fatal",
      a_fault_in_a_handler_on_the_alternate_stack_is_fatal, NULL, NULL, SIGSEGV,
      0},

@@ -1,6 +1,6 @@
 /*
- * test_borders.c: what tries to leave a guest other than by a yield, a return
- * or a trap: exceptions, the end of its thread, a jump.
+ * test_borders.c: ways to leave a guest other than a yield, a return or a trap:
+ * exceptions, the end of its thread, a jump.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -16,13 +16,13 @@
 #include "borders_throw.h"
 #include "guests.h"
 
-/* The class of a C++ exception of this compiler: "GNUCC++". */
+/* The class of this compiler's C++ exceptions: "GNUCC++". */
 #define CXX_EXCEPTION UINT64_C(0x474e5543432b2b00)
 #define C_EXCEPTION   UINT64_C(0x6d6f61747465737a)
 
 /* ---- Exceptions ---- */
 
-/* Deletes the exception: it is the host's now. */
+/* Deletes the exception, which now belongs to the host. */
 static void expect_panic(const moat_co *co, moat_event event,
                          uint64_t exception_class)
 {
@@ -108,7 +108,7 @@ static void a_fault_of_the_host_after_a_panic_is_fatal(const void *arg)
     write_null();
 }
 
-/* Resumes the innermost of three, and returns the event it saw. */
+/* Resumes the innermost of three coroutines and returns its event. */
 static void *resume_input(moat_co *self, void *input)
 {
     static moat_event seen;
@@ -180,7 +180,7 @@ static void an_exception_raised_in_c_is_a_panic_event(const void *arg)
     moat_co_destroy(co);
 }
 
-/* Throws once its resumer's time is over. */
+/* Throws after its resumer's deadline has passed. */
 static void *throw_too_late(moat_co *self, void *input)
 {
     moat_notrap_enter();
@@ -196,12 +196,13 @@ static void *resume_the_late_one(moat_co *self, void *input)
     return guest_loop(self, input);
 }
 
-/* The exception is lost with the event; C++ must not wait for its catch. */
+/* The exception is lost with the event. The C++ runtime must not count it as
+ * waiting for a catch. */
 static void
-an_exception_whose_receiver_is_cut_is_in_flight_no_longer(const void *arg)
+an_exception_ends_with_the_guest_that_should_receive_it(const void *arg)
 {
-    moat_co *outer = guest_create_limited(resume_the_late_one, 0, 100 * MS);
-    uint64_t until = clock_ns(CLOCK_MONOTONIC) + 300 * MS;
+    moat_co *outer = guest_create_limited(resume_the_late_one, 0, 300 * MS);
+    uint64_t until = clock_ns(CLOCK_MONOTONIC) + 600 * MS;
 
     (void)arg;
     late = guest_create_limited(throw_too_late, 0, 60000 * MS);
@@ -254,7 +255,7 @@ static void *cancel_the_thread(moat_co *self, void *input)
     return input;
 }
 
-/* The thread goes on, and so do its guests. */
+/* The thread continues, and so do its guests. */
 static void *contain(void *entry)
 {
     moat_co *co = guest_create(*(moat_entry *)entry);
@@ -302,7 +303,7 @@ static void *jump_out(moat_co *self, void *input)
     longjmp(way_out, input == NULL ? 1 : 2);
 }
 
-/* A bug of the host's, and the library must not make it worse. */
+/* A bug of the host; the library must not make it worse. */
 static void *jump_out_and_end(void *out)
 {
     moat_co *co = guest_create(jump_out);
@@ -314,7 +315,7 @@ static void *jump_out_and_end(void *out)
     return NULL;
 }
 
-/* The engine's own destructor runs before that of a later key. */
+/* The engine's own destructor runs before that of a key created later. */
 static moat_co *end_a_thread_inside(void (*destructor)(void *))
 {
     pthread_t thread;
@@ -369,7 +370,7 @@ static const struct child_case cases[] = {
     DIES(a_fault_of_the_host_after_a_panic_is_fatal),
     CHILD_CASE(an_exception_three_coroutines_deep_ends_at_the_first_root),
     CHILD_CASE(an_exception_raised_in_c_is_a_panic_event),
-    CHILD_CASE(an_exception_whose_receiver_is_cut_is_in_flight_no_longer),
+    CHILD_CASE(an_exception_ends_with_the_guest_that_should_receive_it),
     CHILD_CASE(an_exception_of_a_deferred_function_passes_the_reset),
     CHILD_CASE(pthread_exit_in_a_guest_is_an_abort_trap),
     CHILD_CASE(a_cancellation_in_a_guest_is_an_abort_trap),
@@ -379,7 +380,7 @@ static const struct child_case cases[] = {
 
 int main(int argc, char **argv)
 {
-    return child_cases_run("nothing leaves a guest but by its border", cases,
-                           sizeof(cases) / sizeof(cases[0]),
+    return child_cases_run("nothing leaves a guest except through its root",
+                           cases, sizeof(cases) / sizeof(cases[0]),
                            argc > 1 ? argv[1] : NULL);
 }

@@ -1,5 +1,5 @@
 /*
- * test_call_on_parent.c: services of the host on the resumer's stack.
+ * test_call_on_parent.c: host calls, which run on the resumer's stack.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -34,7 +34,7 @@ static moat_event resume(moat_co *co, void *input)
     return event;
 }
 
-/* ---- Where it runs ---- */
+/* ---- Where a host call runs ---- */
 
 static uintptr_t service_sp;
 static moat_co *service_current;
@@ -145,7 +145,8 @@ static void *yield_as_resumer(void *arg)
     EXPECT(outer != NULL);
     EXPECT(moat_co_yield(outer, outer) == NULL);
     EXPECT_EQ(moat_co_get_state(outer), MOAT_CO_RUNNING);
-    /* Others may: also as the resumer of a service of their own. */
+    /* Other coroutines may yield, even if they resume one that makes host
+     * calls. */
     EXPECT_EQ(resume(((moat_co **)arg)[0], arg).kind, MOAT_EVENT_YIELD);
     EXPECT_EQ(resume(((moat_co **)arg)[0], arg).kind, MOAT_EVENT_YIELD);
     EXPECT(moat_co_current() == outer);
@@ -242,7 +243,7 @@ static void *fault_behind_the_call(moat_co *self, void *input)
     return input;
 }
 
-/* The call ends with as many sections of the resumer's as it began with. */
+/* The call leaves the number of the resumer's sections unchanged. */
 static void the_resumers_sections_are_its_own(const void *arg)
 {
     moat_entry callers[2] = {call_leave, call_leave_open};
@@ -281,11 +282,11 @@ static void misuse_has_no_effect(const void *arg)
     moat_co_destroy(co);
 }
 
-/* ---- What stops it ---- */
+/* ---- How it ends early ---- */
 
 static void *fault(void *arg)
 {
-    /* In assembly, so that no sanitizer stops it first. */
+    /* In assembly, so that no sanitizer reports the fault first. */
     __asm__ volatile("movl $1, (%0)" : : "r"(arg) : "memory");
     return NULL;
 }
@@ -361,7 +362,7 @@ static void a_deadline_waits_for_the_end_of_the_service(const void *arg)
     moat_co *co;
 
     (void)arg;
-    limits.wall_ns = 5 * MS;
+    limits.wall_ns = 20 * MS;
     co = create(call_long, &limits, "guest");
     EXPECT_EQ(resume(co, NULL).kind, MOAT_EVENT_TRAP);
     EXPECT(service_ended);
@@ -370,7 +371,7 @@ static void a_deadline_waits_for_the_end_of_the_service(const void *arg)
     moat_co_destroy(co);
 }
 
-/* ---- What a backtrace shows ---- */
+/* ---- How it appears in a backtrace ---- */
 
 static moat_frame frames[256];
 static size_t frame_count;
@@ -418,7 +419,7 @@ static void *ignore_all(void *arg)
     return arg;
 }
 
-/* Volatile, or the compiler makes a loop of it. */
+/* Volatile, so that the compiler does not make a loop of it. */
 static __attribute__((noinline)) size_t call_ever_deeper(moat_co *self,
                                                          size_t depth)
 {

@@ -1,7 +1,7 @@
 /*
- * test_chain.c: handlers that were there before moat get what is not a guest's
- * trap exactly as they asked for it: sent signals while a guest runs, faults of
- * the host.
+ * test_chain.c: handlers that were installed before moat receive every signal
+ * that is not a guest's trap, with the flags they asked for: signals sent while
+ * a guest runs, and faults of the host.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -25,10 +25,11 @@
 
 #define QUEUED_VALUE 77
 
-/* What a handler saw. Shared with the processes that send. */
+/* The signal as a handler saw it. Shared with the processes that send
+ * signals. */
 struct witness {
-    volatile int ready; /* the guest runs                    */
-    volatile int stop;  /* the guest is to return            */
+    volatile int ready; /* the guest runs */
+    volatile int stop;  /* tells the guest to return */
     volatile int calls;
     volatile int signo;
     siginfo_t info;
@@ -55,7 +56,7 @@ static void nap(void)
     (void)nanosleep(&two_ms, NULL);
 }
 
-/* Gives up after a while, so that nobody outlives a test that failed. */
+/* Stops waiting after a while, so that no process outlives a failed test. */
 static void await(const volatile int *flag, int value)
 {
     for (int i = 0; i < 20000 && *flag != value; i++)
@@ -131,7 +132,7 @@ static void install_plain(int signo, int flags, int masked,
     REQUIRE(sigaction(signo, &action, NULL) == 0);
 }
 
-/* ---- Guests that wait to be hit ---- */
+/* ---- Guests that wait for a signal ---- */
 
 static void *spin(moat_co *self, void *input)
 {
@@ -151,7 +152,7 @@ static void *doze(moat_co *self, void *input)
     return input;
 }
 
-/* Sits behind the very system calls by which a guest signals itself. */
+/* Checks right after each system call by which a guest signals itself. */
 static void *probe_itself(moat_co *self, void *input)
 {
     pid_t pid = getpid();
@@ -176,7 +177,7 @@ static void *spin_in_section(moat_co *self, void *input)
 
 enum how { BY_KILL, BY_SIGQUEUE };
 
-/* Another process, which sends when the guest runs. Gives its id. */
+/* Starts a process that sends a signal once the guest runs. Returns its id. */
 static pid_t start_sender(int signo, enum how how)
 {
     const union sigval value = {.sival_int = QUEUED_VALUE};
@@ -210,7 +211,7 @@ static void *shoot(void *arg)
     return NULL;
 }
 
-/* Runs `guest` until the handler lets it return; expects that it is not cut. */
+/* Runs `guest` until the handler lets it return; it must not be interrupted. */
 static void run_guest(moat_entry guest)
 {
     moat_event event = {.kind = MOAT_EVENT_TRAP};
@@ -242,7 +243,7 @@ static void hit_by_thread(int signo, moat_entry guest)
     EXPECT_EQ(pthread_join(thread, NULL), 0);
 }
 
-/* Runs `body` in a process of its own; expects its death by `signo`. */
+/* Runs `body` in a child process and expects `signo` to kill it. */
 static void expect_death(void (*body)(void), int signo)
 {
     int status = 0;
@@ -266,7 +267,7 @@ static void null_write_on_host(void)
     __asm__ volatile("movl $1, (%0)" : : "r"(nowhere) : "memory");
 }
 
-/* A guest overflow is contained, by the alternate stack that must be armed. */
+/* A guest's overflow is contained, so the alternate stack must be armed. */
 static void *overflow(moat_co *self, void *input)
 {
     (void)self;
@@ -285,7 +286,7 @@ static void expect_containment(void)
     moat_co_destroy(co);
 }
 
-/* ---- Sent, nobody handles it ---- */
+/* ---- Sent, not handled ---- */
 
 static void killed_while_a_guest_spins(const void *arg)
 {
@@ -317,7 +318,7 @@ static void shot_by_a_thread(const void *arg)
     hit_by_thread(*(const int *)arg, spin);
 }
 
-/* ---- Sent, somebody handles it ---- */
+/* ---- Sent and handled ---- */
 
 static void siginfo_handler_gets_a_killed_guests_signal(const void *arg)
 {
@@ -516,7 +517,7 @@ static void an_ignored_signal_does_not_disturb_a_guest(const void *arg)
     ignore_and_spin();
 }
 
-/* ---- Faults of the host, somebody handles them ---- */
+/* ---- Faults of the host, handled ---- */
 
 static void siginfo_handler_gets_a_host_fault(const void *arg)
 {
@@ -534,7 +535,7 @@ static void siginfo_handler_gets_a_host_fault(const void *arg)
     expect_containment();
 }
 
-/* The alternate stack is armed, and it is the one from before. */
+/* The alternate stack is armed, and is the one from before. */
 static void expect_armed(const stack_t *before)
 {
     stack_t now;
@@ -624,8 +625,8 @@ static void a_fault_in_a_former_handler_is_fatal(const void *arg)
     (void)raise(SIGFPE);
 }
 
-/* A handler, on the alternate stack, that is itself interrupted by one that
- * asks for the alternate stack: the frames must not overwrite each other. */
+/* A handler on the alternate stack that is itself interrupted by a handler with
+ * SA_ONSTACK. The frames must not overlap. */
 static void interrupted_handler(int signo, siginfo_t *info, void *context)
 {
     volatile unsigned char frame[4096];
@@ -657,7 +658,7 @@ static void signals_nest_in_a_former_handler(const void *arg)
     expect_containment();
 }
 
-/* A bug of the host's handler is not the guest's that it interrupted. */
+/* A bug in the host's handler must not be blamed on the interrupted guest. */
 static void a_fault_in_a_former_handler_over_a_guest_is_fatal(const void *arg)
 {
     (void)arg;
@@ -683,7 +684,7 @@ static void handler_gets_a_fault_in_a_section(const void *arg)
     run_guest(fault_in_section);
 }
 
-/* ---- Not called at all; given back ---- */
+/* ---- Not called at all; restored ---- */
 
 static void a_guests_trap_does_not_reach_the_former_handler(const void *arg)
 {
@@ -850,6 +851,6 @@ int main(int argc, char **argv)
         if (cases[i].arg != NULL)
             cases[i].signo = *(const int *)cases[i].arg;
     }
-    return child_cases_run("former handlers get what is theirs", cases, CASES,
-                           argc > 1 ? argv[1] : NULL);
+    return child_cases_run("former handlers receive their signals", cases,
+                           CASES, argc > 1 ? argv[1] : NULL);
 }

@@ -1,6 +1,7 @@
 /*
- * test_code.c: registered code that faults: its name in the report, and threads
- * that trap in it and take backtraces while code comes and goes.
+ * test_code.c: faults in registered code: its name in the report, and threads
+ * that trap in it and take backtraces while code is registered and
+ * unregistered.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -40,7 +41,7 @@ static jit_function make(struct jit *jit, const char *name)
     return function;
 }
 
-/* Has a frame while the code runs: no tail call. */
+/* Keeps its frame while the code runs: no tail call. */
 static void *run(moat_co *self, void *input)
 {
     void *result = (*(jit_function *)input)(NULL);
@@ -89,7 +90,7 @@ static void a_report_names_the_code(const void *arg)
     jit_free(&jit);
 }
 
-/* ---- Walks across code without unwind information of its own ---- */
+/* ---- Walks across code without its own unwind information ---- */
 
 static moat_frame frames[64];
 static size_t frame_count;
@@ -102,8 +103,8 @@ static void walk_here(void *arg)
     (void)arg;
 }
 
-/* The code's frame, then its caller's, which is `run`, then all others up to
- * the root. */
+/* Expects the code's frame, then that of its caller `run`, then all others up
+ * to the root. */
 static void expect_walked(const struct jit *jit)
 {
     size_t i = 0, root;
@@ -124,7 +125,7 @@ static void expect_walked(const struct jit *jit)
     EXPECT(root < frame_count);
 }
 
-/* `before` makes the frame, `after` takes it away. */
+/* `before` sets up the frame, `after` removes it. */
 static void walk_from_a_call(const char *before, size_t before_bytes,
                              const char *after, size_t after_bytes,
                              moat_code_unwind unwind, size_t frame_bytes)
@@ -145,7 +146,7 @@ static void walk_from_a_call(const char *before, size_t before_bytes,
     jit_free(&jit);
 }
 
-/* jit_call has 8 bytes of its own. */
+/* jit_call adds a frame of 8 bytes. */
 static void a_walk_crosses_fixed_frames(const void *arg)
 {
     (void)arg;
@@ -181,7 +182,7 @@ static void a_walk_from_a_fault_crosses_its_code(const void *arg)
     expect_walked(&jit);
 }
 
-/* What is registered may be wrong: the walk ends, and goes on at the root. */
+/* Registered sizes may be wrong: the walk then continues at the root. */
 static void a_wrong_frame_size_does_no_harm(const void *arg)
 {
     static const size_t wrong[] = {0, 16, 4096, (size_t)512 << 20};
@@ -243,7 +244,7 @@ static void a_fix_may_not_register(const void *arg)
     EXPECT_EQ(inside, MOAT_E_STATE);
 }
 
-/* ---- A guest that gives no place for the answer ---- */
+/* ---- A guest whose result pointer is invalid ---- */
 
 static void *register_to_nowhere(moat_co *self, void *input)
 {
@@ -300,7 +301,7 @@ static void a_child_process_has_the_code(const void *arg)
     guest_expect_trap(co, &function, MOAT_TRAP_NULL);
 }
 
-/* ---- Threads that trap in code while code comes and goes ---- */
+/* ---- Threads that trap in code while code changes ---- */
 
 #define THREADS  3
 #define TRAFFIC  300
@@ -309,7 +310,7 @@ static void a_child_process_has_the_code(const void *arg)
 static atomic_int storm_over;
 static atomic_size_t traps;
 
-/* Walks, names and reports, wherever others are. */
+/* Walks, describes and reports, whatever the other threads do. */
 static void look_around(const moat_co *co)
 {
     moat_frame around[64];

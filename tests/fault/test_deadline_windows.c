@@ -1,8 +1,8 @@
 /*
- * test_deadline_windows.c: deadlines that come where a guest cannot be cut at
- * once, or where nobody would look for them: in the library's own code, in the
- * section of an inner guest, off the guest's stack. None is lost, none strands
- * a lock or a descriptor, none comes early.
+ * test_deadline_windows.c: deadlines that expire where a guest cannot be
+ * stopped at once, or where they are easily missed: in the library's own code,
+ * in the section of an inner guest, off the guest's stack. None is lost or
+ * early, and none leaks a lock or a descriptor.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -22,7 +22,7 @@
 /* ---- In a section that is never left ---- */
 
 struct outstay {
-    uint64_t until; /* when the limit has passed for certain */
+    uint64_t until; /* when the limit has certainly passed */
     bool yields;
     volatile int step;
 };
@@ -94,8 +94,8 @@ static void open_all_modules(void)
         EXPECT_EQ(moat_frame_describe(&frames[i], text, sizeof(text)), MOAT_OK);
 }
 
-/* Cuts a guest in the loop `entry` again and again, each time a little later,
- * and lets the host do the same after each. */
+/* Interrupts a guest in the loop `entry` again and again, each time a little
+ * later, and lets the host do the same operation after each. */
 static void cut_in_the_loop_of(moat_entry entry, moat_co *subject,
                                uint64_t shortest_ns, uint64_t step_ns,
                                void (*host)(moat_co *))
@@ -176,7 +176,7 @@ static void a_guest_cut_in_engine_get_info_leaves_neither_lock_nor_descriptor(
     cut_in_the_loop_of(get_info_for_ever, NULL, 300000, 700, ask_the_engine);
 }
 
-/* ---- Between two coroutines of many ---- */
+/* ---- Between two of many new coroutines ---- */
 
 #define CROWD ((size_t)20000)
 
@@ -194,7 +194,7 @@ static void *create_many(moat_co *self, void *input)
     return guest_loop(self, input);
 }
 
-/* What was made until then is the host's, all of it. */
+/* All coroutines that exist by then belong to the host. */
 static void a_guest_cut_among_many_that_it_makes_loses_none(const void *arg)
 {
     moat_engine_info info = MOAT_ENGINE_INFO_INIT;
@@ -218,7 +218,7 @@ static void a_guest_cut_among_many_that_it_makes_loses_none(const void *arg)
     }
 }
 
-/* ---- In the library's own code that reports ---- */
+/* ---- In the library's reports ---- */
 
 static moat_co *trapped_subject(void)
 {
@@ -335,7 +335,7 @@ a_guest_cut_in_frame_describe_leaves_the_hosts_next_one_whole(const void *arg)
 
 /* ---- In the library's own free ---- */
 
-static bool frees_slowly; /* the library, on a guest's stack */
+static bool frees_slowly; /* when the library calls it on a guest's stack */
 
 void __real_free(void *block);
 void __wrap_free(void *block);
@@ -362,7 +362,8 @@ static void *destroy_input(moat_co *self, void *input)
     return NULL;
 }
 
-/* It is cut behind it: no function is lost, and no lock of the heap's. */
+/* The guest is stopped after the call: no function is lost, and no lock of the
+ * heap is left held. */
 static void a_guest_is_not_cut_where_the_library_frees(const void *arg)
 {
     moat_co *subject = guest_create(guest_echo);
@@ -404,7 +405,8 @@ static void *resume_one_that_calls(moat_co *self, void *input)
     return guest_loop(self, input);
 }
 
-/* Never the resumer first, with its guest in the middle of a call. */
+/* The resumer is never stopped first, with its guest in the middle of a
+ * call. */
 static void a_deadline_at_a_services_border_cuts_the_guest_before_its_resumer(
     const void *arg)
 {
@@ -473,11 +475,11 @@ static void a_guest_on_a_stack_of_its_own_making_is_cut(const void *arg)
     expect_cut_again_and_again(loop_on_a_stack_of_its_own);
 }
 
-/* ---- After the moment to look has passed ---- */
+/* ---- After the time to look at the clock has passed ---- */
 
 #define INNER_RESUMES 10000
 
-static unsigned timer_sets; /* calls of timer_settime by the library */
+static unsigned timer_sets; /* the library's calls of timer_settime */
 
 int __real_timer_settime(timer_t timer, int flags,
                          const struct itimerspec *when,
@@ -494,7 +496,7 @@ int __wrap_timer_settime(timer_t timer, int flags,
     return __real_timer_settime(timer, flags, when, before);
 }
 
-/* Sleeps until its CPU limit would be over on the wall clock, then resumes. */
+/* Sleeps longer than its CPU limit, then resumes. */
 static void *sleep_then_resume_often(moat_co *self, void *input)
 {
     const struct timespec nap = {0, 500000000};
@@ -508,7 +510,7 @@ static void *sleep_then_resume_often(moat_co *self, void *input)
     return guest_loop(self, input);
 }
 
-/* What the outer one has left is looked at once, not at each inner resume. */
+/* The rest of the outer limit is read once, not at each inner resume. */
 static void
 a_guest_that_slept_resumes_others_without_a_timer_call_each_and_is_not_early(
     const void *arg)
@@ -548,7 +550,7 @@ static const struct child_case cases[] = {
 
 int main(int argc, char **argv)
 {
-    return child_cases_run("no deadline is lost, none strands anything", cases,
-                           sizeof(cases) / sizeof(cases[0]),
+    return child_cases_run("no deadline is lost, and none leaks anything",
+                           cases, sizeof(cases) / sizeof(cases[0]),
                            argc > 1 ? argv[1] : NULL);
 }

@@ -1,7 +1,7 @@
 /*
  * test_defer.c: deferred functions run whenever a coroutine ends, last
- * registered first, on the stack of whoever ended it. Order is proved by a
- * trace of letters.
+ * registered first, on the stack of the code that ended it. A trace of letters
+ * proves the order.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -15,7 +15,7 @@
 
 static char trace[64];
 
-/* The coroutine that runs when a deferred function does. */
+/* The current coroutine while a deferred function runs. */
 static moat_co *ran_in;
 
 static void append(void *arg)
@@ -82,8 +82,8 @@ static moat_event_kind resume(moat_co *co)
     return event.kind;
 }
 
-/* Resumes once; the functions have run when the resume comes back, and only
- * once, and on no coroutine. */
+/* Resumes once. The functions have run when the resume returns, once only, with
+ * no coroutine current. */
 static void expect_run_at_resume(moat_entry entry, moat_event_kind kind)
 {
     moat_co *co = create(entry);
@@ -138,7 +138,7 @@ static void deferred_functions_run_at_reset(const void *arg)
     EXPECT_STR(trace, "cbacd");
 }
 
-/* One of the functions tries to bring its own coroutine back. */
+/* A deferred function that tries to revive its own coroutine. */
 static void revive(void *arg)
 {
     moat_event event = {.kind = MOAT_EVENT_PANIC};
@@ -168,7 +168,8 @@ static void a_deferred_function_cannot_revive_its_coroutine(const void *arg)
     EXPECT_STR(trace, "crbar");
 }
 
-/* What it resumes meanwhile may trap: that is another's end. */
+/* A coroutine that it resumes may trap without affecting the one that is
+ * ending. */
 static void see_a_trap(void *arg)
 {
     moat_co *other = NULL;
@@ -211,7 +212,8 @@ static void end_the_second(void *arg)
     append(arg);
 }
 
-/* One ends in a function of another's: neither can be brought back. */
+/* One coroutine ends in a deferred function of the other: neither can be
+ * revived. */
 static void end_both(void)
 {
     moat_engine_info info = MOAT_ENGINE_INFO_INIT;
@@ -254,7 +256,7 @@ a_guest_ends_coroutines_in_each_others_functions_once(const void *arg)
     moat_co_destroy(co);
 }
 
-/* Debug builds abort: the caller's bug. */
+/* Debug builds abort, as for any bug of the caller. */
 static void destroy_again(void *arg)
 {
     append((void *)(uintptr_t) "d");
@@ -284,7 +286,7 @@ static void *leave_one_behind(void *out)
     return NULL;
 }
 
-/* A thread that has never had a coroutine, once the owner is gone. */
+/* A thread that has never had a coroutine destroys it after the owner's end. */
 static void
 a_destroy_by_a_function_that_a_stranger_runs_is_refused(const void *arg)
 {
@@ -299,9 +301,9 @@ a_destroy_by_a_function_that_a_stranger_runs_is_refused(const void *arg)
     EXPECT_EQ(moat_engine_shutdown(), MOAT_OK);
 }
 
-/* ---- Whoever runs the functions does not go on ---- */
+/* ---- The code that runs the functions is abandoned ---- */
 
-static moat_co *ending; /* by the guests below */
+static moat_co *ending; /* ended by the guests below */
 
 static void leave_by_yield(void *arg)
 {
@@ -323,7 +325,7 @@ static void *reset_the_ending_one(moat_co *self, void *input)
     return (void *)(uintptr_t)(moat_co_reset(ending) == MOAT_OK);
 }
 
-/* A guest that is in the middle of `fn`, which another coroutine has left. */
+/* Creates a guest that stops in the middle of `fn` and never finishes it. */
 static moat_co *create_in_the_middle(void (*fn)(void *), moat_event_kind kind)
 {
     moat_co *guest = NULL;
@@ -338,7 +340,7 @@ static moat_co *create_in_the_middle(void (*fn)(void *), moat_event_kind kind)
     return guest;
 }
 
-/* The rest of the functions runs then, the one that was cut does not. */
+/* The remaining functions run then; the interrupted one does not run again. */
 static void expect_it_can_end(void)
 {
     EXPECT_EQ(moat_co_reset(ending), MOAT_OK);
@@ -387,7 +389,7 @@ static void a_coroutine_outlives_the_guest_that_was_ending_it(const void *arg)
     moat_co_destroy(guest);
 }
 
-/* The same slot, and the same guest in its next life, are somebody else. */
+/* The guest's next life in the same slot must count as another guest. */
 static void
 a_guest_reset_in_a_deferred_function_does_not_keep_it(const void *arg)
 {
@@ -411,7 +413,8 @@ static void reset_the_second(void *arg)
     (void)!moat_co_reset(second);
 }
 
-/* What the faulting call was ending is free, what was begun before is not. */
+/* The coroutine that the faulting call was ending can be ended again; the one
+ * whose end began earlier cannot. */
 static void survive_an_end(void *arg)
 {
     append(arg);
@@ -447,7 +450,7 @@ static void an_end_that_a_call_does_not_survive_can_be_repeated(const void *arg)
 }
 
 /* A limited coroutine is resumed by the library's own code, not by the inline
- * function: a yield must not pass for an end there either. */
+ * function. There too, a yield must not be mistaken for an end. */
 static void
 deferred_functions_wait_while_a_limited_guest_yields(const void *arg)
 {

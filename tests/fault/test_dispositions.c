@@ -1,7 +1,7 @@
 /*
- * test_dispositions.c: dispositions that are odd but legal when moat comes:
- * SIG_DFL and SIG_IGN beside SA_SIGINFO, and a handler of somebody's that was
- * put over moat's and outlived a shutdown.
+ * test_dispositions.c: odd but legal dispositions that moat finds: SIG_DFL and
+ * SIG_IGN with SA_SIGINFO, and a foreign handler that was installed over moat's
+ * and is still there after a shutdown.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -15,7 +15,7 @@
 #include "../support/fixture.h"
 #include "guests.h"
 
-/* ---- Beside SA_SIGINFO ---- */
+/* ---- With SA_SIGINFO ---- */
 
 static void attach_over(int signo, void (*disposition)(int))
 {
@@ -63,10 +63,11 @@ static void signals_ignored_with_siginfo_stay_ignored(const void *arg)
 static struct sigaction below;
 static volatile sig_atomic_t foreign_calls;
 
-/* Chains to what it found, which is moat. */
+/* Chains to the previous handler, which is moat's. */
 static void chain(int signo, siginfo_t *info, void *context)
 {
-    /* Were it called in a circle, it would be so until the stack ends. */
+    /* If the handlers called each other in a circle, they would do so until the
+     * stack overflows. */
     if (++foreign_calls > 1000)
         _exit(CHILD_FAILED);
     below.sa_sigaction(signo, info, context);
@@ -135,7 +136,7 @@ static const struct child_case cases[] = {
 
 int main(int argc, char **argv)
 {
-    return child_cases_run("odd dispositions are kept", cases,
+    return child_cases_run("odd dispositions are preserved", cases,
                            sizeof(cases) / sizeof(cases[0]),
                            argc > 1 ? argv[1] : NULL);
 }

@@ -1,5 +1,6 @@
 /*
- * test_evidence.c: faults whose cause the CPU and the kernel hardly tell.
+ * test_evidence.c: faults for which the CPU and the kernel report little about
+ * the cause.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -16,13 +17,13 @@
 
 /* ---- An instruction at the end of readable memory ---- */
 
-#define PAGE          4096
-#define OPERAND_SIZE  0x66
-#define HLT           0xf4
-#define OF_TWO_BYTES  0x0f
-#define MOST_PREFIXES 14
+#define PAGE         4096
+#define OPERAND_SIZE 0x66
+#define HLT          0xf4
+#define OF_TWO_BYTES 0x0f
+#define MAX_PREFIXES 14
 
-/* `count` prefixes and `last`, which is the last byte that can be read. */
+/* `count` prefixes and `last`, which is the last readable byte. */
 static moat_entry code_at_page_end(size_t count, unsigned char last)
 {
     unsigned char *pages = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE,
@@ -45,7 +46,7 @@ an_instruction_at_the_end_of_memory_is_read_no_further(const void *arg)
     static const unsigned char last[] = {HLT, OF_TWO_BYTES, OPERAND_SIZE};
 
     (void)arg;
-    for (size_t count = 0; count <= MOST_PREFIXES; count++) {
+    for (size_t count = 0; count <= MAX_PREFIXES; count++) {
         for (size_t i = 0; i < sizeof(last); i++) {
             moat_entry entry = code_at_page_end(count, last[i]);
             moat_co *co = guest_create(entry);
@@ -61,7 +62,7 @@ an_instruction_at_the_end_of_memory_is_read_no_further(const void *arg)
     }
 }
 
-/* ---- A signal that finds no room ---- */
+/* ---- A signal without room for its frame ---- */
 
 #define ROOM_LEFT 512
 
@@ -140,10 +141,10 @@ a_signal_without_room_for_its_frame_is_a_stack_overflow(const void *arg)
     expect_an_overflow_near_sp();
 }
 
-/* The context of such a signal has the number of the thread's last exception,
+/* The context of such a signal holds the number of the thread's last exception,
  * whatever that was. */
 static void
-a_signal_without_room_is_one_in_a_process_without_a_past(const void *arg)
+a_signal_without_room_is_an_overflow_in_a_new_process(const void *arg)
 {
     (void)arg;
     handle_alarms_on_the_guests_stack();
@@ -151,7 +152,7 @@ a_signal_without_room_is_one_in_a_process_without_a_past(const void *arg)
 }
 
 static void
-a_signal_without_room_is_one_after_a_division_by_zero(const void *arg)
+a_signal_without_room_is_an_overflow_after_a_division_by_zero(const void *arg)
 {
     moat_co *co = guest_create(divide_by_zero);
 
@@ -164,8 +165,8 @@ a_signal_without_room_is_one_after_a_division_by_zero(const void *arg)
 static const struct child_case cases[] = {
     CHILD_CASE(an_instruction_at_the_end_of_memory_is_read_no_further),
     CHILD_CASE(a_signal_without_room_for_its_frame_is_a_stack_overflow),
-    CHILD_CASE(a_signal_without_room_is_one_in_a_process_without_a_past),
-    CHILD_CASE(a_signal_without_room_is_one_after_a_division_by_zero),
+    CHILD_CASE(a_signal_without_room_is_an_overflow_in_a_new_process),
+    CHILD_CASE(a_signal_without_room_is_an_overflow_after_a_division_by_zero),
 };
 
 int main(int argc, char **argv)

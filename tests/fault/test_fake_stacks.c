@@ -1,7 +1,7 @@
 /*
  * test_fake_stacks.c: the address sanitizer's fake stacks, one per coroutine
- * that was entered: those of coroutines that never ran to their end are given
- * back too. Only with detect_stack_use_after_return=1 are there any.
+ * that was entered. Those of coroutines that never finished must be released
+ * too. Fake stacks exist only with detect_stack_use_after_return=1.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -13,9 +13,9 @@
 #include "../support/fixture.h"
 #include "guests.h"
 
-#define WARM_UP   20
-#define ROUNDS    400
-#define MOST_GROW ((size_t)64 << 20)
+#define WARM_UP  20
+#define ROUNDS   400
+#define MAX_GROW ((size_t)64 << 20)
 
 static size_t address_space_bytes(void)
 {
@@ -28,7 +28,7 @@ static size_t address_space_bytes(void)
     return pages * (size_t)sysconf(_SC_PAGESIZE);
 }
 
-/* A local whose address leaves the function is on the fake stack. */
+/* A local whose address escapes is placed on the fake stack. */
 static void *yield_a_local(moat_co *self, void *input)
 {
     volatile char local[64];
@@ -75,7 +75,7 @@ static void destroyed_coroutines_give_their_fake_stacks_back(const void *arg)
         if (i == WARM_UP)
             before = address_space_bytes();
     }
-    EXPECT(address_space_bytes() < before + MOST_GROW);
+    EXPECT(address_space_bytes() < before + MAX_GROW);
 }
 
 static void reset_coroutines_give_their_fake_stacks_back(const void *arg)
@@ -90,7 +90,7 @@ static void reset_coroutines_give_their_fake_stacks_back(const void *arg)
         if (i == WARM_UP)
             before = address_space_bytes();
     }
-    EXPECT(address_space_bytes() < before + MOST_GROW);
+    EXPECT(address_space_bytes() < before + MAX_GROW);
     moat_co_destroy(co);
 }
 
@@ -101,7 +101,7 @@ static const struct child_case cases[] = {
 
 int main(int argc, char **argv)
 {
-    return child_cases_run("fake stacks are given back", cases,
+    return child_cases_run("fake stacks are released", cases,
                            sizeof(cases) / sizeof(cases[0]),
                            argc > 1 ? argv[1] : NULL);
 }

@@ -1,6 +1,6 @@
 /*
- * test_fatal.c: what is not a guest's trap ends the process, by its own signal:
- * the same faults on the host's stack and in a no-trap section.
+ * test_fatal.c: faults that are not a guest's trap end the process by their own
+ * signal: the crimes of the table on the host's stack and in a no-trap section.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -47,7 +47,7 @@ static const struct crime *crime_named(const char *name)
         if (strcmp(crimes[i].name, name) == 0)
             return &crimes[i];
     }
-    (void)fprintf(stderr, "no crime is called %s\n", name);
+    (void)fprintf(stderr, "there is no crime %s\n", name);
     exit(2);
 }
 
@@ -57,8 +57,8 @@ static void *idle(moat_co *self, void *input)
     return input;
 }
 
-/* Everything armed, one guest suspended, and a target that is chosen as if the
- * suspended guest were the criminal. */
+/* Everything is armed and one guest is suspended. The target is chosen as if
+ * that guest were the criminal. */
 static struct scene *armed_scene(const struct crime *crime)
 {
     static struct scene scene;
@@ -80,7 +80,7 @@ static void on_the_host_stack(const void *arg)
     (void)crime->body(NULL, armed_scene(crime));
 }
 
-/* A guest ran, trapped and was destroyed: nothing of it may linger. */
+/* A guest ran, trapped and was destroyed: no trace of it may remain. */
 static void on_the_host_stack_after_a_trap(const void *arg)
 {
     const struct crime *crime = arg;
@@ -165,7 +165,7 @@ static void raise_in_a_notrap_section(const void *arg)
 }
 
 /* A guest that blocks the signal of its own fault: the kernel ends the process,
- * whatever handler there is. */
+ * whatever handler is installed. */
 static void *block_and_fault(moat_co *self, void *input)
 {
     sigset_t all;
@@ -238,7 +238,7 @@ int main(int argc, char **argv)
             cases[count++] = make_case(i, crime_named(culprits[j]));
     }
     memcpy(&cases[count], singles, sizeof(singles));
-    failed = child_cases_run("what is not a guest's stays fatal", cases,
+    failed = child_cases_run("faults outside guests stay fatal", cases,
                              count + SINGLES, argc > 1 ? argv[1] : NULL);
     for (size_t i = 0; i < count; i++)
         free((void *)(uintptr_t)cases[i].name);

@@ -1,7 +1,7 @@
 /*
  * test_limits.c: time limits, no-trap sections, traps raised on purpose, stack
- * bounds. Nothing here measures how late a deadline is; only that it comes,
- * that it does not come early, and in which order.
+ * bounds. Nothing here measures how late a deadline is, only that it comes,
+ * never early, and in which order.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -29,7 +29,7 @@ static moat_trap_kind kind_of(const moat_co *co)
     return info.kind;
 }
 
-/* The coroutine was cut by its deadline, and the record says so. */
+/* The deadline stopped the coroutine, and the record says so. */
 static void expect_deadline(const moat_co *co, moat_event event)
 {
     moat_trap_info info = MOAT_TRAP_INFO_INIT;
@@ -205,7 +205,7 @@ static void a_limit_of_one_nanosecond_cuts_at_once(const void *arg)
     moat_co_destroy(other);
 }
 
-/* ---- After a signal that was lost ---- */
+/* ---- After a lost signal ---- */
 
 static void a_limit_holds_after_a_signal_was_lost(const void *arg)
 {
@@ -250,12 +250,13 @@ static void an_outer_limit_holds_after_the_inner_ones_was_lost(const void *arg)
     moat_co_destroy(outer);
 }
 
-/* At most once: then the timer is quiet until the next limit. With the signal
- * blocked while it waits, and only then, the host is not interrupted at all. */
+/* The timer interrupts the host at most once, and is then quiet until the next
+ * limit. If the host blocks the signal except while it waits, it is not
+ * interrupted at all. */
 static void the_host_is_interrupted_once_after_its_last_guest(const void *arg)
 {
     const struct timespec one_s = {1, 0};
-    moat_co *co = guest_create_limited(guest_echo, 0, 50 * MS);
+    moat_co *co = guest_create_limited(guest_echo, 0, 300 * MS);
     sigset_t mask;
 
     (void)arg;
@@ -299,7 +300,7 @@ static void an_outer_limit_cuts_the_inner_loop_then_the_outer(const void *arg)
     moat_co_destroy(outer);
 }
 
-/* The inner limit is shorter: the outer sees the trap and goes on. */
+/* The inner limit is shorter: the outer guest sees the trap and continues. */
 static void *survive_an_inner_deadline(moat_co *self, void *input)
 {
     moat_co *inner = guest_create_limited(guest_loop, 0, 10 * MS);
@@ -354,7 +355,7 @@ static void every_thread_has_its_own_timer(const void *arg)
         EXPECT_EQ(pthread_join(threads[i], NULL), 0);
 }
 
-/* The CPU's state after a deadline is as after a fault. */
+/* After a deadline, the CPU's state is the same as after a fault. */
 static void resume_input(void *arg)
 {
     moat_event event = {.kind = MOAT_EVENT_PANIC};
@@ -390,7 +391,7 @@ static void a_deadline_restores_the_cpus_state(const void *arg)
 
 /* ---- No-trap sections ---- */
 
-/* Outstays its limit inside, says so, and leaves. */
+/* Exceeds its limit inside a section, records this, and leaves the section. */
 static void *outstay_in_section(moat_co *self, void *input)
 {
     volatile int *steps = input;
@@ -447,7 +448,7 @@ static void a_leave_without_an_enter_has_no_effect(const void *arg)
     moat_co_destroy(co);
 }
 
-/* More than the count of sections can hold, if it were of 16 bits. */
+/* More than a 16-bit count of sections could hold. */
 #define TOO_MANY_SECTIONS ((uint32_t)1 << 16)
 
 static void *enter_for_ever(moat_co *self, void *input)
@@ -472,7 +473,7 @@ static void *yield_in_section(moat_co *self, void *input)
     return moat_co_yield(self, input);
 }
 
-/* Reset closes the sections of the guest that was dropped. */
+/* A reset closes the sections of the dropped guest. */
 static void *just_fault(moat_co *self, void *input)
 {
     if (input != NULL)
@@ -527,7 +528,7 @@ static void a_guest_knows_its_stack(const void *arg)
     moat_co_destroy(co);
 }
 
-/* Descends as long as the reserve holds: never overflows. */
+/* Descends as long as the reserve lasts; never overflows. */
 static __attribute__((noinline)) unsigned descend(unsigned depth)
 {
     volatile char frame[512];

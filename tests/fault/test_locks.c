@@ -1,6 +1,6 @@
 /*
  * test_locks.c: guests that die inside a function of the C library that holds a
- * lock: found out, named, and reported without needing that lock.
+ * lock. The lock is found and named, and reported without taking it.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -30,16 +30,16 @@
 #include "guests.h"
 
 #if UNDER_ASAN || UNDER_TSAN
-#    define SKIP "the sanitizer's functions stand before the C library's"
+#    define SKIP "the sanitizer replaces the C library's functions"
 #else
 #    define SKIP NULL
 #endif
 
-/* What no compiler can see through. */
+/* Opaque to the compiler. */
 static void *volatile bad = (void *)0x10, *volatile unmapped = (void *)0x100010;
 static FILE *volatile stream;
 
-/* A compiler leaves out a malloc whose block nobody needs. */
+/* A compiler may remove a malloc whose block is unused. */
 static inline void *allocate(size_t bytes)
 {
     void *block = malloc(bytes);
@@ -53,7 +53,7 @@ static void write_null_here(void)
     write_null();
 }
 
-/* ---- A second thread: with one alone the C library takes few locks ---- */
+/* ---- A second thread: glibc skips most locks without one ----------------- */
 
 static int question[2], answer[2]; /* pipes */
 static pid_t helper;
@@ -76,7 +76,7 @@ static void start_helper(void)
     pthread_t thread;
     char word;
 
-    /* Else it would have a heap of its own. */
+    /* Otherwise the thread would have a heap of its own. */
     REQUIRE(mallopt(M_ARENA_MAX, 1) == 1);
     REQUIRE(pipe(question) == 0 && pipe(answer) == 0);
     REQUIRE(pthread_create(&thread, NULL, allocate_when_asked, NULL) == 0);
@@ -228,7 +228,7 @@ static void call_by_pointer(void)
 
 struct crime {
     void (*commit)(void);
-    const char *function; /* NULL: it holds no lock */
+    const char *function; /* NULL: no lock is held */
 };
 
 static void *commit(moat_co *self, void *input)
@@ -240,9 +240,9 @@ static void *commit(moat_co *self, void *input)
     return input;
 }
 
-/* ---- What is said of them ---- */
+/* ---- The verdict ---- */
 
-/* What `write` writes, without the heap and without a FILE. */
+/* Returns the text that `write` writes, using neither the heap nor a FILE. */
 static const char *text_of(moat_status (*write)(const moat_co *, int),
                            const moat_co *co)
 {
@@ -310,10 +310,10 @@ static void a_crime_is_judged(const void *arg)
         expect_named(co, crime->function);
     else
         expect_clean(co);
-    /* Not destroyed: that may allocate. */
+    /* Not destroyed, as that may allocate. */
 }
 
-/* ---- Those who hold nothing ---- */
+/* ---- Crimes that hold no lock ---- */
 
 static int fault_in_comparison(const void *a, const void *b)
 {
@@ -395,7 +395,7 @@ static void *run_errand(moat_co *self, void *input)
     return guest_loop(self, input);
 }
 
-/* It is cut before it has looked at what became of the inner one. */
+/* The guest is stopped before it has seen the event of the inner one. */
 static void one_whose_resumer_is_cut_with_it_is_judged_anew(const void *arg)
 {
     static struct crime clean = {write_null_here, NULL};
@@ -420,19 +420,18 @@ static void one_whose_resumer_is_cut_with_it_is_judged_anew(const void *arg)
 static void *ask_about_it(moat_co *self, void *input)
 {
     const char *found;
-    volatile char used[220 << 10];
 
     (void)self;
-    used[0] = used[sizeof used - 1] = 0;
     EXPECT_EQ(moat_co_lock_function(input, &found), MOAT_E_LIMIT);
     EXPECT(moat_co_is_poisoned(input));
     return input;
 }
 
-static void where_it_cannot_be_told_it_is_feared(const void *arg)
+static void
+without_stack_for_the_walk_a_guest_counts_as_poisoned(const void *arg)
 {
     moat_co *subject = guest_create(guest_write_null);
-    moat_co *asking = guest_create(ask_about_it);
+    moat_co *asking = guest_create_on(ask_about_it, (size_t)4 << 10);
     const char *found;
 
     (void)arg;
@@ -453,10 +452,11 @@ static void where_it_cannot_be_told_it_is_feared(const void *arg)
 
 static volatile size_t phase;
 
-/* Blocks too large for the thread's own cache. */
+/* Uses blocks too large for the thread's own cache. */
 static __attribute__((noinline)) size_t allocate_ever_deeper(size_t depth)
 {
-    /* More than malloc needs: the overflow comes here, or anywhere in there. */
+    /* More than malloc uses, so the overflow comes here or anywhere in
+     * malloc. */
     volatile char used[600];
     void *block = allocate(2000 + depth % 5 * 700);
     size_t below = depth == (size_t)-1 ? 0 : allocate_ever_deeper(depth + 1);
@@ -475,7 +475,7 @@ static void *overflow_in_phase(moat_co *self, void *input)
     return allocate_ever_deeper(0) != 0 ? input : NULL;
 }
 
-/* Does the helper sleep, with its answer outstanding? It does nothing but
+/* Returns whether the helper sleeps before it has answered. It does nothing but
  * allocate. */
 static bool is_asleep(void)
 {
@@ -500,7 +500,8 @@ static bool has_answered(void)
     return poll(&ready, 1, 1) == 1;
 }
 
-/* It sleeps in its read, too: one that has not even begun is no answer. */
+/* A helper that still sleeps in its read has not started yet, which proves
+ * nothing. */
 static bool lock_is_held(void)
 {
     int unread = 1;
@@ -522,7 +523,7 @@ static _Noreturn void overflow_once(size_t at)
     moat_event event;
     moat_co *co;
 
-    (void)alarm(60);
+    (void)alarm(120);
     phase = at;
     start_helper();
     co = guest_create_on(overflow_in_phase, (size_t)16 << 10);
@@ -530,7 +531,7 @@ static _Noreturn void overflow_once(size_t at)
         event.kind != MOAT_EVENT_TRAP)
         _exit(CHILD_FAILED);
     found |= moat_co_is_poisoned(co) ? POISONED : 0;
-    /* Those of the others read files, which takes time. */
+    /* Only for some: reports read files, which takes time. */
     if (found != 0 && (moat_co_print_report(co, null) != MOAT_OK ||
                        moat_co_write_json(co, null) != MOAT_OK ||
                        moat_co_write_core(co, null) != MOAT_OK))
@@ -566,7 +567,7 @@ static void each_overflow_that_keeps_mallocs_lock_is_found(const void *arg)
     EXPECT(counts[0] > 0);
 }
 
-/* ---- All of them ---- */
+/* ---- The cases ---- */
 
 #define CRIME(commit, function)                            \
     {                                                      \
@@ -605,15 +606,15 @@ static const struct child_case cases[] = {
      SKIP, 0, 0},
     {"one_whose_resumer_is_cut_with_it_is_judged_anew",
      one_whose_resumer_is_cut_with_it_is_judged_anew, NULL, SKIP, 0, 0},
-    CHILD_CASE(where_it_cannot_be_told_it_is_feared),
+    CHILD_CASE(without_stack_for_the_walk_a_guest_counts_as_poisoned),
     {"each_overflow_that_keeps_mallocs_lock_is_found",
      each_overflow_that_keeps_mallocs_lock_is_found, NULL, SKIP, 0, 0},
 };
 
 int main(int argc, char **argv)
 {
-    /* Without the thread's own cache each malloc of a report would want the
-     * lock. It is read once, before main. */
+    /* Without the thread's own cache, each malloc of a report would need the
+     * lock. The variable is read once, before main. */
     if (getenv("GLIBC_TUNABLES") == NULL &&
         setenv("GLIBC_TUNABLES", "glibc.malloc.tcache_count=0", 1) == 0)
         (void)execv("/proc/self/exe", argv);

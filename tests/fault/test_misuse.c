@@ -1,6 +1,5 @@
 /*
- * test_misuse.c: a call that is not legal returns its status and changes
- * nothing.
+ * test_misuse.c: an illegal call returns its status and changes nothing.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -15,7 +14,7 @@
 
 #include "../support/fixture.h"
 
-/* What an event holds before a call that must not write it. */
+/* The content of an event before a call that must not write it. */
 static moat_event untouched_event(void)
 {
     moat_event event = {.kind = MOAT_EVENT_PANIC,
@@ -70,7 +69,7 @@ static moat_co *create_in(moat_entry entry, moat_event_kind kind)
     return co;
 }
 
-/* The coroutine is alive, well and suspended. */
+/* The coroutine is intact and suspended. */
 static void expect_echo(moat_co *co)
 {
     moat_event event = untouched_event();
@@ -118,7 +117,8 @@ static void resume_of_a_trapped_coroutine_is_refused(const void *arg)
     moat_co_destroy(co);
 }
 
-/* Everything that is not legal for a coroutine that runs or has resumed. */
+/* Every operation that is illegal on a running coroutine or on one that has
+ * resumed another. */
 static void expect_all_refused(moat_co *co, moat_co_state state)
 {
     moat_trap_info info = MOAT_TRAP_INFO_INIT;
@@ -378,7 +378,7 @@ static void stack_sizes_are_rounded_up_to_pages(const void *arg)
     }
 }
 
-/* One byte is below the least that is allowed. */
+/* One byte is less than the minimum. */
 static void a_stack_of_one_byte_is_refused(const void *arg)
 {
     moat_co_options options = MOAT_CO_OPTIONS_INIT;
@@ -415,7 +415,7 @@ static void unknown_flags_are_refused(const void *arg)
     expect_refused_options(&options, MOAT_E_INVAL);
 }
 
-/* A struct of a later version: known fields, and more behind. */
+/* The struct of a later version: the known fields, followed by more. */
 struct later_options {
     moat_co_options known;
     unsigned char more[24];
@@ -444,16 +444,12 @@ static void limits_that_this_version_lacks_are_refused(const void *arg)
 {
     moat_co_options options = MOAT_CO_OPTIONS_INIT;
     moat_limits limits = MOAT_LIMITS_INIT;
-    uint64_t *const lacking[] = {&limits.total_cpu_ns, &limits.slice_ns,
-                                 &limits.memory_bytes};
 
     (void)arg;
     options.limits = &limits;
-    for (size_t i = 0; i < 3; i++) {
-        *lacking[i] = 1;
-        expect_refused_options(&options, MOAT_E_UNSUPPORTED);
-        *lacking[i] = 0;
-    }
+    limits.slice_ns = 1;
+    expect_refused_options(&options, MOAT_E_UNSUPPORTED);
+    limits.slice_ns = 0;
     limits.struct_size = 0;
     expect_refused_options(&options, MOAT_E_INVAL);
 }
@@ -474,8 +470,8 @@ static void *outstay_with_sections(moat_co *self, void *input)
     return input;
 }
 
-/* ThreadSanitizer shows the handler a copy of the context: to change it would
- * cut nothing, and the guest would go on, taken for trapped. */
+/* ThreadSanitizer passes the handler a copy of the context. Changing it would
+ * not stop the guest, which would continue although it counts as trapped. */
 static void a_guest_that_a_handler_cannot_cut_is_cut_by_a_call(const void *arg)
 {
     moat_co_options options = MOAT_CO_OPTIONS_INIT;
@@ -498,6 +494,7 @@ static void a_guest_that_a_handler_cannot_cut_is_cut_by_a_call(const void *arg)
 struct later_info {
     moat_trap_info known;
     unsigned char more[24];
+    unsigned char behind; /* not in the struct */
 };
 
 static void trap_info_of_another_version(const void *arg)
@@ -507,20 +504,86 @@ static void trap_info_of_another_version(const void *arg)
     moat_trap_info info = MOAT_TRAP_INFO_INIT;
 
     (void)arg;
-    info.struct_size = offsetof(moat_trap_info, address);
+    memset(&info, 0x5a, sizeof(info));
+    info.struct_size = offsetof(moat_trap_info, user_code);
     EXPECT_EQ(moat_co_trap_info(co, &info), MOAT_OK);
     EXPECT_EQ(info.kind, MOAT_TRAP_NULL);
-    EXPECT_EQ(info.regs, NULL);
+    EXPECT_EQ(info.user_code, 0x5a5a5a5a);
     memset(&later, 0x5a, sizeof(later));
-    later.known.struct_size = sizeof(later);
+    later.known.struct_size = offsetof(struct later_info, behind);
     EXPECT_EQ(moat_co_trap_info(co, &later.known), MOAT_OK);
     EXPECT_EQ(later.known.kind, MOAT_TRAP_NULL);
-    EXPECT_EQ(later.more[0], 0x5a);
-    EXPECT_EQ(later.more[23], 0x5a);
+    EXPECT_EQ(later.known.struct_size, sizeof(later.known));
+    EXPECT_EQ(later.more[0], 0);
+    EXPECT_EQ(later.more[23], 0);
+    EXPECT_EQ(later.behind, 0x5a);
     moat_co_destroy(co);
 }
 
-/* Than the one in use, which the environment may have chosen. */
+/* Sizes that no header had: none was set, or it is garbage. */
+static const size_t wrong_sizes[] = {
+    0, sizeof(size_t), offsetof(moat_trap_info, user_code) - 1, 4097, SIZE_MAX};
+
+static bool is_untouched(const void *result, size_t bytes)
+{
+    const unsigned char *at = result;
+
+    for (size_t i = sizeof(size_t); i < bytes; i++)
+        if (at[i] != 0x5a)
+            return false;
+    return true;
+}
+
+static void fault_in_call(void *arg)
+{
+    *(volatile char *)arg = 1;
+}
+
+static void *notrap_call_with_wrong_sizes(moat_co *self, void *input)
+{
+    (void)self;
+    for (size_t i = 0; i < sizeof wrong_sizes / sizeof wrong_sizes[0]; i++) {
+        moat_trap_info info;
+
+        memset(&info, 0x5a, sizeof info);
+        info.struct_size = wrong_sizes[i];
+        EXPECT_EQ(moat_notrap_call(fault_in_call, NULL, &info), MOAT_E_INVAL);
+        EXPECT(is_untouched(&info, sizeof info));
+    }
+    return input;
+}
+
+static void results_without_a_size_are_refused(const void *arg)
+{
+    moat_co *co = create_in(fault, MOAT_EVENT_TRAP), *caller;
+    moat_event event;
+
+    (void)arg;
+    for (size_t i = 0; i < sizeof wrong_sizes / sizeof wrong_sizes[0]; i++) {
+        moat_trap_info trap;
+        moat_engine_info engine;
+
+        memset(&trap, 0x5a, sizeof trap);
+        memset(&engine, 0x5a, sizeof engine);
+        trap.struct_size = engine.struct_size = wrong_sizes[i];
+        if (wrong_sizes[i] > offsetof(moat_engine_info, source) &&
+            wrong_sizes[i] <= 4096)
+            engine.struct_size = offsetof(moat_engine_info, source) - 1;
+        EXPECT_EQ(moat_co_trap_info(co, &trap), MOAT_E_INVAL);
+        EXPECT_EQ(moat_engine_get_info(&engine), MOAT_E_INVAL);
+        EXPECT(is_untouched(&trap, sizeof trap));
+        EXPECT(is_untouched(&engine, sizeof engine));
+    }
+    moat_co_destroy(co);
+    REQUIRE(moat_co_create(&caller, notrap_call_with_wrong_sizes, NULL) ==
+            MOAT_OK);
+    EXPECT_EQ(moat_co_resume(caller, NULL, &event), MOAT_OK);
+    EXPECT_EQ(event.kind, MOAT_EVENT_RETURN);
+    moat_co_destroy(caller);
+}
+
+/* Returns a source other than the one in use, which the environment may have
+ * chosen. */
 static const moat_source *another_source(void)
 {
     moat_engine_info info = MOAT_ENGINE_INFO_INIT;
@@ -680,7 +743,7 @@ static void the_count_of_live_coroutines_is_right(const void *arg)
     EXPECT_EQ(info.live, 0);
 }
 
-/* A coroutine is reset and destroyed in the middle of anything. */
+/* A coroutine may be reset and destroyed at any point of its run. */
 static void *reset_a_sibling(moat_co *self, void *input)
 {
     moat_co *sibling = input;
@@ -723,6 +786,7 @@ static const struct child_case cases[] = {
     CHILD_CASE(limits_that_this_version_lacks_are_refused),
     CHILD_CASE(a_guest_that_a_handler_cannot_cut_is_cut_by_a_call),
     CHILD_CASE(trap_info_of_another_version),
+    CHILD_CASE(results_without_a_size_are_refused),
     CHILD_CASE(engine_options_are_checked),
     CHILD_CASE(another_threads_coroutine_cannot_be_misused),
     CHILD_CASE(an_unattached_thread_is_another_thread),

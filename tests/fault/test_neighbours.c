@@ -1,8 +1,8 @@
 /*
- * test_neighbours.c: moat beside others in one process: handlers put over
- * moat's and taken away again in any order, runtimes whose handlers have rules
- * of their own, alternate stacks of the host's, fork and exec, and moat as a
- * library that is loaded late and closed.
+ * test_neighbours.c: moat together with other users of signals in one process:
+ * handlers installed over moat's and removed in any order, runtimes whose
+ * handlers have rules of their own, alternate stacks of the host, fork and
+ * exec, and moat as a library that is loaded late and closed.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -25,7 +25,7 @@
 #include "../support/surroundings.h"
 
 #ifndef MOAT_LIBRARY
-#    error "the build names the shared library"
+#    error "the build must define the name of the shared library"
 #endif
 
 #define PAGE ((size_t)4096)
@@ -62,7 +62,7 @@ static void expect_trap(moat_entry guest, moat_trap_kind kind)
     moat_co_destroy(co);
 }
 
-/* Twice, so that what the first trap spoils would show. */
+/* Twice, so that damage done by the first trap is noticed. */
 static void expect_containment(void)
 {
     for (int i = 0; i < 2; i++) {
@@ -71,7 +71,7 @@ static void expect_containment(void)
     }
 }
 
-/* ---- Others, each with a handler that calls the one before it ---- */
+/* ---- Other handlers, each calling the one before it ---- */
 
 struct neighbour {
     int calls;
@@ -89,7 +89,7 @@ static void pass_on(struct neighbour *self, int signo, siginfo_t *info,
     else if (self->former.sa_handler != SIG_DFL)
         self->former.sa_handler(signo);
     else
-        siglongjmp(way_out, 1); /* nobody else wants it: a host's own fault */
+        siglongjmp(way_out, 1); /* the end of the chain: the host's own fault */
 }
 
 static void first_handler(int signo, siginfo_t *info, void *context)
@@ -131,7 +131,7 @@ static void null_write_on_host(void)
     __asm__ volatile("movl $1, (%0)" : : "r"((uintptr_t)0) : "memory");
 }
 
-/* The host's own fault reaches the neighbour at the end of the chain. */
+/* The host's own fault reaches the last handler of the chain. */
 static void expect_host_fault_reaches(const struct neighbour *last)
 {
     int calls = last->calls;
@@ -141,7 +141,7 @@ static void expect_host_fault_reaches(const struct neighbour *last)
     EXPECT_EQ(last->calls, calls + 1);
 }
 
-/* ---- Somebody over us ---- */
+/* ---- A handler over moat's ---- */
 
 static void one_installs_over_us_and_calls_us(const void *arg)
 {
@@ -173,7 +173,7 @@ static void a_sandwich_of_handlers_works(const void *arg)
     EXPECT_EQ(first.calls, 1);
 }
 
-/* ---- We are removed ---- */
+/* ---- moat is removed ---- */
 
 static void we_are_removed_last(const void *arg)
 {
@@ -192,8 +192,8 @@ static void we_are_removed_last(const void *arg)
     dispositions_expect_kept(&before);
 }
 
-/* Somebody stands over us: what he calls stays alive and passes everything on,
- * and an engine that starts again finds its place. */
+/* A foreign handler was installed over moat's. The function it calls stays
+ * loaded and passes everything on, and an engine that starts again works. */
 static void we_are_removed_first(const void *arg)
 {
     (void)arg;
@@ -214,8 +214,8 @@ static void we_are_removed_first(const void *arg)
     EXPECT(is_installed(first_handler));
 }
 
-/* The one below us leaves in the middle, by putting back what it found: that
- * takes our place too. */
+/* The owner of the handler below moat's restores the one that it found, which
+ * removes moat's too. */
 static void the_one_below_us_leaves_in_between(const void *arg)
 {
     (void)arg;
@@ -246,13 +246,13 @@ static void we_come_and_go_a_hundred_times(const void *arg)
     EXPECT_EQ(first.calls, 1);
 }
 
-/* ---- Runtimes with rules ---- */
+/* ---- Runtimes with rules of their own ---- */
 
 /*
- * As a managed runtime does it: null checks are faults in its own code, which
- * the handler sends elsewhere in the same frame; the handler returns; it
- * insists on SA_ONSTACK and on running on an alternate stack; what is not its
- * own it passes on.
+ * A managed runtime: its null checks are faults in its own code, which the
+ * handler redirects within the same frame before it returns. The handler
+ * requires SA_ONSTACK and an alternate stack, and passes on faults that are not
+ * its own.
  */
 static struct {
     uintptr_t code_begin, code_end; /* its code */
@@ -263,7 +263,8 @@ static struct {
 
 extern const char runtime_load[], runtime_load_end[], runtime_slow_path[];
 
-/* Loads through a pointer; a null pointer gives -1 by way of the handler. */
+/* Loads through a pointer. For a null pointer, the handler makes it return
+ * -1. */
 long runtime_checked_load(const long *from);
 __asm__(".text\n"
         ".globl runtime_checked_load, runtime_load, runtime_load_end\n"
@@ -281,8 +282,9 @@ __asm__(".text\n"
         "    .cfi_endproc\n"
         ".size runtime_checked_load, . - runtime_checked_load\n");
 
-/* On which stack do we run? The kernel tells by SS_ONSTACK; where moat calls
- * us, or its SS_AUTODISARM hides it, by the bounds in force. */
+/* Returns whether the handler runs on the alternate stack. SS_ONSTACK is
+ * missing if moat calls the handler or its SS_AUTODISARM is in effect, so this
+ * compares with the stack's bounds. */
 static bool on_alternate_stack(const ucontext_t *context)
 {
     uintptr_t here = (uintptr_t)__builtin_frame_address(0);
@@ -324,7 +326,7 @@ static void start_runtime(void)
     REQUIRE(sigaction(SIGSEGV, &action, &runtime.former) == 0);
 }
 
-/* Its threads have alternate stacks of their own. */
+/* The runtime's threads have alternate stacks of their own. */
 static void arm_own_stack(stack_t *own)
 {
     memset(own, 0, sizeof(*own));
@@ -356,7 +358,7 @@ static void run_managed_code(void)
     moat_co_destroy(co);
 }
 
-/* The runtime was there first: its own faults reach it through us. */
+/* The runtime was installed first: moat passes its faults on to it. */
 static void a_runtime_below_us_gets_its_own_faults(const void *arg)
 {
     stack_t own, now;
@@ -380,8 +382,8 @@ static void a_runtime_below_us_gets_its_own_faults(const void *arg)
     EXPECT_EQ(runtime.off_stack, 0);
 }
 
-/* It came after us and passes on what is not its own, guests' faults too; its
- * handler does not have SA_NODEFER. */
+/* The runtime was installed after moat and passes on faults that are not its
+ * own, those of guests included. Its handler does not have SA_NODEFER. */
 static void a_runtime_over_us_passes_guests_faults_on(const void *arg)
 {
     (void)arg;
@@ -397,7 +399,8 @@ static void a_runtime_over_us_passes_guests_faults_on(const void *arg)
     EXPECT_EQ(runtime.off_stack, 0);
 }
 
-/* It uses a region of ours as its guard page: declined, so it is its own. */
+/* The runtime uses a region of moat as its guard page: the region declines, so
+ * the fault reaches the runtime. */
 static moat_fault_verdict decline(void *address, moat_access access, void *user)
 {
     (void)address;
@@ -427,7 +430,7 @@ static void a_declined_region_is_left_to_the_runtime(const void *arg)
     EXPECT_EQ(moat_fault_region_unregister(region), MOAT_OK);
 }
 
-/* ---- A host's own alternate stack ---- */
+/* ---- An alternate stack of the host ---- */
 
 static void a_host_arms_its_stack_after_us(const void *arg)
 {
@@ -438,7 +441,7 @@ static void a_host_arms_its_stack_after_us(const void *arg)
     expect_containment();
     arm_own_stack(&own);
     EXPECT_EQ(moat_engine_check(), MOAT_E_HANDLER_LOST);
-    expect_trap(overflow, MOAT_TRAP_STACK_OVERFLOW); /* on the host's */
+    expect_trap(overflow, MOAT_TRAP_STACK_OVERFLOW); /* on the host's stack */
     REQUIRE(moat_thread_attach() == MOAT_OK);
     EXPECT_EQ(moat_engine_check(), MOAT_OK);
     expect_containment();
@@ -511,7 +514,7 @@ static void fork_beside_threads_that_trap(const void *arg)
     pthread_t threads[3];
 
     (void)arg;
-    /* A fork beside the very first init is another matter: engine.h. */
+    /* A fork during the very first init is not covered: see engine.h. */
     REQUIRE(moat_engine_init(NULL) == MOAT_OK);
     for (size_t i = 0; i < 3; i++)
         REQUIRE(pthread_create(&threads[i], NULL, trap_until_told, NULL) == 0);
@@ -521,7 +524,7 @@ static void fork_beside_threads_that_trap(const void *arg)
         expect_context("fork %d", i);
         child = fork();
         if (child == 0) {
-            (void)alarm(60); /* it shall not outlive a test that failed */
+            (void)alarm(120); /* must not outlive a failed test */
             expect_containment();
             child_exit();
         }
@@ -534,7 +537,7 @@ static void fork_beside_threads_that_trap(const void *arg)
 
 static char own_path[4096];
 
-/* Handlers do not survive an exec, and an engine of its own starts clean. */
+/* Handlers do not survive an exec; the new program's engine starts clean. */
 static void an_exec_starts_anew(const void *arg)
 {
     pid_t child;
@@ -556,7 +559,7 @@ static int after_exec(void)
 
     EXPECT(sigaction(SIGBUS, NULL, &now) == 0);
     EXPECT(sigaltstack(NULL, &stack) == 0);
-    /* The sanitizers come with both. */
+    /* The sanitizers install both. */
     if (!UNDER_ASAN && !UNDER_TSAN) {
         EXPECT(now.sa_handler == SIG_DFL);
         EXPECT((stack.ss_flags & SS_DISABLE) != 0);
@@ -565,7 +568,7 @@ static int after_exec(void)
     return expect_failures() == 0 ? 0 : 1;
 }
 
-/* ---- Threads that come and go ---- */
+/* ---- Threads that start and end ---- */
 
 #define AT_ONCE 4
 
@@ -575,15 +578,16 @@ struct visitor {
     char stack[64 << 10];
 };
 
-/* Some have an alternate stack of their own, some tidy up, some do not, and
- * some leave a coroutine to whoever finds it. */
+/* Some have an alternate stack of their own; some detach, some do not; and some
+ * leave a coroutine for the main thread to destroy. */
 static void *come_and_go(void *arg)
 {
     struct visitor *self = arg;
     const stack_t own = {self->stack, 0, sizeof(self->stack)};
     moat_event event = {.kind = MOAT_EVENT_TRAP};
     moat_co *left = NULL;
-    /* AddressSanitizer unmaps the one that a thread has at its end. */
+    /* AddressSanitizer unmaps the alternate stack in force when a thread
+     * ends. */
     bool has_own = !UNDER_ASAN && self->number % 2 == 0;
     stack_t now;
 
@@ -632,8 +636,8 @@ static void threads_that_come_and_go_leave_nothing(const void *arg)
     descriptors = descriptors_open();
     for (unsigned i = 0; i < 60; i++)
         run_some_threads(i * AT_ONCE);
-    /* The C library keeps stacks and heaps of threads, not always as many; a
-     * mapping for each visitor would be more. */
+    /* The C library keeps a varying number of threads' stacks and heaps. A
+     * leaked mapping per visitor would exceed the limit. */
     EXPECT(mappings_present() < mappings + 60);
     EXPECT_EQ(descriptors_open(), descriptors);
     EXPECT_EQ(moat_engine_get_info(&info), MOAT_OK);
@@ -644,7 +648,7 @@ static void threads_that_come_and_go_leave_nothing(const void *arg)
 
 /* ---- Loaded late, closed early ---- */
 
-/* Finds a function of the loaded library, not of the one linked here. */
+/* Returns a function of the loaded library, not of the one linked here. */
 static void *function_of(void *library, const char *name)
 {
     void *function = dlsym(library, name);
@@ -655,12 +659,13 @@ static void *function_of(void *library, const char *name)
     return function;
 }
 
-/* dlsym gives objects, and these are functions: POSIX wants this to work. */
+/* dlsym returns object pointers, and these are functions; POSIX requires this
+ * conversion to work. */
 #define LOAD(pointer, library, name) \
     *(void **)&(pointer) = function_of(library, name)
 
 struct loaded {
-    void *handle; /* of dlopen */
+    void *handle; /* from dlopen */
     moat_status (*create)(moat_co **, moat_entry, const moat_co_options *);
     moat_status (*resume)(moat_co *, void *, moat_event *);
     void (*destroy)(moat_co *);
@@ -701,7 +706,8 @@ static void the_library_is_loaded_and_closed(const void *arg)
     pthread_t thread;
 
     (void)arg;
-    REQUIRE(unsetenv("MOAT_TRAP_SOURCE") == 0); /* it is alone with libc */
+    REQUIRE(unsetenv("MOAT_TRAP_SOURCE") == 0); /* only libc is loaded beside
+                                                 * it */
     dispositions_note(&before);
     for (int i = 0; i < 5; i++) {
         expect_context("load %d", i);
@@ -715,7 +721,8 @@ static void the_library_is_loaded_and_closed(const void *arg)
     }
 }
 
-/* Closed by mistake while its handlers stand: they stay loaded. */
+/* The library is closed by mistake while its handlers are installed: it stays
+ * loaded. */
 static void a_close_without_shutdown_leaves_no_hole(const void *arg)
 {
     struct loaded moat;
@@ -758,7 +765,7 @@ int main(int argc, char **argv)
     own_path[length] = '\0';
     if (argc > 1 && strcmp(argv[1], "--after-exec") == 0)
         return after_exec();
-    return child_cases_run("moat beside others", cases,
+    return child_cases_run("moat and other users of signals", cases,
                            sizeof(cases) / sizeof(cases[0]),
                            argc > 1 ? argv[1] : NULL);
 }

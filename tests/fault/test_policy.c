@@ -1,5 +1,5 @@
 /*
- * test_policy.c: where a coroutine may be cut: each cell of the table in
+ * test_policy.c: where a coroutine may be stopped: each cell of the table in
  * docs/threat-model.md, deadlines under each policy, and calls with a recovery
  * point.
  *
@@ -54,12 +54,12 @@ static void allocate_in_top(void)
     REQUIRE(kept != NULL);
 }
 
-/* ---- The places of a fault ---- */
+/* ---- Locations of a fault ---- */
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 
-/* What is left of the heap's last part, so that the next allocation from it
- * faults in the middle of malloc. */
+/* The rest of the heap's last part. It is protected, so that the next
+ * allocation from it faults in the middle of malloc. */
 static struct {
     char *begin;
     size_t bytes;
@@ -78,7 +78,7 @@ static void close_heap(void)
     char *last = NULL;
     uintptr_t end = 0;
 
-    /* With one thread glibc's malloc takes no lock. */
+    /* With a single thread, glibc's malloc takes no lock. */
     REQUIRE(pthread_create(&thread, NULL, idle_thread, NULL) == 0);
     for (int i = 0; i < 8 && end < (uintptr_t)last + 65536; i++) {
         last = malloc(30000);
@@ -159,7 +159,7 @@ static void overflow(void *arg)
     (void)deep(0);
 }
 
-/* Too little stack is left for what it does. */
+/* The remaining stack is too small for a destroy. */
 static void overflow_in_destroy(void *arg)
 {
     volatile char part[512];
@@ -171,7 +171,7 @@ static void overflow_in_destroy(void *arg)
     part[1] = part[0];
 }
 
-/* ---- What is left behind ---- */
+/* ---- The state left to the host ---- */
 
 static void host_mutex_is_held(void)
 {
@@ -183,7 +183,7 @@ static void host_mutex_is_free(void)
     EXPECT(pthread_mutex_trylock(&mutex) == 0);
 }
 
-/* Ends the child by SIGALRM: it waits for ever. */
+/* Waits for ever, so SIGALRM ends the child. */
 static void host_malloc_waits(void)
 {
     REQUIRE(mprotect(top.begin, top.bytes, PROT_READ | PROT_WRITE) == 0);
@@ -197,7 +197,7 @@ static void *print(void *arg)
     return arg;
 }
 
-/* The lock is the dead guest's thread's: another one waits. */
+/* The dead guest's thread owns the lock; another thread has to wait. */
 static void host_stdio_waits(void)
 {
     pthread_t thread;
@@ -209,16 +209,16 @@ static void host_stdio_waits(void)
 
 /* ---- The table ---- */
 
-/* A fault, where, under which policy, and what the host finds afterwards. */
+/* A location, a policy, and the state that the host finds after the fault. */
 struct cell {
     void (*where)(void *arg);
-    void (*calls)(void *arg); /* by the code, if it is code that calls       */
+    void (*calls)(void *arg); /* called by the code, if not NULL */
     void (*after)(void);
     uint64_t policy;
     moat_trap_kind kind;
-    bool is_code; /* the record's pc is in the code                    */
+    bool is_code; /* the record's pc is in the code */
     void (*prepare)(void);
-    uintptr_t callee; /* of the code, where it is no function             */
+    uintptr_t callee; /* called by the code, where no function is */
 };
 
 static struct jit jit;
@@ -261,7 +261,7 @@ static void play(const void *arg)
     if (cell->prepare != NULL)
         cell->prepare();
     REQUIRE(moat_co_resume(co, other, &event) == MOAT_OK);
-    /* What is fatal has ended the child by now. */
+    /* A fatal fault has killed the child by now. */
     REQUIRE(event.kind == MOAT_EVENT_TRAP);
     info = record_of(co);
     EXPECT_STR(moat_trap_kind_name(info.kind), moat_trap_kind_name(cell->kind));
@@ -273,15 +273,15 @@ static void play(const void *arg)
 #define CELL(...) (&(const struct cell){__VA_ARGS__})
 
 #define NEEDS_GLIBC_MALLOC \
-    (UNDER_SANITIZER ? "the sanitizer has an allocator of its own" : NULL)
+    (UNDER_SANITIZER ? "the sanitizer has its own allocator" : NULL)
 #define NEEDS_GLIBC_STDIO \
-    (UNDER_SANITIZER ? "the sanitizer looks at the string first" : NULL)
+    (UNDER_SANITIZER ? "the sanitizer reads the string first" : NULL)
 
 /* ---- Deadlines ---- */
 
 static atomic_int helped;
 
-/* A helper of the host's in C, which is long at work. */
+/* A C helper of the host that runs for a long time. */
 static void help_until_late(void *arg)
 {
     while (!moat_poll())
@@ -291,7 +291,7 @@ static void help_until_late(void *arg)
     (void)arg;
 }
 
-/* The engine's own work and a section's end find the deadline passed. */
+/* Calls of the engine, and the end of a section, find the deadline passed. */
 static void help_with_the_engine(void *arg)
 {
     moat_co *co = NULL;
@@ -329,14 +329,14 @@ static void a_deadline_waits_for_code(const void *arg)
     jit_loop(&jit);
     code = jit_end(&jit);
     jit_register(&jit, "loop");
-    expect_cut_in_code(create(run_code, CODE, 2 * MS));
+    expect_cut_in_code(create(run_code, CODE, 20 * MS));
     EXPECT_EQ(helped, 2);
 }
 
-/* The section is the code's own: it ends there. */
+/* The section belongs to the code and ends there. */
 static void a_deadline_comes_when_code_leaves_a_section(const void *arg)
 {
-    moat_co *co = create(run_code, CODE, 2 * MS);
+    moat_co *co = create(run_code, CODE, 20 * MS);
 
     (void)arg;
     jit_begin(&jit);
@@ -357,9 +357,9 @@ static void *help_and_return(moat_co *self, void *input)
     return input;
 }
 
-static void under_never_only_poll_tells(const void *arg)
+static void under_never_only_poll_reports_a_deadline(const void *arg)
 {
-    moat_co *co = create(help_and_return, NEVER, 2 * MS);
+    moat_co *co = create(help_and_return, NEVER, 20 * MS);
     moat_event event = guest_resume(co, &event);
 
     (void)arg;
@@ -367,7 +367,7 @@ static void under_never_only_poll_tells(const void *arg)
     EXPECT_EQ(helped, 2);
 }
 
-static void anywhere_a_helper_is_cut(const void *arg)
+static void under_anywhere_a_deadline_stops_a_helper(const void *arg)
 {
     moat_co *co = create(guest_loop, ANYWHERE, 2 * MS);
 
@@ -396,7 +396,7 @@ static void a_reset_keeps_the_policy(const void *arg)
         REQUIRE(moat_co_reset(co) == MOAT_OK);
     }
     moat_co_destroy(co);
-    /* The slot's next owner has its own. */
+    /* The next owner of the slot has its own policy. */
     co = create(guest_write_null, ANYWHERE, 0);
     guest_expect_trap(co, NULL, MOAT_TRAP_NULL);
     moat_co_destroy(co);
@@ -424,7 +424,7 @@ static void contradicting_flags_are_refused(const void *arg)
     (void)arg;
     options.flags = CODE | NEVER;
     EXPECT_EQ(moat_co_create(&co, guest_echo, &options), MOAT_E_INVAL);
-    options.flags = 16;
+    options.flags = MOAT_CO_EXACT_USAGE << 1;
     EXPECT_EQ(moat_co_create(&co, guest_echo, &options), MOAT_E_INVAL);
     options.flags = CODE | MOAT_CO_SCRUB_ZERO;
     EXPECT_EQ(moat_co_create(&co, guest_echo, &options), MOAT_OK);
@@ -442,7 +442,7 @@ static moat_status attempt(void (*fn)(void *), void *arg)
     return moat_notrap_call(fn, arg, &told);
 }
 
-/* Runs a guest to its end; it says what it expects. */
+/* Runs a guest to its end; the guest checks its expectations itself. */
 static void run_well(moat_entry guest, uint64_t policy)
 {
     moat_co *co = create(guest, policy, 0);
@@ -552,7 +552,7 @@ static void leave_once_too_often(void *arg)
     in_plain_code(arg);
 }
 
-/* The call's own section is not fn's to close, nor is its caller's. */
+/* fn cannot close the call's own section, nor its caller's. */
 static void *recover_behind_a_leave(moat_co *self, void *input)
 {
     (void)self;
@@ -586,7 +586,7 @@ static void *fault_behind_it(moat_co *self, void *input)
     return input;
 }
 
-static void behind_the_call_a_fault_is_a_trap(const void *arg)
+static void after_the_call_a_fault_is_a_trap(const void *arg)
 {
     moat_co *co = create(fault_behind_it, ANYWHERE, 0);
 
@@ -624,7 +624,7 @@ static void it_needs_stack(const void *arg)
     EXPECT_EQ(guest_resume(co, NULL).kind, MOAT_EVENT_RETURN);
 }
 
-/* ---- ... which is left and come back to ---- */
+/* ---- ... left and entered again ---- */
 
 static void yield_and_fault(void *self)
 {
@@ -762,7 +762,8 @@ static void destroy_another(void *arg)
     moat_co_destroy(arg);
 }
 
-/* The fault is in the middle of another one's end, which then goes on. */
+/* The fault comes in the middle of another coroutine's end, which then
+ * continues. */
 static void *destroy_in_a_call(moat_co *self, void *input)
 {
     moat_co *co = guest_create(guest_echo);
@@ -839,10 +840,10 @@ static void *late_then_fault(moat_co *self, void *input)
 static void a_deadline_waits_for_the_calls_end(const void *arg)
 {
     (void)arg;
-    guest_expect_trap(create(late_then_return, ANYWHERE, 2 * MS), NULL,
+    guest_expect_trap(create(late_then_return, ANYWHERE, 20 * MS), NULL,
                       MOAT_TRAP_DEADLINE);
     EXPECT_EQ(helped, 1);
-    guest_expect_trap(create(late_then_fault, ANYWHERE, 2 * MS), NULL,
+    guest_expect_trap(create(late_then_fault, ANYWHERE, 20 * MS), NULL,
                       MOAT_TRAP_DEADLINE);
     EXPECT_EQ(helped, 2);
 }
@@ -915,7 +916,7 @@ static const struct child_case cases[] = {
      CELL(in_plain_code, .policy = CODE), NULL, SIGSEGV, 0},
     {"plain code, never: fatal", play,
      CELL(in_plain_code, .policy = NEVER), NULL, SIGSEGV, 0},
-    /* a call of code's that led to no code */
+    /* a call from code to an address without code */
     {"call to nowhere, code: contained", play,
      CELL(in_code, .callee = 8, .policy = CODE, NULL_KIND), NULL, 0, 0},
     {"call to no address, code: contained", play,
@@ -956,8 +957,8 @@ static const struct child_case cases[] = {
 
     CHILD_CASE(a_deadline_waits_for_code),
     CHILD_CASE(a_deadline_comes_when_code_leaves_a_section),
-    CHILD_CASE(under_never_only_poll_tells),
-    CHILD_CASE(anywhere_a_helper_is_cut),
+    CHILD_CASE(under_never_only_poll_reports_a_deadline),
+    CHILD_CASE(under_anywhere_a_deadline_stops_a_helper),
 
     CHILD_CASE(a_reset_keeps_the_policy),
     {"code_that_is_unregistered_is_code_no_more",
@@ -969,7 +970,7 @@ static const struct child_case cases[] = {
     {"a_section_inside_has_no_recovery_point",
      a_section_inside_has_no_recovery_point, NULL, NULL, SIGSEGV, 0},
     CHILD_CASE(a_leave_without_an_enter_closes_no_call),
-    CHILD_CASE(behind_the_call_a_fault_is_a_trap),
+    CHILD_CASE(after_the_call_a_fault_is_a_trap),
     CHILD_CASE(the_host_has_no_recovery_point),
     CHILD_CASE(it_needs_stack),
     CHILD_CASE(calls_of_several_guests_do_not_mix),

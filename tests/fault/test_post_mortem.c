@@ -1,7 +1,7 @@
 /*
- * test_post_mortem.c: the core file of one guest, read back: what is in it,
- * what is not, and every way in which it cannot be written. What debuggers make
- * of it, tests/debugger shows.
+ * test_post_mortem.c: the core file of one guest, read back: its contents, the
+ * memory it omits, and every way in which writing it can fail. tests/debugger
+ * tests what debuggers make of it.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -31,12 +31,12 @@
 #include "../support/resume_far.h"
 #include "guests.h"
 
-#define PAGE      ((size_t)4096)
-#define RED_ZONE  128
-#define MOST_RUNS 2000
+#define PAGE     ((size_t)4096)
+#define RED_ZONE 128
+#define MAX_RUNS 2000
 
-/* What one more coroutine costs, beside its stack in use: its entry, headers of
- * two parts, a name, its record if it has trapped. */
+/* The size of each further coroutine, apart from its stack in use: its entry,
+ * two program headers, a name, and its record if it has trapped. */
 #define EACH_BYTES ((size_t)2048)
 
 /* ---- A core file in memory ---- */
@@ -100,7 +100,7 @@ static void drop(struct file *file)
     (void)munmap(file->bytes, file->size);
 }
 
-/* What the file has of that memory; NULL: not all of it. */
+/* Returns the file's copy of that memory; NULL if it is not complete. */
 static const void *found(const struct file *file, const void *at, size_t bytes)
 {
     uintptr_t address = (uintptr_t)at;
@@ -115,7 +115,7 @@ static const void *found(const struct file *file, const void *at, size_t bytes)
     return NULL;
 }
 
-/* Of other stacks too, which a sanitizer would not have us read. */
+/* Also reads other stacks, which a sanitizer would not allow. */
 __attribute__((no_sanitize("address"))) static bool
 has_same(const struct file *file, const void *at, size_t bytes)
 {
@@ -129,7 +129,7 @@ has_same(const struct file *file, const void *at, size_t bytes)
     return copy != NULL;
 }
 
-/* The contents of a note; NULL: there is none. */
+/* Returns the contents of a note, or NULL if there is none. */
 static const void *note(const struct file *file, unsigned type, size_t *bytes)
 {
     const unsigned char *at = file->bytes + file->parts[0].p_offset;
@@ -151,7 +151,7 @@ static const void *note(const struct file *file, unsigned type, size_t *bytes)
 
 /* ---- Guests ---- */
 
-/* Known registers, of each kind, at a fault whose address is known. */
+/* Faults with known registers of each kind, at a known address. */
 static void *fault_with_registers(moat_co *self, void *input)
 {
     (void)self;
@@ -200,7 +200,7 @@ static moat_co *trapped(moat_entry entry)
     return co;
 }
 
-/* ---- What is in it ---- */
+/* ---- The contents ---- */
 
 static void the_thread_stands_at_the_fault(const void *arg)
 {
@@ -321,7 +321,7 @@ static const char *expected_files(const struct file *file)
 static int initialised[2] = {42, 43};
 static int zeroed[2];
 
-static void the_process_is_told_of(const void *arg)
+static void the_core_names_the_process(const void *arg)
 {
     moat_co *co = trapped(guest_write_null);
     const struct elf_prpsinfo *process;
@@ -341,7 +341,7 @@ static void the_process_is_told_of(const void *arg)
     EXPECT(has_same(&file, initialised, sizeof initialised));
     EXPECT(has_same(&file, zeroed, sizeof zeroed));
     EXPECT(has_same(&file, &stderr, sizeof stderr)); /* the C library's */
-    EXPECT(has_same(&file, &errno, sizeof errno));   /* the thread's    */
+    EXPECT(has_same(&file, &errno, sizeof errno));   /* the thread's */
     drop(&file);
     moat_co_destroy(co);
 }
@@ -375,7 +375,7 @@ static void other_coroutines_are_in_with_what_they_use(const void *arg)
     moat_co_destroy(waiting);
 }
 
-/* No copy of it is anywhere else. */
+/* The text must not occur anywhere else in memory. */
 static void fill_with_secret(char *text, size_t bytes)
 {
     for (size_t i = 0; i < bytes; i++)
@@ -401,8 +401,8 @@ static void the_heap_is_not_in_it(const void *arg)
 
 /* ---- The resumer ---- */
 
-/* The file's copy of the record leads to what a backtrace shows behind the
- * root, if the function that resumed lives. */
+/* From the file's copy of the record, the frames after the root can be found as
+ * in a backtrace, if the function that resumed is still active. */
 static void expect_linked(const struct file *file, const moat_co *co,
                           bool lives)
 {
@@ -482,7 +482,7 @@ static void *resume_and_write(moat_co *self, void *input)
     EXPECT_EQ(event.kind, MOAT_EVENT_TRAP);
     write_further_down(co, &file);
     expect_linked(&file, co, true);
-    /* Its flags say that it was in a call of the library. */
+    /* Its flags record that it was in a call of the library. */
     EXPECT(has_same(&file, self, offsetof(struct moat_co, flags)));
     EXPECT(found(&file, (void *)self->resumer_sp, 16) != NULL);
     drop(&file);
@@ -506,10 +506,10 @@ static void *write_on_little(moat_co *self, void *input)
     return input;
 }
 
-/* As much as is asked for is enough. */
+/* A stack with just enough room for the call suffices. */
 static void *write_on_enough(moat_co *self, void *input)
 {
-    volatile char *bottom = __builtin_alloca((size_t)79 << 10);
+    volatile char *bottom = __builtin_alloca((size_t)111 << 10);
     int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 
     (void)self;
@@ -522,7 +522,7 @@ static void *write_on_enough(moat_co *self, void *input)
 static void too_little_stack_is_refused(const void *arg)
 {
     moat_co *co = trapped(guest_write_null);
-    moat_co *little = guest_create_on(write_on_little, (size_t)32 << 10);
+    moat_co *little = guest_create_on(write_on_little, (size_t)4 << 10);
     moat_co *enough = guest_create_on(write_on_enough, (size_t)128 << 10);
 
     (void)arg;
@@ -544,7 +544,7 @@ static void it_can_be_written_again(const void *arg)
     drop(&first);
     take(co, &second);
     EXPECT_EQ(first.size, second.size);
-    EXPECT(memcmp(&before, co, sizeof before) == 0); /* nothing is touched */
+    EXPECT(memcmp(&before, co, sizeof before) == 0); /* unchanged */
     EXPECT_EQ(moat_co_reset(co), MOAT_OK);
     EXPECT_EQ(guest_resume(co, NULL).kind, MOAT_EVENT_TRAP);
     drop(&second);
@@ -561,7 +561,8 @@ static void what_cannot_be_read_is_left_out(const void *arg)
     struct file file;
 
     (void)arg;
-    /* As the data of a library lies: private, writable, not from its start. */
+    /* Mapped like a library's data: private, writable, not from the file's
+     * start. */
     REQUIRE(fd >= 0 && ftruncate(fd, (off_t)(4 * PAGE)) == 0);
     data = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd,
                 (off_t)PAGE);
@@ -644,7 +645,8 @@ static void *use_much(moat_co *self, void *input)
     return (void *)(uintptr_t)room[0];
 }
 
-/* Together more than other stacks may take: the one that comes first is in. */
+/* Together they exceed the bound for other stacks; only the first is
+ * included. */
 static void other_stacks_are_bounded(const void *arg)
 {
     moat_co *co = trapped(guest_write_null);
@@ -666,7 +668,7 @@ static void other_stacks_are_bounded(const void *arg)
     moat_co_destroy(co);
 }
 
-/* More pieces than a file may have: each has a stack and a name. */
+/* More segments than a file may have: each coroutine has a stack and a name. */
 #define TOO_MANY 33000
 
 static void the_list_of_coroutines_is_complete(const void *arg)
@@ -681,7 +683,7 @@ static void the_list_of_coroutines_is_complete(const void *arg)
     for (size_t i = 0; i < TOO_MANY; i++) {
         moat_status status = moat_co_create(&last, yield_once, &options);
 
-        /* PROT_NONE guards are not for so many. */
+        /* With PROT_NONE guards, so many are not possible. */
         if (status == MOAT_E_GUARD_LIMIT || status == MOAT_E_NOMEM)
             return;
         REQUIRE(status == MOAT_OK);
@@ -696,7 +698,156 @@ static void the_list_of_coroutines_is_complete(const void *arg)
     drop(&file);
 }
 
-/* ---- Where it is written to ---- */
+/* ---- Stacks of which little has been touched ---- */
+
+#define GIANT ((size_t)1 << 30)
+
+/* Touches a page in the middle of its stack, and loses the stack pointer. */
+static void *touch_the_middle(moat_co *self, void *input)
+{
+    moat_stack_info stack;
+
+    EXPECT_EQ(moat_stack_bounds(&stack), MOAT_OK);
+    *(volatile char *)(stack.base - GIANT / 2) = 'm';
+    return lose_the_stack_pointer(self, input);
+}
+
+static moat_co *trapped_giant(moat_stack_info *stack)
+{
+    moat_co_options options = MOAT_CO_OPTIONS_INIT;
+    moat_co *co;
+
+    options.stack_bytes = GIANT;
+    if (moat_co_create(&co, touch_the_middle, &options) != MOAT_OK)
+        child_leave_out("no address space");
+    EXPECT_EQ(guest_resume(co, NULL).kind, MOAT_EVENT_TRAP);
+    EXPECT_EQ(moat_co_stack_info(co, stack), MOAT_OK);
+    return co;
+}
+
+/* In KiB, its page tables included. */
+static size_t memory_in_use(void)
+{
+    static const char *const names[] = {"VmRSS:", "VmPTE:", "VmSwap:"};
+    char text[4096] = "";
+    int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+    size_t sum = 0;
+
+    REQUIRE(fd >= 0 && read(fd, text, sizeof text - 1) > 0);
+    (void)close(fd);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const char *line = strstr(text, names[i]);
+
+        REQUIRE(line != NULL);
+        sum += strtoul(line + strlen(names[i]), NULL, 10);
+    }
+    return sum;
+}
+
+static size_t blocks_of(int fd)
+{
+    struct stat status;
+
+    REQUIRE(fstat(fd, &status) == 0);
+    return (size_t)status.st_blocks * 512;
+}
+
+/* The whole stack is in the file, of which only what was touched takes room. */
+static void expect_sparse(int fd, const moat_stack_info *stack)
+{
+    const char *middle = (char *)stack->base - GIANT / 2;
+    char page[PAGE] = "";
+    struct file file;
+    const char *copy;
+
+    EXPECT(blocks_of(fd) < GIANT / 16);
+    read_back(fd, &file);
+    EXPECT(file.size > GIANT);
+    copy = found(&file, (void *)stack->limit, stack->base - stack->limit);
+    REQUIRE(copy != NULL);
+    EXPECT(copy[middle - (char *)stack->limit] == 'm');
+    EXPECT(memcmp(copy + GIANT / 4 / PAGE * PAGE, page, PAGE) == 0);
+    drop(&file);
+}
+
+static void untouched_memory_is_not_read_and_takes_no_room(const void *arg)
+{
+    moat_stack_info stack;
+    moat_co *co = trapped_giant(&stack);
+    int fd = memfd_create("core", MFD_CLOEXEC);
+    size_t before;
+
+    (void)arg;
+    before = memory_in_use();
+    EXPECT_EQ(moat_co_write_core(co, fd), MOAT_OK);
+    EXPECT(memory_in_use() < before + 1024);
+    expect_sparse(fd, &stack);
+    moat_co_destroy(co);
+}
+
+/* Then all of it is read, but zeros take no room either. */
+static void without_a_page_map_the_file_is_sparse_too(const void *arg)
+{
+    moat_stack_info stack;
+    moat_co *co = trapped_giant(&stack);
+    int fd = memfd_create("core", MFD_CLOEXEC);
+
+    (void)arg;
+    inject_arm(2, false); /* after the mapping of moat's own */
+    EXPECT_EQ(moat_co_write_core(co, fd), MOAT_OK);
+    (void)inject_disarm();
+    EXPECT_STR(inject_victim(), "open");
+    expect_sparse(fd, &stack);
+    moat_co_destroy(co);
+}
+
+/* Touches some pages of its stack, further and further apart. */
+static void *touch_some_pages(moat_co *self, void *input)
+{
+    moat_stack_info stack;
+
+    EXPECT_EQ(moat_stack_bounds(&stack), MOAT_OK);
+    for (size_t at = 4 * PAGE; at < (stack.base - stack.limit) / 2; at *= 2)
+        *(volatile char *)(stack.base - at) = 'm';
+    return lose_the_stack_pointer(self, input);
+}
+
+/* A file that already has bytes there, and one that is only appended to, get
+ * zeros instead of holes. */
+static void old_bytes_do_not_show_through(const void *arg)
+{
+    static unsigned char old[(size_t)4 << 20];
+    moat_co_options options = MOAT_CO_OPTIONS_INIT;
+    struct file file;
+    moat_stack_info stack;
+    moat_co *co;
+
+    (void)arg;
+    options.stack_bytes = (size_t)2 << 20;
+    REQUIRE(moat_co_create(&co, touch_some_pages, &options) == MOAT_OK);
+    EXPECT_EQ(guest_resume(co, NULL).kind, MOAT_EVENT_TRAP);
+    EXPECT_EQ(moat_co_stack_info(co, &stack), MOAT_OK);
+    memset(old, 0xff, sizeof old);
+    for (int append = 0; append < 2; append++) {
+        int fd = memfd_create("core", MFD_CLOEXEC);
+
+        REQUIRE(fd >= 0);
+        if (append)
+            REQUIRE(fcntl(fd, F_SETFL, O_APPEND) == 0);
+        else
+            REQUIRE(pwrite(fd, old, sizeof old, 0) == sizeof old);
+        expect_context("append %d", append);
+        EXPECT_EQ(moat_co_write_core(co, fd), MOAT_OK);
+        if (!append)
+            REQUIRE(ftruncate(fd, lseek(fd, 0, SEEK_CUR)) == 0);
+        read_back(fd, &file);
+        EXPECT(has_same(&file, (void *)stack.limit, stack.base - stack.limit));
+        drop(&file);
+    }
+    moat_co_destroy(co);
+}
+
+/* ---- The file descriptors it can be written to ---- */
 
 static int ends[2];
 static size_t came;
@@ -719,7 +870,7 @@ static void tick(int signo)
     (void)signo;
 }
 
-/* Writes come back half done, and interrupted. */
+/* Writes are short and interrupted. */
 static void a_pipe_takes_it(const void *arg)
 {
     const struct itimerval often = {{0, 500}, {0, 500}},
@@ -734,7 +885,7 @@ static void a_pipe_takes_it(const void *arg)
     take(co, &file);
     REQUIRE(pipe2(ends, O_CLOEXEC) == 0);
     REQUIRE(sigaction(SIGALRM, &action, NULL) == 0);
-    /* The signal is this thread's. */
+    /* Only this thread receives the signal. */
     (void)sigemptyset(&alarm);
     (void)sigaddset(&alarm, SIGALRM);
     REQUIRE(pthread_sigmask(SIG_BLOCK, &alarm, NULL) == 0);
@@ -745,7 +896,7 @@ static void a_pipe_takes_it(const void *arg)
     (void)setitimer(ITIMER_REAL, &never, NULL);
     (void)close(ends[1]);
     REQUIRE(pthread_join(reader, NULL) == 0);
-    /* Another thread's stack is not in, its file mapping may be. */
+    /* Another thread's stack is not included; its file mapping may be. */
     EXPECT(came >= file.size / 2);
     drop(&file);
     moat_co_destroy(co);
@@ -813,7 +964,7 @@ static int open_files(void)
     return fd; /* the lowest that is free */
 }
 
-/* The n-th call fails. False: it never came. */
+/* Makes the n-th call fail. Returns false if there was no n-th call. */
 static bool survives_failure(const moat_co *co, unsigned n)
 {
     int fd = memfd_create("core", MFD_CLOEXEC);
@@ -827,7 +978,7 @@ static bool survives_failure(const moat_co *co, unsigned n)
     calls = inject_disarm();
     expect_context("call %u, %s", n, inject_victim());
     EXPECT_EQ(inject_live_mapped_bytes(), mapped);
-    /* The one file that the core can do without is the arguments'. */
+    /* The core can do without one file only, that of the arguments. */
     if (status == MOAT_OK) {
         struct file file;
 
@@ -849,12 +1000,12 @@ static void each_call_may_fail(const void *arg)
     int files;
 
     (void)arg;
-    take(co, &file); /* the unwinder has what it keeps */
+    take(co, &file); /* fills the unwinder's caches */
     drop(&file);
     files = open_files();
-    while (n < MOST_RUNS && survives_failure(co, n))
+    while (n < MAX_RUNS && survives_failure(co, n))
         n++;
-    EXPECT(n > 20 && n < MOST_RUNS);
+    EXPECT(n > 20 && n < MAX_RUNS);
     EXPECT_EQ(open_files(), files);
     moat_co_destroy(co);
 }
@@ -864,7 +1015,7 @@ static const struct child_case cases[] = {
     CHILD_CASE(an_arithmetic_fault_is_at_its_instruction),
     CHILD_CASE(a_trap_without_a_signal_tells_of_none),
     CHILD_CASE(an_abort_names_its_sender),
-    CHILD_CASE(the_process_is_told_of),
+    CHILD_CASE(the_core_names_the_process),
     CHILD_CASE(other_coroutines_are_in_with_what_they_use),
     CHILD_CASE(the_heap_is_not_in_it),
     CHILD_CASE(the_resumer_is_found_however_it_resumed),
@@ -877,6 +1028,9 @@ static const struct child_case cases[] = {
     CHILD_CASE(other_stacks_are_bounded),
     {"the_list_of_coroutines_is_complete", the_list_of_coroutines_is_complete,
      NULL, UNDER_ASAN ? "the sanitizer's memory" : NULL, 0, 0},
+    CHILD_CASE(untouched_memory_is_not_read_and_takes_no_room),
+    CHILD_CASE(without_a_page_map_the_file_is_sparse_too),
+    CHILD_CASE(old_bytes_do_not_show_through),
     CHILD_CASE(a_pipe_takes_it),
     CHILD_CASE(one_that_cannot_be_written_says_so),
     CHILD_CASE(each_call_may_fail),

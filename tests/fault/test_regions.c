@@ -1,6 +1,7 @@
 /*
  * test_regions.c: fault regions: a lazy heap, a write barrier, a code guard,
- * whatever declines, and threads that fault while regions come and go.
+ * regions that decline, and threads that fault while regions are added and
+ * removed.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -23,17 +24,17 @@
 
 #define PAGE ((size_t)4096)
 
-/* A stretch of memory and what its `fix` has seen. */
+/* A range of memory and the last call of its `fix`. */
 struct range {
     char *begin;
     size_t pages;
-    int protection; /* what a page gets when it is touched */
+    int protection; /* set on a page when it is touched */
     moat_fault_region id;
     atomic_size_t calls;
-    _Atomic(uintptr_t) address; /* of the last call */
+    _Atomic(uintptr_t) address; /* in the last call */
     atomic_int access;
     _Atomic(uintptr_t) frame;
-    atomic_int alive; /* is registered; 0 in a call: called too late */
+    atomic_int alive; /* registered; a call that sees 0 is too late */
 };
 
 static void *page_of(void *address)
@@ -123,7 +124,7 @@ static void run_well(moat_entry guest, void *input)
     moat_co_destroy(co);
 }
 
-/* The file is shorter than its mapping, until somebody needs the rest. */
+/* The file is shorter than its mapping until the rest is needed. */
 static int growing_file;
 
 static moat_fault_verdict grow_file(void *address, moat_access access,
@@ -164,7 +165,7 @@ static void a_file_grows_under_its_mapping(const void *arg)
     EXPECT_EQ(atomic_load(&range.address), range.begin + PAGE);
     EXPECT_EQ(range.begin[PAGE], 42);
     EXPECT_EQ(ftruncate(growing_file, 0), 0);
-    EXPECT_EQ(range.begin[2 * PAGE], 0); /* the host's own */
+    EXPECT_EQ(range.begin[2 * PAGE], 0); /* touched by the host itself */
     EXPECT_EQ(atomic_load(&range.calls), 2);
     close_range_of(&range);
     (void)close(growing_file);
@@ -229,7 +230,7 @@ static void a_lazy_heap_is_filled_by_host_and_guest(const void *arg)
     close_range_of(&heap);
 }
 
-/* Deep in a no-trap section a repaired fault is none. */
+/* A repaired fault is no trap, even deep in a no-trap section. */
 static void *touch_in_a_section(moat_co *self, void *input)
 {
     const struct range *heap = input;
@@ -404,7 +405,7 @@ static void after_the_end_of_a_region_a_touch_is_a_trap(const void *arg)
     EXPECT_EQ(moat_fault_region_unregister(range.id), MOAT_E_INVAL);
 }
 
-/* Each neighbour has its own; what lies between them has none. */
+/* Each part has its own region; the gaps between them have none. */
 static void neighbours_are_told_apart(const void *arg)
 {
     struct range whole, parts[5];
@@ -412,7 +413,7 @@ static void neighbours_are_told_apart(const void *arg)
     (void)arg;
     map(&whole, 5, PROT_NONE);
     for (size_t i = 0; i < 5; i++) {
-        size_t place = i * 3 % 5; /* not in their order */
+        size_t place = i * 3 % 5; /* not in address order */
 
         memset(&parts[place], 0, sizeof(parts[place]));
         parts[place].begin = whole.begin + place * PAGE;
@@ -462,7 +463,8 @@ static void jump_out(int signo)
     siglongjmp(way_out, signo);
 }
 
-/* And where a former handler jumps out of it, nobody waits for ever. */
+/* A former handler may jump out of `fix`: no other thread then waits for
+ * ever. */
 static void a_jump_out_of_a_fix_does_no_harm(const void *arg)
 {
     struct sigaction action;
@@ -689,7 +691,7 @@ static void a_child_process_has_the_regions(const void *arg)
     close_range_of(&range);
 }
 
-/* ---- Threads that fault while regions come and go ---- */
+/* ---- Threads that fault while regions are added and removed ---- */
 
 #define THREADS      4
 #define TRAFFIC      48
@@ -713,7 +715,7 @@ static moat_fault_verdict serve(void *address, moat_access access, void *user)
                : MOAT_FAULT_DECLINED;
 }
 
-/* Atomic, because threads meet on the same page. */
+/* Atomic, because several threads touch the same page. */
 static void *touch(moat_co *self, void *input)
 {
     (void)self;
@@ -721,7 +723,8 @@ static void *touch(moat_co *self, void *input)
     return input;
 }
 
-/* A page of a region that may be gone: served or trapped, nothing else. */
+/* Touches a page whose region may be gone: the access is repaired or
+ * trapped. */
 static void touch_traffic(moat_co *co, size_t turn)
 {
     char *page = traffic[turn % TRAFFIC].begin;
@@ -844,7 +847,7 @@ int main(int argc, char **argv)
         if (cases[i].body != a_jump_out_of_a_fix_does_no_harm)
             continue;
         if (source != NULL && strcmp(source, "manual") == 0)
-            cases[i].skip = "the host's handler is its own";
+            cases[i].skip = "the host's handler is not moat's";
         if (UNDER_TSAN)
             cases[i].skip = "ThreadSanitizer cannot follow the jump";
     }

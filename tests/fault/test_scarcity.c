@@ -1,6 +1,6 @@
 /*
- * test_scarcity.c: too little stack for a call, too little memory for a stack:
- * a status that says which, and nothing half done.
+ * test_scarcity.c: too little stack for a call, too little memory for a stack.
+ * The status says which of them is missing, and nothing is left half done.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -67,9 +67,10 @@ static void *run_errand(moat_co *self, void *input)
     return self;
 }
 
-/* On every stack up to `most_kib` the call is done or refused, never a trap;
- * and the host can do the same afterwards, as no lock was left. The first to do
- * it is a guest, which finds no table read yet and needs the most stack. */
+/* On every stack size up to `most_kib` the call succeeds or is refused, but
+ * never traps. Afterwards the host can make the same call, so no lock is left
+ * held. A guest calls first: no table has been read yet, so it needs the most
+ * stack. */
 static void expect_done_or_refused(moat_status (*call)(const moat_co *),
                                    size_t most_kib)
 {
@@ -96,7 +97,7 @@ static void expect_done_or_refused(moat_status (*call)(const moat_co *),
 
 static void a_frame_is_not_described_on_a_small_stack(const void *arg)
 {
-    moat_co *co = guest_create_on(run_errand, (size_t)48 << 10);
+    moat_co *co = guest_create_on(run_errand, (size_t)12 << 10);
     struct errand errand = {describe, NULL, MOAT_OK};
 
     (void)arg;
@@ -138,7 +139,7 @@ static void a_backtrace_never_overflows_the_guests_stack(const void *arg)
 
 static moat_status create_some(const moat_co *subject)
 {
-    moat_co *cos[70]; /* more than are made at a time */
+    moat_co *cos[70]; /* more than one call creates at a time */
     moat_status status;
     size_t done;
 
@@ -191,16 +192,20 @@ static void a_reset_with_too_little_stack_has_run_no_defers(const void *arg)
 
 /* ---- Memory ---- */
 
-/* The process' private writable memory: the sixth number of statm. */
+/* The process's private writable memory except its stack, as RLIMIT_DATA counts
+ * it. */
 static size_t data_bytes(void)
 {
-    FILE *file = fopen("/proc/self/statm", "r");
-    size_t pages = 0;
+    FILE *file = fopen("/proc/self/status", "r");
+    char line[256];
+    size_t kib = 0;
 
     REQUIRE(file != NULL);
-    REQUIRE(fscanf(file, "%*u %*u %*u %*u %*u %zu", &pages) == 1);
+    while (kib == 0 && fgets(line, sizeof line, file) != NULL)
+        (void)sscanf(line, "VmData: %zu kB", &kib);
     (void)fclose(file);
-    return pages * (size_t)sysconf(_SC_PAGESIZE);
+    REQUIRE(kib != 0);
+    return kib << 10;
 }
 
 static moat_status create_until_refused(void)
@@ -217,7 +222,7 @@ static moat_status create_until_refused(void)
     return status;
 }
 
-/* As many as go: what was made stays, and *done counts it. */
+/* Creates as many as possible. Those created remain, and *done counts them. */
 static moat_status create_many_until_refused(void)
 {
     static moat_co *cos[1000];
@@ -256,8 +261,72 @@ static void a_limit_on_data_is_told_as_memory_not_as_guards(const void *guard)
     EXPECT_STR(moat_status_name(create_until_refused()), "MOAT_E_NOMEM");
 }
 
+static void leave(size_t bytes)
+{
+    struct rlimit limit;
+
+    REQUIRE(getrlimit(RLIMIT_DATA, &limit) == 0);
+    limit.rlim_cur = data_bytes() + bytes;
+    REQUIRE(setrlimit(RLIMIT_DATA, &limit) == 0);
+}
+
+static size_t left(void)
+{
+    struct rlimit limit;
+
+    REQUIRE(getrlimit(RLIMIT_DATA, &limit) == 0);
+    return (size_t)limit.rlim_cur - data_bytes();
+}
+
+/* A stack with its guard, its colour and a page that makes the stride odd; and
+ * the records of the smallest reservation. */
+#define ONE_MORE(stack_bytes) \
+    ((stack_bytes) + ((size_t)64 << 10) + 6 * (size_t)sysconf(_SC_PAGESIZE))
+
+static moat_co *fitted[10000];
+
+static size_t fill_with(size_t stack_bytes)
+{
+    moat_co_options options = MOAT_CO_OPTIONS_INIT;
+    size_t count = 0;
+
+    options.stack_bytes = stack_bytes;
+    while (count < 10000 &&
+           moat_co_create(&fitted[count], guest_echo, &options) == MOAT_OK)
+        count++;
+    EXPECT(left() < ONE_MORE(stack_bytes));
+    return count;
+}
+
+/* Where as many again as there are do not fit, fewer do. */
+static void a_limit_on_data_is_used_up(const void *arg)
+{
+    static const size_t sizes[] = {(size_t)16 << 10, (size_t)256 << 10};
+
+    (void)arg;
+    REQUIRE(moat_thread_attach() == MOAT_OK);
+    for (size_t i = 0; i < 2; i++) {
+        size_t count;
+
+        expect_context("stacks of %zu bytes", sizes[i]);
+        leave((size_t)40 << 20);
+        count = fill_with(sizes[i]);
+        EXPECT(count > 100);
+        for (size_t j = 0; j < count; j++)
+            moat_co_destroy(fitted[j]);
+        EXPECT_EQ(moat_engine_trim(0, NULL), MOAT_OK);
+        /* The records of the largest reservation do not fit any more. */
+        leave((size_t)300 << 10);
+        count = fill_with(sizes[i]);
+        EXPECT(count > 0 || ONE_MORE(sizes[i]) > (size_t)300 << 10);
+        while (count > 0)
+            moat_co_destroy(fitted[--count]);
+        EXPECT_EQ(moat_engine_trim(0, NULL), MOAT_OK);
+    }
+}
+
 #if UNDER_ASAN
-#    define NEEDS_FREE_MEMORY "the sanitizer maps data of its own"
+#    define NEEDS_FREE_MEMORY "the sanitizer maps its own data"
 #else
 #    define NEEDS_FREE_MEMORY NULL
 #endif
@@ -271,6 +340,8 @@ static const struct child_case cases[] = {
     CHILD_CASE(a_backtrace_never_overflows_the_guests_stack),
     CHILD_CASE(creating_many_never_overflows_the_guests_stack),
     CHILD_CASE(a_reset_with_too_little_stack_has_run_no_defers),
+    {"a_limit_on_data_is_used_up", a_limit_on_data_is_used_up, NULL,
+     NEEDS_FREE_MEMORY, 0, 0},
     {"a_limit_on_data_is_told_as_memory_not_as_guards",
      a_limit_on_data_is_told_as_memory_not_as_guards, NULL, NEEDS_FREE_MEMORY,
      0, 0},
@@ -281,7 +352,7 @@ static const struct child_case cases[] = {
 
 int main(int argc, char **argv)
 {
-    return child_cases_run("what is scarce is told, and nothing is half done",
+    return child_cases_run("scarcity is reported, and nothing is half done",
                            cases, sizeof(cases) / sizeof(cases[0]),
                            argc > 1 ? argv[1] : NULL);
 }

@@ -1,6 +1,6 @@
 /*
- * test_source.c: who receives the signals: the option, the environment, and
- * what is refused. Built twice: with the library moat-sigsegv and, as ALONE,
+ * test_source.c: the source of the signals: the option, the environment, and
+ * refused values. Built twice: with the library moat-sigsegv and, as ALONE,
  * without it.
  *
  * SPDX-License-Identifier: MIT
@@ -138,7 +138,7 @@ static void the_hosts_choice_beats_the_environments(const void *arg)
     EXPECT_EQ(moat_engine_init(&options), MOAT_E_STATE);
 }
 
-/* ---- Sources of somebody's ---- */
+/* ---- Sources of the host ---- */
 
 static void expect_refused_source(moat_source source, moat_status status)
 {
@@ -204,7 +204,7 @@ static void forget(const moat_source_range *range)
     (void)range;
 }
 
-/* A source is made of the default one and three functions more. */
+/* A source built from the default one and three other functions. */
 static void a_source_of_ones_own(const void *arg)
 {
     static moat_source source;
@@ -265,10 +265,10 @@ static const struct child_case cases[] = {
 
 int main(int argc, char **argv)
 {
-    /* The cases choose for themselves. */
+    /* The cases set the source themselves. */
     (void)unsetenv("MOAT_TRAP_SOURCE");
     child_prepare = NULL;
-    return child_cases_run("who receives the signals", cases,
+    return child_cases_run("the source of the signals", cases,
                            sizeof(cases) / sizeof(cases[0]),
                            argc > 1 ? argv[1] : NULL);
 }

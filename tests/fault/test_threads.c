@@ -1,14 +1,16 @@
 /*
- * test_threads.c: threads with a past: all signals blocked, forked while others
- * worked, made by a raw system call.
+ * test_threads.c: threads that start in unusual states: all signals blocked,
+ * forked while other threads worked, created by a raw system call.
  *
  * SPDX-License-Identifier: MIT
  */
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -19,8 +21,8 @@
 #include "../support/surroundings.h"
 #include "guests.h"
 
-/* A child process of a child that hangs shall not outlive the test. */
-#define GRANDCHILD_SECONDS 30
+/* If a child hangs, its own child process must not outlive the test. */
+#define GRANDCHILD_SECONDS 120
 
 /* ---- All signals blocked ---- */
 
@@ -32,7 +34,7 @@ static void block_all_signals(void)
     REQUIRE(pthread_sigmask(SIG_SETMASK, &all, NULL) == 0);
 }
 
-/* A life of the thread's share of the engine, from attach to detach. */
+/* Runs from attach to detach of the thread. */
 static void expect_traps_behind_the_mask(moat_entry entry, uint64_t wall_ns,
                                          moat_trap_kind kind)
 {
@@ -96,7 +98,7 @@ static void block(int signo)
     REQUIRE(pthread_sigmask(SIG_BLOCK, &one, NULL) == 0);
 }
 
-/* The engine says so, and an attach repairs it. */
+/* moat_engine_check reports it, and an attach repairs it. */
 static void expect_told_and_repaired(void (*spoil)(void))
 {
     moat_co *fault = guest_create(guest_write_null);
@@ -140,7 +142,7 @@ static void signals_blocked_after_the_attach_are_told(const void *arg)
     thread_signals_expect_kept(&before);
 }
 
-/* moat does not care about those of a thread without coroutines, nor about its
+/* moat needs neither the fault signals of a thread without coroutines nor its
  * deadline signal before there is a limit. */
 static void what_moat_does_not_need_may_be_blocked(const void *arg)
 {
@@ -207,7 +209,7 @@ static void a_child_forked_while_another_thread_describes_frames_can_describe(
 #define DEEP    40
 #define FORKS   200
 
-/* As many frames as fit, walked from DEEP calls down. */
+/* Walks as many frames as fit, from a depth of DEEP calls. */
 static __attribute__((noinline)) bool walk_from_below(volatile int depth)
 {
     moat_frame frames[2 * DEEP];
@@ -262,7 +264,7 @@ a_child_forked_while_other_threads_walk_stacks_can_walk_its_own(const void *arg)
         EXPECT_EQ(pthread_join(threads[i], NULL), 0);
 }
 
-/* Each way to look at a stack, one after another. */
+/* Uses each function that looks at a stack. */
 static void look_at_stacks(moat_co *trapped)
 {
     int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
@@ -290,7 +292,7 @@ static void *fork_and_describe(void *arg)
     return arg;
 }
 
-/* A walk that never ended would be waited for for ever. */
+/* If a walk stayed registered, the fork would wait for it for ever. */
 static void a_fork_waits_for_no_walk_that_has_ended(const void *arg)
 {
     moat_co *trapped = guest_create(guest_write_null);
@@ -305,7 +307,7 @@ static void a_fork_waits_for_no_walk_that_has_ended(const void *arg)
     moat_co_destroy(trapped);
 }
 
-/* The first init, made long by a source that takes its time. */
+/* The first init takes long, because its source does. */
 static atomic_bool installing;
 
 static moat_status install_slowly(void)
@@ -406,7 +408,7 @@ a_forked_child_shuts_down_despite_the_other_threads_coroutines(const void *arg)
     EXPECT_EQ(exit_status_of(child), 0);
 }
 
-/* Neither runs the C library's fork handlers, so nobody tells the engine. */
+/* Neither runs the C library's fork handlers, so the engine is not notified. */
 static pid_t raw_fork(void)
 {
     return (pid_t)syscall(SYS_fork);
@@ -471,9 +473,9 @@ static void a_limited_guest_is_cut_in_a_raw_child_made_while_the_timer_is_set(
 
 struct cpu_fork {
     pid_t (*make_child)(void);
-    uint64_t before_ns; /* what the guest uses up before the fork     */
-    uint64_t loop_ns;   /* how long the child's guest loops           */
-    moat_co *outer;     /* the limit is its; the fork its guest's     */
+    uint64_t before_ns; /* CPU time of the guest before the fork */
+    uint64_t loop_ns;   /* how long the child's guest loops */
+    moat_co *outer;     /* has the limit; its guest forks */
     pid_t child;
 };
 
@@ -483,7 +485,7 @@ static void spin_until_cpu(uint64_t thread_cpu_ns)
         ;
 }
 
-/* A limited resume is where the child of a raw fork is noticed. */
+/* The engine notices the child of a raw fork at a limited resume. */
 static void *fork_then_loop(moat_co *self, void *input)
 {
     struct cpu_fork *plan = input;
@@ -500,10 +502,24 @@ static void *fork_then_loop(moat_co *self, void *input)
     return self;
 }
 
+/* Of a coroutine whose forked child comes back to the host. */
+static moat_co *create_forking(moat_entry entry, uint64_t cpu_ns)
+{
+    moat_co_options options = MOAT_CO_OPTIONS_INIT;
+    moat_limits limits = MOAT_LIMITS_INIT;
+    moat_co *co = NULL;
+
+    limits.resume_cpu_ns = cpu_ns;
+    options.limits = &limits;
+    options.flags = MOAT_CO_FORK_RETURNS;
+    REQUIRE(moat_co_create(&co, entry, &options) == MOAT_OK);
+    return co;
+}
+
 static void *resume_the_one_that_forks(moat_co *self, void *input)
 {
     struct cpu_fork *plan = input;
-    moat_co *inner = guest_create_limited(fork_then_loop, 3600000 * MS, 0);
+    moat_co *inner = create_forking(fork_then_loop, 3600000 * MS);
 
     EXPECT_EQ(guest_resume(inner, plan).kind, MOAT_EVENT_RETURN);
     if (plan->child == 0)
@@ -511,17 +527,17 @@ static void *resume_the_one_that_forks(moat_co *self, void *input)
     return self;
 }
 
-/* The child's guest is cut before it has looped that long. */
+/* The limit stops the child's guest before it has looped that long. */
 static void expect_cpu_limit_in_child(struct cpu_fork plan, bool is_outers,
                                       uint64_t limit_ns)
 {
     moat_entry entry = is_outers ? resume_the_one_that_forks : fork_then_loop;
-    moat_co *co = guest_create_limited(entry, limit_ns, 0);
+    moat_co *co = create_forking(entry, limit_ns);
     moat_event event;
 
     if (is_outers)
         plan.outer = co;
-    /* On the parent's clock the limit is further away than the loop's end. */
+    /* On the parent's clock, the limit expires after the end of the loop. */
     spin_until_cpu(clock_ns(CLOCK_THREAD_CPUTIME_ID) + 600 * MS);
     event = guest_resume(co, &plan);
     if (plan.child == 0) {
@@ -542,7 +558,7 @@ static void a_cpu_limit_holds_in_a_forked_child(const void *arg)
     expect_cpu_limit_in_child(plan, true, 400 * MS);
 }
 
-/* There what was used up since the last look at the clock is not counted. */
+/* A raw fork loses the CPU time since the clock was last read. */
 static void a_cpu_limit_holds_in_the_child_of_a_raw_fork(const void *arg)
 {
     const struct cpu_fork plan = {.make_child = raw_fork, .loop_ns = 500 * MS};
@@ -552,7 +568,125 @@ static void a_cpu_limit_holds_in_the_child_of_a_raw_fork(const void *arg)
     expect_cpu_limit_in_child(plan, true, 200 * MS);
 }
 
+/* ---- The last round of a thread's destructors ---- */
+
+static pthread_key_t late_key;
+static void (*late_use)(void);
+static moat_co *left_late;
+
+/* moat's own key comes before this one: in the last round nothing of moat's
+ * comes after it. */
+static void use_late(void *value)
+{
+    uintptr_t round = (uintptr_t)value;
+
+    if (round < PTHREAD_DESTRUCTOR_ITERATIONS)
+        (void)pthread_setspecific(late_key, (void *)(round + 1));
+    else
+        late_use();
+}
+
+static void *end_late(void *arg)
+{
+    (void)pthread_setspecific(late_key, (void *)1);
+    return arg;
+}
+
+/* The thread's words lie on its stack, which is gone afterwards. */
+static void run_late(void (*use)(void))
+{
+    const size_t bytes = (size_t)1 << 20;
+    void *stack = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    pthread_attr_t attributes;
+    pthread_t thread;
+
+    REQUIRE(stack != MAP_FAILED);
+    REQUIRE(pthread_attr_init(&attributes) == 0);
+    REQUIRE(pthread_attr_setstack(&attributes, stack, bytes) == 0);
+    late_use = use;
+    REQUIRE(pthread_create(&thread, &attributes, end_late, NULL) == 0);
+    EXPECT_EQ(pthread_join(thread, NULL), 0);
+    (void)pthread_attr_destroy(&attributes);
+    REQUIRE(munmap(stack, bytes) == 0);
+}
+
+static void attach_late(void)
+{
+    EXPECT_EQ(moat_thread_attach(), MOAT_OK);
+}
+
+static void trap_late(void)
+{
+    moat_co *co = guest_create(guest_write_null);
+
+    guest_expect_trap(co, NULL, MOAT_TRAP_NULL);
+    moat_co_destroy(co);
+    /* The second is kept as a spare. */
+    moat_co_destroy(guest_create(guest_echo));
+}
+
+static void leave_late(void)
+{
+    left_late = guest_create(guest_echo);
+    EXPECT_EQ(guest_resume(left_late, NULL).kind, MOAT_EVENT_YIELD);
+}
+
+static size_t live_now(void)
+{
+    moat_engine_info info = MOAT_ENGINE_INFO_INIT;
+
+    EXPECT_EQ(moat_engine_get_info(&info), MOAT_OK);
+    return info.live;
+}
+
+static void a_thread_may_use_moat_in_its_last_destructors(const void *arg)
+{
+    static void (*const uses[])(void) = {attach_late, trap_late, leave_late};
+
+    (void)arg;
+    REQUIRE(moat_engine_init(NULL) == MOAT_OK);
+    REQUIRE(pthread_key_create(&late_key, use_late) == 0);
+    for (size_t i = 0; i < 3; i++) {
+        run_late(uses[i]);
+        EXPECT_EQ(live_now(), 0);
+        EXPECT_EQ(moat_engine_trim(0, NULL), MOAT_OK);
+    }
+    moat_co_destroy(left_late);
+    EXPECT_EQ(live_now(), 0);
+    EXPECT_EQ(moat_engine_shutdown(), MOAT_OK);
+    EXPECT_EQ(moat_engine_init(NULL), MOAT_OK);
+    run_late(trap_late);
+    EXPECT_EQ(moat_engine_shutdown(), MOAT_OK);
+}
+
+/* The thread is attached, alive, and then gone while others ask. */
+static void a_forked_child_knows_that_its_own_thread_lives(const void *arg)
+{
+    moat_co *co = guest_create(guest_echo);
+    pid_t child;
+
+    (void)arg;
+    EXPECT_EQ(guest_resume(co, NULL).kind, MOAT_EVENT_YIELD);
+    child = fork();
+    if (child == 0) {
+        pthread_t thread;
+
+        EXPECT_EQ(live_now(), 1);
+        REQUIRE(pthread_create(&thread, NULL, masked_thread, NULL) == 0);
+        EXPECT_EQ(pthread_join(thread, NULL), 0);
+        EXPECT_EQ(live_now(), 1);
+        moat_co_destroy(co);
+        EXPECT_EQ(moat_engine_shutdown(), MOAT_OK);
+        end_grandchild();
+    }
+    EXPECT_EQ(exit_status_of(child), 0);
+    moat_co_destroy(co);
+}
+
 static const struct child_case cases[] = {
+    CHILD_CASE(a_thread_may_use_moat_in_its_last_destructors),
+    CHILD_CASE(a_forked_child_knows_that_its_own_thread_lives),
     CHILD_CASE(a_null_write_traps_where_all_signals_were_blocked),
     CHILD_CASE(a_deadline_cuts_where_all_signals_were_blocked),
     CHILD_CASE(every_thread_gets_its_own_mask_back_when_it_detaches),

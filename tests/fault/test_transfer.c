@@ -1,6 +1,6 @@
 /*
- * test_transfer.c: symmetric transfer: whose event it is, what each of the two
- * keeps, and everything that may go wrong.
+ * test_transfer.c: symmetric transfer: which coroutine an event belongs to, the
+ * state that each side keeps, and everything that may go wrong.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -17,7 +17,7 @@
 
 #define NUMBER(value) ((void *)(uintptr_t)(value))
 
-/* What the guests of a case share. */
+/* Shared by the guests of a case. */
 static moat_co *first, *second, *third;
 static char notes[64];
 static size_t noted;
@@ -52,9 +52,9 @@ static void destroy_all(void)
     EXPECT(moat_co_current() == NULL);
 }
 
-/* --- whose event it is ---------------------------------------------------- */
+/* --- events --------------------------------------------------------------- */
 
-/* Hands what it gets to `second`, for ever. */
+/* Switches to `second` again and again, with the value it received. */
 static void *to_second(moat_co *self, void *input)
 {
     for (;;)
@@ -89,7 +89,7 @@ static void events(const void *arg)
     EXPECT_EQ(moat_co_get_state(first), MOAT_CO_SUSPENDED);
     EXPECT_EQ(moat_co_get_state(second), MOAT_CO_SUSPENDED);
     EXPECT(moat_co_current() == NULL);
-    /* Either goes on where it stands. */
+    /* Either continues where it stopped. */
     expect_event(guest_resume(first, NUMBER(2)), MOAT_EVENT_YIELD, NUMBER(2),
                  second);
     expect_event(guest_resume(second, NUMBER(3)), MOAT_EVENT_YIELD, NUMBER(3),
@@ -141,7 +141,7 @@ static void to_and_fro(const void *arg)
     destroy_all();
 }
 
-/* Who has handed its place on is resumed by the one that got it. */
+/* A coroutine that has switched away is resumed by the one it switched to. */
 static void *resume_first(moat_co *self, void *input)
 {
     expect_event(guest_resume(first, input), MOAT_EVENT_RETURN, NUMBER(7),
@@ -235,8 +235,7 @@ static void stopped_ones(const void *arg)
     destroy_all();
 }
 
-/* --- refusals --------------------------------------------------------------
- */
+/* --- refusals ------------------------------------------------------------- */
 
 static moat_status refused(moat_co *self, moat_co *other, void **input)
 {
@@ -305,7 +304,7 @@ static void refusals(const void *arg)
     second = guest_create(return_it);
     third = guest_create(guest_write_null);
     EXPECT_EQ(refused(second, third, &got), MOAT_E_STATE);
-    /* Each has the other as its user. */
+    /* Each is the other's user pointer. */
     REQUIRE(moat_co_create(&outer, resume_user, NULL) == MOAT_OK);
     options.user = outer;
     REQUIRE(moat_co_create(&first, try_all, &options) == MOAT_OK);
@@ -325,7 +324,7 @@ static void *try_in_service(void *self)
     void *got;
 
     EXPECT_EQ(refused(self, second, &got), MOAT_E_STATE);
-    /* The one whose stack this is. */
+    /* The coroutine on whose stack the host call runs. */
     EXPECT_EQ(refused(third, second, &got), MOAT_E_STATE);
     return self;
 }
@@ -354,7 +353,7 @@ static void in_a_service(const void *arg)
     destroy_all();
 }
 
-/* A service of one that has taken another's place. */
+/* A host call by a coroutine that was entered by a transfer. */
 static void *tell_current(void *arg)
 {
     EXPECT(moat_co_current() == third);
@@ -385,8 +384,7 @@ static void service_after_transfer(const void *arg)
     destroy_all();
 }
 
-/* --- what each keeps -------------------------------------------------------
- */
+/* --- state that each side keeps ------------------------------------------- */
 
 static void *switch_in_section(moat_co *self, void *input)
 {
@@ -457,8 +455,8 @@ static void resume_as_call(void *co)
     (void)guest_resume(co, NULL);
 }
 
-/* A trap gives the resumer its own control words, not those of a guest that has
- * handed its place on: whether the other was fresh or not. */
+/* After a trap, the resumer has its own control words, not those of the guest
+ * that switched away, whether the guest it switched to was fresh or not. */
 static void control_words(const void *arg)
 {
     struct cpu_state before, after;
@@ -472,7 +470,7 @@ static void control_words(const void *arg)
     moat_co_destroy(first);
     moat_co_destroy(second);
 
-    /* The second's own resumer was in another mode. */
+    /* The second guest was last resumed in another mode. */
     first = guest_create(change_mode_and_switch);
     second = guest_create(yield_and_trap);
     cpu_set_fp_mode(OTHER_MXCSR, OTHER_FCW);
@@ -484,8 +482,7 @@ static void control_words(const void *arg)
     destroy_all();
 }
 
-/* --- cancel -----------------------------------------------------------------
- */
+/* --- cancel --------------------------------------------------------------- */
 
 static void note_cleanup(const char *letter)
 {
@@ -510,7 +507,7 @@ static void *switch_deep(moat_co *self, void *input)
     return input;
 }
 
-/* Slow: one with a limit; the other way in. */
+/* With a limit, the guest is entered through the slow resume. */
 static void cancelled(const void *limited)
 {
     first = limited ? guest_create_limited(switch_deep, 0, 60000 * MS)
@@ -545,7 +542,8 @@ static void *switch_with_cleanup(moat_co *self, void *input)
     return switch_to(mine, second, input);
 }
 
-/* The canceller waits for this one: its cleanup code cannot hand on. */
+/* The canceller waits for this guest, so its cleanup code cannot switch
+ * away. */
 static void cancel_hands_nothing_on(const void *arg)
 {
     moat_event event = {.kind = MOAT_EVENT_PREEMPT};
@@ -560,8 +558,7 @@ static void cancel_hands_nothing_on(const void *arg)
     destroy_all();
 }
 
-/* --- limits ------------------------------------------------------------------
- */
+/* --- limits --------------------------------------------------------------- */
 
 static void expect_deadline(moat_event event, const moat_co *co)
 {
@@ -581,8 +578,8 @@ static void *spin_and_yield(moat_co *self, void *input)
     return NULL;
 }
 
-/* The limits of the one that is entered hold, though its resumer's inline
- * resume knows of none. */
+/* The limits of the guest that is entered hold, although the inline resume was
+ * for a guest without limits. */
 static void limits_of_other(const void *arg)
 {
     (void)arg;
@@ -596,11 +593,11 @@ static void limits_of_other(const void *arg)
     destroy_all();
 }
 
-/* And those of the one that leaves do not. */
+/* The limits of the guest that switched away do not. */
 static void limits_of_self(const void *arg)
 {
     (void)arg;
-    first = guest_create_limited(to_second, 0, 40 * MS);
+    first = guest_create_limited(to_second, 0, 90 * MS);
     second = guest_create(spin_and_yield);
     for (uintptr_t i = 0; i < 3; i++)
         expect_event(guest_resume(first, NUMBER(i)), MOAT_EVENT_YIELD,
@@ -624,7 +621,7 @@ static void *work_to_and_fro(moat_co *self, void *input)
     return NUMBER(count);
 }
 
-/* A switch begins them anew, as a resume does. */
+/* A switch starts the limits anew, as a resume does. */
 static void limits_begin_anew(const void *arg)
 {
     (void)arg;
@@ -635,7 +632,7 @@ static void limits_begin_anew(const void *arg)
     destroy_all();
 }
 
-/* A limit that has ended with its coroutine's event cuts nobody. */
+/* A limit ends with its coroutine's event, and then stops no other code. */
 static void *resume_and_spin(moat_co *self, void *input)
 {
     (void)self;
@@ -650,24 +647,24 @@ static void limits_end(const void *arg)
 {
     (void)arg;
     first = guest_create(to_second);
-    second = guest_create_limited(guest_echo, 50 * MS, 50 * MS);
+    second = guest_create_limited(guest_echo, 150 * MS, 150 * MS);
     third = guest_create(resume_and_spin);
     expect_event(guest_resume(third, NUMBER(1)), MOAT_EVENT_RETURN, NUMBER(1),
                  third);
-    /* It can be cut itself, later: nothing holds deadlines off. */
+    /* Its own deadline can stop it later: no section is left open. */
     moat_co_destroy(third);
     third = guest_create_limited(resume_and_spin, 0, 100 * MS);
     expect_deadline(guest_resume(third, NULL), third);
     destroy_all();
 }
 
-/* The resumer's own time goes on whoever runs for it. */
+/* The resumer's own time runs, whichever guest is running: that one is stopped
+ * first. */
 static void *resume_for_ever(moat_co *self, void *input)
 {
-    (void)self;
-    for (;;)
-        (void)guest_resume(first, input);
-    return NULL;
+    while (guest_resume(first, input).kind == MOAT_EVENT_YIELD)
+        continue;
+    return guest_loop(self, input);
 }
 
 static void limits_of_resumer(const void *arg)
@@ -683,7 +680,7 @@ static void limits_of_resumer(const void *arg)
     destroy_all();
 }
 
-/* From one with limits by one without to one with limits again. */
+/* From a guest with limits, through one without, to another with limits. */
 static void limits_in_a_chain(const void *arg)
 {
     (void)arg;
@@ -708,7 +705,7 @@ static void *to_first(moat_co *self, void *input)
     return switch_to(self, first, input);
 }
 
-/* A switch holds deadlines off while it is made, no longer. */
+/* A switch delays deadlines only until it is complete. */
 static void limits_after_coming_back(const void *arg)
 {
     (void)arg;
@@ -732,8 +729,9 @@ static void *outstay_in_section(moat_co *self, void *input)
     return switch_to(self, second, input);
 }
 
-/* Code that waits for a deadline where moat_poll says so would wait for ever.
- */
+/* A deadline noted for the guest that switched away must not make moat_poll
+ * return true in the next one: code that then waits for its deadline would wait
+ * for ever. */
 static void deadline_noted_for_self(const void *arg)
 {
     (void)arg;
@@ -749,7 +747,8 @@ static void *lose_signal_and_switch(moat_co *self, void *input)
     return switch_to(self, second, input);
 }
 
-/* The timer was set for the one that leaves, and is not any more. */
+/* The timer had been set for the guest that switched away, and its signal was
+ * lost. */
 static void limits_after_a_lost_signal(const void *arg)
 {
     (void)arg;
@@ -760,8 +759,8 @@ static void limits_after_a_lost_signal(const void *arg)
     destroy_all();
 }
 
-/* --- the resumer's turn to be cut --------------------------------------------
- * It is held once for a chain of transfers, and released once.
+/* --- deadlines of the resumer ---------------------------------------------
+ * A chain of transfers delays them once, and ends the delay once.
  */
 
 static void expect_resumer_is_cut(moat_entry entry)
@@ -780,7 +779,8 @@ static void *resume_and_loop(moat_co *self, void *input)
     return guest_loop(self, input);
 }
 
-/* The slow resume holds it, and all that follow are that resume's. */
+/* The slow resume delays them, and the later transfers belong to that
+ * resume. */
 static void resumer_of_a_chain(const void *arg)
 {
     (void)arg;
@@ -809,7 +809,7 @@ static void *resume_both_and_loop(moat_co *self, void *input)
     return guest_loop(self, input);
 }
 
-/* Who has handed the place on has nothing more to release. */
+/* A guest that switched away has no delay left to end. */
 static void resumer_of_one_that_had_the_place(const void *arg)
 {
     (void)arg;
@@ -819,8 +819,7 @@ static void resumer_of_one_that_had_the_place(const void *arg)
     expect_resumer_is_cut(resume_both_and_loop);
 }
 
-/* --- little stack ------------------------------------------------------------
- */
+/* --- little stack --------------------------------------------------------- */
 
 /* The engine needs 8 KiB. */
 __attribute__((noinline)) static void resume_near_the_end(moat_event *event)
@@ -849,14 +848,15 @@ static void *go_near_the_end(moat_co *self, void *input)
     return NUMBER(1);
 }
 
-static void *try_limited(moat_co *self, void *input)
+static void *try_accounted(moat_co *self, void *input)
 {
     void *got = NULL;
 
     (void)input;
-    /* Its limits would end where the resumer stands. */
+    /* To add its time up, the engine would have to run on the resumer's
+     * stack. */
     EXPECT_EQ(refused(self, second, &got), MOAT_E_LIMIT);
-    /* One without is no trouble. */
+    /* Others can be entered. */
     EXPECT_EQ(moat_co_switch_to(self, third, self, &got), MOAT_OK);
     return got;
 }
@@ -874,8 +874,8 @@ static void resumer_without_stack(const void *arg)
     moat_co *outer = guest_create_on(go_near_the_end, (size_t)64 << 10);
 
     (void)arg;
-    first = guest_create(try_limited);
-    second = guest_create_limited(guest_echo, 50 * MS, 0);
+    first = guest_create(try_accounted);
+    second = guest_create_accounted(guest_echo);
     third = guest_create(switch_back);
     expect_event(guest_resume(outer, NULL), MOAT_EVENT_RETURN, NUMBER(1),
                  outer);
@@ -905,17 +905,22 @@ static void *resume_on_own_stack(moat_co *self, void *input)
     return input;
 }
 
-/* Nobody knows how much room there is. */
+/* Only its upper part is registered. */
 static void resumer_on_a_stack_of_its_own_making(const void *arg)
 {
+    const size_t bytes = 4096;
     moat_co *outer = guest_create(resume_on_own_stack);
+    moat_stack_id id;
 
     (void)arg;
-    first = guest_create(try_limited);
-    second = guest_create_limited(guest_echo, 50 * MS, 0);
+    REQUIRE(moat_stack_register(own_stack + sizeof own_stack - bytes, bytes,
+                                &id) == MOAT_OK);
+    first = guest_create(try_accounted);
+    second = guest_create_accounted(guest_echo);
     third = guest_create(switch_back);
     expect_event(guest_resume(outer, NUMBER(2)), MOAT_EVENT_RETURN, NUMBER(2),
                  outer);
+    EXPECT_EQ(moat_stack_unregister(id), MOAT_OK);
     moat_co_destroy(outer);
     destroy_all();
 }
@@ -952,7 +957,7 @@ static void self_without_stack(const void *arg)
 }
 
 #define NO_DEADLINES \
-    (UNDER_TSAN ? "the sanitizer holds back signals that were sent" : NULL)
+    (UNDER_TSAN ? "the sanitizer delays signals that were sent" : NULL)
 #define NO_INLINE (UNDER_ASAN || UNDER_TSAN ? "no resume is inline" : NULL)
 
 int main(int argc, char **argv)

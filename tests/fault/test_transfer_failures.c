@@ -1,6 +1,6 @@
 /*
- * test_transfer_failures.c: a transfer to a coroutine whose time limit could
- * not be set: a status, and everything is as it was.
+ * test_transfer_failures.c: a transfer to a coroutine whose time limit cannot
+ * be set returns a status and changes nothing.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -22,7 +22,7 @@ int __wrap_timer_settime(timer_t timer, int flags,
                          const struct itimerspec *when,
                          struct itimerspec *before);
 
-static unsigned failing; /* so many of the library's next calls of either */
+static unsigned failing; /* the number of the next timer calls that fail */
 
 static bool fails(void)
 {
@@ -47,7 +47,7 @@ int __wrap_timer_settime(timer_t timer, int flags,
 
 static moat_co *first, *second, *third;
 
-/* The timer cannot be set, and no new one be made. */
+/* The timer cannot be set, and a new one cannot be created. */
 static void fail_to_switch(moat_co *self, moat_co *other, unsigned calls)
 {
     void *got = &got;
@@ -74,8 +74,8 @@ static void *fail_and_loop(moat_co *self, void *input)
     return guest_loop(self, input);
 }
 
-/* Its own limit is in force again, and nothing holds it off. */
-static void who_stays_is_cut(const void *arg)
+/* Its own limit is in force again, and its deadline is no longer delayed. */
+static void the_guest_that_stays_meets_its_deadline(const void *arg)
 {
     (void)arg;
     first = guest_create_limited(fail_and_loop, 0, 1000 * MS);
@@ -84,7 +84,7 @@ static void who_stays_is_cut(const void *arg)
     destroy_all();
 }
 
-/* Nobody has had a timer yet. */
+/* No timer exists yet. */
 static void *fail_and_yield(moat_co *self, void *input)
 {
     fail_to_switch(self, second, 1);
@@ -110,8 +110,8 @@ static void *resume_third_and_loop(moat_co *self, void *input)
     return guest_loop(self, input);
 }
 
-/* Its resumer had been held for the event that never came. */
-static void who_resumed_it_is_cut(const void *arg)
+/* The resumer's deadline had been delayed until an event that never came. */
+static void its_resumer_meets_its_deadline(const void *arg)
 {
     moat_co *outer = guest_create_limited(resume_third_and_loop, 0, 50 * MS);
 
@@ -143,8 +143,9 @@ static void *resume_first_and_loop(moat_co *self, void *input)
     return guest_loop(self, input);
 }
 
-/* Its event is still the one that releases the resumer and ends its limit. */
-static void who_has_anothers_place_keeps_it(const void *arg)
+/* Its event still ends the delay of the resumer's deadline, and its own
+ * limit. */
+static void a_guest_entered_by_transfer_keeps_its_resumer(const void *arg)
 {
     moat_co *outer = guest_create_limited(resume_first_and_loop, 0, 1000 * MS);
 
@@ -157,7 +158,7 @@ static void who_has_anothers_place_keeps_it(const void *arg)
     destroy_all();
 }
 
-/* Then it works. */
+/* The next try succeeds. */
 static void *fail_and_switch(moat_co *self, void *input)
 {
     fail_to_switch(self, second, 2);
@@ -176,9 +177,9 @@ static void the_next_try_is_cut(const void *arg)
 }
 
 static const struct child_case cases[] = {
-    CHILD_CASE(who_stays_is_cut),
-    CHILD_CASE(who_resumed_it_is_cut),
-    CHILD_CASE(who_has_anothers_place_keeps_it),
+    CHILD_CASE(the_guest_that_stays_meets_its_deadline),
+    CHILD_CASE(its_resumer_meets_its_deadline),
+    CHILD_CASE(a_guest_entered_by_transfer_keeps_its_resumer),
     CHILD_CASE(the_next_try_is_cut),
 };
 

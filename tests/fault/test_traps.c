@@ -1,7 +1,7 @@
 /*
- * test_traps.c: every crime of the table, from the host, three coroutines deep
- * and on a second thread, with the default and with an unusual floating-point
- * mode.
+ * test_traps.c: every crime of the table: from the host, three coroutines deep
+ * and on a second thread, each with the default and with an unusual
+ * floating-point mode.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -17,7 +17,8 @@
 /* Round down. */
 #define FCW_UNUSUAL 0x077fu
 
-/* How many coroutines are still to be entered, and what to play in the last. */
+/* The number of coroutines still to be entered, and the crime to commit in the
+ * last. */
 struct nest {
     const struct crime *crime;
     const char *place;
@@ -81,8 +82,10 @@ static void *on_second_thread(void *arg)
 
 static void crime_is_reported_and_the_host_is_intact(const void *arg)
 {
+    const struct crime *crime = arg;
     pthread_t thread;
 
+    (void)scene_init_engine((crime->flags & CRIME_AUTODISARM) != 0);
     play_in_both_modes(arg, "host", "host, odd FP mode", 0);
     play_in_both_modes(arg, "nested", "nested, odd FP mode", 2);
     REQUIRE(pthread_create(&thread, NULL, on_second_thread,

@@ -1,6 +1,7 @@
 /*
- * test_walks.c: what a walk owes to its caller: faults of the caller's own
- * memory and handlers are the caller's, and nothing stays held or blocked.
+ * test_walks.c: the guarantees of a walk to its caller: faults in the caller's
+ * own memory and handlers are the caller's, and no lock stays held and no
+ * signal blocked.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -21,16 +22,16 @@
 #define PAGE ((size_t)4096)
 #define MANY ((size_t)1024)
 
-/* More frames than a walk gathers before it gives some out; more than a page
- * of them. */
+/* More frames than a walk buffers before it writes some out, and more than a
+ * page of them. */
 #define DEEP ((void *)300)
 
 static moat_frame plain[MANY];
 
-/* What no compiler can see through. */
+/* Opaque to the compiler. */
 static moat_frame *volatile bad = (moat_frame *)0x18;
 
-/* Calls `leaf` from that many frames below. */
+/* Calls `leaf` at that depth. */
 static __attribute__((noinline)) void dig(size_t depth, void (*leaf)(void))
 {
     if (depth > 0)
@@ -40,7 +41,7 @@ static __attribute__((noinline)) void dig(size_t depth, void (*leaf)(void))
     __asm__ volatile("" : : : "memory"); /* no tail call */
 }
 
-/* ---- Memory of the caller's that cannot be written ---- */
+/* ---- Frame arrays that cannot be written ---- */
 
 static void walk_into_bad(void)
 {
@@ -185,7 +186,7 @@ static void bad_frames_in_a_notrap_call_hold_off_no_deadline(const void *arg)
     moat_co_destroy(dead);
 }
 
-/* ---- Memory that a fault region brings to life ---- */
+/* ---- Frame arrays in a fault region ---- */
 
 static size_t fixes;
 
@@ -212,7 +213,7 @@ static void walk_into_lazy(void)
     EXPECT_EQ(moat_backtrace(lazy, MANY, &count), MOAT_OK);
     EXPECT(expected > (size_t)DEEP);
     REQUIRE(count == expected);
-    /* But for the caller's own frame, which has moved on. */
+    /* Except the caller's own frame, whose pc has moved on. */
     for (size_t i = 1; i < count; i++) {
         expect_context("frame %zu", i);
         EXPECT_EQ(lazy[i].pc, plain[i].pc);
@@ -269,7 +270,7 @@ static void frames_may_lie_in_a_fault_region(const void *arg)
     with_lazy(as_a_guest);
 }
 
-/* ---- Handlers of the host's ---- */
+/* ---- Handlers of the host ---- */
 
 static volatile sig_atomic_t walking;
 
@@ -280,7 +281,7 @@ static void fault_if_walking(int signo)
         write_null();
 }
 
-/* The walk takes most of the time, so most of the signals come in it. */
+/* The walk takes most of the time, so most signals arrive during it. */
 static void a_handlers_fault_during_a_walk_is_fatal(const void *arg)
 {
     const struct itimerval tick = {{0, 300}, {0, 300}};
@@ -310,6 +311,82 @@ static void *run_code(moat_co *self, void *code)
     return function(NULL);
 }
 
+/* Once per guest: the timer may come again while moat's handler deals with the
+ * fault, where a second one would be the host's, or before the resume is
+ * complete. */
+static void fault_once_in_guest(int signo)
+{
+    (void)signo;
+    if (!walking || moat_co_get_state(moat_co_current()) != MOAT_CO_RUNNING)
+        return;
+    walking = 0;
+    write_null();
+}
+
+/* Registered code makes a walk a visit of shared data. */
+static void *walk_with_signals(moat_co *self, void *input)
+{
+    static const struct itimerval tick = {{0, 300}, {0, 300}};
+    size_t count;
+
+    (void)self;
+    REQUIRE(setitimer(ITIMER_REAL, &tick, NULL) == 0);
+    walking = 1;
+    for (;;)
+        (void)moat_backtrace(plain, MANY, &count);
+    return input;
+}
+
+static void stop_a_walker(void)
+{
+    static const struct itimerval never;
+    moat_co *co = guest_create(walk_with_signals);
+
+    guest_expect_trap(co, NULL, MOAT_TRAP_NULL);
+    walking = 0;
+    REQUIRE(setitimer(ITIMER_REAL, &never, NULL) == 0);
+    moat_co_destroy(co);
+}
+
+static void *register_code(void *arg)
+{
+    static _Thread_local char bytes[64];
+    moat_code code = MOAT_CODE_INIT;
+    moat_code_id id;
+
+    code.start = bytes;
+    code.size = sizeof bytes;
+    code.name = "registered";
+    EXPECT_EQ(moat_code_register(&code, &id), MOAT_OK);
+    if (arg != NULL)
+        *(moat_code_id *)arg = id;
+    else
+        EXPECT_EQ(moat_code_unregister(id), MOAT_OK);
+    return NULL;
+}
+
+/* The handler runs on the guest's stack; other threads wait for the visit. */
+static void
+a_handlers_fault_during_a_guests_walk_ends_its_visit(const void *arg)
+{
+    struct sigaction action;
+    pthread_t thread;
+    moat_code_id id;
+
+    (void)arg;
+    memset(&action, 0, sizeof(action));
+    action.sa_handler = fault_once_in_guest;
+    action.sa_flags = SA_NODEFER;
+    REQUIRE(sigaction(SIGALRM, &action, NULL) == 0);
+    for (int i = 0; i < 100; i++) {
+        (void)register_code(&id);
+        stop_a_walker();
+        REQUIRE(pthread_create(&thread, NULL, register_code, NULL) == 0);
+        REQUIRE(pthread_join(thread, NULL) == 0);
+        EXPECT_EQ(moat_code_unregister(id), MOAT_OK);
+    }
+}
+
 static void a_walk_that_faults_leaves_the_signals_as_they_were(const void *arg)
 {
     struct thread_signals before;
@@ -320,7 +397,7 @@ static void a_walk_that_faults_leaves_the_signals_as_they_were(const void *arg)
     (void)arg;
     jit_begin(&jit);
     jit_bytes(&jit, "\xbd\x10\0\0\0", 5); /* mov $0x10, %ebp */
-    jit_bytes(&jit, "\x0f\x0b", 2);       /* ud2             */
+    jit_bytes(&jit, "\x0f\x0b", 2);       /* ud2 */
     (void)jit_end(&jit);
     jit_register_unwindable(&jit, "lost", MOAT_CODE_UNWIND_FP, 0);
     guest_expect_trap(co, jit.code, MOAT_TRAP_ILLEGAL);
@@ -333,7 +410,7 @@ static void a_walk_that_faults_leaves_the_signals_as_they_were(const void *arg)
     jit_free(&jit);
 }
 
-/* A thread's stack, and above it the one for handlers. */
+/* A thread's stack, with its alternate stack right above it. */
 #define HALF ((size_t)1 << 20)
 static char *halves;
 
@@ -372,7 +449,7 @@ static void *raise_on_the_lower_stack(void *arg)
     return arg;
 }
 
-/* Frames go up their stack, but a signal may have changed it. */
+/* Frames ascend on their stack, but a signal may have switched stacks. */
 static void a_walk_leads_from_a_handlers_stack_to_one_below(const void *arg)
 {
     pthread_attr_t attributes;
@@ -408,6 +485,7 @@ static struct child_case cases[] = {
     CHILD_CASE(frames_may_lie_in_a_fault_region),
     {"a_handlers_fault_during_a_walk_is_fatal",
      a_handlers_fault_during_a_walk_is_fatal, NULL, NULL, SIGSEGV, 0},
+    CHILD_CASE(a_handlers_fault_during_a_guests_walk_ends_its_visit),
     CHILD_CASE(a_walk_that_faults_leaves_the_signals_as_they_were),
     CHILD_CASE(a_walk_leads_from_a_handlers_stack_to_one_below),
 };
@@ -422,6 +500,6 @@ int main(int argc, char **argv)
         for (size_t i = 0; i < CASES; i++)
             cases[i].skip = "this build has no unwinder";
     }
-    return child_cases_run("what a walk owes to its caller", cases, CASES,
+    return child_cases_run("guarantees of a walk to its caller", cases, CASES,
                            argc > 1 ? argv[1] : NULL);
 }

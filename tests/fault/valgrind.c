@@ -1,6 +1,6 @@
 /*
- * valgrind.c: what Valgrind 3.19 does not model, crime by crime. All that is
- * not named here is the same under it as on the CPU.
+ * valgrind.c: the effects that Valgrind 3.19 does not model, crime by crime.
+ * Crimes that are not listed behave as they do on the CPU.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -24,8 +24,8 @@ static const struct {
     const char *crime;
     unsigned lacks;
 } rows[] = {
-    /* A jump's target is translated, not fetched: there is no page fault, and
-     * the signal comes without an exception's number. */
+    /* Valgrind translates a jump's target instead of fetching it: there is no
+     * page fault, and the signal has no exception number. */
     {"null_call", RECORD},
     {"jump_to_zero", RECORD},
     {"return_to_zero", RECORD},
@@ -37,8 +37,8 @@ static const struct {
     {"jump_to_other_stack", RECORD},
     {"own_stack_smashed_to_base", RECORD},
 
-    /* Instructions that it does not know give SIGILL, whatever they raise on
-     * the CPU; so do unmasked floating-point exceptions. */
+    /* Instructions that Valgrind does not know raise SIGILL, whatever they
+     * raise on the CPU. So do unmasked floating-point exceptions. */
     {"sse_division_unmasked", RECORD | FP},
     {"sse_invalid_unmasked", RECORD | FP},
     {"x87_division_unmasked", RECORD | FP},
@@ -49,8 +49,8 @@ static const struct {
     {"control_register_read", RECORD},
     {"single_step", RECORD},
 
-    /* The pc and the stack pointer are those of a neighbouring instruction:
-     * they are brought up to date before some memory accesses only. */
+    /* The pc and the stack pointer belong to a neighbouring instruction:
+     * Valgrind updates them only before some memory accesses. */
     {"division_by_zero", RECORD},
     {"int_min_by_minus_one", RECORD},
     {"overflow_by_pushes", RECORD},
@@ -59,32 +59,33 @@ static const struct {
     {"rsp_not_canonical_push", RECORD},
     {"rsp_in_own_guard_push", RECORD},
 
-    /* A read-modify-write is a read first; movaps is two halves. */
+    /* A read-modify-write starts with a read; movaps is done in two halves. */
     {"frame_of_1_mib_probed", RECORD},
     {"misaligned_movaps", RECORD},
 
-    /* The x87 and SSE modes are neither in the signal frame nor taken from it.
-     */
+    /* The x87 and SSE modes are neither saved in the signal frame nor restored
+     * from it. */
     {"null_write_with_x87_full", FP},
     {"null_write_with_mmx_used", FP},
     {"null_write_with_x87_pending", FP},
     {"null_write_with_fp_modes_changed", FP},
     {"null_write_with_every_register_set", RECORD | FP},
 
-    /* Flags are not taken from the signal frame: the host would inherit them.
-     */
+    /* Flags are not restored from the signal frame: the host would inherit the
+     * guest's. */
     {"misaligned_with_ac_set", ALL},
     {"null_write_with_df_set", ALL},
     {"null_write_with_ac_nt_df_set", ALL},
 
-    /* No SS_AUTODISARM: the frame goes below the guest's stack pointer. */
+    /* There is no SS_AUTODISARM: the frame goes below the guest's stack
+     * pointer. */
     {"rsp_in_alternate_stack_middle", ALL},
     {"rsp_in_alternate_stack_bottom", ALL},
 
-    /* It knows no far return. */
+    /* Valgrind does not know far returns. */
     {"ud2_in_32_bit_code", RECORD},
 
-    /* Its own check of strcpy and the like ends the process. */
+    /* Valgrind's own check of strcpy and its like ends the process. */
     {"fortify_failure", ALL},
 };
 /* clang-format on */

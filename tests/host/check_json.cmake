@@ -1,10 +1,10 @@
-# check_json.cmake: is every line of FILE one JSON object, and complete?
+# check_json.cmake: checks that every line of FILE is one complete JSON object.
 #
 # SPDX-License-Identifier: MIT
 cmake_minimum_required(VERSION 3.24)
 
 file(READ "${FILE}" text)
-# Lists take ';', and '[' apart: escape them out of the way, line by line.
+# ';' separates the elements of CMake's lists.
 string(REGEX REPLACE ";" "," text "${text}")
 set(count 0)
 while(text MATCHES "^([^\n]*)\n")

@@ -1,7 +1,7 @@
 #!/bin/sh
 #
-# cores.sh: --core-dir: a core file for each script that is trapped, told of in
-# the report; which folders are refused; what happens if it cannot be written.
+# cores.sh: --core-dir writes a core file for each script that traps, and the
+# report names it; folders that are refused; core files that cannot be written.
 #
 # SPDX-License-Identifier: MIT
 # shellcheck source=expect.sh
@@ -17,7 +17,7 @@ count() {
     [ "$found" = "$1" ] || fail "moat $what: $found files, not $1"
 }
 
-# Only traps leave one, each its own, and the report tells which.
+# Each trap writes its own core file, and the report names it.
 script 'error("no trap")'
 expect 1 run --core-dir "$cores" --cpu 300ms --module "buggy=$BUGGY" \
     "$scripts/fine.lua" "$work/script.lua" "$trap" "$scripts/overflow.lua" "$trap"
@@ -48,7 +48,7 @@ expect 1 run --json --module "buggy=$BUGGY" "$trap"
 has '"core":null'
 count 0
 
-# A name that is too long for a file is cut.
+# A name that is too long for a file is truncated.
 long=$(printf '%0240d' 7).lua
 cp "$trap" "$work/$long"
 expect 1 run --core-dir "$cores" --module "buggy=$BUGGY" "$work/$long"
@@ -56,7 +56,7 @@ has "^    core: $cores/0*.1.[0-9]*.core$"
 count 1
 rm "$cores"/*
 
-# What is there stays: the names of processes to come are taken.
+# An existing file is not overwritten: here the core's name is taken.
 cases=$((cases + 1))
 cat >"$work/taken" <<END
 for name in "$cores"/trap_in_coroutine.lua.1.\$\$.core; do
@@ -74,7 +74,7 @@ says '^moat: run: .*/trap_in_coroutine.lua.1.[0-9]*.core: File exists$'
 [ ! -e "$work/elsewhere" ] || fail 'a link was followed'
 rm "$cores"/*
 
-# Half a core is not left behind, and the verdict stays.
+# An incomplete core is removed, and the verdict stays the same.
 cases=$((cases + 1))
 what='with little room'
 got=0

@@ -1,7 +1,7 @@
 #!/bin/sh
 #
-# expect.sh: what the tests of the command share: run it, compare its exit status
-# and what it writes. Sourced, with MOAT set.
+# expect.sh: functions for the tests of the command. They run it and compare its
+# exit status and its output. Sourced, with MOAT set.
 #
 # SPDX-License-Identifier: MIT
 set -eu
@@ -19,7 +19,7 @@ fail() {
     sed 's/^/  err: /' "$work/err" >&2
 }
 
-# expect STATUS ARGUMENT...: runs moat; `has` and `says` then look at the output.
+# expect STATUS ARGUMENT...: runs moat; `has` and `says` then check the output.
 expect() {
     wanted=$1
     shift

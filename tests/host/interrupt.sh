@@ -1,7 +1,8 @@
 #!/bin/sh
 #
-# interrupt.sh: SIGINT and SIGTERM end the command at once, with a summary, while
-# scripts run that never end by themselves.
+# interrupt.sh: SIGINT and SIGTERM end the command at once, with a summary, even
+# if a script never ends by itself; and without one, if the reader of the output
+# has stopped.
 #
 # SPDX-License-Identifier: MIT
 # shellcheck source=expect.sh
@@ -36,4 +37,28 @@ interrupt() {
 
 interrupt INT 130
 interrupt TERM 143
+
+# The pipe is full, and stays so: nothing is read from it.
+script 'for i = 1, 20000 do print(i, "a line of some length") end'
+mkfifo "$work/pipe"
+stall() {
+    signal=$1
+    wanted=$2
+    shift 2
+    what="interrupted by $signal before a reader that has stopped"
+    exec 3<>"$work/pipe"
+    env --default-signal "$MOAT" run "$@" >"$work/pipe" 2>"$work/err" 3<&- &
+    process=$!
+    sleep 0.5 # or the signal comes before the pipe is full, with the same end
+    kill -s "$signal" "$process"
+    got=0
+    wait "$process" || got=$?
+    exec 3<&-
+    cases=$((cases + 1))
+    [ "$got" = "$wanted" ] || fail "$what: status $got, not $wanted"
+}
+
+stall INT 130 "$work/script.lua"
+stall TERM 143 --raw "$work/script.lua"
+stall TERM 143 "$work/script.lua" "$scripts/fine.lua"
 finish

@@ -1,6 +1,7 @@
 #!/bin/sh
 #
-# jobs.sh: many scripts, several threads, one order; traps in all of them.
+# jobs.sh: many scripts on several threads, with traps on all of them. The
+# output is in the order of the files.
 #
 # SPDX-License-Identifier: MIT
 # shellcheck source=expect.sh
@@ -31,6 +32,6 @@ for jobs in 1 4; do
     sed -n 's/^\(\/.*\.lua\): .* (time .*/\1/p' "$work/out" >"$work/order"
     # shellcheck disable=SC2086
     printf '%s\n' $files >"$work/wanted"
-    cmp -s "$work/order" "$work/wanted" || fail 'the order is not the files'
+    cmp -s "$work/order" "$work/wanted" || fail 'not in the order of the files'
 done
 finish

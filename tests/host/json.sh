@@ -1,6 +1,6 @@
 #!/bin/sh
 #
-# json.sh: every line of --json is one object with the members that are promised.
+# json.sh: every line of --json is one object with the promised members.
 #
 # SPDX-License-Identifier: MIT
 # shellcheck source=expect.sh
@@ -44,6 +44,13 @@ expect 1 run --json "$work/script.lua" "$scripts/fine.lua"
 has '"message":"not enough memory'
 hasnt '"trap"' # nor any of its companions
 hasnt '"lua_frames'
+# What nobody asked for is not measured.
+expect 0 run --json "$scripts/fine.lua"
+check
+has '"stack_used_bytes":null,'
+expect 0 run --json --stack-use "$scripts/fine.lua"
+check
+has '"stack_used_bytes":[1-9]'
 expect 0 doctor --json
 check
 has '"ok":true'

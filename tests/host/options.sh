@@ -8,7 +8,7 @@
 
 fine=$scripts/fine.lua
 
-# A wrong word costs two lines, not the whole help.
+# A wrong word prints two lines, not the whole help.
 brief() {
     cases=$((cases + 1))
     [ "$(wc -l <"$work/err")" = 2 ] || fail "moat $what: more than two lines"
@@ -67,7 +67,7 @@ says "--stack: '2G' is too large: at most 1G"
 expect 2 run --stack 0 "$fine"
 says "--stack: '0' is too small"
 expect 2 run --memory 1K "$fine"
-says "--memory: '1K' is too small: at least 64K"
+says "--memory: '1K' is too small: at least 128K"
 expect 2 run --memory 18446744073709551616 "$fine"
 says "--memory: '18446744073709551616' is too large: at most 64G"
 expect 2 run --memory 17179869184G "$fine"
@@ -116,7 +116,7 @@ says '^moat: run: --module: a='
 expect 2 run --module "other=$BUGGY" "$fine"
 says 'no luaopen function'
 
-# The environment asks for guards that there are not.
+# The environment asks for unknown guards.
 export MOAT_GUARD=foo
 for command in 'doctor' "run $fine"; do
     # shellcheck disable=SC2086 # a command and its file
@@ -129,7 +129,7 @@ for guard in '' auto mprotect; do
 done
 unset MOAT_GUARD
 
-# So it does for the source of faults.
+# The environment asks for an unknown source of faults.
 export MOAT_TRAP_SOURCE=foo
 expect 2 run "$fine"
 says "^moat: run: MOAT_TRAP_SOURCE: 'foo' is none of sigaction, sigsegv, manual, auto$"
@@ -142,7 +142,7 @@ for source in '' auto sigaction manual; do
 done
 unset MOAT_TRAP_SOURCE
 
-# Values at the limits are taken.
+# Values at the limits are accepted.
 expect 0 run --stack 64K --memory 64G --output 4K --cpu 86400s --wall 0 \
     --jobs 256 "$fine"
 has 'fine.lua: ok'
@@ -150,9 +150,11 @@ expect 0 run --cpu 0 --wall 0ms --stack 1G "$fine"
 expect 0 run -- "$fine"
 expect 0 run --quiet --no-progress "$fine"
 hasnt '^fine$'
-has 'fine.lua: ok (time .*, memory .*, stack .*)'
+has 'fine.lua: ok (time .*, memory [^,]*)'
+expect 0 run --stack-use "$fine"
+has 'fine.lua: ok (time .*, memory .*, stack [1-9].*)'
 
-# Quiet is without output and progress; what was said of a script stays.
+# --quiet suppresses output and progress; the verdicts and messages remain.
 script 'print("chatter") error("no luck")'
 expect 1 run --quiet "$work/script.lua"
 hasnt 'chatter'

@@ -1,5 +1,6 @@
 /*
- * ruin.c: a Lua module that ruins the interpreter that calls it, and faults.
+ * ruin.c: a Lua module that destroys the state of its interpreter, and then
+ * faults.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -10,7 +11,7 @@
 
 static char *volatile nowhere;
 
-/* The state's own fields, which lead to the stack of calls. */
+/* Overwrites the state's own fields, which lead to the call stack. */
 static int ruin(lua_State *L)
 {
     memset((void *)L, 0xa5, 128);
@@ -18,7 +19,7 @@ static int ruin(lua_State *L)
     return 0;
 }
 
-/* Loaded by name. */
+/* Looked up by name. */
 __attribute__((visibility("default"))) int luaopen_ruin(lua_State *L);
 
 int luaopen_ruin(lua_State *L)

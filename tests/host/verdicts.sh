@@ -1,6 +1,6 @@
 #!/bin/sh
 #
-# verdicts.sh: what is said of each kind of script, and what is left of the host.
+# verdicts.sh: the verdict on each kind of script.
 #
 # SPDX-License-Identifier: MIT
 # shellcheck source=expect.sh
@@ -12,7 +12,7 @@ run() {
 
 script 'print("hello", 1, nil)'
 run 0
-has '^hello	1	nil$'
+has '^| hello	1	nil$'
 has 'script.lua: ok ('
 script 'error("no luck")'
 run 1
@@ -49,14 +49,14 @@ script 'require("buggy").null_write()'
 run 1
 has 'script.lua: null pointer access ('
 
-# What a script caught itself is its own affair.
+# Errors that a script catches itself are not reported.
 script 'local ok, why = pcall(string.rep, "x", 1 << 30) assert(not ok) print(why)'
 run 0
 has 'not enough memory'
 # Finalizers run when a script ends well, under the same limits.
 script 'setmetatable({}, {__gc = function() print("last words") end})'
 run 0
-has '^last words$'
+has '^| last words$'
 script 'setmetatable({}, {__gc = function() while true do end end})'
 run 1
 has 'script.lua: time limit ('
@@ -67,15 +67,15 @@ has 'script.lua:2: here'
 : >"$work/script.lua"
 run 0
 
-# After a trap the Lua frames stand in the backtrace, also those of the Lua
-# coroutines that were running, between the C frames that ran them.
+# After a trap, the backtrace contains the Lua frames, those of running Lua
+# coroutines included, between the C frames that ran them.
 expect 1 run --module "buggy=$BUGGY" "$scripts/trap_in_coroutine.lua"
 has "lua .*trap_in_coroutine.lua:5 in function"
 has "lua .*trap_in_coroutine.lua:9 in function"
 has "lua .*trap_in_coroutine.lua:11 in main chunk"
 has "#0 .*null_write"
 has "\[coroutine '.*trap_in_coroutine.lua'\]"
-# in_order PATTERN...: each has a line behind that of the one before.
+# in_order PATTERN...: the output has lines that match, in this order.
 in_order() {
     cases=$((cases + 1))
     before=0
@@ -90,8 +90,8 @@ if [ "$NAMES" = 1 ]; then
     in_order null_write 'luaV_execute' 'lua:5 in' auxwrap 'lua:9 in' \
         luaB_coresume 'lua:11 in' guest_main "\[coroutine '"
 fi
-# Below a deep recursion, in a metamethod, in a function that C called back: both
-# ends of it, and the rest.
+# A deep recursion, in a metamethod, in a function that C called back: both ends
+# of it are shown, and all other frames.
 expect 1 run --module "buggy=$BUGGY" "$scripts/deep.lua"
 in_order null_write "lua:7 in upvalue 'down'" "lua:9 in upvalue 'down'" \
     'frames left out' 'lua:21 in main chunk' "\[coroutine '"
@@ -100,7 +100,7 @@ if [ "$NAMES" = 1 ]; then
     in_order null_write luaV_execute 'lua:7 in' 'frames left out' str_gsub \
         "lua:17 in local 'outermost'" 'lua:21 in main chunk' lua_callk
 fi
-# A state that cannot be read costs its frames.
+# If the Lua state cannot be read, only its frames are missing.
 script 'require("ruin")()'
 expect 1 run --module "ruin=$RUIN" "$work/script.lua"
 has 'script.lua: null pointer access ('
@@ -108,7 +108,7 @@ has '(frames of the script are missing: invalid memory access)'
 has "\[coroutine '.*script.lua'\]"
 has 'run_guest'
 
-# Output beyond the bound is dropped and told.
+# Output beyond the limit is dropped and counted.
 script 'for i = 1, 10000 do io.write("0123456789") end'
 expect 0 run --output 4K "$work/script.lua"
 has '(95904 more bytes of output were dropped'

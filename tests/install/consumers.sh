@@ -26,7 +26,7 @@ quietly() {
     }
 }
 
-# Runs a program and wants to see these words.
+# Runs a program, which must print these words.
 expect() {
     local output
     output=$("${@:2}") || {
@@ -52,10 +52,24 @@ for file in "$libdir/libmoat.a" "$libdir/libmoat.so" "$libdir/libmoat.so.0.1" \
     [ -e "$prefix/$file" ] || { echo "not installed: $file"; exit 1; }
 done
 
+echo "the documents and examples that headers and manual pages name"
+named=$(grep -rhoE 'docs/[a-z-]+\.md|examples/[a-z_]+\.c' \
+    "$prefix/include" "$prefix/share/man" | sort -u)
+[ "$(wc -l <<<"$named")" -ge 8 ]
+for file in $named; do
+    [ -e "$prefix/share/doc/moat/$file" ] || {
+        echo "not installed: $file"
+        exit 1
+    }
+done
+
 echo "the component lib alone is the shared library, ready to run"
 quietly "$cmake" --install "$build" --prefix "$scratch/lib" --component lib
 [ -e "$scratch/lib/$libdir/libmoat.so.0.1" ]
 [ ! -e "$scratch/lib/include" ]
+
+echo "the command starts from where it was moved to"
+[ ! -e "$prefix/bin/moat" ] || expect '^moat [0-9]' "$prefix/bin/moat" version
 
 echo "find_package"
 quietly "$cmake" -S "$here/consumer" -B "$scratch/cmake" \
@@ -73,15 +87,22 @@ for program in in_static in_shared; do
     fi
 done
 
-# moat-sigsegv, where this moat has it: asked for, and by the environment, which
-# may ask only where the program leaves it open.
+if [ -e "$prefix/$libdir/pkgconfig/moat-malloc.pc" ]; then
+    expect 'moat-malloc: memory limit passed' "$scratch/cmake/with_malloc"
+    echo "moat-malloc can be preloaded"
+    expect 'loaded' env LD_PRELOAD="$prefix/$libdir/libmoat-malloc.so.0.1" \
+        echo loaded
+fi
+
+# moat-sigsegv, if this build has it: chosen by the program, and by the
+# environment, which counts only if the program does not choose.
 sigsegv_works() {
     MOAT_TRAP_SOURCE='' expect 'by way of sigsegv' "$1"
     MOAT_TRAP_SOURCE=sigsegv expect 'by way of sigsegv' "$1" open
     MOAT_TRAP_SOURCE=sigaction expect 'by way of sigaction' "$1" open
     MOAT_TRAP_SOURCE=sigaction expect 'by way of sigsegv' "$1"
 }
-# In a program that never names it, too.
+# Also in a program that never names it.
 sigsegv_can_be_asked_for() {
     MOAT_TRAP_SOURCE='' expect 'by way of sigaction' "$1"
     MOAT_TRAP_SOURCE=sigsegv expect 'by way of sigsegv' "$1"
@@ -106,7 +127,7 @@ fi
 
 export PKG_CONFIG_PATH=$prefix/$libdir/pkgconfig
 
-# Splits what pkg-config says into words.
+# Splits the output of pkg-config into words.
 package=moat
 flags() {
     read -ra words < <(pkg-config "$@" "$package")
@@ -134,7 +155,18 @@ quietly "$cc" -O1 "$here/consumer/consumer.c" "${words[@]}" \
 expect 'null' "$scratch/pc_shared"
 [ "$sigsegv" = no ] || pc_sigsegv
 
-echo "pkg-config, static moat (no shared one there to be preferred)"
+if [ -e "$prefix/$libdir/pkgconfig/moat-malloc.pc" ]; then
+    package=moat-malloc
+    flags --cflags --libs
+    package=moat
+    for linked in -Wl,--no-as-needed -Wl,--as-needed; do
+        quietly "$cc" -O1 "$linked" "$here/consumer/consumer_malloc.c" \
+            "${words[@]}" -Wl,-rpath,"$prefix/$libdir" -o "$scratch/pc_malloc"
+        expect 'moat-malloc: memory limit passed' "$scratch/pc_malloc"
+    done
+fi
+
+echo "pkg-config, static moat (no shared library that would be preferred)"
 rm "$prefix/$libdir"/libmoat*.so*
 flags --static --cflags --libs
 quietly "$cc" -O1 "$here/consumer/consumer.c" "${words[@]}" \

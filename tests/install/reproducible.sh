@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 #
-# reproducible.sh: the same sources, in another folder and built in another
-# folder, give the same bytes.
+# reproducible.sh: the same sources in another folder, built in another folder,
+# produce the same bytes.
 #
 #   reproducible.sh CMAKE MOAT_SOURCE CC CXX
 #
@@ -31,8 +31,8 @@ build() {
 }
 
 mkdir "$scratch/copy"
-for part in CMakeLists.txt LICENSE arch cmake debugger engine include sigsegv stack trap \
-    unwind; do
+for part in CMakeLists.txt LICENSE arch cmake debugger docs engine heap include \
+    malloc publish registry report sigsegv stack sys tools trace trap unwind; do
     cp -r "$source/$part" "$scratch/copy/"
 done
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 #
-# subdirectory.sh: a project that takes moat's sources into its own build gets
-# the library and nothing else: no tests, no install rules, no flags.
+# subdirectory.sh: a project that adds moat's sources to its own build gets only
+# the library: no tests, no install rules, no flags.
 #
 #   subdirectory.sh CMAKE MOAT_SOURCE HERE CC CXX
 #
@@ -33,10 +33,10 @@ build=$scratch/build
 
 if grep -q moat "$build/cmake_install.cmake" &&
     grep -Eq 'file\(INSTALL' "$build/moat/cmake_install.cmake"; then
-    echo "moat's install rules came along"
+    echo "moat's install rules are in this build"
     exit 1
 fi
 if [ -e "$build/moat/host" ] || [ -e "$build/moat/tests" ]; then
-    echo "moat's command or tests came along"
+    echo "moat's command or tests are in this build"
     exit 1
 fi

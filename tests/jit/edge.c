@@ -1,8 +1,8 @@
 /*
  * edge.c: a script that calls C, yields, starts or resumes a generator that
- * calls C, or is cancelled, with ever less stack left. What overflows is always
- * the script's own code: C that is entered with too little stack would take the
- * host with it, for the coroutines' policy allows cuts in registered code only.
+ * calls C, or is cancelled, with less and less stack left. The overflow must
+ * always happen in the script's own code: under these coroutines' policy only
+ * registered code may be stopped, so an overflow in C would kill the host.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -24,7 +24,7 @@ static const char yielding[] =
     "func down(n) { yield n; return 1 + down(n + 1); }"
     "func main() { return down(0); }";
 
-/* What the generator prints takes stack of its resumer's. */
+/* The generator prints on its resumer's stack. */
 static const char resuming[] = "func give() { while 1 { print 1; yield 2; } }"
                                "func down(g) { next g; return 1 + down(g); }"
                                "func main() { return down(start give()); }";
@@ -62,8 +62,8 @@ static moat_co *create(uint64_t wall_ns)
     return co;
 }
 
-/* Resumes it until it does not yield, `most` times at most; gives back how
- * often it has yielded. */
+/* Resumes a coroutine until it stops yielding, at most `most` times. Returns
+ * the number of yields. */
 static unsigned run(moat_co *co, unsigned most, moat_event *event)
 {
     unsigned yields = 0;
@@ -88,7 +88,8 @@ static bool has_overflowed(const moat_co *co)
            trap.pc - (uintptr_t)program.code < program.code_bytes;
 }
 
-/* Gives back how often it yielded before it overflowed; fails otherwise. */
+/* Returns the number of yields before the overflow; exits if the coroutine ends
+ * in any other way. */
 static unsigned overflow(uint64_t wall_ns)
 {
     moat_co *co = create(wall_ns);
@@ -96,14 +97,15 @@ static unsigned overflow(uint64_t wall_ns)
     unsigned yields = run(co, UINT32_MAX, &event);
 
     if (!has_overflowed(co)) {
-        printf("another end than an overflow in the script's code\n");
+        printf("it did not end by an overflow in the script's code\n");
         exit(1);
     }
     moat_co_destroy(co);
     return yields;
 }
 
-/* Cancelled, or overflown on the way. */
+/* Cancels the coroutine after so many yields. Returns whether it was cancelled,
+ * or overflowed before. */
 static bool cancel(uint64_t wall_ns, unsigned yields, unsigned *overflows)
 {
     moat_co *co = create(wall_ns);

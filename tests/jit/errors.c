@@ -1,8 +1,7 @@
 /*
- * errors.c: what a script does wrong with its generators, and what is done to
- * them: each is an error of the script at the line that it names, and the host
- * lives; then a time limit's signal that lands anywhere in the emitted switches
- * of a generator and its resumer.
+ * errors.c: a script's misuse of its generators. Each is reported as an error
+ * at the script's line, and the host survives. Then the signal of a time limit
+ * that arrives anywhere in the emitted switches of a generator and its resumer.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -14,10 +13,10 @@
 #include "examples/jit/program.h"
 #include "tests/unwind/chain.h"
 
-#define ROUNDS 400 /* two generators each, of one program */
+#define ROUNDS 400 /* two generators each, all of one program */
 
 static struct program program;
-static moat_trap_kind reported; /* of the innermost generator that trapped */
+static moat_trap_kind reported; /* from the innermost generator that trapped */
 static int reported_code;
 static unsigned reports;
 
@@ -50,7 +49,7 @@ static void load(const char *text)
     reports = 0;
 }
 
-/* Runs main to its trap. */
+/* Runs main until it traps. */
 static moat_trap_info run(uint64_t wall_ns)
 {
     moat_co_options options = MOAT_CO_OPTIONS_INIT;
@@ -109,7 +108,8 @@ static void errors_of_main(void)
     }
 }
 
-/* In a generator: reported once, there, and an error at each `next`. */
+/* Errors in a generator are reported once, there, and are an error at each
+ * `next`. */
 static const struct wrong wrong_inside[] = {
     {"array me[1]; func g() { next me[0]; }"
      "func main() { me[0] = start g(); next me[0]; }",
@@ -137,8 +137,8 @@ static void errors_of_generators(void)
     }
 }
 
-/* Before there are stacks enough in the pool. A sanitizer takes address space
- * as it likes. */
+/* Memory ends before the pool has enough stacks. Skipped under
+ * AddressSanitizer, which needs address space of its own. */
 static void no_memory(void)
 {
     struct rlimit before, little = {0, 0};
@@ -178,7 +178,7 @@ static void refused_texts(void)
 
 /* --- a signal anywhere --------------------------------------------------- */
 
-/* Who runs when the time is over is cut. */
+/* The running coroutine is stopped when the time is over. */
 static void time_limits(void)
 {
     unsigned in_generators = 0;

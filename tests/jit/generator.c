@@ -1,9 +1,9 @@
 /*
- * generator.c: goes through the grammar and throws dice.
+ * generator.c: expands the grammar with random choices.
  *
  * Most divisors are not 0, most indices are in range, most loops end and most
- * calls lead to a later function: so scripts live long enough to do something,
- * and each of them may still go wrong in any way.
+ * calls lead to a later function. So most scripts run for a while, and any of
+ * them may still go wrong in any way.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -15,16 +15,16 @@
 
 #include "examples/jit/parse.h"
 
-#define TEXT_ROOM 60000 /* no new statement begins behind it */
+#define TEXT_ROOM 60000 /* no statement begins after this */
 
 struct generator {
     uint64_t state;
     char *at, *end;
     unsigned functions, arrays;
-    unsigned parameters[8]; /* of each function                        */
-    unsigned counts[4];     /* of each array                           */
-    unsigned function;      /* the one that is written                 */
-    unsigned locals;        /* in scope; named v0 to v(locals - 1)     */
+    unsigned parameters[8]; /* of each function */
+    unsigned counts[4];     /* of each array */
+    unsigned function;      /* the current one */
+    unsigned locals;        /* variables in scope, named v0 to v(locals - 1) */
 };
 
 static unsigned roll(struct generator *g, unsigned sides)
@@ -145,7 +145,7 @@ static void call(struct generator *g, unsigned depth)
     arguments(g, callee, depth);
 }
 
-/* Generators are numbered as they are started. */
+/* Generators are numbered in the order of their start. */
 static void generator(struct generator *g, unsigned depth)
 {
     switch (roll(g, 8)) {
@@ -197,7 +197,7 @@ static void expression(struct generator *g, unsigned depth)
 static void statements(struct generator *g, unsigned depth);
 static void block(struct generator *g, unsigned depth);
 
-/* Counts up to a few, unless its body does something to the counter. */
+/* Counts up to a small number, unless the body changes the counter. */
 static void loop(struct generator *g, unsigned depth)
 {
     unsigned counter = g->locals++;
@@ -213,7 +213,7 @@ static void loop(struct generator *g, unsigned depth)
     put(g, "}\n");
 }
 
-/* A generator, and a loop over what it yields. */
+/* Starts a generator and loops over the values it yields. */
 static void drain(struct generator *g, unsigned depth)
 {
     unsigned later = g->functions - g->function - 1;
@@ -287,7 +287,7 @@ static void statements(struct generator *g, unsigned depth)
 {
     unsigned count = roll(g, 6);
 
-    while (count-- > 0 && g->end - g->at > SCRIPT_BYTES_MOST - TEXT_ROOM)
+    while (count-- > 0 && g->end - g->at > MAX_SCRIPT_BYTES - TEXT_ROOM)
         statement(g, depth);
 }
 
@@ -322,7 +322,7 @@ void generate_script(char *buffer, uint64_t seed)
 
     g.state = (seed + 1) * UINT64_C(0x9e3779b97f4a7c15);
     g.at = buffer;
-    g.end = buffer + SCRIPT_BYTES_MOST;
+    g.end = buffer + MAX_SCRIPT_BYTES;
     g.arrays = roll(&g, 4);
     for (unsigned i = 0; i < g.arrays; i++) {
         g.counts[i] = 1 + roll(&g, i == 0 ? 2000 : 16);

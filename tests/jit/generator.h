@@ -8,8 +8,8 @@
 
 #include <stdint.h>
 
-/* Writes a script that the parser takes; the same one for the same seed. The
- * buffer has SCRIPT_BYTES_MOST + 1 bytes. */
+/* Writes a script that the parser accepts, always the same one for a seed. The
+ * buffer has MAX_SCRIPT_BYTES + 1 bytes. */
 void generate_script(char *buffer, uint64_t seed);
 
 #endif

@@ -1,8 +1,9 @@
 /*
- * interpreter.c: values as the language defines them, each fault at its line.
+ * interpreter.c: values as the language defines them, and each fault with its
+ * line.
  *
- * A generator is a coroutine here, too, but its resumes and yields are those of
- * the header.
+ * A generator is a coroutine here, too, but uses the header's resumes and
+ * yields.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -17,16 +18,16 @@
 
 #include "examples/jit/parse.h"
 
-#define STEPS_MOST      200000
-#define CALLS_MOST      60
-#define GENERATORS_MOST 100
-#define STACK_BYTES     ((size_t)8 << 20)
+#define MAX_STEPS      200000
+#define MAX_CALLS      60
+#define MAX_GENERATORS 100
+#define STACK_BYTES    ((size_t)8 << 20)
 
 struct generator {
     struct machine *machine;
     moat_co *co;
     const struct function *function;
-    int64_t arguments[PARAMETERS_MOST];
+    int64_t arguments[MAX_PARAMETERS];
     int64_t value;
 };
 
@@ -35,17 +36,17 @@ struct machine {
     struct trace *trace;
     int64_t **arrays;
     long steps;
-    int calls;        /* of who runs                                  */
-    moat_co *running; /* a generator's; NULL: main                    */
-    bool is_finished; /* and generators are left one after the other  */
-    struct generator generators[GENERATORS_MOST];
+    int calls;        /* of the running generator or main */
+    moat_co *running; /* a generator, or NULL for main */
+    bool is_finished; /* the remaining generators end one after the other */
+    struct generator generators[MAX_GENERATORS];
     unsigned generator_count;
     jmp_buf end;
 };
 
 struct frame {
     struct machine *machine;
-    int64_t locals[LOCALS_MOST];
+    int64_t locals[MAX_LOCALS];
     int64_t result;
 };
 
@@ -56,7 +57,7 @@ int64_t trace_input(int number)
 
 bool trace_add(struct trace *trace, char kind, int64_t value)
 {
-    if (trace->count == TRACE_MOST)
+    if (trace->count == MAX_TRACE)
         return false;
     trace->events[trace->count].kind = kind;
     trace->events[trace->count++].value = value;
@@ -74,12 +75,12 @@ static _Noreturn void finish(struct machine *machine, enum outcome outcome,
     if (machine->running == NULL)
         longjmp(machine->end, 1);
     (void)moat_co_yield(machine->running, NULL);
-    abort(); /* nobody resumes it */
+    abort(); /* it is never resumed */
 }
 
 static void count_step(struct machine *machine, int line)
 {
-    if (++machine->steps > STEPS_MOST)
+    if (++machine->steps > MAX_STEPS)
         finish(machine, OUTCOME_RUNAWAY, line);
 }
 
@@ -120,7 +121,7 @@ static void read_arguments(struct frame *frame, const struct node *node,
 
 static int64_t call_node(struct frame *frame, const struct node *node)
 {
-    int64_t arguments[PARAMETERS_MOST];
+    int64_t arguments[MAX_PARAMETERS];
 
     read_arguments(frame, node, arguments);
     return call(frame->machine, node->callee, arguments);
@@ -136,7 +137,7 @@ static int64_t yield(struct machine *machine, int64_t value)
         return value;
     }
     show(machine, 'y', value);
-    if (++machine->trace->yields == YIELDS_MOST)
+    if (++machine->trace->yields == MAX_YIELDS)
         finish(machine, OUTCOME_ABANDONED, 0);
     return trace_input(machine->trace->yields);
 }
@@ -156,11 +157,11 @@ static int64_t start(struct frame *frame, const struct node *node)
 {
     struct machine *machine = frame->machine;
     moat_co_options options = MOAT_CO_OPTIONS_INIT;
-    int64_t arguments[PARAMETERS_MOST];
+    int64_t arguments[MAX_PARAMETERS];
     struct generator *made;
 
     read_arguments(frame, node, arguments);
-    if (machine->generator_count == GENERATORS_MOST)
+    if (machine->generator_count == MAX_GENERATORS)
         finish(machine, OUTCOME_RUNAWAY, node->line);
     made = &machine->generators[machine->generator_count];
     memset(made, 0, sizeof *made);
@@ -207,7 +208,7 @@ static int64_t next(struct frame *frame, const struct node *node)
     return event.kind == MOAT_EVENT_YIELD;
 }
 
-/* Those that wait stay where they are: no code of theirs runs. */
+/* Suspended generators are reset: none of their code runs. */
 static void free_generators(struct machine *machine)
 {
     for (unsigned i = 0; i < machine->generator_count; i++) {
@@ -293,7 +294,7 @@ static int64_t value_of(struct frame *frame, const struct node *node)
 
 /* --- statements ---------------------------------------------------------- */
 
-/* True: the function returns. */
+/* Returns true if the function returns. */
 static bool execute(struct frame *frame, const struct node *node)
 {
     int64_t index, value;
@@ -340,7 +341,7 @@ static int64_t call(struct machine *machine, const struct function *function,
 {
     struct frame frame;
 
-    if (++machine->calls > CALLS_MOST)
+    if (++machine->calls > MAX_CALLS)
         finish(machine, OUTCOME_RUNAWAY, function->line);
     frame.machine = machine;
     frame.result = 0;

@@ -1,6 +1,6 @@
 /*
- * interpreter.h: what a script of the language Ditch does, by a walk over its
- * tree: what compiled code is compared with.
+ * interpreter.h: an interpreter of the language Ditch that walks the tree.
+ * Compiled code is compared with it.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -12,35 +12,36 @@
 
 #include "examples/jit/ast.h"
 
-#define TRACE_MOST  2000
-#define YIELDS_MOST 100
+#define MAX_TRACE  2000
+#define MAX_YIELDS 100
 
 enum outcome {
     OUTCOME_RETURNED,
-    OUTCOME_ARITHMETIC, /* a trap; in `line`                 */
+    OUTCOME_ARITHMETIC, /* a trap; `line` has its line */
     OUTCOME_MEMORY,
-    OUTCOME_ERROR,     /* of a generator's number or state         */
-    OUTCOME_ABANDONED, /* after YIELDS_MOST values           */
-    OUTCOME_RUNAWAY,   /* used up what the interpreter gives */
+    OUTCOME_ERROR,     /* an invalid generator number or state */
+    OUTCOME_ABANDONED, /* after MAX_YIELDS values */
+    OUTCOME_RUNAWAY,   /* exceeded the interpreter's limits */
     OUTCOMES
 };
 
-/* What a script shows to its host. */
+/* The effects of a script that its host can see. */
 struct trace {
     struct {
-        char kind; /* 'p': has printed, 'y': has yielded */
+        char kind; /* 'p': printed, 'y': yielded */
         int64_t value;
-    } events[TRACE_MOST];
+    } events[MAX_TRACE];
     size_t count;
     int yields;
     enum outcome outcome;
-    int64_t value; /* OUTCOME_RETURNED */
+    int64_t value; /* of OUTCOME_RETURNED */
     int line;
 };
 
-/* What the host answers to the number-th yield; 0: what main is given. */
+/* Returns the host's answer to a yield with that number; 0 is main's
+ * argument. */
 int64_t trace_input(int number);
-/* False: there is no more room. */
+/* Returns false if the trace is full. */
 _Bool trace_add(struct trace *trace, char kind, int64_t value);
 
 void interpret(const struct script *script, struct trace *out);

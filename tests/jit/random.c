@@ -1,10 +1,10 @@
 /*
- * random.c: runs random scripts, compiled, in coroutines that may be cut in
- * registered code only, and compares them with an interpreter of their trees:
- * what they print and yield, their result, the kind of their fault and its
- * line. Where the interpreter gives up, the compiled script is stopped by a
- * time limit, or by its stack's end; whatever it does, the host lives. Then the
- * same again with a text that has been damaged: refused with a line, or run.
+ * random.c: runs random scripts, compiled, in coroutines whose policy allows
+ * only registered code to be stopped, and compares them with an interpreter of
+ * their trees: the values that they print and yield, their result, the kind of
+ * their fault and its line. If the interpreter gives up, a time limit or the
+ * end of its stack stops the compiled script; in any case the host survives.
+ * Then the same with a damaged text, which must be refused with a line, or run.
  *
  *   random COUNT [FIRST]    runs scripts FIRST to FIRST + COUNT - 1
  *   random show SEED        prints a script
@@ -22,13 +22,13 @@
 #include "tests/jit/interpreter.h"
 #include "tests/unwind/chain.h"
 
-#define FILE_NAME     "random"
-#define STACK_BYTES   ((size_t)1 << 20)
-#define SHORT_NS      ((uint64_t)5 * 1000 * 1000)
-#define C_FRAMES_MOST 6
-#define LONG_NS       ((uint64_t)60 * 1000 * 1000 * 1000)
+#define FILE_NAME    "random"
+#define STACK_BYTES  ((size_t)1 << 20)
+#define SHORT_NS     ((uint64_t)5 * 1000 * 1000)
+#define MAX_C_FRAMES 6
+#define LONG_NS      ((uint64_t)60 * 1000 * 1000 * 1000)
 
-static char text[SCRIPT_BYTES_MOST + 1];
+static char text[MAX_SCRIPT_BYTES + 1];
 static struct trace expected, seen;
 static const struct program *running;
 static struct trace *tracing;
@@ -47,8 +47,8 @@ static void print(moat_co *self, int64_t value)
     (void)moat_call_on_parent(self, note_print, &value);
 }
 
-/* Of the innermost frame of the script; 0: it is not known. An error that is
- * raised has frames in C before it. */
+/* Returns the line of the script's innermost frame; 0 if it is unknown. C
+ * frames come before it if an error was raised. */
 static int line_of_trap(const moat_co *co, size_t before)
 {
     moat_frame frames[8];
@@ -75,7 +75,7 @@ static void note_trap(struct trace *out, const moat_co *co)
         abort();
     if (trap.kind == MOAT_TRAP_RAISED &&
         generators_error_is_passed_on(trap.user_code))
-        return; /* noted before */
+        return; /* recorded before */
     out->outcome = OUTCOME_RUNAWAY;
     if (trap.kind == MOAT_TRAP_RAISED)
         out->outcome = OUTCOME_ERROR;
@@ -85,10 +85,10 @@ static void note_trap(struct trace *out, const moat_co *co)
         out->outcome = OUTCOME_MEMORY;
     else if (trap.kind != MOAT_TRAP_DEADLINE &&
              trap.kind != MOAT_TRAP_STACK_OVERFLOW)
-        out->outcome = OUTCOMES; /* none of a script's */
+        out->outcome = OUTCOMES; /* not an outcome of scripts */
     if (out->outcome != OUTCOME_RUNAWAY)
         out->line =
-            line_of_trap(co, out->outcome == OUTCOME_ERROR ? C_FRAMES_MOST : 0);
+            line_of_trap(co, out->outcome == OUTCOME_ERROR ? MAX_C_FRAMES : 0);
 }
 
 static void note_generator(const moat_co *co, void *unused)
@@ -110,7 +110,7 @@ static void resume_to_end(moat_co *co, struct trace *out)
             break;
         (void)trace_add(out, 'y', (intptr_t)event.value);
         emitted += co->pc - (uintptr_t)running->code < running->code_bytes;
-        if (++out->yields == YIELDS_MOST) {
+        if (++out->yields == MAX_YIELDS) {
             out->outcome = OUTCOME_ABANDONED;
             return;
         }
@@ -152,7 +152,7 @@ static bool complain(uint64_t seed, const char *what)
     return false;
 }
 
-/* A runaway has been stopped anywhere, by each of the two at another place. */
+/* A runaway was stopped anywhere, and elsewhere in each of the two. */
 static bool are_equal(uint64_t seed)
 {
     size_t count = expected.count;
@@ -190,7 +190,7 @@ static bool test_script(uint64_t seed)
         return false;
     }
     interpret(&program.script, &expected);
-    /* Without a limit yields are emitted switches, with one they are calls. */
+    /* Yields are emitted switches without a limit, and calls with one. */
     wall_ns = seed % 2 == 0 ? 0 : LONG_NS;
     if (expected.outcome == OUTCOME_RUNAWAY)
         wall_ns = SHORT_NS;
@@ -200,7 +200,7 @@ static bool test_script(uint64_t seed)
     return passed;
 }
 
-/* A digit becomes another one, or any byte another sign. */
+/* Changes a digit into another one, or any byte into another sign. */
 static void damage(uint64_t seed)
 {
     static const char signs[] = "(){}[];,=!<>&|+-*/%#9a \n\x80";
@@ -230,10 +230,10 @@ static bool test_damaged(uint64_t seed, unsigned *refused)
     }
     *refused += 1;
     return (error.line > 0 && error.text[0] != '\0') ||
-           complain(seed, "error than one in the text");
+           complain(seed, "an error without a place in the text");
 }
 
-/* A generator whose scripts all end alike tests little. */
+/* A generator of scripts that all end alike tests little. */
 static bool is_varied(const unsigned *outcomes, unsigned count)
 {
     bool varied = true;
@@ -268,7 +268,7 @@ int main(int argc, char **argv)
     printf("%u scripts, %u failures; damaged ones: %u refused; %lu emitted "
            "switches\n",
            count, failures, refused, emitted);
-    /* AddressSanitizer is told of each switch, by the library. */
+    /* The library reports each switch to AddressSanitizer. */
     return failures > 0 || (emitted > 0) == UNDER_ASAN ||
            !is_varied(outcomes, count) || refused < count / 4 ||
            refused == count;

@@ -1,14 +1,14 @@
 /*
- * step.c: single-steps compiled scripts and, at each instruction of theirs,
- * walks the stack with libgcc's unwinder, with libunwind and with moat's: from
- * the instruction through the script's functions, each coroutine's border and
- * the function that resumed it to main. So the rows that the emitter writes are
- * right at each place of a prologue, an epilogue, an expression and an emitted
- * switch, and wherever in it a signal lands.
+ * step.c: single-steps compiled scripts and, at each of their instructions,
+ * walks the stack with the unwinders of libgcc, libunwind and moat: from the
+ * instruction through the script's functions, each coroutine's border and the
+ * function that resumed it, to main. This proves that the emitted unwind rows
+ * are right at each instruction of a prologue, an epilogue, an expression and
+ * an emitted switch, wherever a signal arrives.
  *
- *   step FILE STEPS WINDOWS   how many instructions of the script are to be
- *                             seen at least, and of them in the window of a
- *                             switch
+ *   step FILE STEPS WINDOWS   the minimum number of instructions of the script
+ *                             that must be seen, and of those in the window of
+ *                             a switch
  *   step FILE --alone         runs it without steps, for a debugger
  *
  * SPDX-License-Identifier: MIT
@@ -31,7 +31,7 @@
 #define TRAP_FLAG   0x100
 #define MAX_FRAMES  64
 #define MAX_SHOWN   10
-#define MAX_STEPS   20000 /* then the script runs on by itself */
+#define MAX_STEPS   20000 /* then the script runs without steps */
 #define RESUMES     4
 #define STACK_BYTES ((uintptr_t)256 << 10) /* the default */
 
@@ -44,18 +44,18 @@ struct seen {
 };
 
 static struct program program;
-static bool *entries; /* is the byte of code part of an entry? */
+static bool *entries; /* whether the byte of code is part of an entry */
 static volatile sig_atomic_t stepping;
 static unsigned long steps, windows, failures;
 
-/* --- what a chain must look like ----------------------------------------- */
+/* --- the expected chain --------------------------------------------------- */
 
 static bool is_compiled(uintptr_t pc)
 {
     return pc - (uintptr_t)program.code < program.code_bytes;
 }
 
-/* The function's name, also of compiled code. */
+/* Returns the name of a function, also of compiled code. */
 static const char *name_of(uintptr_t pc)
 {
     return is_compiled(pc) ? "script" : chain_name(pc);
@@ -72,7 +72,7 @@ static void complain(const struct seen *seen, const char *what)
     printf("\n");
 }
 
-/* Reading names takes long: once for each byte of the code. */
+/* Done once for each byte of the code, because describing frames is slow. */
 static bool learn_entries(void)
 {
     entries = calloc(program.code_bytes, sizeof *entries);
@@ -89,13 +89,12 @@ static bool learn_entries(void)
 
 static const moat_co *resumer_of(const moat_co *co)
 {
-    /* Bit 0: it takes the slow path. */
+    /* Bit 0 selects the slow path. */
     return (const moat_co *)(co->resumer & ~(uintptr_t)1);
 }
 
-/* Of the coroutine's frames, the first of which is number `first`: the
- * script's, out to its entry, and the root. Gives back the number of the next.
- */
+/* Checks a coroutine's frames from number `first` on: the script's out to its
+ * entry, then the root. Returns the number of the next frame. */
 static size_t check_coroutine(const struct seen *seen, const moat_co *co,
                               size_t first)
 {
@@ -118,13 +117,13 @@ static void check(const struct seen *seen, uintptr_t sp)
     size_t i = 0;
 
     if (seen->count > 1 && seen->pc[1] == co->resumer_pc) {
-        /* The window of a switch: what follows is already, or is still, the
-         * resumer where the switch comes back. */
+        /* In the window of a switch, the next frame is the resumer, at the
+         * address where the switch returns. */
         windows++;
         co = resumer_of(co);
         i = 1;
     } else if (co->root_sp - sp > STACK_BYTES) {
-        /* A resume has begun, or has not yet ended. */
+        /* A resume has started, or has not finished yet. */
         co = resumer_of(co);
     }
     for (; co != NULL; co = resumer_of(co))
@@ -139,7 +138,7 @@ static void check(const struct seen *seen, uintptr_t sp)
 
 static void add(struct seen *seen, uintptr_t pc, uintptr_t fp)
 {
-    /* The handler's own frames come first. */
+    /* Skips the handler's own frames. */
     if ((seen->count > 0 || is_compiled(pc)) && seen->count < MAX_FRAMES) {
         seen->fp[seen->count] = fp;
         seen->pc[seen->count++] = pc;
@@ -229,7 +228,7 @@ static inline __attribute__((always_inline)) void step_from_here(void)
 
 /* --- the script ---------------------------------------------------------- */
 
-/* A debugger's breakpoints: "print 1" and "print 2". */
+/* For a debugger's breakpoints: called by "print 1" and "print 2". */
 FRAME void scene_begin(void);
 FRAME void scene_end(void);
 
@@ -270,18 +269,18 @@ FRAME int run(moat_co *co)
 
 static bool load(const char *path)
 {
-    static char text[SCRIPT_BYTES_MOST + 1];
+    static char text[MAX_SCRIPT_BYTES + 1];
     struct parse_error error;
     FILE *file = fopen(path, "re");
 
     if (file == NULL)
         return false;
-    (void)fread(text, 1, SCRIPT_BYTES_MOST, file);
+    (void)fread(text, 1, MAX_SCRIPT_BYTES, file);
     (void)fclose(file);
     return program_load(&program, path, text, print, &error);
 }
 
-/* On the stack that is in use: those of the handlers are small. */
+/* Handlers run on the current stack: the alternate stacks are small. */
 static bool catch_steps(void)
 {
     struct sigaction action;

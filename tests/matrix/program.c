@@ -1,8 +1,8 @@
 /*
- * program.c: the program that the matrix builds in every way: values both ways,
- * floating-point and vector values alive across a switch, a nested coroutine, a
- * trap, and backtraces that reach main. Prints what went wrong; silent and 0 if
- * all is well.
+ * program.c: the program that the matrix builds in every way: values in both
+ * directions, floating-point and vector values that live across a switch, a
+ * nested coroutine, a trap, and backtraces that reach main. Prints failures;
+ * prints nothing and returns 0 if all is well.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -30,7 +30,7 @@ static void check(int holds, const char *what)
     failures++;
 }
 
-/* An address in main: what backtraces must reach. */
+/* An address in main that backtraces must reach. */
 static uintptr_t in_main;
 
 static moat_event run(moat_co *co, void *input)
@@ -80,8 +80,7 @@ static void test_values(void)
     moat_co_destroy(co);
 }
 
-/* --- values in registers
- * ------------------------------------------------------ */
+/* --- values in registers -------------------------------------------------- */
 
 typedef float quad __attribute__((vector_size(16)));
 typedef float wide __attribute__((vector_size(64)));
@@ -89,9 +88,9 @@ typedef float wide __attribute__((vector_size(64)));
 static volatile float seed = 1.5F;
 static volatile long double tiny = 1e-15L;
 
-/* As many values as there are vector registers, pinned to registers right
- * before the switch, so that one which it forgets to name is likely to hold
- * one. */
+/* As many values as there are vector registers. They are pinned to registers
+ * right before the switch, so that a register missing from its clobber list
+ * probably holds one. */
 /* clang-format off */
 #define EACH(X)                                                                \
     X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13)  \
@@ -138,7 +137,7 @@ static volatile long double tiny = 1e-15L;
 
 #define SPOIL(n) "pcmpeqd %%xmm" #n ", %%xmm" #n "\n\t"
 
-/* What a guest may do to the registers that belong to nobody at a call. */
+/* Overwrites the registers that a call does not preserve, as a guest may do. */
 static inline void spoil(void)
 {
     __asm__ volatile(EACH(SPOIL) "fldz\n\tfldz\n\tfldz\n\tfldz\n\t"
@@ -185,8 +184,7 @@ static void test_floats(void)
     moat_co_destroy(other);
 }
 
-/* --- backtraces
- * --------------------------------------------------------------- */
+/* --- backtraces ----------------------------------------------------------- */
 
 struct search {
     int frames, found;
@@ -224,8 +222,7 @@ NOINLINE static void check_backtraces(void)
 #endif
 }
 
-/* --- nesting and traps
- * -------------------------------------------------------- */
+/* --- nesting and traps ---------------------------------------------------- */
 
 static int *volatile nowhere;
 
@@ -268,12 +265,12 @@ static void test_nesting(void)
     moat_co_destroy(inner);
 }
 
-/* --- the registers of AVX-512
- * ------------------------------------------------- */
+/* --- the registers of AVX-512 --------------------------------------------- */
 
 /*
- * With clang also where the file is compiled without: a function may have them
- * by its attribute. gcc cannot name them there; see switch/x86_64.h.
+ * With clang also if the file is compiled without AVX-512: a function can
+ * enable it by its attribute. gcc cannot name the registers there; see
+ * switch/x86_64.h.
  */
 #if defined(__AVX512F__) || defined(__clang__)
 
@@ -345,7 +342,7 @@ NOINLINE static void test_all(void)
     test_floats();
     test_nesting();
     test_wide();
-    /* Again, on stacks that were used. */
+    /* Again, on used stacks. */
     test_values();
     test_nesting();
 }

@@ -1,10 +1,10 @@
 #!/bin/sh
-# run.sh: builds program.c in every way that the switch promises to bear, runs
-# each, and prints a table.
+# run.sh: builds program.c in every way that the switch supports, runs each, and
+# prints a table.
 #
-# The environment, from CMakeLists.txt: SOURCE and BINARY (the project's folders),
-# LIBRARY (libmoat.a), LINK and LINK_STATIC (what it needs), DEFINES, WORK (a
-# folder of its own), JOBS.
+# The environment, from CMakeLists.txt: SOURCE and BINARY (the project's
+# folders), LIBRARY (libmoat.a), LINK and LINK_STATIC (the libraries it needs),
+# DEFINES, WORK (a folder of its own), JOBS.
 #
 # SPDX-License-Identifier: MIT
 set -u
@@ -46,7 +46,7 @@ has() {
     grep -qw "$1" /proc/cpuinfo
 }
 
-# Why a way cannot be tried here; nothing if it can.
+# Prints why a way cannot be tried here; nothing if it can.
 obstacle() {
     compiler=$1
     way=$2
@@ -54,7 +54,8 @@ obstacle() {
     *-mavx512*)
         has avx512bw || echo "the CPU has no AVX-512" ;;
     *x86-64-v3*)
-        { has avx2 && has bmi2 && has fma; } || echo "the CPU is no x86-64-v3" ;;
+        { has avx2 && has bmi1 && has bmi2 && has fma && has f16c &&
+            has abm && has movbe; } || echo "the CPU is no x86-64-v3" ;;
     esac
     case $way in
     *-flto*)
@@ -79,7 +80,7 @@ probe() {
     return $result
 }
 
-# The sources that CMake gave libmoat.a, as objects of this way.
+# Compiles the sources of libmoat.a in this way and prints the objects.
 whole_library() {
     compiler=$1
     flags=$2
@@ -109,7 +110,7 @@ one() {
     strict=-Werror
     case $way in
     whole*)
-        strict= # across files a compiler warns of what it cannot see through
+        strict= # the optimiser warns about code that it cannot analyse
         library=$(whole_library "$compiler" "$level $flags" \
             "$WORK/$name.objects" 2>"$log") || {
             echo "failed: moat does not compile; $log"
@@ -121,7 +122,7 @@ one() {
         $PROGRAM_DEFINES $include "$here/program.c" $library $link \
         -o "$WORK/$name" >>"$log" 2>&1; then
         echo "failed: does not build; $log"
-    elif ! timeout 30 "$WORK/$name" >>"$log" 2>&1; then
+    elif ! timeout 300 "$WORK/$name" >>"$log" 2>&1; then
         echo "failed: $(tail -n 1 "$log"); $log"
     else
         echo "passed"
@@ -129,7 +130,8 @@ one() {
     fi
 }
 
-# "compiler|level|way" for all that can be tried; the rest goes to `skipped`.
+# Prints "compiler|level|way" for all that can be tried; the others go to
+# `skipped`.
 plan() {
     : >"$WORK/skipped"
     for compiler in gcc clang; do

@@ -1,7 +1,8 @@
 /*
  * mixed.c: mixed [COUNT] [THREADS] [SEED]: COUNT random crimes on each of
- * THREADS threads at once, some of them in guests of guests, some beside guests
- * that are cut by a deadline. The same seed gives the same crimes.
+ * THREADS threads at once, some of them in guests of guests, some next to
+ * guests that are stopped by a deadline. A seed always produces the same
+ * crimes.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -15,13 +16,13 @@
 #include "../support/fixture.h"
 #include "../support/number.h"
 
-#define MOST_THREADS 64
+#define MAX_THREADS 64
 
 static size_t count = 100;
 static unsigned thread_count = 2;
 static uint64_t seed = 1;
 
-/* xorshift64* (Marsaglia; Vigna 2016): enough to choose. */
+/* xorshift64* (Marsaglia; Vigna 2016): good enough for choices. */
 static uint64_t next(uint64_t *state)
 {
     *state ^= *state >> 12;
@@ -30,14 +31,16 @@ static uint64_t next(uint64_t *state)
     return *state * UINT64_C(2685821657736338717);
 }
 
-/* Any crime but those that fill the screen. */
+/* Any crime except those that print much, and those that cannot be played or
+ * would be fatal with the default alternate stack. */
 static const struct crime *choose(uint64_t *state)
 {
     const struct crime *crime;
 
     do
         crime = &crimes[next(state) % crime_count];
-    while (crime->flags & CRIME_PRINTS);
+    while ((crime->flags & (CRIME_PRINTS | CRIME_AUTODISARM)) != 0 ||
+           scene_cannot_be_played(crime) != NULL);
     return crime;
 }
 
@@ -107,8 +110,8 @@ static void *work(void *arg)
 
 static void run(void)
 {
-    pthread_t threads[MOST_THREADS];
-    unsigned numbers[MOST_THREADS];
+    pthread_t threads[MAX_THREADS];
+    unsigned numbers[MAX_THREADS];
 
     for (unsigned i = 0; i < thread_count; i++) {
         numbers[i] = i;
@@ -123,16 +126,17 @@ int main(int argc, char **argv)
     if (argc > 1)
         count = number_from(argv[1], SIZE_MAX);
     if (argc > 2)
-        thread_count = (unsigned)number_from(argv[2], MOST_THREADS);
+        thread_count = (unsigned)number_from(argv[2], MAX_THREADS);
     if (argc > 3)
         seed = number_from(argv[3], SIZE_MAX);
     if (argc > 4 || count == 0 || thread_count == 0 || seed == 0) {
         (void)fprintf(stderr,
                       "usage: mixed [COUNT] [THREADS] [SEED]\n"
                       "each at least 1, THREADS at most %d\n",
-                      MOST_THREADS);
+                      MAX_THREADS);
         return 2;
     }
+    scene_name_left_out();
     run();
     (void)printf("%u threads, %zu rounds each, seed %llu; %d failures\n",
                  thread_count, count, (unsigned long long)seed,

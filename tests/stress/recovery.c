@@ -17,7 +17,7 @@
 #include "../support/number.h"
 #include "../support/surroundings.h"
 
-#define MOST_THREADS 64
+#define MAX_THREADS  64
 #define WARM_UP      500
 #define RENEW_EVERY  64
 #define GROWTH_BYTES ((size_t)1 << 20)
@@ -28,7 +28,7 @@ static pthread_barrier_t warm, done, looked;
 
 struct worker {
     pthread_t thread;
-    size_t nulls, overflows; /* recovered */
+    size_t nulls, overflows; /* traps that were recovered from */
 };
 
 static void *null_write(moat_co *self, void *input)
@@ -60,7 +60,7 @@ static moat_co *create(moat_entry entry)
     return co;
 }
 
-/* True: the guest trapped as `kind` and can be used again. */
+/* Returns whether the guest trapped as `kind` and can be used again. */
 static bool recover(moat_co *co, moat_trap_kind kind)
 {
     moat_event event = {.kind = MOAT_EVENT_PANIC};
@@ -72,8 +72,8 @@ static bool recover(moat_co *co, moat_trap_kind kind)
            moat_co_reset(co) == MOAT_OK;
 }
 
-/* Faults `times` times; now and then in a new coroutine. Gives how many of them
- * were recovered. */
+/* Faults `times` times, now and then in a new coroutine. Returns how often it
+ * recovered. */
 static size_t fault_repeatedly(moat_entry entry, moat_trap_kind kind,
                                size_t times)
 {
@@ -130,7 +130,7 @@ static void finish(struct worker *workers)
 
 static void run(void)
 {
-    static struct worker workers[MOST_THREADS];
+    static struct worker workers[MAX_THREADS];
     size_t resident, resident_after;
     int descriptors;
 
@@ -161,12 +161,12 @@ int main(int argc, char **argv)
     if (argc > 1)
         count = number_from(argv[1], SIZE_MAX);
     if (argc > 2)
-        thread_count = (unsigned)number_from(argv[2], MOST_THREADS);
+        thread_count = (unsigned)number_from(argv[2], MAX_THREADS);
     if (argc > 3 || count == 0 || thread_count == 0) {
         (void)fprintf(stderr,
                       "usage: recovery [COUNT] [THREADS]\n"
                       "COUNT is at least 1, THREADS is 1 to %d\n",
-                      MOST_THREADS);
+                      MAX_THREADS);
         return 2;
     }
     if (pthread_barrier_init(&warm, NULL, thread_count + 1) != 0 ||

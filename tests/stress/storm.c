@@ -1,14 +1,14 @@
 /*
- * storm.c: storm [SECONDS] [THREADS] [COROUTINES] [SEED]: on each of THREADS
- * threads random things are done with its share of COROUTINES coroutines:
- * faults of random kinds at random depths, cancels, resets, renewals, walks,
- * time limits; now and then the thread forks, and the child goes on for a
- * while. Meanwhile a neighbour puts its handlers over those that are there,
- * passes signals on, and takes its handlers away again.
+ * storm.c: storm [SECONDS] [THREADS] [COROUTINES] [SEED]: each of THREADS
+ * threads does random things with its share of COROUTINES coroutines: faults of
+ * random kinds at random depths, cancels, resets, renewals, walks, time limits.
+ * Now and then the thread forks, and the child continues for a while. Meanwhile
+ * a neighbour installs its handlers over the present ones, passes signals on,
+ * and removes its handlers again.
  *
  * Expects that every event comes as planned, that memory and descriptors do not
- * grow, and that each thread's signal mask and alternate stack stay as they
- * were. Without SEED the clock chooses one; it is printed.
+ * grow, and that each thread's signal mask and alternate stack do not change.
+ * Without SEED the clock chooses one, which is printed.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -29,21 +29,21 @@
 #include "../support/surroundings.h"
 #include "storm_player.h"
 
-#define MOST_THREADS 64
+#define MAX_THREADS  64
 #define GROWTH_BYTES ((size_t)4 << 20)
 #define FORK_EVERY   20000
 #define CHILD_STEPS  200
-#define CHILD_MS     60000
+#define CHILD_MS     120000
 
 static unsigned long seconds = 5, coroutines = 1000, seed;
 static unsigned thread_count = 4;
 static pthread_barrier_t warm, done, looked;
-static atomic_bool calm; /* the neighbour is to go */
+static atomic_bool calm; /* tells the neighbour to stop */
 
 struct worker {
     pthread_t thread;
     unsigned number;
-    size_t count; /* of players */
+    size_t count; /* number of players */
     struct player *players;
     uint64_t random;
     struct tally tally;
@@ -73,7 +73,7 @@ static void step(struct worker *self)
                 &self->random, &self->tally);
 }
 
-/* In the child only this thread is left; the others were anywhere. */
+/* Only this thread exists in the child; the others were in any state. */
 static _Noreturn void live_as_a_child(struct worker *self)
 {
     expect_context("thread %u, child %lu", self->number, self->forks);
@@ -83,7 +83,7 @@ static _Noreturn void live_as_a_child(struct worker *self)
     _exit(expect_failures() == 0 ? 0 : CHILD_FAILED);
 }
 
-/* What waitpid says of it; one that hangs is killed. */
+/* Returns the child's status from waitpid; kills a child that hangs. */
 static int end_of(pid_t child)
 {
     int status;
@@ -109,8 +109,9 @@ static void fork_once(struct worker *self)
     self->forks++;
 }
 
-/* The sanitizers' runtimes do not promise that a child of many threads can go
- * on: AddressSanitizer's allocator waits there for a lock that nobody holds. */
+/* The sanitizers' runtimes do not promise that a forked child of several
+ * threads works: AddressSanitizer's allocator waits there for a lock whose
+ * owner does not exist. */
 static void storm_until(struct worker *self, double end)
 {
     while (now() < end) {
@@ -153,7 +154,7 @@ static const int signals[] = {SIGSEGV, SIGBUS,  SIGILL,
                               SIGFPE,  SIGTRAP, SIGABRT};
 #define SIGNALS (sizeof(signals) / sizeof(signals[0]))
 
-/* What was there when it came; the same each time. */
+/* The handlers below the neighbour's, always the same ones. */
 static struct sigaction below[NSIG];
 
 static void pass_on(int signo, siginfo_t *info, void *context)
@@ -193,12 +194,12 @@ static void look_below(void)
 {
     for (size_t i = 0; i < SIGNALS; i++) {
         REQUIRE(sigaction(signals[i], NULL, &below[signals[i]]) == 0);
-        /* libsigsegv takes page faults only: moat has the rest. */
+        /* libsigsegv handles page faults only; moat handles the rest. */
         REQUIRE((below[signals[i]].sa_flags & SA_SIGINFO) != 0);
     }
 }
 
-/* ---- The whole ---- */
+/* ---- The whole run ---- */
 
 static void start(struct worker *workers)
 {
@@ -237,8 +238,8 @@ static void expect_flat(size_t resident, size_t after)
                  after >> 10);
 }
 
-/* What is done in one of about so many steps: in many times as many it cannot
- * fail to happen. */
+/* Expects that an action with a chance of about 1 in `every` steps has
+ * happened, if there were so many steps that it must have. */
 static void expect_some(unsigned long count, unsigned long every,
                         const struct tally *tally)
 {
@@ -256,8 +257,8 @@ static void *jump_to(moat_co *self, void *input)
     return NULL;
 }
 
-/* libunwind, which walks over code without unwind information, keeps a pipe
- * from its first step on: let that be now. */
+/* At its first step over code without unwind information, libunwind opens a
+ * pipe and keeps it. This opens it before descriptors are counted. */
 static void walk_over_bare_code(void)
 {
     static const unsigned char illegal[] = {0x0f, 0x0b}; /* ud2 */
@@ -280,7 +281,7 @@ static void walk_over_bare_code(void)
 
 static void run(void)
 {
-    static struct worker workers[MOST_THREADS];
+    static struct worker workers[MAX_THREADS];
     struct tally tally = {0};
     unsigned long forks = 0, swaps = 0;
     size_t resident, after;
@@ -323,7 +324,8 @@ static void run(void)
     EXPECT(swaps > 0);
 }
 
-/* Reads argument i, if it is there; false: no whole number from 1 to most. */
+/* Reads argument i, if present. Returns false if it is not a whole number from
+ * 1 to most. */
 static bool read_number(int argc, char **argv, int i, unsigned long most,
                         unsigned long *out)
 {
@@ -343,14 +345,14 @@ int main(int argc, char **argv)
 
     seed = (unsigned long)time(NULL);
     if (argc > 5 || !read_number(argc, argv, 1, 86400, &seconds) ||
-        !read_number(argc, argv, 2, MOST_THREADS, &threads) ||
+        !read_number(argc, argv, 2, MAX_THREADS, &threads) ||
         !read_number(argc, argv, 3, 1000000, &coroutines) ||
         !read_number(argc, argv, 4, UINT32_MAX, &seed) ||
         coroutines < threads) {
         (void)fprintf(stderr,
                       "usage: storm [SECONDS] [THREADS] [COROUTINES] [SEED]\n"
                       "THREADS is 1 to %d, COROUTINES at least THREADS\n",
-                      MOST_THREADS);
+                      MAX_THREADS);
         return 2;
     }
     thread_count = (unsigned)threads;

@@ -1,6 +1,6 @@
 /*
- * storm_player.c: the guest that does as it is told, the faults it knows, and
- * what its host expects to come of each order.
+ * storm_player.c: the guest that obeys orders, the faults it commits, and its
+ * host, which checks the result of each order.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -12,7 +12,7 @@
 #include "../support/fixture.h"
 
 #define STACK_BYTES ((size_t)16 << 10)
-#define MOST_CALLS  12
+#define MAX_CALLS   12
 
 #define NOT_CANONICAL ((uintptr_t)0x0123456789abcdefu)
 
@@ -118,7 +118,7 @@ enum act { ACT_YIELD, ACT_RETURN, ACT_FAULT, ACT_NEST };
 
 struct order {
     enum act act;
-    unsigned calls; /* from how far below it is done */
+    unsigned calls; /* the depth at which it is done */
     const struct fault *fault;
     struct tally *tally;
 };
@@ -148,7 +148,7 @@ static void expect_trap(moat_co *co, void *input, moat_trap_kind kind)
     EXPECT_STR(moat_trap_kind_name(info.kind), moat_trap_kind_name(kind));
 }
 
-/* A guest is a host too. */
+/* Guests are hosts of other guests, too. */
 static void nest(const struct order *order)
 {
     moat_co *co = NULL;
@@ -159,7 +159,7 @@ static void nest(const struct order *order)
     order->tally->nested++;
 }
 
-/* Gives the next order; NULL: the guest is to return. */
+/* Returns the next order, or NULL if the guest is to return. */
 static void *obey(moat_co *self, struct player *player, void *input,
                   unsigned calls)
 {
@@ -229,7 +229,8 @@ static void create(struct player *player, uint64_t flags)
     REQUIRE(moat_co_create(&player->co, guest, &options) == MOAT_OK);
 }
 
-/* It has ended: nothing of it is left to run. `unwound`: no frame either. */
+/* Expects a coroutine that has ended: all deferred functions have run and, if
+ * `unwound`, all cleanup code. */
 static void expect_ended(struct player *player, bool unwound)
 {
     EXPECT_EQ(player->deferred, 0);
@@ -270,10 +271,10 @@ static void cancel(struct player *player, struct tally *tally)
 
 static void walk(const struct player *player, struct tally *tally)
 {
-    moat_frame frames[4 * MOST_CALLS];
+    moat_frame frames[4 * MAX_CALLS];
     size_t count = 0;
 
-    EXPECT_EQ(moat_co_backtrace(player->co, frames, 4 * MOST_CALLS, &count),
+    EXPECT_EQ(moat_co_backtrace(player->co, frames, 4 * MAX_CALLS, &count),
               MOAT_OK);
     EXPECT(count > 0);
     tally->walks++;
@@ -310,7 +311,7 @@ static void *loop_for_ever(moat_co *self, void *input)
     return input;
 }
 
-/* Not one of the players: on a busy machine a limit would cut other orders. */
+/* Not a player: on a busy machine, a limit would interrupt other orders. */
 static void cut_a_loop(struct tally *tally)
 {
     moat_co_options options = MOAT_CO_OPTIONS_INIT;
@@ -359,7 +360,7 @@ static void step_ready(struct player *player, uint64_t *state,
     struct order order = {ACT_YIELD, 0, NULL, tally};
     uint64_t choice = storm_random(state) % 64;
 
-    order.calls = (unsigned)(storm_random(state) % MOST_CALLS);
+    order.calls = (unsigned)(storm_random(state) % MAX_CALLS);
     order.fault = &faults[storm_random(state) % faults_known];
     if (choice < 4) {
         cancel(player, tally);
@@ -386,7 +387,7 @@ void player_step(struct player *player, uint64_t *state, struct tally *tally)
     if ((now == MOAT_CO_TRAPPED || now == MOAT_CO_SUSPENDED) &&
         storm_random(state) % 128 == 0)
         walk(player, tally);
-    /* ThreadSanitizer holds the timer's signal back. */
+    /* ThreadSanitizer delays the timer's signal. */
     if (!UNDER_TSAN && storm_random(state) % 4096 == 0)
         cut_a_loop(tally);
     if (now == MOAT_CO_TRAPPED || now == MOAT_CO_DONE)

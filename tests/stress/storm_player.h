@@ -1,5 +1,5 @@
 /*
- * storm_player.h: one coroutine of the storm, and what it was told to do.
+ * storm_player.h: one coroutine of the storm, and the orders it has received.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -13,12 +13,13 @@
 
 struct player {
     moat_co *co;
-    unsigned open;      /* frames of the guest's with cleanup code to run */
-    unsigned deferred;  /* functions that must run when it ends           */
-    unsigned long runs; /* what became of it, so that seeds can be compared */
+    unsigned open;      /* guest frames whose cleanup code must run */
+    unsigned deferred;  /* functions that must run when it ends */
+    unsigned long runs; /* its results, so that runs of a seed can be
+                         * compared */
 };
 
-/* What was planned, and came. */
+/* Planned events that came. */
 struct tally {
     unsigned long steps, yields, returns, traps, nested, deadlines, cancels,
         resets, renewals, walks;
@@ -26,18 +27,18 @@ struct tally {
 
 void tally_add(struct tally *to, const struct tally *from);
 
-/* xorshift64* (Marsaglia; Vigna 2016): enough to choose. */
+/* xorshift64* (Marsaglia; Vigna 2016): good enough for choices. */
 uint64_t storm_random(uint64_t *state);
 
-/* Makes the coroutine and touches its whole stack. The first one's is walked:
- * what libunwind opens and allocates is there from then on. */
+/* Creates the coroutine and touches its whole stack. Takes a backtrace of the
+ * first one, so that libunwind has opened and allocated everything it keeps. */
 void player_open(struct player *player, bool is_first);
 
-/* One random thing is done with it, and comes out as planned. */
+/* Does one random thing with it and checks the result. */
 void player_step(struct player *player, uint64_t *state, struct tally *tally);
 
-/* No guest calls abort any more: glibc before 2.41 leaves the lock of abort
- * taken in a child that was forked while another thread held it. */
+/* Removes abort from the guests' faults: before 2.41, glibc leaves abort's lock
+ * held in a child that was forked while another thread held it. */
 void players_are_in_a_child(void);
 
 void player_close(struct player *player);

@@ -1,16 +1,16 @@
 /*
- * unload.c: unload [SECONDS] [THREADS] [SEED]: backtraces while the code that
- * they are about comes and goes.
+ * unload.c: unload [SECONDS] [THREADS] [SEED]: backtraces while their code is
+ * loaded and unloaded.
  *
  * Each of THREADS threads opens one of a few libraries, or makes and registers
  * code, and runs a guest through it, which takes its backtrace, names its
- * frames, and may trap; then it closes the library or unregisters the code,
- * before or after it has the trap's backtrace and reports. All show each other
- * frames that they had, whose code may be gone by now. Now and then the process
+ * frames, and may trap. Then the thread closes the library or unregisters the
+ * code, before or after it takes the trap's backtrace and reports. The threads
+ * exchange frames whose code may be gone by then. Now and then the process
  * forks, and the child does the same once.
  *
- * Expects that nothing crashes or hangs, that a backtrace of code that is there
- * is whole and has its names, and that traps are events.
+ * Expects that nothing crashes or hangs, that a backtrace of present code is
+ * complete and has its names, and that traps are reported as events.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -33,24 +33,24 @@
 #include "../support/fixture.h"
 #include "../support/number.h"
 
-#define MOST_THREADS 64
-#define LIBRARIES    3
-#define FRAMES       64
-#define SHOWN        8
-#define CHILD_MS     60000
+#define MAX_THREADS 64
+#define LIBRARIES   3
+#define FRAMES      64
+#define SHOWN       8
+#define CHILD_MS    120000
 
 static unsigned long seconds = 5, seed = 1;
 static unsigned thread_count = 4;
 static atomic_bool over;
 static int sink; /* /dev/null */
 
-/* A child of a fork that another thread's dlopen is in the middle of would find
- * the dynamic linker's lock taken, whoever wants it there: the host's to see
- * to. */
+/* Delays forks during a dlopen: the child of a fork in the middle of another
+ * thread's dlopen would have the dynamic linker's lock held for ever.
+ * Preventing this is the host's task. */
 static pthread_rwlock_t loading =
     PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
 
-/* What the threads show each other. */
+/* Frames that the threads exchange. */
 static struct {
     pthread_mutex_t lock;
     moat_frame frames[FRAMES];
@@ -75,7 +75,7 @@ static unsigned choose(struct worker *self, unsigned choices)
 
 /* ---- Frames ---- */
 
-/* How often the name is there; all must have some answer. */
+/* Returns how many frames have that name; each must have some description. */
 static size_t describe(const moat_frame *frames, size_t count, const char *name)
 {
     char text[512];
@@ -93,7 +93,7 @@ static void show(struct worker *self, const moat_frame *frames, size_t count)
     unsigned place = choose(self, SHOWN);
 
     (void)pthread_mutex_lock(&shown[place].lock);
-    /* A root's name is in its coroutine, which will be gone, too. */
+    /* A root's name belongs to its coroutine, which will be gone, too. */
     shown[place].count = 0;
     for (size_t i = 0; i < count; i++)
         if (!(frames[i].flags & MOAT_FRAME_ROOT))
@@ -116,7 +116,7 @@ static void look(struct worker *self)
     self->stale += count;
 }
 
-/* Has the walk come to the guest's root by itself? */
+/* Returns whether the walk reached the guest's root without guessing. */
 static bool is_whole(const moat_frame *frames, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -131,7 +131,7 @@ struct job {
     struct worker *worker;
     void *(*call)(void *(*fn)(void *), void *arg);
     void (*fault)(void); /* NULL: it does not trap */
-    const char *name;    /* of a function of the code's */
+    const char *name;    /* of a function in the code */
     moat_frame frames[FRAMES];
     size_t count;
 };
@@ -163,8 +163,7 @@ static void look_at_trapped(struct job *job, const moat_co *co)
     size_t count = 0;
 
     EXPECT_EQ(moat_co_backtrace(co, job->frames, FRAMES, &count), MOAT_OK);
-    /* Of code that is gone only the fault and the border are sure to be there.
-     */
+    /* If the code is gone, only the faulting frame and the root are certain. */
     EXPECT(count >= 2 && job->frames[0].flags & MOAT_FRAME_TRAP);
     EXPECT(job->frames[count - 1].flags & MOAT_FRAME_ROOT);
     job->count = count;
@@ -249,7 +248,7 @@ static void write_null(void)
     __asm__ volatile("movl $1, (%0)" : : "r"((uintptr_t)0) : "memory");
 }
 
-/* call(fn, arg) that calls fn(arg). */
+/* A function call(fn, arg) that calls fn(arg). */
 static void through_made_code(struct worker *self)
 {
     static const unsigned char code[] = {
@@ -323,7 +322,7 @@ static void fork_once(struct worker *self)
             PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
 
         loading = fresh;
-        /* Those who held one are not here. */
+        /* The threads that may have held one do not exist here. */
         for (size_t i = 0; i < SHOWN; i++)
             REQUIRE(pthread_mutex_init(&shown[i].lock, NULL) == 0);
         through_made_code(self);
@@ -336,8 +335,8 @@ static void fork_once(struct worker *self)
     self->forks++;
 }
 
-/* A forked child under AddressSanitizer waits for locks of its allocator's that
- * nobody holds. */
+/* Under AddressSanitizer a forked child would wait for locks of the allocator
+ * whose owners do not exist. */
 static void *work(void *arg)
 {
     struct worker *self = arg;
@@ -353,7 +352,7 @@ static void *work(void *arg)
 
 static void storm(struct worker *total)
 {
-    static struct worker workers[MOST_THREADS];
+    static struct worker workers[MAX_THREADS];
     const struct timespec time = {(time_t)seconds, 0};
 
     for (unsigned i = 0; i < thread_count; i++) {
@@ -380,7 +379,7 @@ int main(int argc, char **argv)
     if (argc > 1)
         seconds = number_from(argv[1], 86400);
     if (argc > 2)
-        thread_count = (unsigned)number_from(argv[2], MOST_THREADS);
+        thread_count = (unsigned)number_from(argv[2], MAX_THREADS);
     if (argc > 3)
         seed = number_from(argv[3], ULONG_MAX);
     if (argc > 4 || seconds == 0 || thread_count == 0 || seed == 0) {

@@ -1,5 +1,5 @@
 /*
- * unload_library.c: a library that comes and goes; built several times.
+ * unload_library.c: a library that is loaded and unloaded; built several times.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -8,8 +8,8 @@
 void *library_call(void *(*fn)(void *), void *arg);
 void library_fault(void);
 
-/* The copies differ in size, and so do their frames: where one lies at the
- * addresses of another that has gone, what was known of those is wrong. */
+/* The copies and their frames differ in size: if one is loaded at the addresses
+ * of another that was unloaded, stale unwind information is wrong. */
 const char library_ballast[LIBRARY_NUMBER * 100000 + 1] = {1};
 #define FRAME_BYTES (64 * (LIBRARY_NUMBER + 1))
 

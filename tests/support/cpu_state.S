@@ -1,12 +1,13 @@
 /*
- * cpu_state.S: cpu_watch: calls a function and notes the CPU's state around it.
+ * cpu_state.S: cpu_watch calls a function and records the CPU's state before
+ * and after the call.
  *
  * SPDX-License-Identifier: MIT
  */
 
-/* Notes everything in the struct cpu_state at \to; uses no other register, so
- * that nothing is noted before it can change. fnstenv masks all exceptions as
- * a side effect, which fldenv undoes. */
+/* Records the CPU's state in the struct cpu_state at \to. Uses no other
+ * register, so nothing changes before it is recorded. fnstenv masks all
+ * exceptions as a side effect; fldenv undoes that. */
 .macro NOTE to
     pushfq
     popq    56(\to)

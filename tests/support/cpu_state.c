@@ -1,5 +1,5 @@
 /*
- * cpu_state.c: compares two notes of the CPU's state.
+ * cpu_state.c: compares two records of the CPU's state.
  *
  * SPDX-License-Identifier: MIT
  */

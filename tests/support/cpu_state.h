@@ -1,5 +1,6 @@
 /*
- * cpu_state.h: what a call leaves of the CPU's state, bit by bit.
+ * cpu_state.h: checks which parts of the CPU's state a call preserves, bit by
+ * bit.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -8,7 +9,7 @@
 
 #include <stdint.h>
 
-/* The layout is also cpu_state.S's. */
+/* cpu_state.S relies on this layout. */
 struct cpu_state {
     /*  0 */ uint64_t rbx, rbp, r12, r13, r14, r15;
     /* 48 */ uint64_t rsp;
@@ -20,15 +21,15 @@ struct cpu_state {
     /* 74 */ uint16_t reserved[3];
 };
 
-/* RFLAGS but for CF, PF, AF, ZF, SF and OF, which a call may change. */
+/* RFLAGS except CF, PF, AF, ZF, SF and OF, which a call may change. */
 #define CPU_FLAGS_KEPT (~(uint64_t)0x8d5)
 
-/* Calls fn(arg) with a pattern in every callee-saved register, and notes the
+/* Calls fn(arg) with a pattern in every callee-saved register. Records the
  * state right before and right after the call. */
 void cpu_watch(void (*fn)(void *), void *arg, struct cpu_state *before,
                struct cpu_state *after);
 
-/* Expects that `after` is what the psABI and moat_co_resume promise. */
+/* Expects that `after` keeps what the psABI and moat_co_resume promise. */
 void cpu_expect_kept(const struct cpu_state *before,
                      const struct cpu_state *after);
 

@@ -1,5 +1,5 @@
 /*
- * eh_frame.c: unwind rules as a JIT compiler hands them over.
+ * eh_frame.c: unwind rules in the form in which a JIT compiler registers them.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -59,7 +59,7 @@ void eh_fde(struct eh_frame *eh, const void *start, size_t size,
         begin -= (uintptr_t)(eh->bytes + eh->used);
     put(eh, &begin, width);
     put(eh, &bytes, width);
-    eh->bytes[eh->used++] = 0; /* of augmentation */
+    eh->bytes[eh->used++] = 0; /* length of augmentation data */
     put(eh, instructions, count);
     end(eh, eh->fde);
 }

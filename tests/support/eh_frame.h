@@ -1,5 +1,5 @@
 /*
- * eh_frame.h: unwind rules as a JIT compiler hands them over.
+ * eh_frame.h: unwind rules in the form in which a JIT compiler registers them.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -14,17 +14,18 @@ enum { EH_ABSPTR = 0x00, EH_PCREL_SDATA4 = 0x1b };
 struct eh_frame {
     unsigned char bytes[4096];
     size_t used;
-    size_t cie, fde;        /* where the last ones begin */
-    size_t to_cie, begin;   /* and fields of the last FDE: its distance from the
-                               CIE, the address of its code */
-    unsigned char encoding; /* of addresses of code */
+    size_t cie, fde;        /* offsets of the last CIE and FDE */
+    size_t to_cie, begin;   /* fields of the last FDE: distance to its CIE,
+                             * address of its code */
+    unsigned char encoding; /* how addresses of code are encoded */
 };
 
 /* A CIE: at its function's first instruction the CFA is rsp + 8. */
 void eh_cie(struct eh_frame *eh, unsigned char encoding);
 
-/* An FDE of the last CIE, with instructions of DWARF's; the rules must lie
- * within reach if addresses are distances. */
+/* Appends an FDE that refers to the last CIE, with the given DWARF
+ * instructions. If addresses are encoded as distances, the code must be within
+ * reach of the rules. */
 void eh_fde(struct eh_frame *eh, const void *start, size_t size,
             const void *instructions, size_t count);
 

@@ -1,5 +1,6 @@
 /*
- * fixture.c: forks, waits, compares; and the expectations of the child's side.
+ * fixture.c: runs each test body in a forked child, and compares how it ended;
+ * also the expectations that the child checks.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -25,7 +26,8 @@
 #include <cmocka.h>
 /* clang-format on */
 
-#define CHILD_SECONDS 120
+#define CHILD_SECONDS   300
+#define MAX_STACK_BYTES ((rlim_t)8 << 20)
 
 void (*child_prepare)(void);
 
@@ -98,6 +100,14 @@ void child_exit(void)
     _exit(expect_failures() == 0 ? 0 : CHILD_FAILED);
 }
 
+static const char *running; /* the case of this child */
+
+void child_leave_out(const char *reason)
+{
+    (void)dprintf(STDOUT_FILENO, "skipped: %s: %s\n", running, reason);
+    child_exit();
+}
+
 static void default_dispositions(void)
 {
     struct sigaction action;
@@ -111,13 +121,27 @@ static void default_dispositions(void)
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* Dying is what many bodies are for: no core files, and nobody left behind. */
+/* An unlimited stack would take minutes to overflow. */
+static void limit_the_stack(void)
+{
+    struct rlimit limit;
+
+    (void)getrlimit(RLIMIT_STACK, &limit);
+    if (limit.rlim_cur > MAX_STACK_BYTES) {
+        limit.rlim_cur = MAX_STACK_BYTES;
+        (void)setrlimit(RLIMIT_STACK, &limit);
+    }
+}
+
+/* Many bodies are meant to die: write no core files, and leave no orphans. */
 static _Noreturn void run_body(const struct child_case *test, int transcript)
 {
     const struct rlimit no_core = {0, 0};
 
+    running = test->name;
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     (void)setrlimit(RLIMIT_CORE, &no_core);
+    limit_the_stack();
     (void)dup2(transcript, STDERR_FILENO);
     (void)close(transcript);
     default_dispositions();
@@ -127,8 +151,9 @@ static _Noreturn void run_body(const struct child_case *test, int transcript)
     child_exit();
 }
 
-/* Waits for the child, but not for ever. True: it ended by itself. Valgrind
- * knows no pidfd_open: there the limit is that of whoever runs the test. */
+/* Waits for the child up to the time limit. Returns true if it ended by itself.
+ * Valgrind does not support pidfd_open; there, only the time limit of the test
+ * runner applies. */
 static bool await(pid_t child, int *status)
 {
     int fd = (int)syscall(SYS_pidfd_open, child, 0);
@@ -168,7 +193,7 @@ static bool ended_as_it_should(const struct child_case *test, int status)
 static void judge(const struct child_case *test, bool in_time, int status)
 {
     if (!in_time)
-        fail_msg("%s: not done after %d s", test->name, CHILD_SECONDS);
+        fail_msg("%s: still running after %d s", test->name, CHILD_SECONDS);
     if (ended_as_it_should(test, status))
         return;
     if (WIFSIGNALED(status))

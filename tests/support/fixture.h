@@ -37,50 +37,53 @@
 #    define UNDER_TSAN 0
 #endif
 
-/* One test. The child must end as the last two fields say: killed by `signo`,
- * or, if that is 0, by exit with `exit_status`; a failed expectation exits with
- * CHILD_FAILED. */
+/* One test. The last two fields give the expected end of the child: killed by
+ * `signo`, or, if that is 0, an exit with `exit_status`. A failed expectation
+ * exits with CHILD_FAILED. */
 struct child_case {
     const char *name;
     void (*body)(const void *arg);
     const void *arg;
-    const char *skip; /* why it cannot run in this build; NULL: it runs */
+    const char *skip; /* why it cannot run in this build, or NULL */
     int signo;
     int exit_status;
 };
 
 #define CHILD_FAILED 97
 
-/* A case that must end well and whose name is its function's. */
+/* A case that must exit with 0, named after its function. */
 #define CHILD_CASE(function)                  \
     {                                         \
 #        function, function, NULL, NULL, 0, 0 \
     }
 
-/* Called in each child before its body; NULL: nothing is. See manual.c. */
+/* Called in each child before its body; may be NULL. See manual.c. */
 extern void (*child_prepare)(void);
 
-/* Runs all cases under cmocka; the result is main's. `filter` is a cmocka name
- * pattern, NULL for all. */
+/* Runs all cases under cmocka and returns main's result. `filter` is a cmocka
+ * name pattern, or NULL for all cases. */
 int child_cases_run(const char *group, const struct child_case *cases,
                     size_t count, const char *filter);
 
-/* Says where the next expectations stand; part of each message. */
+/* Sets a context that is printed in the messages of later expectations. */
 void expect_context(const char *format, ...)
     __attribute__((format(printf, 1, 2)));
 
-/* An expectation that does not hold is printed and fails the child at its end;
- * the body goes on. Both give back whether it held. */
+/* A failed expectation is printed and makes the child fail when it ends; the
+ * body continues. Both return whether the expectation held. */
 bool expect_true(bool holds, const char *what, const char *file, int line);
 bool expect_equal(uint64_t actual, uint64_t expected, const char *what,
                   const char *file, int line);
 bool expect_text(const char *actual, const char *expected, const char *file,
                  int line);
 
-/* How many expectations have failed in this process. */
+/* Returns the number of expectations that have failed in this process. */
 int expect_failures(void);
 
-/* Ends the child at once, failed if an expectation failed. */
+/* Ends the child of a case that cannot run here; the reason is printed. */
+_Noreturn void child_leave_out(const char *reason);
+
+/* Ends the child at once; it fails if any expectation has failed. */
 _Noreturn void child_exit(void);
 
 #define EXPECT(condition) \
@@ -91,8 +94,8 @@ _Noreturn void child_exit(void);
 #define EXPECT_STR(actual, expected) \
     expect_text((actual), (expected), __FILE__, __LINE__)
 
-/* For what the rest of the body stands on: ends the child if it does not hold.
- */
+/* For conditions on which the rest of the body depends: a failure ends the
+ * child. */
 #define REQUIRE(condition)      \
     do {                        \
         if (!EXPECT(condition)) \

@@ -1,6 +1,5 @@
 /*
- * frame.h: functions that have a frame of their own, whatever the optimiser
- * thinks.
+ * frame.h: functions that keep a frame of their own at any optimisation level.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -13,7 +12,7 @@
 #    define FRAME __attribute__((noinline))
 #endif
 
-/* Stands after a call that must not become a tail call. */
+/* Placed after a call that must not become a tail call. */
 #define KEEP_FRAME() __asm__ volatile("" ::: "memory")
 
 #endif

@@ -1,8 +1,8 @@
 /*
- * inject.c: the wrappers. Each asks whether it is its turn to fail.
+ * inject.c: the wrappers. Each checks whether this call is the one to fail.
  *
- * free and munmap are wrapped for the accounts only: they do not fail in any
- * way that a caller could handle.
+ * free and munmap are wrapped only for the accounts: they do not fail in a way
+ * that a caller could handle.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -21,9 +21,9 @@
 #include <sys/uio.h>
 #include <time.h>
 
-static unsigned turn; /* 0: nothing fails */
+static unsigned turn; /* the number of the call that fails; 0: none */
 static unsigned calls;
-static bool go_on; /* to fail */
+static bool go_on; /* later calls fail too */
 static const char *victim = "none";
 static long blocks, mapped;
 
@@ -66,8 +66,8 @@ bool inject_fails(const char *name, int error)
     return true;
 }
 
-/* Without sigaction there is no way back from handlers that are half installed:
- * it fails once only. */
+/* Fails once only: without sigaction, handlers that are half installed could
+ * not be removed again. */
 static bool fails_once(const char *name, int error)
 {
     bool on = go_on, failed;

@@ -1,10 +1,10 @@
 /*
- * inject.h: makes the n-th call of the C library fail, and counts what the
- * wrapped calls hold.
+ * inject.h: makes the n-th call of the C library fail, and counts the memory
+ * that the wrapped calls hold.
  *
  * Works on objects that are linked with -Wl,--wrap=...
- * (tests/fault/CMakeLists.txt lists the functions): the library's static twin,
- * unchanged. One thread only.
+ * (tests/fault/CMakeLists.txt lists the functions), that is, on the unchanged
+ * static library. For one thread only.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -13,22 +13,24 @@
 
 #include <stdbool.h>
 
-/* The n-th wrapped call from now on fails, n >= 1, and with `on` all that
- * follow it; every call counts. */
+/* Makes the n-th wrapped call from now on fail (n >= 1); with `on`, all later
+ * calls fail too. Every wrapped call counts. */
 void inject_arm(unsigned n, bool on);
 
-/* For wrappers of a test's own: is it the turn of this call, `name`, to fail?
- * Then errno is set. */
+/* For a test's own wrappers: returns whether this call of `name` has to fail,
+ * and sets errno if so. */
 bool inject_fails(const char *name, int error);
 
-/* No call fails any more. Gives how many calls there were since inject_arm. */
+/* Lets all calls succeed again. Returns the number of calls since
+ * inject_arm. */
 unsigned inject_disarm(void);
 
-/* Which function failed first; "none" if the n-th call never came. */
+/* Returns the function that failed first, or "none" if there was no n-th
+ * call. */
 const char *inject_victim(void);
 
-/* Blocks and mapped bytes that were taken through wrapped calls and not given
- * back. */
+/* The blocks and mapped bytes that wrapped calls have allocated and not
+ * released. */
 long inject_live_blocks(void);
 long inject_live_mapped_bytes(void);
 

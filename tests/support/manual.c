@@ -1,10 +1,9 @@
 /*
- * manual.c: a host of the manual source, for the tests that are run over it:
- * with MOAT_TRAP_SOURCE=manual it has handlers for the signals of a fault which
- * ask moat first and then let the default action happen. In the other runs it
- * does nothing.
+ * manual.c: a host that uses the manual source. With MOAT_TRAP_SOURCE=manual it
+ * installs handlers for the fault signals. They ask moat first and otherwise
+ * let the default action happen. With other sources it does nothing.
  *
- * To be compiled into each program that is run over several sources.
+ * Compiled into each program that runs with several sources.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -21,7 +20,7 @@
 static const int signals[] = {SIGSEGV, SIGBUS,  SIGILL,
                               SIGFPE,  SIGTRAP, SIGABRT};
 
-/* The signal itself, its siginfo too, once more: now it is deadly. */
+/* Sends the signal again, with its siginfo; this time it kills the process. */
 static void die(int signo, siginfo_t *info)
 {
     struct sigaction action;
@@ -50,7 +49,7 @@ static void install(void)
         (void)sigaction(signals[i], &action, NULL);
 }
 
-/* The fixture's children reset their dispositions and call it once more. */
+/* Children of the fixture reset their dispositions and call this again. */
 __attribute__((constructor)) static void prepare(void)
 {
     const char *source = getenv("MOAT_TRAP_SOURCE");

@@ -6,7 +6,7 @@
 #ifndef TESTS_SUPPORT_NUMBER_H
 #define TESTS_SUPPORT_NUMBER_H
 
-/* A whole number from 1 to `most`; 0 if it is not one. */
+/* Parses a whole number from 1 to `most`; returns 0 if it is not one. */
 unsigned long number_from(const char *text, unsigned long most);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * resume_far.h: the library's moat_co_resume, as a program in another language
- * calls it. Where the header's inline one is in sight, that name means it.
+ * resume_far.h: calls the library's moat_co_resume, as a program in another
+ * language would. C code that sees the header calls the inline version instead.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -17,7 +17,8 @@
 
 #include "fixture.h"
 
-/* SA_RESTORER of the kernel: the C library adds it to whatever it installs. */
+/* The kernel's SA_RESTORER: the C library adds it to each handler it
+ * installs. */
 #define RESTORER 0x04000000u
 
 void thread_signals_note(struct thread_signals *out)
@@ -78,7 +79,7 @@ int descriptors_open(void)
             at += *(unsigned short *)(void *)(entries + at + 16);
     }
     (void)close(fd);
-    return count - 3; /* ".", ".." and the one just closed */
+    return count - 3; /* without ".", ".." and the descriptor just closed */
 }
 
 int mappings_present(void)

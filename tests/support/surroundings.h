@@ -1,5 +1,5 @@
 /*
- * surroundings.h: what of the thread and the process must be as it was before:
+ * surroundings.h: the state of the thread and the process that must not change:
  * signal mask, alternate stack, dispositions, descriptors, mappings, memory.
  *
  * SPDX-License-Identifier: MIT
@@ -20,7 +20,7 @@ struct thread_signals {
 void thread_signals_note(struct thread_signals *out);
 void thread_signals_expect_kept(const struct thread_signals *before);
 
-/* The dispositions of the signals 1 to 64, as bytes that can be compared. */
+/* The dispositions of signals 1 to 64, as bytes that can be compared. */
 struct dispositions {
     struct sigaction action[65];
 };
@@ -28,13 +28,13 @@ struct dispositions {
 void dispositions_note(struct dispositions *out);
 void dispositions_expect_kept(const struct dispositions *before);
 
-/* How many descriptors are open; -1 if /proc does not tell. */
+/* Returns the number of open descriptors; -1 if /proc cannot be read. */
 int descriptors_open(void);
 
-/* How many mappings the process has; -1 if /proc does not tell. */
+/* Returns the number of the process's mappings; -1 if /proc cannot be read. */
 int mappings_present(void);
 
-/* Resident bytes of the process; 0 if /proc does not tell. */
+/* Returns the process's resident bytes; 0 if /proc cannot be read. */
 size_t resident_bytes(void);
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * test_arena.c: the layout of slots in arenas, and what an address is.
+ * test_arena.c: the layout of slots in arenas, and the classification of
+ * addresses.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -8,8 +9,9 @@
 #include <string.h>
 
 #include "stack/arena.h"
-#include "stack/size.h"
-#include "stack/stack.h"
+#include "stack/guard_choice.h"
+#include "stack/trim.h"
+#include "sys/size.h"
 
 #define ENTRY_BYTES 128
 #define SLOT_OFFSET 32
@@ -25,7 +27,7 @@ static void configure(void)
 
     assert_int_equal(moat_guard_choose(MOAT_GUARD_AUTO, &layout.guard),
                      MOAT_OK);
-    moat_arena_configure(&layout);
+    moat_arena_layout = layout;
 }
 
 static struct moat_stack_class *get_class(size_t usable, size_t guard)
@@ -43,7 +45,7 @@ static void take_all(struct moat_slot **slots)
     struct moat_stack_class *stack_class = get_class(USABLE, GUARD);
 
     for (size_t i = 0; i < SLOTS; i++)
-        assert_int_equal(moat_arena_take(stack_class, 1, &slots[i]), MOAT_OK);
+        assert_int_equal(moat_slots_take(stack_class, 1, &slots[i]), MOAT_OK);
 }
 
 static void classes_are_found_again(void **state)
@@ -69,7 +71,7 @@ static void slots_have_what_was_asked_for(void **state)
         assert_true(slots[i]->base - slots[i]->limit >= USABLE);
         assert_true(slots[i]->limit - slots[i]->guard >= GUARD);
         assert_int_equal(slots[i]->base % 64, 0);
-        assert_int_equal(slots[i]->limit % MOAT_PAGE_BYTES, 0);
+        assert_int_equal(slots[i]->limit % moat_page_bytes(), 0);
         memset((void *)slots[i]->limit, 0x5a, slots[i]->base - slots[i]->limit);
     }
     moat_arena_release_all();
@@ -84,9 +86,9 @@ static void the_stride_is_odd_and_tops_are_coloured(void **state)
     configure();
     take_all(slots);
     stride = slots[0]->guard - slots[1]->guard;
-    assert_int_equal(stride / MOAT_PAGE_BYTES % 2, 1);
-    assert_true(slots[0]->base % MOAT_PAGE_BYTES !=
-                slots[1]->base % MOAT_PAGE_BYTES);
+    assert_int_equal(stride / moat_page_bytes() % 2, 1);
+    assert_true(slots[0]->base % moat_page_bytes() !=
+                slots[1]->base % moat_page_bytes());
     moat_arena_release_all();
 }
 
@@ -157,22 +159,22 @@ static void what_was_given_back_is_taken_first(void **state)
     (void)state;
     configure();
     take_all(slots);
-    stack_class = moat_slot_class(slots[0]);
+    stack_class = slots[0]->arena->stack_class;
     assert_ptr_equal(stack_class, get_class(USABLE, GUARD));
     slots[5]->next = slots[9];
-    moat_trim_give(slots[5]);
-    assert_int_equal(moat_arena_take(stack_class, 1, &again), MOAT_OK);
+    moat_trim_return(slots[5]);
+    assert_int_equal(moat_slots_take(stack_class, 1, &again), MOAT_OK);
     assert_ptr_equal(again, slots[5]);
     assert_null(again->next);
-    assert_int_equal(moat_arena_take(stack_class, 1, &again), MOAT_OK);
+    assert_int_equal(moat_slots_take(stack_class, 1, &again), MOAT_OK);
     assert_ptr_equal(again, slots[9]);
-    assert_int_equal(moat_arena_take(stack_class, 1, &again), MOAT_OK);
+    assert_int_equal(moat_slots_take(stack_class, 1, &again), MOAT_OK);
     assert_ptr_not_equal(again, slots[5]);
     moat_arena_release_all();
 }
 
-/* Each call gives a chain; all together are neighbours, from the top down, in
- * as many arenas as it takes. */
+/* Each call returns a chain. Together the slots are neighbours, from the top
+ * down, in as many arenas as needed. */
 static void chains_of_new_slots_are_whole(void **state)
 {
     struct moat_stack_class *stack_class;
@@ -186,7 +188,7 @@ static void chains_of_new_slots_are_whole(void **state)
         struct moat_slot *slot = NULL;
         size_t most = SLOTS - count;
 
-        assert_int_equal(moat_arena_take(stack_class, most, &slot), MOAT_OK);
+        assert_int_equal(moat_slots_take(stack_class, most, &slot), MOAT_OK);
         for (; slot != NULL; last = slot, slot = slot->next, count++) {
             memset((void *)slot->limit, 0x5a, slot->base - slot->limit);
             assert_int_equal(moat_arena_region(slot->guard, slot),
@@ -199,7 +201,7 @@ static void chains_of_new_slots_are_whole(void **state)
     moat_arena_release_all();
 }
 
-/* Only as many as were asked for, and what is new comes after them. */
+/* As many as requested are taken, and new slots follow them. */
 static void what_was_given_back_is_taken_as_a_chain(void **state)
 {
     struct moat_slot *slots[SLOTS], *chain = NULL;
@@ -208,15 +210,15 @@ static void what_was_given_back_is_taken_as_a_chain(void **state)
     (void)state;
     configure();
     take_all(slots);
-    stack_class = moat_slot_class(slots[0]);
+    stack_class = slots[0]->arena->stack_class;
     slots[5]->next = slots[9];
     slots[9]->next = slots[7];
-    moat_trim_give(slots[5]);
-    assert_int_equal(moat_arena_take(stack_class, 2, &chain), MOAT_OK);
+    moat_trim_return(slots[5]);
+    assert_int_equal(moat_slots_take(stack_class, 2, &chain), MOAT_OK);
     assert_ptr_equal(chain, slots[5]);
     assert_ptr_equal(chain->next, slots[9]);
     assert_null(slots[9]->next);
-    assert_int_equal(moat_arena_take(stack_class, 2, &chain), MOAT_OK);
+    assert_int_equal(moat_slots_take(stack_class, 2, &chain), MOAT_OK);
     assert_ptr_equal(chain, slots[7]);
     assert_null(chain->next);
     moat_arena_release_all();
@@ -229,7 +231,8 @@ static void a_stack_beyond_the_address_space_is_no_memory(void **state)
     (void)state;
     configure();
     assert_int_equal(
-        moat_arena_take(get_class((size_t)1 << 62, MOAT_PAGE_BYTES), 1, &slot),
+        moat_slots_take(get_class((size_t)1 << 62, moat_page_bytes()), 1,
+                        &slot),
         MOAT_E_NOMEM);
     assert_null(slot);
     moat_arena_release_all();
@@ -241,8 +244,8 @@ static void a_class_whose_stride_overflows_is_refused(void **state)
 
     (void)state;
     configure();
-    assert_int_equal(moat_stack_class_get(SIZE_MAX - MOAT_PAGE_BYTES + 1,
-                                          MOAT_PAGE_BYTES, &stack_class),
+    assert_int_equal(moat_stack_class_get(SIZE_MAX - moat_page_bytes() + 1,
+                                          moat_page_bytes(), &stack_class),
                      MOAT_E_INVAL);
     assert_null(stack_class);
 }

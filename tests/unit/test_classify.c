@@ -1,5 +1,5 @@
 /*
- * test_classify.c: what kind of trap it was, from a table, without a signal.
+ * test_classify.c: the classification of traps, from a table, without a signal.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -8,7 +8,7 @@
 #include <signal.h>
 #include <string.h>
 
-#include "trap/internal.h"
+#include "trap/classify.h"
 
 /* A stack of 64 KiB at a round address, with a guard of 4 KiB. */
 #define GUARD ((uintptr_t)0x700000000000)

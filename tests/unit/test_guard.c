@@ -1,5 +1,6 @@
 /*
- * test_guard.c: which kind of guard is chosen, and that each kind is one.
+ * test_guard.c: the kind of guard that is chosen, and the protection by each
+ * kind.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -10,16 +11,16 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 
-#include "stack/size.h"
-#include "stack/stack.h"
+#include "stack/guard_choice.h"
+#include "sys/guard.h"
+#include "sys/size.h"
 
 static moat_guard_kind best(void)
 {
-    return moat_guard_madvise_works() ? MOAT_GUARD_MADVISE
-                                      : MOAT_GUARD_MPROTECT;
+    return moat_guard_marks_work() ? MOAT_GUARD_MADVISE : MOAT_GUARD_MPROTECT;
 }
 
-/* What an open choice comes to, with MOAT_GUARD=text in the environment. */
+/* Chooses automatically, with MOAT_GUARD=text in the environment. */
 static moat_status choose(const char *text, moat_guard_kind *out)
 {
     if (text == NULL)
@@ -43,7 +44,7 @@ static void an_open_choice_follows_the_environment(void **state)
     assert_int_equal(choose("mprotect", &kind), MOAT_OK);
     assert_int_equal(kind, MOAT_GUARD_MPROTECT);
     assert_int_equal(choose("madvise", &kind),
-                     moat_guard_madvise_works() ? MOAT_OK : MOAT_E_UNSUPPORTED);
+                     moat_guard_marks_work() ? MOAT_OK : MOAT_E_UNSUPPORTED);
 }
 
 static void garbage_in_the_environment_is_refused(void **state)
@@ -70,7 +71,8 @@ static void a_made_choice_does_not_ask_the_environment(void **state)
                      MOAT_E_INVAL);
 }
 
-/* A system call that must write to the page says what a store would meet. */
+/* Uses a system call that writes to the page: it fails where a store would
+ * fault. */
 static int is_writable(void *page)
 {
     return !(getrandom(page, 1, GRND_NONBLOCK) == -1 && errno == EFAULT);
@@ -78,25 +80,25 @@ static int is_writable(void *page)
 
 static void check_kind(moat_status (*install)(uintptr_t, size_t))
 {
-    char *memory = mmap(NULL, 4 * MOAT_PAGE_BYTES, PROT_READ | PROT_WRITE,
+    char *memory = mmap(NULL, 4 * moat_page_bytes(), PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     assert_true(memory != MAP_FAILED);
     assert_int_equal(
-        install((uintptr_t)memory + MOAT_PAGE_BYTES, 2 * MOAT_PAGE_BYTES),
+        install((uintptr_t)memory + moat_page_bytes(), 2 * moat_page_bytes()),
         MOAT_OK);
     assert_true(is_writable(memory));
-    assert_false(is_writable(memory + MOAT_PAGE_BYTES));
-    assert_false(is_writable(memory + 2 * MOAT_PAGE_BYTES));
-    assert_true(is_writable(memory + 3 * MOAT_PAGE_BYTES));
-    assert_int_equal(munmap(memory, 4 * MOAT_PAGE_BYTES), 0);
+    assert_false(is_writable(memory + moat_page_bytes()));
+    assert_false(is_writable(memory + 2 * moat_page_bytes()));
+    assert_true(is_writable(memory + 3 * moat_page_bytes()));
+    assert_int_equal(munmap(memory, 4 * moat_page_bytes()), 0);
 }
 
 static moat_status install_by_madvise(uintptr_t address, size_t bytes)
 {
     const struct moat_pages range = {address, address + bytes};
     size_t count = 1;
-    moat_status status = moat_guard_madvise_install(&range, &count);
+    moat_status status = moat_guard_mark(&range, &count);
 
     assert_int_equal(count, status == MOAT_OK);
     return status;
@@ -105,72 +107,72 @@ static moat_status install_by_madvise(uintptr_t address, size_t bytes)
 static void guards_cannot_be_written(void **state)
 {
     (void)state;
-    check_kind(moat_guard_mprotect_install);
-    if (moat_guard_madvise_works())
+    check_kind(moat_memory_close);
+    if (moat_guard_marks_work())
         check_kind(install_by_madvise);
 }
 
 static void an_opened_range_can_be_written(void **state)
 {
-    char *memory = mmap(NULL, MOAT_PAGE_BYTES, PROT_NONE,
+    char *memory = mmap(NULL, moat_page_bytes(), PROT_NONE,
                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     (void)state;
     assert_true(memory != MAP_FAILED);
     assert_false(is_writable(memory));
-    assert_int_equal(
-        moat_guard_mprotect_open((uintptr_t)memory, MOAT_PAGE_BYTES), MOAT_OK);
+    assert_int_equal(moat_memory_open((uintptr_t)memory, moat_page_bytes()),
+                     MOAT_OK);
     assert_true(is_writable(memory));
-    assert_int_equal(munmap(memory, MOAT_PAGE_BYTES), 0);
+    assert_int_equal(munmap(memory, moat_page_bytes()), 0);
 }
 
-/* What mlockall(MCL_FUTURE) makes of all memory. */
+/* mlockall(MCL_FUTURE) locks all memory like this. */
 static void locked_memory_gets_a_guard_too(void **state)
 {
-    char *memory = mmap(NULL, MOAT_PAGE_BYTES, PROT_READ | PROT_WRITE,
+    char *memory = mmap(NULL, moat_page_bytes(), PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     (void)state;
     assert_true(memory != MAP_FAILED);
-    if (!moat_guard_madvise_works() || mlock(memory, MOAT_PAGE_BYTES) != 0)
-        skip();
-    assert_int_equal(install_by_madvise((uintptr_t)memory, MOAT_PAGE_BYTES),
+    if (!moat_guard_marks_work() || mlock(memory, moat_page_bytes()) != 0)
+        skip_for("no memory can be locked, or guards are PROT_NONE only");
+    assert_int_equal(install_by_madvise((uintptr_t)memory, moat_page_bytes()),
                      MOAT_OK);
     assert_false(is_writable(memory));
-    assert_int_equal(munmap(memory, MOAT_PAGE_BYTES), 0);
+    assert_int_equal(munmap(memory, moat_page_bytes()), 0);
 }
 
 /* --- many in one call ----------------------------------------------------- */
 
-#define MANY MOAT_ADVICE_RANGES
+#define MANY MOAT_MAX_RANGES
 
-/* Ranges of a page each, a page apart, in memory of so many pages. */
+/* Makes ranges of a page each, a page apart, in memory of that many pages. */
 static char *map_many(struct moat_pages *ranges)
 {
     char *memory =
-        mmap(NULL, 2 * MANY * MOAT_PAGE_BYTES, PROT_READ | PROT_WRITE,
+        mmap(NULL, 2 * MANY * moat_page_bytes(), PROT_READ | PROT_WRITE,
              MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     assert_true(memory != MAP_FAILED);
     for (size_t i = 0; i < MANY; i++) {
-        ranges[i].low = (uintptr_t)memory + 2 * i * MOAT_PAGE_BYTES;
-        ranges[i].high = ranges[i].low + MOAT_PAGE_BYTES;
+        ranges[i].low = (uintptr_t)memory + 2 * i * moat_page_bytes();
+        ranges[i].high = ranges[i].low + moat_page_bytes();
     }
     return memory;
 }
 
-/* Those of the first `guards` ranges, and nothing else. */
+/* Expects guards in the first `guards` ranges and nowhere else. */
 static void expect_guards(char *memory, size_t guards)
 {
     for (size_t i = 0; i < 2 * MANY; i++)
-        assert_int_equal(is_writable(memory + i * MOAT_PAGE_BYTES),
+        assert_int_equal(is_writable(memory + i * moat_page_bytes()),
                          i % 2 != 0 || i / 2 >= guards);
 }
 
 static bool use_batches(bool batch)
 {
     moat_methods.batch = batch;
-    return moat_guard_madvise_works() && (!batch || moat_guard_batch_works());
+    return moat_guard_marks_work() && (!batch || moat_guard_marks_batch());
 }
 
 static void check_many(bool batch)
@@ -178,15 +180,15 @@ static void check_many(bool batch)
     struct moat_pages ranges[MANY];
 
     if (!use_batches(batch))
-        skip();
+        skip_for("guards are not made in batches here");
     for (size_t asked = 1; asked <= MANY; asked += 9) {
         char *memory = map_many(ranges);
         size_t count = asked;
 
-        assert_int_equal(moat_guard_madvise_install(ranges, &count), MOAT_OK);
+        assert_int_equal(moat_guard_mark(ranges, &count), MOAT_OK);
         assert_int_equal(count, asked);
         expect_guards(memory, asked);
-        assert_int_equal(munmap(memory, 2 * MANY * MOAT_PAGE_BYTES), 0);
+        assert_int_equal(munmap(memory, 2 * MANY * moat_page_bytes()), 0);
     }
 }
 
@@ -202,8 +204,8 @@ static void many_guards_are_made_together(void **state)
     check_many(true);
 }
 
-/* A range without a mapping cannot be guarded: those before it are, and how
- * many that is can be believed. */
+/* An unmapped range cannot be guarded. Those before it are guarded, and the
+ * returned count is right. */
 static void check_refused(bool batch)
 {
     static const size_t holes[] = {MANY - 1, 7, 1};
@@ -212,23 +214,23 @@ static void check_refused(bool batch)
     char *memory;
 
     if (!use_batches(batch))
-        skip();
+        skip_for("guards are not made in batches here");
     memory = map_many(ranges);
     for (size_t i = 0; i < sizeof holes / sizeof holes[0]; i++) {
         uintptr_t hole = ranges[holes[i]].low;
 
-        assert_int_equal(munmap((void *)hole, MOAT_PAGE_BYTES), 0);
+        assert_int_equal(munmap((void *)hole, moat_page_bytes()), 0);
         count = MANY;
-        assert_int_equal(moat_guard_madvise_install(ranges, &count), MOAT_OK);
+        assert_int_equal(moat_guard_mark(ranges, &count), MOAT_OK);
         assert_int_equal(count, holes[i]);
         for (size_t j = 0; j < count; j++)
             assert_false(is_writable((void *)ranges[j].low));
     }
-    assert_int_equal(munmap(memory, MOAT_PAGE_BYTES), 0);
+    assert_int_equal(munmap(memory, moat_page_bytes()), 0);
     count = MANY;
-    assert_int_equal(moat_guard_madvise_install(ranges, &count), MOAT_E_NOMEM);
+    assert_int_equal(moat_guard_mark(ranges, &count), MOAT_E_NOMEM);
     assert_int_equal(count, 0);
-    assert_int_equal(munmap(memory, 2 * MANY * MOAT_PAGE_BYTES), 0);
+    assert_int_equal(munmap(memory, 2 * MANY * moat_page_bytes()), 0);
 }
 
 static void the_first_that_is_refused_ends_it_one_by_one(void **state)
@@ -243,24 +245,24 @@ static void the_first_that_is_refused_ends_it_together(void **state)
     check_refused(true);
 }
 
-/* The kernel refuses all of them, and then each. */
+/* The kernel refuses the whole batch, and then each range. */
 static void many_guards_are_made_in_locked_memory(void **state)
 {
     struct moat_pages ranges[MANY];
-    const size_t locked = 4 * MOAT_PAGE_BYTES; /* little may be */
+    const size_t locked = 4 * moat_page_bytes(); /* the limit may be low */
     size_t count = MANY;
     char *memory;
 
     (void)state;
     if (!use_batches(true))
-        skip();
+        skip_for("guards are not made in batches here");
     memory = map_many(ranges);
     if (mlock(memory + locked, locked) != 0)
-        skip();
-    assert_int_equal(moat_guard_madvise_install(ranges, &count), MOAT_OK);
+        skip_for("no memory can be locked");
+    assert_int_equal(moat_guard_mark(ranges, &count), MOAT_OK);
     assert_int_equal(count, MANY);
     expect_guards(memory, MANY);
-    assert_int_equal(munmap(memory, 2 * MANY * MOAT_PAGE_BYTES), 0);
+    assert_int_equal(munmap(memory, 2 * MANY * moat_page_bytes()), 0);
 }
 
 int main(void)

@@ -1,5 +1,5 @@
 /*
- * test_options.c: structs of callers that know more fields, or fewer.
+ * test_options.c: structs of callers that know more or fewer fields.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "engine/internal.h"
+#include "engine/options.h"
 
 /* Three versions of one struct. */
 struct first {
@@ -110,7 +110,24 @@ static void a_result_for_a_longer_struct_tells_its_size(void **state)
     moat_options_copy_out(&to, &from, sizeof from);
     assert_int_equal(to.struct_size, sizeof from);
     assert_int_equal(to.b, 2);
-    assert_int_equal(to.c, 0xeeeeeeeeeeeeeeee);
+    assert_int_equal(to.c, 0);
+}
+
+static void a_result_has_a_size_that_a_version_had(void **state)
+{
+    static const size_t refused[] = {
+        0, 1, sizeof(size_t), sizeof(struct first) - 1, 4097, SIZE_MAX};
+    static const size_t taken[] = {sizeof(struct first), sizeof(struct third),
+                                   4096};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
+        assert_int_equal(
+            moat_options_check_out(&refused[i], sizeof(struct first)),
+            MOAT_E_INVAL);
+    for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++)
+        assert_int_equal(
+            moat_options_check_out(&taken[i], sizeof(struct first)), MOAT_OK);
 }
 
 int main(void)
@@ -122,6 +139,7 @@ int main(void)
         cmocka_unit_test(sizes_that_no_version_had_are_refused),
         cmocka_unit_test(a_result_stays_in_its_callers_struct),
         cmocka_unit_test(a_result_for_a_longer_struct_tells_its_size),
+        cmocka_unit_test(a_result_has_a_size_that_a_version_had),
     };
 
     return cmocka_run_group_tests_name("options", tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /*
- * test_pages.c: which pages were touched, and both ways of making them zeros.
+ * test_pages.c: finding touched pages, and both ways of zeroing them.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -8,16 +8,17 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "stack/size.h"
-#include "stack/stack.h"
+#include "stack/scrub.h"
+#include "sys/pagemap.h"
+#include "sys/size.h"
 
-/* More than one read of the page map covers. */
+/* More than one read of the page map can cover. */
 #define PAGES 300
 
 static unsigned char *map(void)
 {
     unsigned char *memory =
-        mmap(NULL, PAGES * MOAT_PAGE_BYTES, PROT_READ | PROT_WRITE,
+        mmap(NULL, PAGES * moat_page_bytes(), PROT_READ | PROT_WRITE,
              MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     assert_true(memory != MAP_FAILED);
@@ -26,14 +27,14 @@ static unsigned char *map(void)
 
 static uintptr_t end_of(const unsigned char *memory)
 {
-    return (uintptr_t)memory + PAGES * MOAT_PAGE_BYTES;
+    return (uintptr_t)memory + PAGES * moat_page_bytes();
 }
 
 static int is_resident(unsigned char *page)
 {
     unsigned char answer = 0;
 
-    assert_int_equal(mincore(page, MOAT_PAGE_BYTES, &answer), 0);
+    assert_int_equal(mincore(page, moat_page_bytes(), &answer), 0);
     return answer & 1;
 }
 
@@ -44,19 +45,21 @@ static void the_lowest_touched_page_is_found(void **state)
     uintptr_t lowest = 0;
 
     (void)state;
-    if (!moat_pages_known())
-        skip();
+    if (!moat_pagemap_works())
+        skip_for("the kernel does not tell of pages");
     assert_int_equal(
-        moat_pages_lowest((uintptr_t)memory, end_of(memory), &lowest), MOAT_OK);
+        moat_pagemap_lowest((uintptr_t)memory, end_of(memory), &lowest),
+        MOAT_OK);
     assert_true(lowest == end_of(memory));
     for (size_t i = 0; i < sizeof touched / sizeof touched[0]; i++) {
-        memory[touched[i] * MOAT_PAGE_BYTES + 17] = 1;
+        memory[touched[i] * moat_page_bytes() + 17] = 1;
         assert_int_equal(
-            moat_pages_lowest((uintptr_t)memory, end_of(memory), &lowest),
+            moat_pagemap_lowest((uintptr_t)memory, end_of(memory), &lowest),
             MOAT_OK);
-        assert_true(lowest == (uintptr_t)memory + touched[i] * MOAT_PAGE_BYTES);
+        assert_true(lowest ==
+                    (uintptr_t)memory + touched[i] * moat_page_bytes());
     }
-    assert_int_equal(munmap(memory, PAGES * MOAT_PAGE_BYTES), 0);
+    assert_int_equal(munmap(memory, PAGES * moat_page_bytes()), 0);
 }
 
 static void an_empty_range_has_no_page(void **state)
@@ -64,34 +67,35 @@ static void an_empty_range_has_no_page(void **state)
     uintptr_t lowest = 0;
 
     (void)state;
-    if (!moat_pages_known())
-        skip();
+    if (!moat_pagemap_works())
+        skip_for("the kernel does not tell of pages");
     assert_int_equal(
-        moat_pages_lowest(MOAT_PAGE_BYTES, MOAT_PAGE_BYTES, &lowest), MOAT_OK);
-    assert_true(lowest == MOAT_PAGE_BYTES);
+        moat_pagemap_lowest(moat_page_bytes(), moat_page_bytes(), &lowest),
+        MOAT_OK);
+    assert_true(lowest == moat_page_bytes());
 }
 
 static void expect_zeros(const unsigned char *memory)
 {
-    for (size_t i = 0; i < PAGES * MOAT_PAGE_BYTES; i++)
+    for (size_t i = 0; i < PAGES * moat_page_bytes(); i++)
         assert_int_equal(memory[i], 0);
 }
 
 static void zeroing_keeps_touched_pages(void **state)
 {
     unsigned char *memory = map();
-    unsigned char *touched = memory + 150 * MOAT_PAGE_BYTES;
+    unsigned char *touched = memory + 150 * moat_page_bytes();
 
     (void)state;
-    memset(touched, 0xa5, MOAT_PAGE_BYTES);
-    assert_int_equal(moat_pages_zero((uintptr_t)memory, end_of(memory)),
+    memset(touched, 0xa5, moat_page_bytes());
+    assert_int_equal(moat_stack_zero((uintptr_t)memory, end_of(memory)),
                      MOAT_OK);
-    if (moat_pages_known()) {
+    if (moat_pagemap_works()) {
         assert_true(is_resident(touched));
         assert_false(is_resident(memory));
     }
     expect_zeros(memory);
-    assert_int_equal(munmap(memory, PAGES * MOAT_PAGE_BYTES), 0);
+    assert_int_equal(munmap(memory, PAGES * moat_page_bytes()), 0);
 }
 
 static void discarding_gives_pages_back(void **state)
@@ -99,31 +103,31 @@ static void discarding_gives_pages_back(void **state)
     unsigned char *memory = map();
 
     (void)state;
-    memset(memory, 0xa5, PAGES * MOAT_PAGE_BYTES);
-    assert_int_equal(moat_pages_discard((uintptr_t)memory, end_of(memory)),
+    memset(memory, 0xa5, PAGES * moat_page_bytes());
+    assert_int_equal(moat_stack_discard((uintptr_t)memory, end_of(memory)),
                      MOAT_OK);
     assert_false(is_resident(memory));
-    assert_false(is_resident(memory + 150 * MOAT_PAGE_BYTES));
+    assert_false(is_resident(memory + 150 * moat_page_bytes()));
     expect_zeros(memory);
-    assert_int_equal(munmap(memory, PAGES * MOAT_PAGE_BYTES), 0);
+    assert_int_equal(munmap(memory, PAGES * moat_page_bytes()), 0);
 }
 
 static void locked_pages_are_overwritten(void **state)
 {
-    const size_t bytes = 4 * MOAT_PAGE_BYTES; /* little may be locked */
+    const size_t bytes = 4 * moat_page_bytes(); /* the limit may be low */
     unsigned char *memory = map();
 
     (void)state;
     if (mlock(memory, bytes) != 0)
-        skip();
+        skip_for("no memory can be locked");
     memset(memory, 0xa5, bytes);
     assert_int_equal(
-        moat_pages_discard((uintptr_t)memory, (uintptr_t)memory + bytes),
+        moat_stack_discard((uintptr_t)memory, (uintptr_t)memory + bytes),
         MOAT_OK);
     for (size_t i = 0; i < bytes; i++)
         assert_int_equal(memory[i], 0);
     assert_true(is_resident(memory));
-    assert_int_equal(munmap(memory, PAGES * MOAT_PAGE_BYTES), 0);
+    assert_int_equal(munmap(memory, PAGES * moat_page_bytes()), 0);
 }
 
 int main(void)

@@ -1,5 +1,5 @@
 /*
- * test_pool.c: a thread's shelves: last in, first out, and never too full.
+ * test_pool.c: a thread's shelves: last in, first out, and never overfull.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -7,7 +7,10 @@
 
 #include <stdlib.h>
 
-#include "stack/stack.h"
+#include "stack/arena.h"
+#include "stack/guard_choice.h"
+#include "stack/pool.h"
+#include "stack/slot.h"
 
 #define MANY (MOAT_SHELF_SLOTS + 100)
 
@@ -17,7 +20,7 @@ static void configure(void)
 
     assert_int_equal(moat_guard_choose(MOAT_GUARD_AUTO, &layout.guard),
                      MOAT_OK);
-    moat_arena_configure(&layout);
+    moat_arena_layout = layout;
 }
 
 static struct moat_stack_class *get_class(size_t usable)
@@ -114,7 +117,7 @@ static void a_full_shelf_gives_its_older_half_to_everybody(void **state)
         assert_true(mine.shelves->count <= MOAT_SHELF_SLOTS);
     }
     assert_int_equal(mine.shelves->count, MOAT_SHELF_SLOTS / 2 + 100);
-    /* The newest of the older half is the first that others get. */
+    /* Another thread first receives the newest slot of the older half. */
     assert_ptr_equal(get(&yours, 4096), slots[MOAT_SHELF_SLOTS / 2 - 1]);
     for (size_t i = MANY; i-- > MOAT_SHELF_SLOTS / 2;)
         assert_ptr_equal(get(&mine, 4096), slots[i]);

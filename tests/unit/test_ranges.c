@@ -1,5 +1,5 @@
 /*
- * test_ranges.c: the map of ranges, against a plain list of what is in it.
+ * test_ranges.c: compares the map of ranges with a plain list of its content.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -8,9 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "trap/registry.h"
+#include "registry/registry.h"
+#include "sys/supply.h"
 
-#define PLACES ((size_t)3000) /* each has room for one range of up to 100 */
+#define PLACES ((size_t)3000) /* each can hold one range of up to 100 */
 #define ROOM   ((uintptr_t)100)
 
 static struct moat_ranges map;
@@ -24,6 +25,27 @@ static unsigned draw(unsigned below)
     return (seed >> 8) % below;
 }
 
+static void reserve(void)
+{
+    moat_status status;
+
+    do
+        status = moat_ranges_reserve(&map);
+    while (moat_supply_fill(status));
+    assert_int_equal(status, MOAT_OK);
+}
+
+static moat_status prepare(struct moat_registry *registry,
+                           const struct moat_entry *entry)
+{
+    moat_status status;
+
+    do
+        status = moat_registry_prepare(registry, entry);
+    while (moat_supply_fill(status));
+    return status;
+}
+
 static void add(size_t place)
 {
     uintptr_t begin = (place + 1) * ROOM;
@@ -31,7 +53,7 @@ static void add(size_t place)
     all[place].begin = begin + draw(10);
     all[place].end = begin + 11 + draw((unsigned)ROOM - 10);
     assert_false(moat_ranges_overlap(&map, &all[place]));
-    assert_int_equal(moat_ranges_reserve(&map), MOAT_OK);
+    reserve();
     moat_ranges_add(&map, &all[place]);
     in[place] = true;
 }
@@ -47,7 +69,8 @@ static void expect_at(uintptr_t address, const struct moat_range *expected)
     assert_ptr_equal(moat_ranges_find(&map, address), expected);
 }
 
-/* Its borders, and that nothing overlaps by one address. */
+/* Checks the range's borders, and that the map detects an overlap by one
+ * address. */
 static void check(size_t place)
 {
     const struct moat_range *range = &all[place];
@@ -105,7 +128,7 @@ static void ascending_and_descending(void **state)
     check_all();
 }
 
-/* Every other one goes, then three of four, so that leaves are merged. */
+/* Removes every other range, then three of four, so that leaves are merged. */
 static void a_map_that_is_thinned_out(void **state)
 {
     (void)state;
@@ -147,8 +170,8 @@ static void at_random(void **state)
     check_all();
 }
 
-/* A range may begin where one that is gone began, and reach over the place
- * where the next leaf's began. */
+/* A range may begin where a removed one began, and extend beyond the former
+ * beginning of the next leaf. */
 static void a_range_over_the_border_of_leaves(void **state)
 {
     struct moat_range wide;
@@ -165,7 +188,7 @@ static void a_range_over_the_border_of_leaves(void **state)
             take(i);
         wide.begin = (first + 1) * ROOM + 3;
         wide.end = (first + 71) * ROOM;
-        assert_int_equal(moat_ranges_reserve(&map), MOAT_OK);
+        reserve();
         moat_ranges_add(&map, &wide);
         for (uintptr_t a = wide.begin; a < wide.end; a += ROOM / 2)
             expect_at(a, &wide);
@@ -184,15 +207,15 @@ static void numbers_are_never_used_twice(void **state)
     uint64_t first, second;
 
     (void)state;
-    assert_int_equal(moat_registry_prepare(&registry, &one), MOAT_OK);
+    assert_int_equal(prepare(&registry, &one), MOAT_OK);
     first = moat_registry_add(&registry, &one);
     assert_ptr_equal(moat_registry_named(&registry, first), &one);
     assert_ptr_equal(moat_registry_at(&registry, 199), &one);
-    assert_int_equal(moat_registry_prepare(&registry, &two), MOAT_E_OVERLAP);
+    assert_int_equal(prepare(&registry, &two), MOAT_E_OVERLAP);
     moat_registry_remove(&registry, &one);
     assert_null(moat_registry_named(&registry, first));
     assert_null(moat_registry_at(&registry, 199));
-    assert_int_equal(moat_registry_prepare(&registry, &two), MOAT_OK);
+    assert_int_equal(prepare(&registry, &two), MOAT_OK);
     second = moat_registry_add(&registry, &two);
     assert_true(second != 0 && first != 0 && second != first);
     assert_null(moat_registry_named(&registry, first));

@@ -1,11 +1,10 @@
 /*
- * test_row.c: unwind information that may be anything: what is not understood
- * is refused, nothing is read outside of it, and no register leads into a
- * fault.
+ * test_row.c: arbitrary bytes as unwind information: anything not understood is
+ * refused, nothing outside is read, and no register leads into a fault.
  *
  * The bytes lie between two inaccessible pages, so that a read outside of them
- * ends the test. Reads of the stack go anywhere, and are repaired as moat's
- * handler does.
+ * ends the test. Reads of the stack may go anywhere; a handler repairs their
+ * faults as moat's does.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -16,8 +15,11 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "stack/size.h"
+#include "sys/size.h"
+#include "unwind/eh_frame.h"
+#include "unwind/expression.h"
 #include "unwind/row.h"
+#include "unwind/step.h"
 
 #define ROUNDS 30000
 
@@ -34,7 +36,8 @@ static void repair(int signo, siginfo_t *info, void *ucontext)
     }
 }
 
-/* In a test's body: cmocka has handlers of its own around it. */
+/* Called in a test's body, because cmocka installs its own handlers around
+ * it. */
 static void repair_faults(void)
 {
     struct sigaction action;
@@ -55,7 +58,7 @@ static bool nothing(uintptr_t pc, moat_code *out)
 
 /* --- entries ------------------------------------------------------------- */
 
-/* A CIE and an FDE at the end of the page, with addresses that are absolute. */
+/* A CIE and an FDE at the end of the page, with absolute addresses. */
 struct entries {
     struct moat_span bytes;
     const unsigned char *fde;
@@ -84,7 +87,7 @@ static struct entries make_entries(const unsigned char *program, size_t count)
     const uint64_t range[] = {START, BYTES};
     size_t fde_bytes = 4 + sizeof range + 1 + count,
            all = 8 + sizeof common + 4 + fde_bytes;
-    unsigned char *begin = page + MOAT_PAGE_BYTES - all, *at = begin;
+    unsigned char *begin = page + moat_page_bytes() - all, *at = begin;
     struct entries made;
 
     at = put_u32(at, (uint32_t)(4 + sizeof common));
@@ -97,7 +100,7 @@ static struct entries make_entries(const unsigned char *program, size_t count)
     *at++ = 0;
     at = put(at, program, count);
     made.bytes = (struct moat_span){begin, at};
-    assert_ptr_equal(at, page + MOAT_PAGE_BYTES);
+    assert_ptr_equal(at, page + moat_page_bytes());
     return made;
 }
 
@@ -113,7 +116,7 @@ static bool run(const void *program, size_t count, uintptr_t pc,
 
 static void a_program_runs_up_to_the_pc(void **state)
 {
-    /* push rbp; at +1: CFA + 16, rbp at CFA - 16; at +4: by rbp */
+    /* push rbp; at +1: CFA + 16, rbp at CFA - 16; at +4: CFA by rbp */
     static const unsigned char program[] = {0x41, 0x0e, 16,   0x86,
                                             2,    0x43, 0x0d, 6};
     struct moat_row row;
@@ -152,13 +155,17 @@ static void what_is_not_understood_is_refused(void **state)
 {
     static const unsigned char programs[][4] = {
         {0x3f},             /* no such operation                        */
-        {0x0b},             /* nothing is remembered                    */
-        {0x0e},             /* cut off                                  */
-        {0x0d, 17},         /* no such register for the CFA             */
-        {0x0f, 4},          /* an expression that is cut off            */
-        {0x83, 0xff, 0xff}, /* a number that does not end               */
+        {0x0b},             /* no saved state */
+        {0x0e},             /* truncated */
+        {0x0d, 17},         /* no such register */
+        {0x0f, 4},          /* a truncated expression */
+        {0x83, 0xff, 0xff}, /* a number without end */
+        /* half a rule where the CFA is an expression */
+        {0x0f, 0, 0x0e, 16},
+        {0x0f, 0, 0x13, 16},
+        {0x0f, 0, 0x0d, 6},
     };
-    static const size_t bytes[] = {1, 1, 1, 2, 2, 3};
+    static const size_t bytes[] = {1, 1, 1, 2, 2, 3, 4, 4, 4};
     static const unsigned char deep[] = {10, 10, 10, 10, 10, 10, 10, 10, 10};
     struct moat_row row;
 
@@ -187,11 +194,11 @@ static void every_byte_counts_in_a_fingerprint(void **state)
     uint64_t whole, other;
 
     (void)state;
-    assert_true(moat_row_fingerprint(&made.bytes, made.fde, &whole));
+    assert_true(moat_eh_fingerprint(&made.bytes, made.fde, &whole));
     for (unsigned char *at = (unsigned char *)(uintptr_t)made.bytes.begin;
          at < made.bytes.end; at++) {
         *at ^= 1;
-        assert_true(!moat_row_fingerprint(&made.bytes, made.fde, &other) ||
+        assert_true(!moat_eh_fingerprint(&made.bytes, made.fde, &other) ||
                     other != whole);
         *at ^= 1;
     }
@@ -203,8 +210,8 @@ static uintptr_t words[16];
 
 static bool value_of(const unsigned char *code, size_t count, uintptr_t *out)
 {
-    unsigned char *begin = page + MOAT_PAGE_BYTES - count - 1;
-    struct moat_row row = {.base = begin, .end = page + MOAT_PAGE_BYTES};
+    unsigned char *begin = page + moat_page_bytes() - count - 1;
+    struct moat_row row = {.base = begin, .end = page + moat_page_bytes()};
     struct moat_cursor cursor;
     moat_regs regs;
 
@@ -238,7 +245,7 @@ static void expressions_are_computed(void **state)
         {{0x31, 0x32, 0x16, 0x1c}, 4, 1},             /* swap            */
         {{0x31, 0x28, 1, 0, 0x39, 0x37}, 6, 7},       /* bra over lit9   */
         {{0x31, 0x20, 0x31, 0x26}, 4, (uintptr_t)-1}, /* ~1 >> 1, signed */
-        /* The PLT's: rsp + 8, and 8 more behind its push. */
+        /* The expression of a PLT: rsp + 8, and 8 more after its push. */
         {{0x77, 8, 0x80, 0, 0x3f, 0x1a, 0x3b, 0x2a, 0x33, 0x24, 0x22},
          11,
          (uintptr_t)&words[2]},
@@ -260,17 +267,17 @@ static void bad_expressions_are_refused(void **state)
         size_t count;
     } cases[] = {
         {{0}, 0},                            /* no value               */
-        {{0x22}, 1},                         /* plus of nothing        */
+        {{0x22}, 1},                         /* plus without operands */
         {{0x30, 0x06}, 2},                   /* loads from 0           */
         {{0x31, 0x30, 0x1b}, 3},             /* divides by 0           */
         {{0x31, 0x30, 0x1d}, 3},             /* the same               */
-        {{0x2f, 0xfd, 0xff}, 3},             /* jumps back for ever    */
-        {{0x2f, 0x7f, 0x7f}, 3},             /* jumps away             */
-        {{0x31, 0x12, 0x2f, 0xfc, 0xff}, 5}, /* fills the stack        */
+        {{0x2f, 0xfd, 0xff}, 3},             /* an endless loop */
+        {{0x2f, 0x7f, 0x7f}, 3},             /* jumps out of range */
+        {{0x31, 0x12, 0x2f, 0xfc, 0xff}, 5}, /* overflows the stack */
         {{0x92, 17, 0}, 3},                  /* no such register       */
         {{0xff}, 1},                         /* no such operation      */
-        {{0x0e, 1, 2, 3}, 4},                /* cut off                */
-        {{0x77, 0, 0x94, 9}, 4},             /* nine bytes of a word   */
+        {{0x0e, 1, 2, 3}, 4},                /* truncated */
+        {{0x77, 0, 0x94, 9}, 4},             /* nine bytes of a word */
     };
     uintptr_t value;
 
@@ -326,7 +333,7 @@ static void any_entries_are_read_inside_their_bounds(void **state)
             begin[any() % bytes] = (unsigned char)any();
         (void)moat_row_make(&made.bytes, made.fde, START + 2, &row);
         (void)moat_row_find(&made.bytes, START + 2, &row);
-        (void)moat_row_fingerprint(&made.bytes, made.fde, &print);
+        (void)moat_eh_fingerprint(&made.bytes, made.fde, &print);
         (void)moat_row_make(&made.bytes, begin + any() % bytes, START, &row);
     }
 }
@@ -349,7 +356,7 @@ static void any_expression_ends(void **state)
     assert_true(faults > 0);
 }
 
-/* Registers that may hold anything, at places that have rules. */
+/* Arbitrary registers, at addresses that have rules. */
 static void any_registers_are_survived(void **state)
 {
     static const uintptr_t places[] = {(uintptr_t)qsort, (uintptr_t)strtod,
@@ -379,14 +386,14 @@ static void any_registers_are_survived(void **state)
 
 static int make_page(void **state)
 {
-    unsigned char *memory = mmap(NULL, 3 * MOAT_PAGE_BYTES, PROT_NONE,
+    unsigned char *memory = mmap(NULL, 3 * moat_page_bytes(), PROT_NONE,
                                  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     (void)state;
     if (memory == MAP_FAILED)
         return -1;
-    page = memory + MOAT_PAGE_BYTES;
-    return mprotect(page, MOAT_PAGE_BYTES, PROT_READ | PROT_WRITE);
+    page = memory + moat_page_bytes();
+    return mprotect(page, moat_page_bytes(), PROT_READ | PROT_WRITE);
 }
 
 int main(void)

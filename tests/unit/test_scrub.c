@@ -1,6 +1,6 @@
 /*
- * test_scrub.c: stacks of a chain become zeros, and nothing else does: by each
- * way that finds their pages, and without any.
+ * test_scrub.c: the stacks of a chain are zeroed and no other memory changes,
+ * with each method that finds their pages and without any.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -10,16 +10,21 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 
-#include "stack/size.h"
-#include "stack/stack.h"
+#include "stack/arena.h"
+#include "stack/guard_choice.h"
+#include "stack/scrub.h"
+#include "sys/pagemap.h"
+#include "sys/pages.h"
+#include "sys/size.h"
 
 #define USABLE ((size_t)32 << 10)
 #define GUARD  ((size_t)8 << 10)
-#define SLOTS  150 /* of two arenas, and more runs than are told at once */
+#define SLOTS  150 /* in two arenas, and more runs than one call covers */
 
 static struct moat_slot *slots[SLOTS];
 
-/* What a test runs with: the methods, and whether the page map can be read. */
+/* The conditions of a test: the methods, and whether the page map can be
+ * read. */
 struct setting {
     bool scan;
     bool pagemap;
@@ -30,19 +35,19 @@ static void take_all(const struct setting *setting)
     struct moat_arena_layout layout = {64, 0, 64, MOAT_GUARD_AUTO, NULL};
     struct moat_stack_class *stack_class = NULL;
 
-    if (setting->scan && !moat_scan_works())
-        skip();
+    if (setting->scan && !moat_pagemap_scan_works())
+        skip_for("there is no PAGEMAP_SCAN");
     moat_methods.scan = setting->scan;
     assert_int_equal(moat_guard_choose(MOAT_GUARD_AUTO, &layout.guard),
                      MOAT_OK);
-    moat_arena_configure(&layout);
+    moat_arena_layout = layout;
     assert_int_equal(moat_stack_class_get(USABLE, GUARD, &stack_class),
                      MOAT_OK);
     for (size_t i = 0; i < SLOTS; i++) {
-        assert_int_equal(moat_arena_take(stack_class, 1, &slots[i]), MOAT_OK);
-        /* The lowest page, the highest, and one apart from both. */
-        memset((void *)slots[i]->limit, 0x5a, MOAT_PAGE_BYTES);
-        memset((void *)(slots[i]->limit + 3 * MOAT_PAGE_BYTES), 0x5a, 17);
+        assert_int_equal(moat_slots_take(stack_class, 1, &slots[i]), MOAT_OK);
+        /* The lowest page, the highest, and one between them. */
+        memset((void *)slots[i]->limit, 0x5a, moat_page_bytes());
+        memset((void *)(slots[i]->limit + 3 * moat_page_bytes()), 0x5a, 17);
         memset((void *)(slots[i]->base - 100), 0x5a, 100);
     }
 }
@@ -62,12 +67,12 @@ static bool is_untouched(const struct moat_slot *slot)
 {
     const unsigned char *memory = (const unsigned char *)slot->limit;
 
-    return memory[0] == 0x5a && memory[MOAT_PAGE_BYTES - 1] == 0x5a &&
-           memory[3 * MOAT_PAGE_BYTES] == 0x5a &&
+    return memory[0] == 0x5a && memory[moat_page_bytes() - 1] == 0x5a &&
+           memory[3 * moat_page_bytes()] == 0x5a &&
            *(const unsigned char *)(slot->base - 1) == 0x5a;
 }
 
-/* Whatever is opened from here on fails, until it is allowed again. */
+/* Makes every open fail from now on, until the limit is raised again. */
 static struct rlimit allow_descriptors(rlim_t count)
 {
     struct rlimit before, now;
@@ -92,8 +97,8 @@ static struct moat_slot *scrub(const struct setting *setting,
     return first;
 }
 
-/* Two of three, from both ends inwards: neighbours upwards and downwards, lone
- * ones, and arenas by turns. */
+/* Two of three slots, from both ends inwards: neighbours upwards and downwards,
+ * single ones, and alternating arenas. */
 static struct moat_slot *make_chain(void)
 {
     struct moat_slot *first = NULL;
@@ -161,7 +166,7 @@ static void touched_pages_stay_resident(void **state)
 
     take_all(setting);
     before = moat_pages_resident(slots[1]->limit, slots[1]->base & ~4095UL);
-    assert_int_equal(before, 2 * MOAT_PAGE_BYTES);
+    assert_int_equal(before, 2 * moat_page_bytes());
     (void)scrub(setting, chain_in_order());
     assert_int_equal(
         moat_pages_resident(slots[1]->limit, slots[1]->base & ~4095UL),
@@ -169,7 +174,7 @@ static void touched_pages_stay_resident(void **state)
     moat_arena_release_all();
 }
 
-/* A stack with a hole cannot be dropped. */
+/* The pages of a stack with a hole cannot be dropped. */
 static void what_cannot_be_scrubbed_is_not_handed_on(void **state)
 {
     struct moat_slot *first, *lost = NULL;
@@ -178,7 +183,8 @@ static void what_cannot_be_scrubbed_is_not_handed_on(void **state)
     take_all(*state);
     lost = slots[SLOTS - 7];
     assert_int_equal(
-        munmap((void *)(lost->limit + MOAT_PAGE_BYTES), MOAT_PAGE_BYTES), 0);
+        munmap((void *)(lost->limit + moat_page_bytes()), moat_page_bytes()),
+        0);
     first = scrub(*state, chain_in_order());
     for (; first != NULL; first = first->next, count++) {
         assert_ptr_not_equal(first, lost);

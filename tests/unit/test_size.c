@@ -6,7 +6,7 @@
  */
 #include "unit.h"
 
-#include "stack/size.h"
+#include "sys/size.h"
 
 static void sums_are_checked(void **state)
 {

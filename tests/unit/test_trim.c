@@ -1,6 +1,6 @@
 /*
- * test_trim.c: the memory of idle slots goes back, by both ways of dropping it,
- * and by policy; guards and slots in use stay as they are.
+ * test_trim.c: the memory of idle slots is released, with both ways of dropping
+ * it and by policy; guards and slots in use do not change.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -12,8 +12,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "stack/size.h"
-#include "stack/stack.h"
+#include "stack/arena.h"
+#include "stack/guard_choice.h"
+#include "stack/pool.h"
+#include "stack/trim.h"
+#include "sys/methods.h"
+#include "sys/pages.h"
+#include "sys/size.h"
 
 #define USABLE ((size_t)32 << 10)
 #define GUARD  ((size_t)8 << 10)
@@ -27,16 +32,16 @@ static void configure(const bool *batch, size_t free_bytes, size_t stack_bytes)
     struct moat_arena_layout layout = {64, 0, COLD, MOAT_GUARD_AUTO, NULL};
     struct moat_trim_policy policy = {free_bytes, stack_bytes};
 
-    if (*batch && !moat_drop_batch_works())
-        skip();
+    if (*batch && !moat_pages_drop_batch_works())
+        skip_for("memory is not dropped in batches here");
     moat_methods.batch = *batch;
     assert_int_equal(moat_guard_choose(MOAT_GUARD_AUTO, &layout.guard),
                      MOAT_OK);
-    moat_arena_configure(&layout);
+    moat_arena_layout = layout;
     moat_trim_configure(&policy);
 }
 
-/* Each has two pages resident, and its cold part. */
+/* Each slot has two resident pages, and its cold part. */
 static void take(size_t from, size_t to)
 {
     struct moat_stack_class *stack_class = NULL;
@@ -44,20 +49,20 @@ static void take(size_t from, size_t to)
     assert_int_equal(moat_stack_class_get(USABLE, GUARD, &stack_class),
                      MOAT_OK);
     for (size_t i = from; i < to; i++) {
-        assert_int_equal(moat_arena_take(stack_class, 1, &slots[i]), MOAT_OK);
+        assert_int_equal(moat_slots_take(stack_class, 1, &slots[i]), MOAT_OK);
         *(volatile char *)(slots[i]->base - 1) = 1;
         *(volatile char *)(slots[i]->limit) = 1;
         *(volatile char *)moat_slot_cold(slots[i]) = 1;
     }
 }
 
-#define TWO_PAGES (2 * MOAT_PAGE_BYTES)
+#define TWO_PAGES (2 * moat_page_bytes())
 
 static void give(size_t from, size_t to)
 {
     for (size_t i = from; i < to; i++)
         slots[i]->next = i + 1 < to ? slots[i + 1] : NULL;
-    moat_trim_give(slots[from]);
+    moat_trim_return(slots[from]);
 }
 
 static size_t resident(size_t from, size_t to)
@@ -78,13 +83,14 @@ static size_t trim(size_t keep)
     return released;
 }
 
-/* Is the entry there? Writes to its last byte, which is nobody's. */
+/* Returns whether the entry is mapped. Writes to its last byte, which is
+ * unused. */
 static bool has_entry(const struct moat_slot *slot)
 {
     return getrandom((char *)moat_slot_entry(slot) + 63, 1, GRND_NONBLOCK) == 1;
 }
 
-/* The kernel cannot write to it. */
+/* Checks that the kernel cannot write to it. */
 static bool is_guarded(const struct moat_slot *slot)
 {
     errno = 0;
@@ -110,7 +116,7 @@ static void idle_slots_lose_their_memory_and_others_keep_it(void **state)
     assert_int_equal(*(char *)moat_slot_cold(slots[9]), 1);
     assert_int_equal(*(char *)moat_slot_cold(slots[20]), 1);
     assert_int_equal(trim(0), 0);
-    /* They are taken again, guarded, before new ones are made. */
+    /* They are reused, guarded, before new slots are made. */
     slot = slots[10];
     take(10, 20);
     assert_ptr_equal(slots[10], slot);
@@ -127,7 +133,7 @@ static void the_newest_are_kept(void **state)
     assert_int_equal(trim(4 * TWO_PAGES + 4096), 6 * TWO_PAGES);
     assert_int_equal(resident(10, 14), 4 * TWO_PAGES);
     assert_int_equal(resident(14, 20), 0);
-    /* Those that have memory are had first. */
+    /* Slots that have memory are taken first. */
     {
         struct moat_slot *kept = slots[13], *bare = slots[14];
 
@@ -150,7 +156,8 @@ static void an_arena_without_users_is_emptied(void **state)
     entry = (uintptr_t)moat_slot_entry(slot);
     give(0, 64);
     assert_true(trim(0) >= 64 * (TWO_PAGES + COLD));
-    /* The entries, too; the addresses are still the arena's. */
+    /* The entries are released, too; the addresses still belong to the
+     * arena. */
     assert_false(has_entry(slot));
     assert_int_equal(moat_arena_region(entry, NULL), MOAT_REGION_ARENA);
     assert_int_equal(trim(0), 0);
@@ -195,7 +202,7 @@ static void the_policy_keeps_so_much_of_idle_slots(void **state)
     assert_int_equal(resident(0, 10), 10 * TWO_PAGES);
     assert_int_equal(resident(10, 20), 0);
     assert_int_equal(resident(20, SLOTS), (SLOTS - 20) * TWO_PAGES);
-    /* What is taken makes room. */
+    /* Slots that are taken make room. */
     take(0, 6);
     give(20, 26);
     assert_int_equal(resident(20, 26), 6 * TWO_PAGES);
@@ -276,18 +283,19 @@ static void used_slots_are_settled_some_at_a_time(void **state)
     assert_int_equal(resident(0, 1), TWO_PAGES);
     moat_pool_put_used(&pool, slots[MOAT_USED_SLOTS - 1], false);
     assert_int_equal(resident(0, MOAT_USED_SLOTS),
-                     MOAT_USED_SLOTS * MOAT_PAGE_BYTES);
+                     MOAT_USED_SLOTS * moat_page_bytes());
     for (size_t i = MOAT_USED_SLOTS; i-- > 0;) {
         assert_int_equal(
-            moat_pool_get(&pool, moat_slot_class(slots[i]), 1, &slot), MOAT_OK);
+            moat_pool_get(&pool, slots[i]->arena->stack_class, 1, &slot),
+            MOAT_OK);
         assert_ptr_equal(slot, slots[i]);
         assert_int_equal(*(char *)(slot->base - 1), 0);
     }
-    /* Those that wait are settled when the pool goes. */
+    /* Waiting slots are settled when the pool is drained. */
     moat_pool_put_used(&pool, slots[0], false);
     *(volatile char *)slots[0]->limit = 1;
     moat_pool_drain(&pool);
-    assert_int_equal(resident(0, 1), MOAT_PAGE_BYTES);
+    assert_int_equal(resident(0, 1), moat_page_bytes());
     moat_arena_release_all();
 }
 
@@ -317,7 +325,7 @@ static void locked_stacks_stay(void **state)
     configure(*state, 0, 0);
     take(0, SLOTS);
     if (syscall(SYS_mlock, slots[3]->limit, TWO_PAGES) != 0)
-        skip();
+        skip_for("no memory can be locked");
     give(3, 5);
     assert_int_equal(moat_trim(0, &released), MOAT_E_SYSTEM);
     assert_int_equal(released, 0);

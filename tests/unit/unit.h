@@ -1,6 +1,6 @@
 /*
- * unit.h: what every unit test includes: cmocka, which wants these headers
- * before its own.
+ * unit.h: included by every unit test: cmocka, and the headers it needs before
+ * its own.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -14,5 +14,12 @@
 #include <stdint.h>
 #include <cmocka.h>
 /* clang-format on */
+
+/* Ends a test that cannot run here; the reason is printed. */
+#define skip_for(reason)                                        \
+    do {                                                        \
+        print_message("skipped: %s: %s\n", __func__, (reason)); \
+        skip();                                                 \
+    } while (0)
 
 #endif

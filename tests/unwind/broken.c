@@ -1,6 +1,6 @@
 /*
- * broken.c: faults after which the guest's part cannot be walked as it is: the
- * host's part must still be complete and in order.
+ * broken.c: faults after which the guest's part of the stack cannot be walked.
+ * The host's part must still be complete and in order.
  *
  *   broken CASE   one of the names in `cases`
  *
@@ -29,8 +29,8 @@ void host_call(void);
 
 typedef void (*function)(void);
 
-static function volatile target; /* NULL, and the compiler cannot know it */
-static unsigned char *code;      /* a page of machine code without CFI    */
+static function volatile target; /* NULL, unknown to the compiler */
+static unsigned char *code;      /* a page of machine code without CFI */
 static moat_co *guest_co, *middle_co;
 
 /* sub $24,%rsp; xor %eax,%eax; mov %eax,(%rax); add $24,%rsp; ret */
@@ -101,7 +101,7 @@ FRAME void run_framed_code(void)
 static const struct broken_case {
     const char *name;
     function fault;
-    const char *own; /* a frame of the guest that must be found; NULL: none */
+    const char *own; /* a guest frame that must be found, or NULL */
 } cases[] = {
     {"call-null", call_null, "call_null"},
     {"jump-wild", jump_wild, NULL},
@@ -157,7 +157,7 @@ static void check_chain(void)
     CHECK(root < count);
     chain_from_frames(&chain, frames, count, root);
     CHECK(chain.count > 1 && chain_matches(chosen->name, &chain, resumers));
-    /* Nothing between the root and its resumer. */
+    /* No frames between the root and the function that resumed. */
     CHECK(chain.count > 1 &&
           (chain_is_library(chain.pc[1]) ||
            strcmp(chain_name(chain.pc[1]), "middle_call") == 0));

@@ -1,10 +1,9 @@
 /*
- * chain.c: the unwinders, and the comparison of what they find.
+ * chain.c: the unwinders, and the comparison of their results.
  *
- * glibc's backtrace and libgcc's _Unwind_Backtrace are taken from their own
- * libraries by name, because libunwind defines symbols of the same names and
- * which one a program gets depends on its link order; that one has its turn
- * too.
+ * glibc's backtrace and libgcc's _Unwind_Backtrace are looked up in their own
+ * libraries, because libunwind defines symbols of the same names, and the link
+ * order decides which one a program gets. That one is tested, too.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -36,7 +35,7 @@ int chain_result(void)
     return failures != 0;
 }
 
-/* A function of a library by name, past the symbols that hide it. */
+/* Returns a function of a library, even if symbols of the program hide it. */
 static void *library_function(const char *library, const char *name)
 {
     void *handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
@@ -64,7 +63,8 @@ FRAME static void walk_moat(struct chain *out)
     chain_from_frames(out, frames, count, 0);
 }
 
-/* Where all has frame records: a sanitizer's part of a switch has none. */
+/* Only where every function has frame records: the sanitizers' part of a switch
+ * has none. */
 #if defined(CHAIN_BY_RECORDS) && !UNDER_ASAN
 #    define BY_RECORDS {"moat_backtrace_fp", walk_records},
 
@@ -159,7 +159,8 @@ const char *chain_name(uintptr_t pc)
 {
     Dl_info info;
 
-    /* One back: a return address may already belong to the next function. */
+    /* Subtracts one, because a return address may already belong to the next
+     * function. */
     if (pc == 0 || dladdr((const char *)pc - 1, &info) == 0 ||
         info.dli_sname == NULL)
         return "?";

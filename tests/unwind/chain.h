@@ -1,9 +1,9 @@
 /*
- * chain.h: chains of program counters, the unwinders that fill them, and what
- * they must look like.
+ * chain.h: chains of program counters, the unwinders that fill them, and checks
+ * of their content.
  *
- * Every unwinder that can be found on the machine gets its turn: a border that
- * one of them crosses another may not.
+ * Every unwinder found on the machine is tried: one may fail at a border that
+ * another crosses.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -45,38 +45,40 @@ struct chain_walker {
     chain_walk walk;
 };
 
-/* All walkers; ends with a NULL name. */
+/* All walkers; the last has a NULL name. */
 extern const struct chain_walker chain_walkers[];
 
-/* The function that holds a return address; "?" if it has no dynamic symbol. */
+/* Returns the name of the function that contains a return address, or "?" if it
+ * has no dynamic symbol. */
 const char *chain_name(uintptr_t pc);
 
 /*
  * Compares a chain with names, innermost first, up to a NULL. "*" stands for
  * one frame of any name: the root of a coroutine. Frames before the first name
- * and after the last are left out of account. Prints both on a difference.
+ * and after the last are ignored. Prints both if they differ.
  */
 bool chain_matches(const char *what, const struct chain *chain,
                    const char *const *names);
 
-/* Copies moat's frames from number `first` on. */
+/* Copies moat's frames, starting at number `first`. */
 void chain_from_frames(struct chain *out, const moat_frame *frames,
                        size_t count, size_t first);
 
 /*
- * Is it a frame of the library, other than a root? Only a build with the
- * address sanitizer has such between a guest and its resumer: there each switch
- * is told to the sanitizer by functions of moat. False in any other build.
+ * Returns whether the address is in the library, other than in a root. Between
+ * a guest and its resumer, only a build with the address sanitizer has such
+ * frames: functions of moat report each switch to the sanitizer. Returns false
+ * in any other build.
  */
 bool chain_is_library(uintptr_t pc);
 
-/* A check that goes on and makes the program fail at its end. */
+/* A check that makes the program fail only at its end. */
 #define CHECK(condition) \
     chain_check((condition), #condition, __FILE__, __LINE__)
 
 bool chain_check(bool holds, const char *what, const char *file, int line);
 
-/* main's result: 1 if a check failed. */
+/* Returns main's result: 1 if a check failed. */
 int chain_result(void);
 
 #endif

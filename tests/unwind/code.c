@@ -1,8 +1,8 @@
 /*
- * code.c: registered code three coroutines deep: every unwinder crosses it, in
- * whatever way its frames were described, and goes on to main.
+ * code.c: registered code three coroutines deep. Every unwinder walks across it
+ * to main, however the frames of the code were described.
  *
- *   code SCENE     shapes, throw, reuse, many, storm
+ *   code SCENE     shapes, throw, reuse, many, over, storm
  *
  * SPDX-License-Identifier: MIT
  */
@@ -25,7 +25,7 @@
 #define PAGE ((size_t)4096)
 #define RBX  UINT64_C(0x5afe)
 
-/* Seen by dladdr, so not static. */
+/* Looked up by dladdr, so not static. */
 void bottom(void);
 void *inner_entry(moat_co *self, void *input);
 void *middle_entry(moat_co *self, void *input);
@@ -38,14 +38,14 @@ static const char *const expected[] = {
 
 /* --- code ---------------------------------------------------------------- */
 
-/* A function that calls the one it is given. */
+/* A function that calls its argument. */
 struct shape {
     const char *name;
     moat_code_unwind unwind;
     size_t frame_bytes;
     unsigned char bytes[32];
     size_t size;
-    unsigned char rules[32]; /* instructions */
+    unsigned char rules[32]; /* unwind instructions */
     size_t rule_bytes;
 };
 
@@ -74,7 +74,7 @@ static const struct shape shapes[SHAPES] = {
 
 static unsigned char *pages;
 
-/* The code of the shape at that page. */
+/* Copies the code of the shape to that page. */
 static code_function place(unsigned char *at, const struct shape *shape)
 {
     code_function function;
@@ -194,7 +194,7 @@ FRAME void host_call(void)
 
 /* --- shapes -------------------------------------------------------------- */
 
-/* libunwind has the caller's rbx behind the frame, libgcc so, too. */
+/* libunwind, too, restores the caller's rbx. */
 static void check_rbx(void)
 {
     uintptr_t begin, found = 0;
@@ -213,8 +213,8 @@ static void check_rbx(void)
     CHECK(unw_get_reg(&cursor, UNW_X86_64_RBX, &rbx) == 0 && rbx == RBX);
 }
 
-/* libunwind's backtrace() keeps what it knows of an address for as long as the
- * thread lives. */
+/* libunwind's backtrace() caches the rules of an address for the thread's
+ * lifetime. */
 static bool reused;
 
 static void walk_all(void)
@@ -264,7 +264,7 @@ static void scene_throw(void)
 
 /* --- the same address again ----------------------------------------------- */
 
-/* A walk before and one behind: what an unwinder remembers is void. */
+/* A walk before and one after: an unwinder must not use stale rules. */
 static void scene_reuse(void)
 {
     at_the_bottom = walk_all;
@@ -305,7 +305,8 @@ static bool knows(unsigned char *pc)
     return libgcc;
 }
 
-/* All of them; then those with odd numbers, and none where another was. */
+/* Expects all of the codes or, later, those with odd numbers, and none at the
+ * addresses of the others. */
 static void expect_known(unsigned char *block, bool even)
 {
     for (size_t i = 0; i < MANY; i++)
@@ -326,7 +327,7 @@ static void expect_catch(unsigned char *at)
     CHECK(code_catches(function));
 }
 
-/* Each of them is found among the others; what lies between them is not. */
+/* Each of them is found among the others; the gaps between them are not. */
 static void scene_many(void)
 {
     const size_t bytes = MANY * APART;
@@ -341,13 +342,13 @@ static void scene_many(void)
     for (size_t i = 0; i < MANY; i++)
         enrol_shape(block, i * 7919 % MANY, i * 7919 % MANY);
     expect_known(block, true);
-    for (size_t i = 0; i < MANY; i += 2) /* those that are left change groups */
+    for (size_t i = 0; i < MANY; i += 2) /* the others change groups */
         leave(ids[i]);
     expect_known(block, false);
     for (size_t i = 1; i < MANY; i += 2)
         expect_catch(block + i * APART);
     CHECK(code_throws());
-    /* Others, with other rules, where some have been. */
+    /* Other code with other rules, at the addresses of the removed ones. */
     CHECK(mprotect(block, bytes, PROT_READ | PROT_WRITE) == 0);
     for (size_t i = 0; i < MANY; i += 2)
         memcpy(block + i * APART, shapes[(i + 1) % SHAPES].bytes,
@@ -363,14 +364,13 @@ static void scene_many(void)
     CHECK(munmap(block, bytes) == 0);
 }
 
-/* --- over the place of one that is gone -------------------------------------
- */
+/* --- at addresses of removed code ----------------------------------------- */
 
-/* More than go into one group. */
+/* More than fit into one group. */
 #define FILLING ((size_t)140)
 
-/* The second group's first code goes, and the first group's last; another is
- * put over the places of both. */
+/* Removes the first code of the second group and the last of the first group,
+ * then registers another that overlaps both. */
 static void scene_over(void)
 {
     unsigned char *block = mmap(NULL, FILLING * APART, PROT_READ | PROT_WRITE,
@@ -380,7 +380,7 @@ static void scene_over(void)
     CHECK(block != MAP_FAILED);
     for (size_t i = 0; i < FILLING; i++)
         enrol_shape(block, i, i);
-    /* Once it was searched a group has its place among others. */
+    /* A search sorts the group. */
     CHECK(knows(block + 128 * APART + 4));
     leave(ids[128]);
     leave(ids[127]);
@@ -426,7 +426,7 @@ static void *come_and_go(void *arg)
     return NULL;
 }
 
-/* A child may throw, walk and register. */
+/* A child can throw, walk and register. */
 static void fork_one(code_function code)
 {
     int status = -1;

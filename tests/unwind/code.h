@@ -1,5 +1,5 @@
 /*
- * code.h: what the C++ part of the test code does for the rest.
+ * code.h: the part of the code test that is in C++.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -12,8 +12,8 @@ extern "C" {
 
 typedef void (*code_function)(void (*callee)(void));
 
-/* Calls the code, which calls a function that throws. Is the exception caught
- * here, with all that a call preserves? */
+/* Calls the code, which calls a function that throws. Returns whether the
+ * exception was caught here, with all registers that a call preserves. */
 int code_catches(code_function code);
 
 /* Throws and catches an exception. */

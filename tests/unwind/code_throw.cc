@@ -19,7 +19,7 @@ void thrower()
 
 int code_catches(code_function code)
 {
-    /* More than fit into what a call does not preserve. */
+    /* More values than the registers that a call does not preserve can hold. */
     const int a = thrown, b = a + 1, c = a + 2, d = a + 3, e = a + 4, f = a + 5;
     volatile int before[] = {a, b, c, d, e, f};
 

@@ -1,7 +1,7 @@
 /*
- * deep.c: six coroutines deep: each unwinder finds all six, their resumers and
- * main; from the innermost function, and from a profiler's signal there. One of
- * the six has taken the place of another, which must not be found.
+ * deep.c: six coroutines deep. Each unwinder finds all six, their resumers and
+ * main, from the innermost function and from a profiler's signal there. One of
+ * the six was entered by a transfer, from a coroutine that must not be found.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -13,9 +13,9 @@
 #include "tests/unwind/chain.h"
 
 #define DEEP   6
-#define HANDED 3 /* whose place was another's before */
+#define HANDED 3 /* entered by a transfer */
 
-/* Seen by dladdr, so not static. */
+/* Looked up by dladdr, so not static. */
 void deep_bottom(void);
 void deep_resume(moat_co *co);
 void *deep_entry(moat_co *self, void *input);
@@ -26,7 +26,7 @@ static const struct chain_walker *walker;
 static volatile sig_atomic_t samples;
 static struct chain chain;
 
-/* How often a function occurs. */
+/* Returns how often a function occurs. */
 static size_t count_of(const char *name)
 {
     size_t count = 0;
@@ -58,7 +58,7 @@ static void on_signal(int signo)
     }
 }
 
-/* A timer of the CPU time that this thread takes, as profilers set it. */
+/* Starts a timer of this thread's CPU time, as profilers do. */
 static void profile(void)
 {
     const struct itimerval tick = {{0, 1000}, {0, 1000}};

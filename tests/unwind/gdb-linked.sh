@@ -3,18 +3,17 @@
 #
 # Usage: gdb-linked.sh PROGRAM [FRAME]    FRAME: an extra frame at each border
 #
-# Without FRAME the resume is inline; with debug information gdb shows a frame for
-# it nevertheless, which is left out of the comparison.
+# Without FRAME the resume is inline. With debug information gdb still shows a
+# frame for it, which the comparison ignores.
 #
 # SPDX-License-Identifier: MIT
 set -eu
 
 program=$1
 extra=${2:-}
-if ! command -v gdb >/dev/null; then
-    echo "skipped: gdb is not installed"
-    exit 77
-fi
+# shellcheck source=../support/gdb.sh
+. "${0%/*}/../support/gdb.sh"
+needs_gdb run
 out=$(gdb -nx -batch -ex 'set debuginfod enabled off' \
     -ex 'set confirm off' -ex 'handle SIGSEGV stop print' \
     -ex run -ex bt --args "$program" trap 2>&1) || true

@@ -1,4 +1,4 @@
-# gdb_step.py: steps through a scene of step.c and looks at gdb's frames at each
+# gdb_step.py: steps through a scene of step.c and checks gdb's frames at each
 # instruction. Run by gdb-step.sh.
 #
 # SPDX-License-Identifier: MIT

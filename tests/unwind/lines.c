@@ -1,5 +1,6 @@
 /*
- * lines.c: reports whose lines lines.sh looks at. Built by it, in C and in C++.
+ * lines.c: reports whose lines lines.sh checks. lines.sh compiles it as C and
+ * as C++.
  *
  *   lines [json] [poisoned]   "poisoned": after a guest that left a lock held
  *
@@ -49,7 +50,7 @@ static moat_co *create(moat_entry entry)
     return co;
 }
 
-/* Looked at, so that it counts as poisoned. */
+/* Asks about the guest, so that it counts as poisoned. */
 static void poison(void)
 {
     moat_co *co = create(hold_lock);

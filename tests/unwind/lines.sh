@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 #
-# lines.sh: have the frames of a report the right lines, the functions inlined
-# there, and, where they have no name, an address that addr2line takes?
+# lines.sh: checks that the frames of a report have the right lines and inlined
+# functions and, if they have no name, an address that addr2line accepts.
 #
 #   lines.sh gcc|clang
 #
-# The environment, from CMakeLists.txt: SOURCE and BINARY (the project's folders),
-# LIBRARY (libmoat.a), LINK (what it needs), LINES_KNOWN (ON: by libdw), WORK (a
-# folder of its own).
+# The environment, from CMakeLists.txt: SOURCE and BINARY (the project's
+# folders), LIBRARY (libmoat.a), LINK (the libraries it needs), LINES_KNOWN (ON:
+# by libdw), WORK (a folder of its own).
 #
 # SPDX-License-Identifier: MIT
 set -euo pipefail
@@ -35,7 +35,7 @@ line_of() {
     grep -n "/\* $1 \*/" lines.c | cut -d: -f1
 }
 
-# Is there a line that matches in what was printed last?
+# Fails unless a line of the last output matches.
 has() {
     if ! grep -qE -- "$1" printed; then
         echo "not printed: $1"
@@ -50,13 +50,13 @@ call_1=$file:$(line_of 'CALL 1')
 call_2=$file:$(line_of 'CALL 2')
 resume=$file:$(line_of RESUME)
 
-# The frames with their lines; $1: how value_of, sum and guest are called.
+# Checks the frames' lines; $1: the symbols of value_of, sum and guest.
 check_lines() {
     read -r value_of sum guest <<<"$1"
     ./lines >printed
     has "^  #0 .* $guest\+0x[0-9a-f]+ in [^ ]*/lines at $fault \($value_of,\
  inlined in $sum at $call_1, inlined in $guest at $call_2\)$"
-    # Not the header's lines: the switch is its caller's code.
+    # Not the header's lines: the inlined switch belongs to its caller.
     has "^  #[2-9] .* main\+0x[0-9a-f]+ in [^ ]*/lines at $resume$"
     ./lines json >printed
     has "\"function\":\"$guest\",\"module\":\"[^ \"]*/lines\",\
@@ -70,7 +70,7 @@ if [ "$LINES_KNOWN" = ON ]; then
     for way in -O0 "-O2 -gdwarf-4" "-O2 -gdwarf-5" "-O2 -gdwarf-aranges"; do
         read -ra flags <<<"$way"
         if [ "$way" = "-O2 -gdwarf-aranges" ] && [ "$compiler" != clang ]; then
-            continue # gcc writes them always
+            continue # gcc always writes them
         fi
         build -g "${flags[@]}"
         check_lines "value_of sum guest"
@@ -79,8 +79,8 @@ if [ "$LINES_KNOWN" = ON ]; then
     done
 fi
 
-# Without names, and where they must not be looked up any more: an address that
-# addr2line takes.
+# Without names, or when they must not be looked up, the frame has an address
+# that addr2line accepts.
 check_offset() {
     has '^  #0 .* [^ ]*/lines\+0x[0-9a-f]+$'
     offset=$(sed -nE 's/^  #0 .*lines\+(0x[0-9a-f]+)$/\1/p' printed)

@@ -1,9 +1,10 @@
 /*
- * linked.c: three coroutines deep, each resumed from a function of its own:
- * every frame from the innermost to main, by every unwinder.
+ * linked.c: three coroutines deep, each resumed from its own function: every
+ * unwinder finds every frame from the innermost to main.
  *
- *   linked walk   each walker from the innermost function
+ *   linked walk   runs each walker from the innermost function
  *   linked trap   the innermost function faults; moat_co_backtrace
+ *
  * gdb-linked.sh runs the second under gdb, which stops at the signal.
  *
  * SPDX-License-Identifier: MIT
@@ -15,7 +16,7 @@
 
 #define FRAMES 128
 
-/* Seen by dladdr, so not static. */
+/* Looked up by dladdr, so not static. */
 void inner_bottom(void);
 void inner_call(void);
 void *inner_entry(moat_co *self, void *input);
@@ -83,7 +84,7 @@ FRAME void *inner_entry(moat_co *self, void *input)
     return input;
 }
 
-/* The border between two segments is the callee's root. */
+/* The border between two segments is the root of the callee. */
 static void check_segments(const moat_frame *frames, size_t count)
 {
     const moat_co *order[] = {inner_co, middle_co, outer_co, NULL};

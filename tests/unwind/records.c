@@ -1,8 +1,8 @@
 /*
- * records.c: single-steps the switch with the CPU's trap flag and, at every
- * instruction, calls moat_backtrace_fp and moat_backtrace in the handler: each
- * chain comes to main, once. (In the middle of a transfer that of the former
- * may end at the border.)
+ * records.c: single-steps the switch with the CPU's trap flag. At every
+ * instruction, the handler calls moat_backtrace_fp and moat_backtrace: each
+ * chain must contain main once. (In the middle of a transfer, the chain by
+ * frame pointers may end at the border.)
  *
  *   records SCENE stack|alternate   the stack that the handler runs on
  *
@@ -35,8 +35,9 @@ static unsigned long steps, wrong;
 /* --- in the handler --------------------------------------------------------
  */
 
-/* In the middle of a transfer the frame pointer is that of the one that leaves,
- * whom nothing names any more, and the other does not run yet. */
+/* In the middle of a transfer, the frame pointer belongs to the coroutine that
+ * is left, to which nothing refers any more, and the other one does not run
+ * yet. */
 static bool may_end(void)
 {
     const moat_co *current = moat_co_current();
@@ -55,7 +56,7 @@ static void show(uintptr_t pc, const moat_frame *frames, size_t count)
     printf("\n");
 }
 
-/* main is the host's, and there once. */
+/* main must belong to the host and occur once. */
 static void look(uintptr_t pc, walk_here walk, bool may_be_short)
 {
     moat_frame frames[MAX_FRAMES];
@@ -89,8 +90,7 @@ static void on_step(int signo, siginfo_t *info, void *context)
     look((uintptr_t)registers[REG_RIP], moat_backtrace, false);
 }
 
-/* --- what is stepped -------------------------------------------------------
- */
+/* --- the scenes ----------------------------------------------------------- */
 
 FRAME void *echo_entry(moat_co *self, void *input)
 {
@@ -132,8 +132,8 @@ FRAME void *transfer_entry(moat_co *self, void *input)
     return input;
 }
 
-/* Not fresh when it is entered: the long way is in C, and the library may have
- * no frame pointers. */
+/* Already started when it is entered: the long way is in C, and the library may
+ * have been compiled without frame pointers. */
 FRAME void *partner_entry(moat_co *self, void *input)
 {
     input = moat_co_yield(self, input);
@@ -162,7 +162,7 @@ static const struct {
     {"transfer", transfer_entry, partner_entry},
 };
 
-/* Instead of moat's, which would take the steps for a guest's. */
+/* Replaces moat's handler, which would treat the steps as traps of a guest. */
 static void handle_steps(bool on_alternate)
 {
     struct sigaction action;

@@ -1,7 +1,7 @@
 /*
- * reload.c: a library is closed and another build of it comes to lie at its
- * addresses: walks must go by the new one's unwind information, and frames must
- * have the new one's names.
+ * reload.c: a library is closed, and another build of it is loaded at its
+ * addresses. Walks must use the new library's unwind information, and frames
+ * must have its names.
  *
  *   reload FIRST SECOND   the two libraries, linked for one address
  *
@@ -18,7 +18,7 @@ static moat_frame frames[64];
 static size_t count;
 static uintptr_t outer_start;
 
-static void *middle; /* of the library that is open */
+static void *middle; /* in the library that is loaded */
 
 FRAME static void inner(void)
 {
@@ -34,8 +34,8 @@ FRAME static void outer(void (*call)(void (*)(void)))
     KEEP_FRAME();
 }
 
-/* inner, the library, outer, main: also a lost walk would find the last one, by
- * the frame pointer. */
+/* inner, the library, outer, main. The last frame alone proves nothing: a lost
+ * walk would find it by the frame pointer. */
 static bool is_right(void)
 {
     return count >= 4 && frames[1].pc - (uintptr_t)middle < 16 &&

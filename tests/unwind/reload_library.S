@@ -1,6 +1,6 @@
 /*
- * reload_library.S: NAME(fn) calls fn(). Two builds of it, ROOM apart,
- * differ in nothing but its name and the size of its frame.
+ * reload_library.S: NAME(fn) calls fn(). Two builds of it differ only in their
+ * name and in the size of the frame, ROOM.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,12 +1,13 @@
 /*
  * rows.c: at every byte of every function of this program, of the C library and
- * of libunwind, moat's own step must lead to where libunwind's does, from the
- * same registers over the same stack.
+ * of libunwind, moat's own step must give the same result as libunwind's, from
+ * the same registers on the same stack.
  *
  *   rows STRIDE   every STRIDE-th byte of the libraries
  *
- * The stack is made up: each word is an address in it, another one for each, so
- * that whatever a rule reads tells which place was read.
+ * The stack is artificial: each word holds the address of another word of it,
+ * each a different one, so that a value read by a rule identifies the word it
+ * came from.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -18,7 +19,7 @@
 #include <ucontext.h>
 
 #include "tests/unwind/chain.h"
-#include "unwind/row.h"
+#include "unwind/step.h"
 
 #define WORDS ((size_t)65536)
 
@@ -55,7 +56,7 @@ static void set_registers(uintptr_t pc, moat_regs *regs)
     regs->sp = (uintptr_t)&image[WORDS / 8];
 }
 
-/* --- the two ------------------------------------------------------------- */
+/* --- the two steps -------------------------------------------------------- */
 
 static enum moat_step step_ours(const moat_regs *regs, struct result *out)
 {
@@ -109,7 +110,7 @@ static void step_theirs(const moat_regs *regs, struct result *out)
                 : no_register;
 }
 
-/* --- compared ------------------------------------------------------------ */
+/* --- the comparison ------------------------------------------------------- */
 
 static bool is_same(const struct result *ours, const struct result *theirs)
 {
@@ -158,7 +159,7 @@ static void compare(uintptr_t pc)
     }
 }
 
-/* All functions of the file that this address is in. */
+/* Compares all functions of the file that contains this address. */
 static void compare_all(const char *what, uintptr_t address, size_t stride)
 {
     struct moat_object object;
@@ -178,7 +179,7 @@ static void compare_all(const char *what, uintptr_t address, size_t stride)
             compare(pc);
         pc = end;
     }
-    printf("%s: %u functions, %lu places, %lu without a rule\n", what,
+    printf("%s: %u functions, %lu addresses, %lu without a rule\n", what,
            functions, compared - before, lost - lost_before);
     CHECK(functions > 20);
     CHECK(lost == lost_before);
@@ -196,7 +197,8 @@ int main(int argc, char **argv)
     compare_all("the program", (uintptr_t)main, 1);
     compare_all("the C library", (uintptr_t)strtoul, stride);
     compare_all("libunwind", (uintptr_t)unw_step, stride);
-    printf("%lu places, %lu outermost, %lu differ\n", compared, ended, differ);
+    printf("%lu addresses, %lu outermost, %lu differ\n", compared, ended,
+           differ);
     CHECK(differ == 0);
     CHECK(ended > 0);
     return chain_result();

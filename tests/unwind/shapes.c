@@ -1,16 +1,16 @@
 /*
- * shapes.c: stacks of random shapes, for shapes.py to compare what moat finds
- * with what gdb does.
+ * shapes.c: stacks of random shapes, for which shapes.py compares moat's frames
+ * with gdb's.
  *
  *   shapes FIRST COUNT REPORT    seeds FIRST to FIRST + COUNT - 1; each trap's
  *                                report goes to the file REPORT
  *
- * A shape is a pile of frames of many kinds: resumes, inline, out of line and
- * slow, of coroutines that grow on; coroutines that are left suspended; places
- * that are handed on; services on the resumer's stack. It ends in a stop, where
- * moat_backtrace has its say, or in a trap, where the resumer takes the
- * coroutine's backtrace and report. Either way shapes_stop is called then:
- * gdb's breakpoint.
+ * A shape is a pile of frames of many kinds: inline, out-of-line and slow
+ * resumes of coroutines that grow the pile further; coroutines that are left
+ * suspended; transfers; host calls on the resumer's stack. It ends in a stop,
+ * where moat_backtrace is called, or in a trap, after which the resumer takes
+ * the coroutine's backtrace and report. Either way shapes_stop is called then:
+ * gdb has a breakpoint there.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -29,7 +29,7 @@ extern moat_frame shapes_frames[MAX_FRAMES];
 extern uint64_t shapes_count, shapes_seed, shapes_kind;
 moat_frame shapes_frames[MAX_FRAMES];
 uint64_t shapes_count, shapes_seed;
-uint64_t shapes_kind; /* 1: it ends in a stop; 2: in a trap */
+uint64_t shapes_kind; /* 1: ended in a stop; 2: in a trap */
 
 void shapes_stop(void);
 void shapes_walk(void);
@@ -168,7 +168,7 @@ static void *wait_deep(moat_co *self, void *input)
     return input;
 }
 
-/* Seldom fresh: then the switch is a slow one. */
+/* Rarely a fresh one, for which the switch is slow. */
 static moat_co *make_started(struct shape *shape)
 {
     moat_event event;
@@ -180,7 +180,7 @@ static moat_co *make_started(struct shape *shape)
     return co;
 }
 
-/* What a resumer knows of its place, for when it goes on. */
+/* The state of a resumer, restored when it continues. */
 struct place {
     moat_co *self;
     bool in_service;
@@ -236,7 +236,7 @@ FRAME static void leave_one_aside(struct shape *shape)
     KEEP_FRAME();
 }
 
-/* Nobody comes back to it. */
+/* The coroutine that switches away is never resumed. */
 FRAME static void hand_over(struct shape *shape)
 {
     moat_co *other = make_started(shape);
@@ -312,7 +312,8 @@ FRAME static void run(uint64_t seed)
     shape.steps = 1 + shape_choose(&shape, 40);
     shape.traps = shape_choose(&shape, 2) == 0;
     shape_grow(&shape);
-    /* Dropped, not unwound: the C library's frames would stay half-done. */
+    /* Reset, not unwound: the C library's frames would be left half
+     * finished. */
     while (shape.count > 0) {
         moat_co *co = shape.made[--shape.count];
 

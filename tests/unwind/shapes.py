@@ -1,15 +1,16 @@
-# shapes.py: lets shapes.c make its stacks, and compares moat's frames with
-# gdb's: pc and stack pointer of each, in order, from the innermost to _start.
-# Run by shapes.sh.
+# shapes.py: runs shapes.c and compares moat's frames with gdb's: the pc and the
+# stack pointer of each, in order, from the innermost to _start. Run by
+# shapes.sh.
 #
-# Two differences are by rule, and no other is let pass:
+# Only two differences are allowed:
 #
-#   A stop: moat_backtrace begins with its caller, shapes_walk, at the place
-#   where that calls it. gdb finds the same frame one call further on.
+#   A stop: moat_backtrace begins with its caller, shapes_walk, at the call of
+#   moat_backtrace. gdb stops later, at the next call of the same frame.
 #
-#   A trap: gdb's list is taken at the fault, moat's when the function that
-#   resumed has its event. What the library has between the trapped coroutine's root and the
-#   function that resumed, if the resume was not inline, has returned by then.
+#   A trap: gdb's list is taken at the fault, moat's after the function that
+#   resumed has its event. By then, the library's frames between the trapped
+#   coroutine's root and that function, if the resume was not inline, have
+#   returned.
 #
 # SPDX-License-Identifier: MIT
 import json
@@ -36,7 +37,7 @@ def number(symbol):
 
 
 def moat_frames():
-    """(pc, sp, flags) of each."""
+    """Returns (pc, sp, flags) of each frame."""
     address = int(gdb.parse_and_eval("(unsigned long)&shapes_frames"))
     size = number("shapes_count") * FRAME.size
     memory = gdb.selected_inferior().read_memory(address, size).tobytes()
@@ -44,8 +45,8 @@ def moat_frames():
 
 
 def gdb_frames():
-    """(pc, sp, name) of each frame that is on a stack: what was inlined, and
-    what gdb knows to have ended in a tail call, is not."""
+    """Returns (pc, sp, name) of each frame that is on a stack. Inlined functions
+    and those that gdb knows to have ended in a tail call are not."""
     frames = []
     frame = gdb.newest_frame()
     while frame is not None:
@@ -82,7 +83,7 @@ def compare(mine, theirs, trapped):
         if (pc != gdbs[0] and not walks) or sp != gdbs[1]:
             raise Mismatch("frame %d" % i)
         if bool(flags & ROOT) != is_root(gdbs):
-            raise Mismatch("frame %d: a border for one of them" % i)
+            raise Mismatch("frame %d: a root for one of them only" % i)
         if bool(flags & TRAP) != (trapped and i == 0):
             raise Mismatch("frame %d: the fault" % i)
         if flags & GUESSED:

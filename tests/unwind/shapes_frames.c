@@ -1,5 +1,5 @@
 /*
- * shapes_frames.c: frames of many kinds.
+ * shapes_frames.c: functions with frames of many kinds.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -10,7 +10,7 @@
 
 #include "tests/unwind/shapes.h"
 
-/* The optimiser must believe that somebody reads it. */
+/* The optimiser must assume that the memory is read. */
 #define USE(pointer) __asm__ volatile("" : : "r"(pointer) : "memory")
 
 FRAME static void plain(struct shape *shape)
@@ -19,7 +19,7 @@ FRAME static void plain(struct shape *shape)
     KEEP_FRAME();
 }
 
-/* Its callee-saved registers are in use. */
+/* Uses the callee-saved registers. */
 FRAME static void busy(struct shape *shape)
 {
     unsigned a = shape->steps, b = a * 3, c = b ^ 5, d = c + a, e = d * b;
@@ -47,7 +47,7 @@ FRAME static void large(struct shape *shape)
     USE(room);
 }
 
-/* As a function with AVX-512 locals would. */
+/* Realigns the stack, like a function with AVX-512 locals. */
 FRAME static void realigned(struct shape *shape)
 {
     __attribute__((aligned(64))) char room[128];
@@ -57,7 +57,7 @@ FRAME static void realigned(struct shape *shape)
     USE(room);
 }
 
-/* Its CFA is an expression in most compilers. */
+/* Most compilers describe its CFA by an expression. */
 FRAME static void realigned_with_alloca(struct shape *shape)
 {
     __attribute__((aligned(64))) char room[64];
@@ -101,7 +101,7 @@ FRAME static void recursion(struct shape *shape)
     KEEP_FRAME();
 }
 
-/* The C library calls back: the first time the shape goes on from there. */
+/* Called back by the C library; the first call grows the shape further. */
 static int compare(const void *a, const void *b, void *arg)
 {
     struct shape **shape = arg;

@@ -1,5 +1,5 @@
 /*
- * shapes_outline.c: a resume by the out-of-line ABI.
+ * shapes_outline.c: a resume through the out-of-line ABI.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -3,13 +3,13 @@
  * unwinds it to main.
  *
  *   step SCENE                    fails if a chain does not reach main
- *   step SCENE --expect-truncated fails if all do: for builds whose unwind rows
- *                                 were taken away, to see that this test sees
- * it step SCENE --alone            runs the scene itself, for a debugger
+ *   step SCENE --expect-truncated fails if all do; for builds whose unwind rows
+ *                                 were removed, to prove that this test works
+ *   step SCENE --alone            runs the scene itself, for a debugger
  *
- * The tracer is the parent; the child is forked without exec, so both have the
+ * The tracer is the parent. The child is forked without exec, so both have the
  * same addresses. libunwind reads the child's registers and memory by ptrace.
- * What is stepped lies between two SIGSTOPs that the child sends itself.
+ * The child sends itself a SIGSTOP before and after the stepped part.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -50,6 +50,8 @@ void *transfer_entry(moat_co *self, void *input);
 void *partner_entry(moat_co *self, void *input);
 void outline_switch(moat_co *co);
 void *outline_entry(moat_co *self, void *input);
+void *outline_transfer_entry(moat_co *self, void *input);
+void *outline_partner_entry(moat_co *self, void *input);
 
 static int *volatile nowhere;
 static bool alone;
@@ -57,7 +59,7 @@ static bool alone;
 /* --- the scenes, in the child -----------------------------------------------
  */
 
-/* A debugger's breakpoints; under the tracer, a stop. */
+/* Called for debuggers' breakpoints; under the tracer, a stop. */
 FRAME void scene_begin(void)
 {
     if (!alone)
@@ -73,7 +75,7 @@ FRAME void scene_end(void)
 }
 
 /* Inlined, so that the scene itself is the resumer: a chain that loses the
- * frame which resumed is then seen as one without the scene. */
+ * frame that resumed then lacks the scene. */
 static inline __attribute__((always_inline)) void resume(moat_co *co,
                                                          moat_event_kind kind)
 {
@@ -137,7 +139,7 @@ FRAME void scene_trap(moat_co *co)
     KEEP_FRAME();
 }
 
-/* The command, the unwinder on the guest's stack, the leave from its middle. */
+/* The call of cancel, the unwinder on the guest's stack, the jump out of it. */
 FRAME void scene_cancel(moat_co *co)
 {
     moat_event event;
@@ -175,8 +177,9 @@ FRAME void *partner_entry(moat_co *self, void *input)
     return NULL;
 }
 
-/* The long way, to a fresh one; the short way, to and fro; a yield of the one
- * in the place of the other, and a resume of it; a cancel behind a switch. */
+/* A transfer to a fresh coroutine the long way; transfers back and forth the
+ * short way; a yield of one that was entered by a transfer, and a resume of it;
+ * a cancel after a transfer. */
 FRAME void scene_transfer(moat_co *co)
 {
     moat_event event;
@@ -203,6 +206,13 @@ static const struct scene {
     {"cancel", scene_cancel, echo_entry, echo_entry},
     {"cancel_outline", scene_cancel, outline_entry, echo_entry},
     {"transfer", scene_transfer, transfer_entry, partner_entry},
+    /* The library's functions take another way where the other side is not
+     * theirs. */
+    {"outline_resume", outline_switch, echo_entry, echo_entry},
+    {"outline_yield", scene_switch, outline_entry, echo_entry},
+    {"outline_transfer", scene_transfer, outline_transfer_entry,
+     outline_partner_entry},
+    {"half_transfer", scene_transfer, outline_transfer_entry, partner_entry},
 };
 
 static int run_scene(const struct scene *scene)
@@ -221,8 +231,7 @@ static int run_scene(const struct scene *scene)
     return 0;
 }
 
-/* --- the tracer
- * --------------------------------------------------------------- */
+/* --- the tracer ----------------------------------------------------------- */
 
 struct range {
     uintptr_t start, end;
@@ -251,7 +260,7 @@ static struct range range_of(uintptr_t function)
     return range;
 }
 
-/* Fills the chain; innermost first. False if libunwind gave up. */
+/* Fills the chain, innermost first. Returns false if libunwind fails. */
 static bool unwind(struct tracer *tracer, struct chain *chain)
 {
     unw_cursor_t cursor;
@@ -270,7 +279,7 @@ static bool unwind(struct tracer *tracer, struct chain *chain)
     return more >= 0;
 }
 
-/* The scene's function and then main must be in it. */
+/* The scene's function, followed by main, must be in it. */
 static bool is_complete(const struct tracer *tracer, const struct chain *chain)
 {
     size_t found = 0;
@@ -322,7 +331,7 @@ static _Noreturn void stop_all(const struct tracer *tracer, const char *why)
     exit(1);
 }
 
-/* Steps once, handing on `signo`; gives back the signal that stopped it. */
+/* Steps once, delivering `signo`. Returns the signal that stopped the child. */
 static int step(const struct tracer *tracer, int signo)
 {
     int status;
@@ -336,7 +345,7 @@ static int step(const struct tracer *tracer, int signo)
     return WSTOPSIG(status);
 }
 
-/* From one SIGSTOP to the next. */
+/* Steps from one SIGSTOP to the next. */
 static void step_through(struct tracer *tracer)
 {
     int signo = 0;
@@ -373,8 +382,8 @@ static void start_child(struct tracer *tracer, const struct scene *scene)
         stop_all(tracer, "the child did not reach its scene");
 }
 
-/* A pushf that was stepped over has stored the tracer's trap flag, and the popf
- * behind it made that flag the child's own. */
+/* A pushf that was stepped over has stored the tracer's trap flag, and the next
+ * popf has set it as the child's own. */
 static void clear_trap_flag(pid_t pid)
 {
     struct user_regs_struct regs;
@@ -385,7 +394,7 @@ static void clear_trap_flag(pid_t pid)
     }
 }
 
-/* After the scene the child must end well. */
+/* After the scene, the child must exit with 0. */
 static void finish_child(const struct tracer *tracer)
 {
     int status = 0;
@@ -394,10 +403,10 @@ static void finish_child(const struct tracer *tracer)
         clear_trap_flag(tracer->pid);
         if (ptrace(PTRACE_CONT, tracer->pid, NULL, NULL) != 0 ||
             waitpid(tracer->pid, &status, 0) != tracer->pid)
-            stop_all(tracer, "cannot let the child go on");
+            stop_all(tracer, "cannot continue the child");
     } while (WIFSTOPPED(status) && WSTOPSIG(status) == SIGTRAP);
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-        stop_all(tracer, "the child did not end well");
+        stop_all(tracer, "the child failed");
 }
 
 static int trace(const struct scene *scene, uintptr_t main_address,

@@ -1,6 +1,6 @@
 /*
  * stopped.c: backtraces of coroutines that are not running: suspended, trapped
- * with a resumer that is gone, fresh, done, of code that is gone; and
+ * after their resumer is gone, fresh, done, in code that was unmapped; and
  * capacities that are too small.
  *
  * SPDX-License-Identifier: MIT
@@ -89,7 +89,7 @@ FRAME void resume_and_return(moat_co *co)
     KEEP_FRAME();
 }
 
-/* Overwrites what the functions before left on the host's stack. */
+/* Overwrites the remains of earlier calls on the host's stack. */
 FRAME static void scribble(void)
 {
     volatile unsigned char old[16384];
@@ -109,7 +109,7 @@ static size_t count_guest(const moat_frame *frames, size_t count)
     return guest;
 }
 
-/* Its own frames in order, then its root, then nothing. */
+/* Its own frames in order, then its root, then no more. */
 static void check_own(const char *what, const moat_co *co,
                       const char *const *names, size_t own)
 {
@@ -226,7 +226,7 @@ static void check_capacity(const moat_co *co, size_t capacity)
     CHECK(count == (capacity < total ? capacity : total));
     for (size_t i = 0; i < count; i++)
         CHECK(some[i].pc == all[i].pc && some[i].sp == all[i].sp);
-    /* Not a byte behind the last. */
+    /* Not a byte after the last frame is written. */
     CHECK(*(const unsigned char *)&some[count] == 0xee);
 }
 
@@ -247,9 +247,9 @@ static void test_capacity(void)
     moat_co_destroy(co);
 }
 
-/* --- code that is gone ---------------------------------------------------- */
+/* --- unmapped code -------------------------------------------------------- */
 
-/* Calls its second argument with its first; nobody describes it. */
+/* Calls its second argument with its first; it has no unwind information. */
 static const unsigned char bare_code[] = {
     0x55,             /* push %rbp      */
     0x48, 0x89, 0xe5, /* mov %rsp, %rbp */
@@ -262,9 +262,9 @@ static const unsigned char bare_code[] = {
 
 static void (*bare)(moat_co *self, void (*fn)(moat_co *));
 
-static unsigned asked; /* how often libunwind was */
-static uint64_t spins; /* so long, when it is */
-static bool inside;    /* it has not answered */
+static unsigned asked; /* calls of libunwind */
+static uint64_t spins; /* how long each lasts */
+static bool inside;    /* a call has not returned */
 
 static uint64_t now_ns(void)
 {
@@ -274,7 +274,7 @@ static uint64_t now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/* The library's reference leads here: unw_init_local2 is this one's macro. */
+/* The library's calls arrive here: unw_init_local2 is a macro for this name. */
 int unw_init_local2(unw_cursor_t *cursor, unw_context_t *context, int flags)
 {
     static int (*real)(unw_cursor_t *, unw_context_t *, int);
@@ -328,7 +328,7 @@ static void *map_bare_code(void)
     return code;
 }
 
-/* Resumes it, and the code in which it stands is unmapped. */
+/* Resumes a coroutine and then unmaps the code in which it stopped. */
 static void stop_in_bare_code(moat_co *co, void *input)
 {
     void *code = map_bare_code();
@@ -339,8 +339,8 @@ static void stop_in_bare_code(moat_co *co, void *input)
     CHECK(munmap(code, BARE_BYTES) == 0);
 }
 
-/* libunwind would read of what may be gone meanwhile with its lock held and the
- * signals blocked, where a fault is the process's end. */
+/* libunwind would read memory that may be unmapped by then, with its lock held
+ * and the signals blocked, so that a fault would kill the process. */
 static void test_code_gone(void *input, moat_co_state state)
 {
     moat_co *co = make(call_by_bare_code);
@@ -413,7 +413,7 @@ static void *fork_one(void *arg)
     return arg;
 }
 
-/* A fork waits for all walks that are under way. */
+/* A fork waits for all walks in progress. */
 static void fork_elsewhere(void)
 {
     pthread_t thread;
@@ -422,7 +422,8 @@ static void fork_elsewhere(void)
     CHECK(pthread_join(thread, NULL) == 0);
 }
 
-/* A guest is not cut where it holds them, nor goes there without the stack. */
+/* A guest is not stopped while libunwind holds them, and libunwind is not
+ * called without enough stack. */
 static void test_locks(void)
 {
     moat_co_options options = MOAT_CO_OPTIONS_INIT;

@@ -1,14 +1,14 @@
 /*
- * storm.c: a profiler's signal at 10 kHz, whose handler calls glibc's
+ * storm.c: a profiler's signal at up to 10 kHz, whose handler calls glibc's
  * backtrace, moat_backtrace and moat_backtrace_fp in turn, while coroutines
- * switch, nest and trap: no crash, and every chain reaches main. (By frame
- * pointers not: the C library has none.)
+ * switch, nest and trap. Nothing may crash, and every chain must reach main,
+ * except by frame pointers, which the C library does not have.
  *
  *   storm SAMPLES
  *
- * A timer of the monotonic clock, because those of CPU time tick no faster than
- * the kernel's clock. Half the samples run on the alternate stack and half on
- * the stack that was interrupted.
+ * The timer uses the monotonic clock, because timers of CPU time tick no faster
+ * than the kernel's clock. Half of the samples run on the alternate stack and
+ * half on the interrupted stack.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -40,6 +40,7 @@ static glibc_backtrace capture;
 static uintptr_t main_start, main_end;
 static int *volatile nowhere;
 
+static timer_t timer;
 static atomic_ulong samples, truncated, by_records;
 static void *kept[MAX_KEPT][MAX_FRAMES];
 static int kept_frames[MAX_KEPT];
@@ -53,7 +54,7 @@ static bool reaches_main(void *const *frames, int count)
     return false;
 }
 
-/* The addresses alone. */
+/* Copies the addresses only. */
 static int capture_moat(moat_status (*walk)(moat_frame *, size_t, size_t *),
                         void **out)
 {
@@ -67,13 +68,12 @@ static int capture_moat(moat_status (*walk)(moat_frame *, size_t, size_t *),
     return (int)count;
 }
 
-static void sample(int signo)
+static void take_sample(void)
 {
     void *frames[MAX_FRAMES];
     unsigned long number_of = atomic_fetch_add(&samples, 1);
     int count;
 
-    (void)signo;
     if (number_of % 3 == 2) {
         if (capture_moat(moat_backtrace_fp, frames) > 0)
             atomic_fetch_add(&by_records, 1);
@@ -89,6 +89,23 @@ static void sample(int signo)
             kept_frames[number] = count;
         }
     }
+}
+
+/* One-shot: a periodic timer would starve the coroutines on a machine where the
+ * handler takes longer than the period. */
+static void set_timer(void)
+{
+    const struct itimerspec once = {{0, 0}, {0, INTERVAL_NS}};
+
+    if (timer_settime(timer, 0, &once, NULL) != 0)
+        abort();
+}
+
+static void sample(int signo)
+{
+    (void)signo;
+    take_sample();
+    set_timer();
 }
 
 FRAME void *flat_entry(moat_co *self, void *input)
@@ -175,7 +192,7 @@ static void find_backtrace(void)
         exit(1);
     }
     memcpy(&capture, &function, sizeof(capture));
-    /* The first call loads libgcc_s: not in a handler. */
+    /* The first call loads libgcc_s, which is not possible in a handler. */
     (void)capture(frames, 4);
 }
 
@@ -190,21 +207,18 @@ static void set_handler(int flags)
         abort();
 }
 
-static timer_t start_timer(void)
+static void start_timer(void)
 {
-    struct itimerspec period = {{0, INTERVAL_NS}, {0, INTERVAL_NS}};
     struct sigevent event;
-    timer_t timer;
 
     memset(&event, 0, sizeof(event));
     event.sigev_notify = SIGEV_SIGNAL;
     event.sigev_signo = SIGPROF;
-    if (timer_create(CLOCK_MONOTONIC, &event, &timer) != 0 ||
-        timer_settime(timer, 0, &period, NULL) != 0) {
+    if (timer_create(CLOCK_MONOTONIC, &event, &timer) != 0) {
         perror("timer");
         exit(1);
     }
-    return timer;
+    set_timer();
 }
 
 struct guests {
@@ -245,7 +259,6 @@ int main(int argc, char **argv)
 {
     unsigned long wanted = argc == 2 ? strtoul(argv[1], NULL, 10) : 0;
     struct guests guests;
-    timer_t timer;
 
     if (wanted == 0) {
         fprintf(stderr, "usage: storm SAMPLES\n");
@@ -260,7 +273,7 @@ int main(int argc, char **argv)
     guests.fault = make(fault_entry, NULL);
     guests.outline = make(outline_entry, NULL);
     set_handler(0);
-    timer = start_timer();
+    start_timer();
     while (atomic_load(&samples) < wanted / 2)
         run_round(&guests);
     set_handler(SA_ONSTACK);

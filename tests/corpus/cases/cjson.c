@@ -6,6 +6,7 @@
  */
 #include <cjson/cJSON.h>
 
+#include "documents.h"
 #include "hcase.h"
 
 const char *hcase_name = NAME;
@@ -28,6 +29,46 @@ int hcase_run(void)
     if (tree == NULL)
         return 1;
     free(cJSON_Print(tree));
+    cJSON_Delete(tree);
+    return 0;
+}
+#elif defined CASE_work
+int hcase_setup(long n)
+{
+    (void)n;
+    return 0;
+}
+
+int hcase_run(void)
+{
+    cJSON *tree = cJSON_Parse(JSON_DOCUMENT);
+    cJSON *copy = cJSON_Duplicate(tree, 1);
+    char *text = cJSON_Print(copy);
+    int failed = text == NULL || !cJSON_Compare(tree, copy, 1);
+
+    free(text);
+    cJSON_Delete(copy);
+    cJSON_Delete(tree);
+    return failed;
+}
+#elif defined CASE_guest
+/* All in one run: the tree is the guest's. */
+int hcase_setup(long n)
+{
+    (void)n;
+    return 0;
+}
+
+int hcase_run(void)
+{
+    cJSON *tree = cJSON_CreateArray(), *innermost = tree;
+
+    for (int i = 0; i < 30000; i++) {
+        cJSON *inner = cJSON_CreateArray();
+
+        cJSON_AddItemToArray(innermost, inner);
+        innermost = inner;
+    }
     cJSON_Delete(tree);
     return 0;
 }

@@ -95,6 +95,19 @@ int hcase_run(void)
 {
     return getgrnam(bad) == NULL;
 }
+#elif defined CASE_getpwnam
+#    include <pwd.h>
+
+int hcase_setup(long n)
+{
+    (void)n;
+    return 0;
+}
+
+int hcase_run(void)
+{
+    return getpwnam(bad) == NULL;
+}
 #elif defined CASE_syslog
 #    include <syslog.h>
 

@@ -1,5 +1,5 @@
 /*
- * dies.c: a case that takes the host with it.
+ * dies.c: a case that kills the host.
  *
  * SPDX-License-Identifier: MIT
  */

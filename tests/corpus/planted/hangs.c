@@ -1,5 +1,5 @@
 /*
- * hangs.c: a case that dies with a lock held that no frame tells of: the next
+ * hangs.c: a case that dies with a lock held that no frame reveals: the next
  * thread that prints waits for ever.
  *
  * SPDX-License-Identifier: MIT

@@ -1,6 +1,6 @@
 /*
- * leaks.c: a case that leaks what a host cannot know of: memory asked of the
- * kernel itself.
+ * leaks.c: a case that leaks memory that a host cannot find, because it comes
+ * from a system call.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,8 +1,8 @@
 /*
- * leaves.c: a case that leaves everything behind that a host takes back: memory
- * of every kind, variables, mappings, descriptors, keys,
- * a signal handler, a signal mask; and breaks what it was
- * set up with. It faults only where all is as it was at first.
+ * leaves.c: a case that leaves everything that a host can restore: memory of
+ * every kind, variables, mappings, descriptors, keys, a signal handler, a
+ * signal mask; and destroys the state made by its set-up. It faults only if
+ * everything has been restored.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -26,7 +26,7 @@ int hcase_setup(long n)
     return of_setup == NULL;
 }
 
-/* Two pages each, so that a thousand times is a lot. */
+/* Two pages each, so that a thousand times is a noticeable amount. */
 static void leave_memory(void)
 {
     char *mapped = mmap(NULL, 65536, PROT_READ | PROT_WRITE,
@@ -58,7 +58,7 @@ static void leave_the_rest(void)
     (void)signal(SIGSEGV, SIG_IGN);
 }
 
-/* Positive: something of the run before is still there. */
+/* Returns a positive number if something of the previous run remains. */
 static int find_leftovers(void)
 {
     sigset_t mask;

@@ -1,5 +1,5 @@
 /*
- * throws.cc: a case in C++ that throws what nobody catches, out of a catch
+ * throws.cc: a case in C++ that throws an uncaught exception out of a catch
  * clause.
  *
  * SPDX-License-Identifier: MIT

@@ -1,4 +1,4 @@
--- Files below the folder of --read, to be read only.
+-- Files below the folder of --read, which are read-only.
 local file = assert(io.open("text"))
 assert(file:read("l") == "one" and file:read("L") == "two 22\n")
 assert(file:read(2) == "th" and file:read("a") == "ree")

@@ -1,4 +1,4 @@
--- require: modules beside the script, C modules that were named, nothing else.
+-- require finds modules beside the script and C modules that were named only.
 local sub = require("sub.inner")
 assert(sub.name == "sub.inner" and sub.path == "sub/inner.lua")
 assert(require("sub.inner") == sub and package.loaded["sub.inner"] == sub)

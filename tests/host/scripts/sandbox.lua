@@ -1,4 +1,4 @@
--- Everything that could lead out is missing; the rest is there.
+-- Everything that could lead out is missing; the rest is present.
 local function gone(name)
     local value = _G
     for part in name:gmatch("[%w_]+") do
@@ -28,7 +28,7 @@ for name in ([[
     assert(not pcall(gone, name), name .. " is missing")
 end
 
--- By no other way either: not through what is loaded, not through strings.
+-- Neither loaded modules nor strings lead out.
 for name, module in pairs(package.loaded) do
     if type(module) == "table" and name ~= "_G" then
         assert(module == _G[name], name)

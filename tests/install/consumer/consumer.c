@@ -1,6 +1,6 @@
 /*
- * consumer.c: a program of somebody else. A guest yields once, then writes
- * through a null pointer; the host sees both and prints so.
+ * consumer.c: a user's program. A guest yields once, then writes through a null
+ * pointer; the host prints both events.
  *
  * SPDX-License-Identifier: MIT
  */

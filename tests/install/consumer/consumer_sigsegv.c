@@ -1,6 +1,6 @@
 /*
- * consumer_sigsegv.c: a program of somebody else's, under the GPL: its page
- * faults come by way of libsigsegv, or by what the environment says. With
+ * consumer_sigsegv.c: a user's program under the GPL: its page faults come
+ * through libsigsegv, or through the source that the environment selects. With
  * LEFT_OPEN it never names libsigsegv's source.
  *
  * SPDX-License-Identifier: MIT

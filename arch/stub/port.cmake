@@ -1,0 +1,5 @@
+# port.cmake: the port's sources.
+#
+# SPDX-License-Identifier: MIT
+set(moat_arch_sources
+    arch/stub/stub.c)

@@ -1,0 +1,18 @@
+# port.cmake: the port's sources.
+#
+# SPDX-License-Identifier: MIT
+set(moat_arch_sources
+    arch/x86_64/switch.S
+    arch/x86_64/root.S
+    arch/x86_64/calls.S
+    arch/x86_64/capture.S
+    arch/x86_64/peek.S
+    arch/x86_64/load.c
+    arch/x86_64/instruction.c
+    arch/x86_64/frame.c
+    arch/x86_64/register_table.c
+    arch/x86_64/personality.c
+    arch/x86_64/context_${MOAT_OS}.c
+    arch/x86_64/land_${MOAT_OS}.c
+    arch/x86_64/frame_${MOAT_OS}.c
+    arch/x86_64/core.c)

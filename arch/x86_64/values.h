@@ -1,0 +1,81 @@
+/*
+ * values.h: the numbers that the port contract (arch.h, core.h, asm.h) leaves
+ * to the CPU. For C and for .S files.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef MOAT_ARCH_X86_64_VALUES_H
+#define MOAT_ARCH_X86_64_VALUES_H
+
+/* Bytes below base that the first frame takes. */
+#define MOAT_ARCH_FIRST_FRAME_BYTES 176
+
+/* The legacy floating-point image that a signal frame holds (SDM vol. 1,
+ * 10.5.1). */
+#define MOAT_ARCH_FPU_BYTES 512
+
+/* Registers by their numbers in unwind information (psABI 3.6.2). */
+#define MOAT_ARCH_DWARF_REGISTERS 17
+#define MOAT_ARCH_DWARF_FP        6
+#define MOAT_ARCH_DWARF_SP        7
+#define MOAT_ARCH_DWARF_PC        16
+#define MOAT_ARCH_DWARF_KEPT      7
+
+/* Registers that reports name. */
+#define MOAT_ARCH_REGISTERS 18
+
+/* Registers in struct moat_co besides pc, sp and fp: the resumer's and the
+ * coroutine's. */
+#define MOAT_ARCH_RECORD_MAP(X) X(resumer_bx) X(bx)
+
+/* The registers that the switch keeps: the coroutine's and the resumer's. */
+#define MOAT_ARCH_KEPT_MAP(X) X(fp, resumer_fp) X(bx, resumer_bx)
+
+/* Bytes below the stack pointer that a leaf function may use (psABI 3.2.2). */
+#define MOAT_ARCH_RED_ZONE 128
+
+/* Where a function with this frame address finds its return address. */
+#define MOAT_ARCH_RETURN_SLOT(frame) ((uintptr_t)(frame) + 8)
+
+/* The stack pointer at a function's entry: a call has pushed a return address
+ * below an aligned one (psABI 3.2.2). */
+#define MOAT_ARCH_CALLED_SP(sp) (((uintptr_t)(sp) & ~(uintptr_t)15) - 8)
+
+/* A signal frame (struct rt_sigframe in arch/x86/include/asm/sigframe.h of
+ * Linux): how its context is aligned, and the bytes of that and of siginfo. */
+#define MOAT_ARCH_CONTEXT_ALIGN 16
+#define MOAT_ARCH_FRAME_BYTES   432
+
+/* For the handler itself: whether the kernel called it, and no other code with
+ * the kernel's context. Its return address, the first word of the frame, then
+ * lies just below the context. */
+#define MOAT_ARCH_CALLED_BY_KERNEL(ucontext) \
+    (__builtin_dwarf_cfa() == (ucontext))
+
+/* EM_X86_64 of elf.h. */
+#define MOAT_ARCH_ELF_MACHINE 62
+
+/* The formatter takes assembler for C. */
+/* clang-format off */
+
+/*
+ * An indirect branch may land here when indirect-branch tracking is on. The
+ * note claims IBT only: shadow stacks (SHSTK) need work in each switch that
+ * moat does not do, so claiming them would crash where they are enforced.
+ */
+#if defined(__CET__) && (__CET__ & 1)
+#define LANDING endbr64
+#define PROPERTY_NOTE                                                          \
+    .section .note.gnu.property, "a";                                          \
+    .p2align 3;                                                                \
+    .long 4, 16, 5;                                                            \
+    .asciz "GNU";                                                              \
+    .long 0xc0000002, 4, 1, 0
+#else
+#define LANDING
+#define PROPERTY_NOTE
+#endif
+
+/* clang-format on */
+
+#endif

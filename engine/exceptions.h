@@ -1,0 +1,19 @@
+/*
+ * exceptions.h: the C++ runtime's count of exceptions in flight.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef MOAT_ENGINE_EXCEPTIONS_H
+#define MOAT_ENGINE_EXCEPTIONS_H
+
+#include <unwind.h>
+
+/* The number of exceptions that the runtime takes to be in flight on this
+ * thread. */
+unsigned moat_exceptions_uncaught(void);
+void moat_exceptions_set_uncaught(unsigned count);
+
+/* An exception has ended at a root frame. */
+void moat_exceptions_landed(const struct _Unwind_Exception *exception);
+
+#endif

@@ -1,0 +1,209 @@
+/*
+ * heaps.c: guest heaps made and ended by the host, and those that coroutines
+ * have by their limits.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "engine/heaps.h"
+
+#include <stdlib.h>
+
+#include <moat/allocator.h>
+
+#include "engine/fork.h"
+#include "engine/host_call.h"
+#include "engine/nointr.h"
+#include "heap/heap.h"
+#include "heap/region.h"
+#include "trap/host_handler.h"
+#include "trap/stack_owner.h"
+
+static bool is_quota(size_t bytes)
+{
+    return bytes != 0 && bytes <= MOAT_HEAP_MAX_BYTES;
+}
+
+/* --- heaps of the host ---------------------------------------------------- */
+
+moat_status moat_heap_create(moat_heap **out, size_t quota_bytes)
+{
+    moat_status status;
+
+    if (out == NULL || !is_quota(quota_bytes))
+        return MOAT_E_INVAL;
+    status = moat_sealed_begin(MOAT_STACK_FOR_ENTRY);
+    if (status != MOAT_OK)
+        return status;
+    status = moat_fork_handle();
+    if (status == MOAT_OK)
+        status = moat_heap_region_take(quota_bytes, out);
+    moat_sealed_end();
+    return status;
+}
+
+void moat_heap_destroy(moat_heap *heap)
+{
+    if (!moat_heap_region_valid(heap)) {
+#ifndef NDEBUG
+        if (heap != NULL)
+            abort(); /* the caller's bug; release builds leave it alone */
+#endif
+        return;
+    }
+    moat_stack_require(MOAT_STACK_FOR_ENTRY);
+    moat_sealed_enter();
+    moat_heap_region_return(heap);
+    moat_sealed_end();
+}
+
+moat_status moat_heap_reset(moat_heap *heap)
+{
+    moat_status status;
+
+    if (!moat_heap_region_valid(heap))
+        return MOAT_E_INVAL;
+    status = moat_sealed_begin(MOAT_STACK_FOR_ENTRY);
+    if (status != MOAT_OK)
+        return status;
+    status = moat_heap_region_renew(heap);
+    moat_sealed_end();
+    return status;
+}
+
+moat_status moat_heap_clear(moat_heap *heap, size_t keep_bytes)
+{
+    if (!moat_heap_region_valid(heap))
+        return MOAT_E_INVAL;
+    if (moat_heap_region_clear(heap, keep_bytes))
+        return MOAT_OK;
+    return moat_heap_reset(heap);
+}
+
+moat_status moat_heap_free_later(moat_heap *heap, void *pointer)
+{
+    moat_status status;
+
+    if (!moat_heap_region_valid(heap))
+        return MOAT_E_INVAL;
+    status = moat_sealed_begin(MOAT_STACK_FOR_ENTRY);
+    if (status != MOAT_OK)
+        return status;
+    if (!moat_returned_push(moat_heap_region_returned(heap), pointer))
+        status = MOAT_E_NOMEM;
+    moat_sealed_end();
+    return status;
+}
+
+/* --- heaps of coroutines -------------------------------------------------- */
+
+moat_status moat_co_heap_check(const moat_heap *heap, uint64_t memory_bytes)
+{
+    if (heap != NULL && (memory_bytes != 0 || !moat_heap_region_valid(heap)))
+        return MOAT_E_INVAL;
+    return memory_bytes == 0 || is_quota(memory_bytes) ? MOAT_OK : MOAT_E_INVAL;
+}
+
+moat_status moat_co_heap_make(uint64_t memory_bytes, moat_heap **heap)
+{
+    return memory_bytes != 0 ? moat_heap_region_take(memory_bytes, heap)
+                             : MOAT_OK;
+}
+
+void moat_co_heap_set(struct co *co, moat_heap *heap, bool owned)
+{
+    if (heap == NULL)
+        return;
+    co->traits |= CO_HEAP;
+    cold_of(co)->heap = heap;
+    cold_of(co)->owns_heap = owned;
+}
+
+moat_status moat_co_heap_reset(struct co *co)
+{
+    return moat_co_owns_heap(co) ? moat_heap_region_renew(cold_of(co)->heap)
+                                 : MOAT_OK;
+}
+
+void moat_co_heap_end(struct co *co)
+{
+    if (!moat_co_owns_heap(co))
+        return;
+    moat_heap_region_return(cold_of(co)->heap);
+    co->traits &= (uint8_t)~CO_HEAP;
+}
+
+moat_heap *moat_co_heap(const moat_co *handle)
+{
+    const struct co *co = co_of((moat_co *)(uintptr_t)handle);
+
+    if (co == NULL || (co->traits & CO_HEAP) == 0)
+        return NULL;
+    return cold_of(co)->heap;
+}
+
+/* --- the caller's heap -----------------------------------------------------
+ */
+
+/* Makes a heap that no option asked for. The coroutine then differs from a
+ * spare, so its end needs the library. */
+static moat_status make_late(struct co *co, size_t quota_bytes, moat_heap **out)
+{
+    moat_heap *heap = NULL;
+    moat_status status;
+
+    if (!is_quota(quota_bytes))
+        return MOAT_E_INVAL;
+    /* A caller that may be stopped has overflowed its stack. */
+    if (co->notrap == 0 && recovery_of(co) == MOAT_CO_RECOVER_ANYWHERE)
+        moat_stack_require(MOAT_STACK_FOR_ENTRY);
+    status = moat_sealed_begin(MOAT_STACK_FOR_ENTRY);
+    if (status != MOAT_OK)
+        return status;
+    status = moat_fork_handle();
+    if (status == MOAT_OK)
+        status = moat_co_heap_make(quota_bytes, &heap);
+    if (status == MOAT_OK) {
+        co->control.flags |= CO_SPECIAL;
+        moat_co_heap_set(co, heap, true);
+        *out = heap;
+    }
+    moat_sealed_end();
+    return status;
+}
+
+/* A host call runs for the host, also on the stack of a guest. It has a section
+ * open there, so most callers are known at once. */
+static bool is_guests(struct co *running, uintptr_t sp)
+{
+    const struct moat_slot *slot = &running->slot;
+
+    if ((running->control.flags & CO_SECTIONS) != 0 &&
+        (running->nointr != 0 || moat_host_call_innermost() != running))
+        return false;
+    return sp - slot->limit < slot->base - slot->limit ||
+           moat_stack_owner(running, sp) == running;
+}
+
+bool moat_guest_calls(void)
+{
+    uintptr_t sp = (uintptr_t)__builtin_frame_address(0);
+    struct co *co = moat_running();
+
+    return co != NULL && is_guests(co, sp) && !moat_host_handler_is_at(co, sp);
+}
+
+moat_status moat_guest_heap(moat_heap **out, size_t quota_bytes)
+{
+    struct co *co = moat_running();
+
+    if (co == NULL || !is_guests(co, (uintptr_t)__builtin_frame_address(0)))
+        return MOAT_E_STATE;
+    if (MOAT_LIKELY((co->traits & CO_HEAP) != 0)) {
+        *out = cold_of(co)->heap;
+        return MOAT_OK;
+    }
+    if (quota_bytes != 0)
+        return make_late(co, quota_bytes, out);
+    *out = NULL;
+    return MOAT_OK;
+}

@@ -1,0 +1,20 @@
+/*
+ * trap_info.h: the trap record as the public functions show it.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef MOAT_ENGINE_TRAP_INFO_H
+#define MOAT_ENGINE_TRAP_INFO_H
+
+#include <moat/trap.h>
+
+#include "trap/coroutine.h"
+
+/* MOAT_E_INVAL: out->struct_size is that of no version. */
+moat_status moat_trap_info_check(const moat_trap_info *out);
+
+/* Decodes the record of the last fault, as far as out->struct_size reaches,
+ * which has been checked. */
+void moat_trap_describe(const struct co *co, moat_trap_info *out);
+
+#endif

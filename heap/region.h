@@ -1,0 +1,53 @@
+/*
+ * region.h: the addresses of heaps, and which heap an address belongs to.
+ *
+ * What is known of a region lies here, and not in it: a guest may have
+ * overwritten everything in its heap.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef MOAT_HEAP_REGION_H
+#define MOAT_HEAP_REGION_H
+
+#include <stdbool.h>
+
+#include <moat/heap.h>
+
+#include "heap/returned.h"
+#include "sys/lock.h"
+
+/* Guards the lists of free regions; also held across a fork. */
+extern pthread_mutex_t moat_heap_regions_lock;
+
+/* Takes a region with an empty heap. The quota is not 0 and at most
+ * MOAT_HEAP_MAX_BYTES. */
+moat_status moat_heap_region_take(size_t quota_bytes, moat_heap **out);
+
+/* Drops the contents of a region and makes an empty heap in it. */
+moat_status moat_heap_region_renew(moat_heap *heap);
+
+/* Makes a heap that was never stopped an empty one, as if renewed, and keeps
+ * its memory. Returns false, without effect, if it has more than `keep_bytes`.
+ */
+bool moat_heap_region_clear(moat_heap *heap, size_t keep_bytes);
+
+/* Drops the contents of a region, which another heap may then take. */
+void moat_heap_region_return(moat_heap *heap);
+
+/* Unmaps all regions, unless there is a heap. No other thread is at work. */
+void moat_heap_regions_release(void);
+
+/* Returns the quota, in bytes. Signal-safe: yes. */
+size_t moat_heap_region_quota(const moat_heap *heap);
+
+/* Returns whether `heap` is one. */
+bool moat_heap_region_valid(const moat_heap *heap);
+
+/* Returns the blocks of a heap that came back from outside. */
+struct moat_returned *moat_heap_region_returned(const moat_heap *heap);
+
+/* Returns whether the addresses that the heap has of itself are right: a guest
+ * may have overwritten it. */
+bool moat_heap_region_intact(const moat_heap *heap);
+
+#endif

@@ -1,0 +1,109 @@
+/*
+ * resize.c: blocks that change their size, and blocks with an alignment.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <stdbool.h>
+#include <string.h>
+
+#include "heap/block.h"
+#include "heap/span.h"
+
+/* ---- Resizing ------------------------------------------------------------ */
+
+static bool resize_large(moat_heap *heap, struct moat_span *span, size_t bytes)
+{
+    size_t pages = moat_heap_pages_for(bytes);
+
+    if (bytes <= MOAT_HEAP_MAX_SMALL)
+        return false;
+    if (pages > span->pages)
+        return moat_span_grow(heap, span, pages);
+    moat_span_shrink(heap, span, pages);
+    return true;
+}
+
+/* Returns whether the block has the new size without moving. A small one stays
+ * where it is unless it would waste half of its room. */
+static bool resize_in_place(moat_heap *heap, void *pointer, size_t had,
+                            size_t bytes)
+{
+    if (had > MOAT_HEAP_MAX_SMALL)
+        return resize_large(heap, moat_large_span(heap, pointer), bytes);
+    return bytes <= had && bytes >= had / 2;
+}
+
+static void *move(moat_heap *heap, void *pointer, size_t had, size_t bytes)
+{
+    void *block = moat_heap_alloc(heap, bytes);
+
+    if (block == NULL)
+        return bytes <= had ? pointer : NULL;
+    memcpy(block, pointer, had < bytes ? had : bytes);
+    moat_heap_free(heap, pointer);
+    return block;
+}
+
+void *moat_heap_realloc(moat_heap *heap, void *pointer, size_t bytes)
+{
+    size_t had;
+
+    if (pointer == NULL)
+        return moat_heap_alloc(heap, bytes);
+    had = moat_heap_block_bytes(heap, pointer);
+    if (resize_in_place(heap, pointer, had, bytes))
+        return pointer;
+    return move(heap, pointer, had, bytes);
+}
+
+/* ---- Alignment ----------------------------------------------------------- */
+
+/* Blocks whose size is a multiple of the alignment are aligned, as their spans
+ * begin at a page. */
+static void *take_aligned_small(moat_heap *heap, size_t alignment, size_t bytes)
+{
+    size_t units = alignment / MOAT_HEAP_UNIT;
+    unsigned size_class =
+        moat_heap_class_of(bytes > alignment ? bytes : alignment);
+
+    while (moat_heap_class_units(size_class) % units != 0)
+        size_class++;
+    return moat_heap_alloc(heap,
+                           moat_heap_class_units(size_class) * MOAT_HEAP_UNIT);
+}
+
+/* Takes enough for any position and returns what is before and after. */
+static void *take_aligned_large(moat_heap *heap, size_t alignment, size_t bytes)
+{
+    size_t extra = moat_heap_pages_for(alignment) - 1,
+           pages = moat_heap_pages_for(bytes);
+    struct moat_span *span;
+    uintptr_t begin;
+    bool zero;
+
+    if (bytes > MOAT_HEAP_MAX_BYTES || alignment > MOAT_HEAP_MAX_BYTES)
+        return NULL;
+    span = moat_large_take(heap, pages + extra, &zero);
+    if (span == NULL)
+        return NULL;
+    begin = moat_span_begin(heap, span);
+    extra = (-begin & (alignment - 1)) >> MOAT_HEAP_PAGE_SHIFT;
+    if (extra != 0)
+        span = moat_span_behead(heap, span, extra);
+    moat_span_shrink(heap, span, pages);
+    return (void *)moat_span_begin(heap, span);
+}
+
+void *moat_heap_alloc_aligned(moat_heap *heap, size_t alignment, size_t bytes)
+{
+    if (alignment == 0 || (alignment & (alignment - 1)) != 0)
+        return NULL;
+    if (alignment <= MOAT_HEAP_UNIT)
+        return moat_heap_alloc(heap, bytes);
+    if (alignment <= MOAT_HEAP_PAGE && bytes <= MOAT_HEAP_MAX_SMALL)
+        return take_aligned_small(heap, alignment, bytes);
+    /* A large block's span must be longer than a small block can be. */
+    if (bytes <= MOAT_HEAP_MAX_SMALL)
+        bytes = MOAT_HEAP_MAX_SMALL + 1;
+    return take_aligned_large(heap, alignment, bytes);
+}

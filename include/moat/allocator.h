@@ -1,0 +1,279 @@
+/*
+ * allocator.h: for allocators that replace malloc.
+ *
+ * Such an allocator serves the host and the guests by the same functions.
+ * moat_guest_heap finds the heap of the guest on whose stack it was called, and
+ * moat_heap_of the heap of a block. The library moat-malloc is one (malloc/,
+ * docs/malloc.md).
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef MOAT_ALLOCATOR_H
+#define MOAT_ALLOCATOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <moat/export.h>
+#include <moat/heap.h>
+#include <moat/status.h>
+
+/** The addresses between which all heaps lie; the range may grow. */
+typedef struct moat_heap_bounds_t {
+    uintptr_t begin;
+    /* Exclusive. */
+    uintptr_t end;
+} moat_heap_bounds_t;
+
+MOAT_BEGIN_DECLS
+
+MOAT_API extern moat_heap_bounds_t moat_heap_bounds;
+
+/**
+ * Returns whether an address may lie in a heap.
+ *
+ * It is a fast filter before moat_heap_of, and also true for some addresses
+ * outside of the heaps.
+ *
+ * @param address  any
+ * @return false: it lies in no heap
+ *
+ * Thread-safety: any; another thread's new heap may be missed
+ * Signal-safety: yes
+ * Legal in:      any state
+ * Cost:          two loads and a compare
+ * See also:      moat_heap_of
+ */
+static inline bool moat_heap_may_own(const void *address)
+{
+    uintptr_t begin =
+        __atomic_load_n(&moat_heap_bounds.begin, __ATOMIC_RELAXED);
+    uintptr_t end = __atomic_load_n(&moat_heap_bounds.end, __ATOMIC_RELAXED);
+
+    return (uintptr_t)address - begin < end - begin;
+}
+
+/**
+ * Returns whether an address lies in memory that is reserved for heaps, whether
+ * there is a heap now or not.
+ *
+ * If it does and moat_heap_of returns NULL, a block at that address has ended
+ * with its heap.
+ *
+ * @param address  any
+ * @return true: no other allocator has memory there
+ *
+ * Thread-safety: any
+ * Signal-safety: yes
+ * Legal in:      any state
+ * See also:      moat_heap_of
+ */
+MOAT_API bool moat_heap_had(const void *address);
+
+/**
+ * Finds the heap of the guest on whose stack the caller runs.
+ *
+ * A guest without a heap can be given one. It ends like one that is made for
+ * limits.memory_bytes: moat_co_reset empties it, moat_co_destroy ends it.
+ *
+ * The stack in use decides. A host call counts as the host, even if the resumer
+ * is a guest. So does moat's own code on a guest's stack, since its memory must
+ * outlive the guest.
+ *
+ * @param[out] out     the heap; NULL: the guest has none, and quota_bytes is 0
+ * @param quota_bytes  of the heap that is made if the guest has none, in the
+ *                     range of moat_heap_create; 0: none is made
+ *
+ * @return MOAT_OK, or, with *out as it was,
+ *         MOAT_E_STATE        the caller is the host
+ *         MOAT_E_INVAL        the quota is out of range
+ *         MOAT_E_NOMEM        no memory or address space
+ *         MOAT_E_GUARD_LIMIT  no mapping is left (vm.max_map_count); a heap
+ *                             takes two
+ *         MOAT_E_LIMIT        less than 8 KiB of the stack is left for a new
+ *                             heap, and the guest must not be stopped here; a
+ *                             guest that may be stopped traps instead, with an
+ *                             overflow
+ *         MOAT_E_SYSTEM       the system refused something else; see errno
+ *
+ * Ownership:     the coroutine's
+ * Thread-safety: any
+ * Signal-safety: no
+ * Legal in:      host and guests
+ * See also:      moat_co_heap, moat_limits
+ */
+MOAT_API MOAT_NODISCARD moat_status moat_guest_heap(moat_heap **out,
+                                                    size_t quota_bytes);
+
+/**
+ * Returns whether the call comes from a guest's own code, on any stack.
+ *
+ * It does not in a host call, in moat's own code, and in a signal handler of
+ * the host's that has interrupted the guest. A handler without SA_ONSTACK is
+ * recognised by the signals that it blocks: not if it has SA_NODEFER and blocks
+ * none.
+ *
+ * @return true: a call that would end the process is the guest's
+ *
+ * Thread-safety: any
+ * Signal-safety: yes
+ * Legal in:      host and guests
+ * See also:      moat_guest_heap, moat_trap_raise_as
+ */
+MOAT_API bool moat_guest_calls(void);
+
+/**
+ * Traps the calling guest for passing its memory limit, if it may be stopped
+ * here.
+ *
+ * The trap is MOAT_TRAP_MEMORY_LIMIT. In a moat_notrap_call it ends that call.
+ * The function returns without effect on the host's stack, in a host call, in a
+ * no-trap section without a recovery point, and under a policy other than
+ * MOAT_CO_RECOVER_ANYWHERE. The allocator should then return NULL.
+ *
+ * Thread-safety: any
+ * Signal-safety: no
+ * Legal in:      host and guests
+ * See also:      moat_trap_raise, moat_notrap_call
+ */
+MOAT_API void moat_trap_memory_limit(void);
+
+/**
+ * Frees a block later, for a heap that another thread may be using, or whose
+ * guest may have been stopped while it changed the heap.
+ *
+ * The call does not touch the heap, but puts the block on a list. The heap
+ * frees it when it next runs out of blocks of some size; at the latest the
+ * block ends with the heap.
+ *
+ * @param heap     exists until the call returns
+ * @param pointer  a block of this heap, which must not be used any more; any
+ *                 other pointer is ignored when its turn comes
+ *
+ * @return MOAT_OK, or
+ *         MOAT_E_INVAL  it is no heap
+ *         MOAT_E_NOMEM  no memory: the block stays until the heap ends
+ *         MOAT_E_LIMIT  less than 8 KiB of a guest's stack is left
+ *
+ * Thread-safety: any
+ * Signal-safety: no
+ * Legal in:      any state of the heap
+ * See also:      moat_heap_free
+ */
+MOAT_API moat_status moat_heap_free_later(moat_heap *heap, void *pointer);
+
+/**
+ * Returns the size of a block like moat_heap_block_bytes, even if a guest has
+ * overwritten the heap.
+ *
+ * @param heap     a heap
+ * @param pointer  any address
+ * @return bytes, all of which lie in the heap; 0: it is no block of this heap
+ *
+ * Thread-safety: as the heap
+ * Signal-safety: no
+ * Legal in:      any state of the heap
+ * See also:      moat_heap_block_bytes
+ */
+MOAT_API size_t moat_heap_find_block(const moat_heap *heap,
+                                     const void *pointer);
+
+/**
+ * Allocates whole pages, zeroed, readable and writable, to implement mmap(2).
+ *
+ * The pages count against the heap's quota and end with the heap, even if
+ * something else was mapped over them or their protection was changed.
+ *
+ * @param heap   a heap
+ * @param bytes  rounded up to the system's pages
+ * @return the first page; NULL: bytes is 0, the quota does not allow it, or the
+ *         system has no memory
+ *
+ * Ownership:     the caller's until moat_heap_unmap, or the heap ends
+ * Thread-safety: as the heap
+ * Signal-safety: no
+ * Legal in:      any state; not in a heap that was stopped
+ * See also:      moat_heap_unmap, moat_heap_map_over, moat_heap_remap
+ */
+MOAT_API void *moat_heap_map(moat_heap *heap, size_t bytes);
+
+/**
+ * Frees pages of moat_heap_map: all pages that the range touches. They may
+ * belong to several mappings.
+ *
+ * @param heap     the heap
+ * @param address  of a page
+ * @param bytes    rounded up to the system's pages
+ * @return true; false: the system refused to put fresh memory there, and the
+ *         remaining pages stay mapped
+ *
+ * Thread-safety: as the heap
+ * Signal-safety: no
+ * Legal in:      any state; not in a heap that was stopped
+ * See also:      moat_heap_map
+ */
+MOAT_API bool moat_heap_unmap(moat_heap *heap, void *address, size_t bytes);
+
+/**
+ * Returns whether a range lies in one mapping of moat_heap_map. Call it before
+ * mapping something else over the range.
+ *
+ * From then on moat_heap_remap does not move the mapping any more.
+ *
+ * @param heap     the heap
+ * @param address  any
+ * @param bytes    not 0
+ * @return true: it lies in one mapping
+ *
+ * Thread-safety: as the heap
+ * Signal-safety: no
+ * Legal in:      any state; not in a heap that was stopped
+ * See also:      moat_heap_map
+ */
+MOAT_API bool moat_heap_map_over(moat_heap *heap, const void *address,
+                                 size_t bytes);
+
+/**
+ * Resizes a mapping, or the end of one, to implement mremap(2).
+ *
+ * @param heap      the heap
+ * @param address   of a page in a mapping
+ * @param had       the old size, from address on; to grow, it must reach the
+ *                  end of the mapping
+ * @param bytes     the new size; not 0
+ * @param may_move  true: if there is no room, the mapping is copied to another
+ *                  address, if the range is all of it and nothing else was
+ *                  mapped over it
+ * @return the mapping; NULL, with nothing changed: there is no such mapping, it
+ *         has no room and cannot move, or as from moat_heap_map
+ *
+ * Thread-safety: as the heap
+ * Signal-safety: no
+ * Legal in:      any state; not in a heap that was stopped
+ * See also:      moat_heap_map
+ */
+MOAT_API void *moat_heap_remap(moat_heap *heap, void *address, size_t had,
+                               size_t bytes, bool may_move);
+
+/**
+ * Moves the heap's break, to implement sbrk(2).
+ *
+ * The first call reserves a quarter of the heap's addresses for it.
+ *
+ * @param heap       the heap
+ * @param increment  bytes
+ * @return the old break; NULL: no room, the quota does not allow it, or
+ *         the system has no memory
+ *
+ * Ownership:     the memory is the caller's until the heap ends
+ * Thread-safety: as the heap
+ * Signal-safety: no
+ * Legal in:      any state; not in a heap that was stopped
+ * See also:      moat_heap_map
+ */
+MOAT_API void *moat_heap_break(moat_heap *heap, ptrdiff_t increment);
+
+MOAT_END_DECLS
+
+#endif

@@ -1,0 +1,83 @@
+/*
+ * event.hpp: the events and the error of moat.hpp, which includes it.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef MOAT_EVENT_HPP
+#define MOAT_EVENT_HPP
+
+#include <exception>
+#include <variant>
+
+#include <moat/moat.h>
+
+namespace moat
+{
+
+/** Thrown for a call that was not legal, or could not be done. */
+class error : public std::exception
+{
+  public:
+    explicit error(moat_status status) noexcept : status_(status)
+    {
+    }
+    moat_status status() const noexcept
+    {
+        return status_;
+    }
+    const char *what() const noexcept override
+    {
+        return moat_status_str(status_);
+    }
+
+  private:
+    moat_status status_;
+};
+
+/** An event: the guest has yielded a value and can be resumed. */
+template <class T> struct yielded {
+    T value;
+};
+template <> struct yielded<void> {
+};
+
+/** An event: the guest's function has returned. */
+template <class T> struct returned {
+    T value;
+};
+template <> struct returned<void> {
+};
+
+/** An event: a cancel has unwound the guest to its end. */
+struct cancelled {
+};
+
+/** An event: the guest has trapped. `info.regs` is valid until the coroutine is
+ * reset or destroyed. */
+struct trapped {
+    moat_trap_info info;
+
+    moat_trap_kind kind() const noexcept
+    {
+        return info.kind;
+    }
+    const char *what() const noexcept
+    {
+        return moat_trap_kind_str(info.kind);
+    }
+};
+
+/** The event of a resume or a cancel. */
+template <class Out, class Result>
+using event = std::variant<yielded<Out>, returned<Result>, trapped, cancelled>;
+
+/** Returns options with all defaults, for the constructor of coroutine. */
+inline moat_co_options default_options() noexcept
+{
+    moat_co_options options = MOAT_CO_OPTIONS_INIT;
+    return options;
+}
+
+} // namespace moat
+
+#endif

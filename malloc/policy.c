@@ -1,0 +1,85 @@
+/*
+ * policy.c: the library's options, from the environment and from the program.
+ *
+ *   MOAT_MALLOC_QUOTA=256M    bytes, with K, M or G; 0: no heap is made
+ *   MOAT_MALLOC_LIMIT=trap    or null
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "malloc/policy.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <moat/moat.h>
+
+#include "malloc/next.h"
+
+#define MAX_QUOTA ((size_t)256 << 30)
+
+moat_malloc_options moat_malloc_policy = MOAT_MALLOC_OPTIONS_INIT;
+
+void *moat_malloc_refuse(void)
+{
+    if (moat_malloc_policy.at_limit == MOAT_MALLOC_TRAP)
+        moat_trap_memory_limit();
+    errno = ENOMEM;
+    return NULL;
+}
+
+moat_status moat_malloc_configure(const moat_malloc_options *options)
+{
+    if (options == NULL || options->struct_size != sizeof *options ||
+        options->quota_bytes > MAX_QUOTA ||
+        (options->at_limit != MOAT_MALLOC_TRAP &&
+         options->at_limit != MOAT_MALLOC_NULL))
+        return MOAT_E_INVAL;
+    moat_malloc_policy = *options;
+    return MOAT_OK;
+}
+
+/* Returns whether the text is a quota. */
+static bool read_quota(const char *text, size_t *bytes)
+{
+    static const char units[] = "KMG";
+    const char *unit;
+    unsigned shift = 0;
+
+    if (*text < '0' || *text > '9')
+        return false;
+    for (*bytes = 0; *text >= '0' && *text <= '9'; text++) {
+        *bytes = *bytes * 10 + (size_t)(*text - '0');
+        if (*bytes > MAX_QUOTA)
+            return false;
+    }
+    if (*text != '\0') {
+        unit = strchr(units, *text);
+        if (unit == NULL || text[1] != '\0')
+            return false;
+        shift = 10 * (unsigned)(unit - units + 1);
+    }
+    if (*bytes > MAX_QUOTA >> shift)
+        return false;
+    *bytes <<= shift;
+    return true;
+}
+
+__attribute__((constructor)) static void read_environment(void)
+{
+    const char *quota = secure_getenv("MOAT_MALLOC_QUOTA");
+    const char *limit = secure_getenv("MOAT_MALLOC_LIMIT");
+
+    if (quota != NULL && *quota != '\0' &&
+        !read_quota(quota, &moat_malloc_policy.quota_bytes))
+        moat_malloc_give_up("MOAT_MALLOC_QUOTA must be a number of bytes, with "
+                            "K, M or G, up to 256G");
+    if (limit == NULL || *limit == '\0')
+        return;
+    if (strcmp(limit, "null") == 0)
+        moat_malloc_policy.at_limit = MOAT_MALLOC_NULL;
+    else if (strcmp(limit, "trap") == 0)
+        moat_malloc_policy.at_limit = MOAT_MALLOC_TRAP;
+    else
+        moat_malloc_give_up("MOAT_MALLOC_LIMIT must be trap or null");
+}

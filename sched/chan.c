@@ -1,0 +1,301 @@
+/*
+ * chan.c: channels: a ring of items, and two queues of waiting tasks.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <stdlib.h>
+
+#include "sched/chan.h"
+
+static unsigned char *item_at(moat_chan *chan, size_t place)
+{
+    if (place >= chan->capacity)
+        place -= chan->capacity;
+    return chan->items + place * chan->item_bytes;
+}
+
+static void put(moat_chan *chan, const void *slot)
+{
+    copy_item(item_at(chan, chan->head + chan->count), slot, chan->item_bytes);
+    chan->count++;
+}
+
+static void get(moat_chan *chan, void *slot)
+{
+    copy_item(slot, item_at(chan, chan->head), chan->item_bytes);
+    chan->head = chan->head + 1 == chan->capacity ? 0 : chan->head + 1;
+    chan->count--;
+}
+
+/* Wakes a task whose case another task has completed. */
+static void wake(struct worker *worker, struct waiter *waiter,
+                 moat_status status)
+{
+    struct moat_task *task = waiter->task;
+
+    task->wish.select.chosen =
+        task->waiter_count == 1 ? 0 : (size_t)(waiter - task->waiters);
+    moat_sched_wake(worker, task, status);
+}
+
+static void wake_closed(struct worker *worker, struct link *queue)
+{
+    while (!list_empty(queue))
+        wake(worker, first_of(queue), MOAT_E_CLOSED);
+}
+
+/* False: it would have to wait. */
+static inline bool try_send(struct worker *worker, moat_chan *chan,
+                            const void *slot)
+{
+    struct waiter *receiver = first_of(&chan->receivers);
+
+    if (receiver != NULL) {
+        copy_item(receiver->slot, slot, chan->item_bytes);
+        wake(worker, receiver, MOAT_OK);
+        return true;
+    }
+    if (chan->count == chan->capacity)
+        return false;
+    put(chan, slot);
+    return true;
+}
+
+static inline bool try_recv(struct worker *worker, moat_chan *chan, void *slot)
+{
+    struct waiter *sender = first_of(&chan->senders);
+
+    if (chan->count != 0) {
+        get(chan, slot);
+        if (sender != NULL)
+            put(chan, sender->slot);
+    } else if (sender != NULL) {
+        copy_item(slot, sender->slot, chan->item_bytes);
+    } else {
+        return false;
+    }
+    if (sender != NULL)
+        wake(worker, sender, MOAT_OK);
+    return true;
+}
+
+moat_status moat_chan_step(struct worker *worker, moat_chan *chan, bool send,
+                           void *slot)
+{
+    if (!send)
+        return try_recv(worker, chan, slot) ? MOAT_OK : MOAT_E_CLOSED;
+    if (chan->closed)
+        return MOAT_E_CLOSED;
+    (void)try_send(worker, chan, slot);
+    return MOAT_OK;
+}
+
+bool moat_chan_bind_slowly(const struct worker *worker, moat_chan *chan)
+{
+    if (!list_empty(&chan->senders) || !list_empty(&chan->receivers))
+        return false;
+    chan->run = worker->run;
+    return true;
+}
+
+/* ---- Send and receive --------------------------------------------------- */
+
+static enum verdict send_item(struct worker *worker, struct moat_task *task)
+{
+    moat_chan *chan = task->wish.of_chan.chan;
+
+    if (!moat_chan_bind(worker, chan))
+        return answer(task, MOAT_E_STATE);
+    if (MOAT_UNLIKELY(chan->closed))
+        return answer(task, MOAT_E_CLOSED);
+    if (try_send(worker, chan, task->slot))
+        return answer(task, MOAT_OK);
+    task->waiter.slot = task->slot;
+    return moat_sched_wait(worker, task, &chan->senders, task->deadline, chan);
+}
+
+static enum verdict receive_item(struct worker *worker, struct moat_task *task)
+{
+    moat_chan *chan = task->wish.of_chan.chan;
+
+    if (!moat_chan_bind(worker, chan))
+        return answer(task, MOAT_E_STATE);
+    if (try_recv(worker, chan, task->slot))
+        return answer(task, MOAT_OK);
+    if (chan->closed)
+        return answer(task, MOAT_E_CLOSED);
+    task->waiter.slot = task->slot;
+    return moat_sched_wait(worker, task, &chan->receivers, task->deadline,
+                           chan);
+}
+
+static const struct op sends = {
+    .perform = send_item, .words = "sends to channel", .late = MOAT_E_TIMEOUT};
+static const struct op receives = {.perform = receive_item,
+                                   .words = "receives from channel",
+                                   .late = MOAT_E_TIMEOUT};
+
+/* Where the item is while the task waits. */
+static bool take_slot(struct moat_task *task, size_t bytes)
+{
+    task->slot = task->small;
+    if (MOAT_LIKELY(bytes <= ITEM_INLINE))
+        return true;
+    if (!moat_sched_room(task, bytes))
+        return false;
+    task->slot = task->room;
+    return true;
+}
+
+moat_status moat_chan_send(moat_chan *chan, const void *item, uint64_t deadline)
+{
+    struct moat_task *task = asker();
+    size_t bytes;
+
+    if (!is_chan(chan) || (item == NULL && chan->item_bytes != 0))
+        return MOAT_E_INVAL;
+    if (task == NULL)
+        return MOAT_E_STATE;
+    bytes = chan->item_bytes;
+    if (!take_slot(task, bytes))
+        return task->status;
+    copy_item(task->slot, item, bytes);
+    task->wish.of_chan.chan = chan;
+    task->deadline = deadline;
+    return ask(task, &sends);
+}
+
+moat_status moat_chan_recv(moat_chan *chan, void *item, uint64_t deadline)
+{
+    struct moat_task *task = asker();
+    moat_status status;
+    size_t bytes;
+
+    if (!is_chan(chan))
+        return MOAT_E_INVAL;
+    if (task == NULL)
+        return MOAT_E_STATE;
+    bytes = chan->item_bytes;
+    if (!take_slot(task, bytes))
+        return task->status;
+    task->wish.of_chan.chan = chan;
+    task->deadline = deadline;
+    status = ask(task, &receives);
+    if (status == MOAT_OK && item != NULL)
+        copy_item(item, task->slot, bytes);
+    return status;
+}
+
+/* ---- Life --------------------------------------------------------------- */
+
+/* More than there is; 65536 items of a select do not wrap. */
+#define MOST_BYTES ((size_t)1 << 47)
+
+static moat_status make(moat_chan **out, size_t item_bytes, size_t capacity)
+{
+    moat_chan *chan;
+    size_t bytes;
+
+    if (__builtin_mul_overflow(item_bytes, capacity, &bytes) ||
+        bytes > MOST_BYTES || item_bytes > MOST_BYTES)
+        return MOAT_E_INVAL;
+    chan = malloc(sizeof *chan + bytes);
+    if (chan == NULL)
+        return MOAT_E_NOMEM;
+    *chan = (moat_chan){
+        .magic = CHAN_MAGIC, .item_bytes = item_bytes, .capacity = capacity};
+    list_init(&chan->senders);
+    list_init(&chan->receivers);
+    *out = chan;
+    return MOAT_OK;
+}
+
+static enum verdict create(struct worker *worker, struct moat_task *task)
+{
+    (void)worker;
+    return answer(task,
+                  make(&task->wish.of_chan.chan, task->wish.of_chan.item_bytes,
+                       task->wish.of_chan.capacity));
+}
+
+static enum verdict close_chan(struct worker *worker, struct moat_task *task)
+{
+    moat_chan *chan = task->wish.of_chan.chan;
+
+    chan->closed = true;
+    wake_closed(worker, &chan->senders);
+    wake_closed(worker, &chan->receivers);
+    return answer(task, MOAT_OK);
+}
+
+static enum verdict destroy(struct worker *worker, struct moat_task *task)
+{
+    moat_chan *chan = task->wish.of_chan.chan;
+
+    (void)close_chan(worker, task);
+    chan->magic = 0;
+    free(chan);
+    return answer(task, MOAT_OK);
+}
+
+static const struct op creates = {.perform = create,
+                                  .words = "creates a channel"};
+static const struct op closes = {.perform = close_chan,
+                                 .words = "closes channel"};
+static const struct op destroys = {.perform = destroy,
+                                   .words = "destroys channel"};
+
+/* The host's own code, of a thread without a run: a coroutine could be stopped
+ * inside malloc. */
+static bool is_outside(void)
+{
+    return moat_sched_worker == NULL && moat_co_current() == NULL;
+}
+
+moat_status moat_chan_create(moat_chan **out, size_t item_bytes,
+                             size_t capacity)
+{
+    struct moat_task *task = asker();
+    moat_status status;
+
+    if (out == NULL)
+        return MOAT_E_INVAL;
+    if (task == NULL)
+        return is_outside() ? make(out, item_bytes, capacity) : MOAT_E_STATE;
+    task->wish.of_chan.item_bytes = item_bytes;
+    task->wish.of_chan.capacity = capacity;
+    status = ask(task, &creates);
+    if (status == MOAT_OK)
+        *out = task->wish.of_chan.chan;
+    return status;
+}
+
+void moat_chan_close(moat_chan *chan)
+{
+    struct moat_task *task = asker();
+
+    if (!is_chan(chan))
+        return;
+    if (task == NULL) {
+        if (moat_sched_worker == NULL)
+            chan->closed = true;
+        return;
+    }
+    task->wish.of_chan.chan = chan;
+    (void)ask(task, &closes);
+}
+
+void moat_chan_destroy(moat_chan *chan)
+{
+    struct moat_task *task = asker();
+
+    if (!is_chan(chan))
+        return;
+    if (task == NULL) {
+        if (is_outside())
+            free(chan);
+        return;
+    }
+    task->wish.of_chan.chan = chan;
+    (void)ask(task, &destroys);
+}

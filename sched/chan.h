@@ -1,0 +1,51 @@
+/*
+ * chan.h: one step at a channel, for a task that waits in one or in many.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SCHED_CHAN_H
+#define SCHED_CHAN_H
+
+#include <string.h>
+
+#include "sched/ask.h"
+#include "sched/wait.h"
+
+static inline bool is_chan(const moat_chan *chan)
+{
+    return chan != NULL && chan->magic == CHAN_MAGIC;
+}
+
+/* Most items are a word or two. */
+static inline void copy_item(void *to, const void *from, size_t bytes)
+{
+    if (bytes == sizeof(uint64_t))
+        memcpy(to, from, sizeof(uint64_t));
+    else if (bytes != 0)
+        memcpy(to, from, bytes);
+}
+
+/* Returns whether a send or a receive need not wait. */
+static inline bool chan_ready(const moat_chan *chan, bool send)
+{
+    if (chan->closed)
+        return true;
+    return send ? chan->count < chan->capacity || !list_empty(&chan->receivers)
+                : chan->count != 0 || !list_empty(&chan->senders);
+}
+
+/* Does a send or a receive that need not wait; the item is at `slot`. */
+moat_status moat_chan_step(struct worker *worker, moat_chan *chan, bool send,
+                           void *slot);
+
+/* Returns whether tasks of this run may wait at the channel: none of another
+ * run does. */
+bool moat_chan_bind_slowly(const struct worker *worker, moat_chan *chan);
+
+static inline bool moat_chan_bind(const struct worker *worker, moat_chan *chan)
+{
+    return MOAT_LIKELY(chan->run == worker->run) ||
+           moat_chan_bind_slowly(worker, chan);
+}
+
+#endif

@@ -1,0 +1,219 @@
+/*
+ * dump.c: what every task of a run does, for people and for programs.
+ *
+ * It is written on the host's stack, while all tasks are suspended.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <moat/backtrace.h>
+
+#include "sched/ask.h"
+#include "sched/clock.h"
+#include "sched/dump.h"
+#include "sched/text.h"
+
+#define MOST_FRAMES 64
+#define LINE_BYTES  512
+
+struct dump {
+    struct worker *worker;
+    struct text text;
+    moat_frame frames[MOST_FRAMES];
+    char line[LINE_BYTES];
+};
+
+static const char *state_of(const struct moat_task *task)
+{
+    switch (task->state) {
+    case TASK_READY:
+        return task->co == NULL ? "not started" : "ready";
+    case TASK_RUNNING:
+        return "running";
+    case TASK_WAITING:
+        return task->over ? "ending" : "waiting";
+    default:
+        return "ended";
+    }
+}
+
+static size_t walk(struct dump *dump, const struct moat_task *task)
+{
+    size_t count = 0;
+
+    /* A coroutine is walked by its own thread; one in a host call runs. */
+    if (task->co != NULL && task->home == dump->worker && !task->over)
+        (void)moat_co_backtrace(task->co, dump->frames, MOST_FRAMES, &count);
+    return count;
+}
+
+static const char *describe(struct dump *dump, const moat_frame *frame)
+{
+    if (moat_frame_describe(frame, dump->line, sizeof dump->line) != MOAT_OK)
+        return "?";
+    return dump->line;
+}
+
+static const char *describe_creator(struct dump *dump,
+                                    const struct moat_task *task)
+{
+    moat_frame frame = {task->creator, 0, NULL, 0};
+
+    return describe(dump, &frame);
+}
+
+static uint64_t waited_ns(const struct dump *dump, const struct moat_task *task)
+{
+    uint64_t now = dump->worker->now;
+
+    return now > task->since ? now - task->since : 0;
+}
+
+/* ---- For people --------------------------------------------------------- */
+
+static void put_wait(struct dump *dump, const struct moat_task *task)
+{
+    const struct moat_task *other = task->waits_for;
+    struct text *text = &dump->text;
+    uint64_t ms = waited_ns(dump, task) / 1000000;
+
+    moat_text_put(text, ", %s", task->waits_in->words);
+    if (task->waits_in->for_task)
+        moat_text_put(text, " %llu", (unsigned long long)other->number);
+    else if (other != NULL)
+        moat_text_put(text, " %p", task->waits_for);
+    moat_text_put(text, " for %llu.%03llu s", (unsigned long long)(ms / 1000),
+                  (unsigned long long)(ms % 1000));
+}
+
+static void put_task(struct dump *dump, const struct moat_task *task)
+{
+    struct text *text = &dump->text;
+    size_t count = walk(dump, task);
+
+    moat_text_put(text, "task %llu", (unsigned long long)task->number);
+    if (task->name[0] != '\0')
+        moat_text_put(text, " '%s'", task->name);
+    moat_text_put(text, ": %s", state_of(task));
+    if (task->cancelled)
+        moat_text_put(text, ", cancelled");
+    if (task->waits_in != NULL)
+        put_wait(dump, task);
+    moat_text_put(text, "\n");
+    if (task->creator != 0)
+        moat_text_put(text, "  spawned at %s\n", describe_creator(dump, task));
+    for (size_t i = 0; i < count; i++)
+        moat_text_put(text, "  #%zu %s\n", i, describe(dump, &dump->frames[i]));
+}
+
+/* ---- For programs ------------------------------------------------------- */
+
+static void put_json_wait(struct dump *dump, const struct moat_task *task)
+{
+    const struct moat_task *other = task->waits_for;
+    struct text *text = &dump->text;
+
+    moat_text_put(text, ",\"waits\":");
+    moat_text_put_json(text, task->waits_in->words);
+    if (task->waits_in->for_task)
+        moat_text_put(text, ",\"for_task\":%llu",
+                      (unsigned long long)other->number);
+    else if (other != NULL)
+        moat_text_put(text, ",\"for\":\"%p\"", task->waits_for);
+    moat_text_put(text, ",\"waited_ns\":%llu",
+                  (unsigned long long)waited_ns(dump, task));
+}
+
+static void put_json_task(struct dump *dump, const struct moat_task *task)
+{
+    struct text *text = &dump->text;
+    size_t count = walk(dump, task);
+
+    moat_text_put(
+        text, "{\"number\":%llu,\"name\":", (unsigned long long)task->number);
+    moat_text_put_json(text, task->name);
+    moat_text_put(text, ",\"state\":");
+    moat_text_put_json(text, state_of(task));
+    moat_text_put(text, ",\"cancelled\":%s",
+                  task->cancelled ? "true" : "false");
+    if (task->waits_in != NULL)
+        put_json_wait(dump, task);
+    if (task->creator != 0) {
+        moat_text_put(text, ",\"spawned_at\":");
+        moat_text_put_json(text, describe_creator(dump, task));
+    }
+    moat_text_put(text, ",\"frames\":[");
+    for (size_t i = 0; i < count; i++) {
+        moat_text_put(text, i != 0 ? "," : "");
+        moat_text_put_json(text, describe(dump, &dump->frames[i]));
+    }
+    moat_text_put(text, "]}");
+}
+
+/* ---- All ---------------------------------------------------------------- */
+
+static void put_all(struct dump *dump, bool json)
+{
+    const struct link *everyone = &dump->worker->run->everyone;
+    const char *between = "";
+
+    if (json)
+        moat_text_put(&dump->text, "{\"tasks\":[");
+    for (const struct link *at = everyone->next; at != everyone;
+         at = at->next) {
+        const struct moat_task *task =
+            LINKED(at, const struct moat_task, everyone);
+
+        if (!json) {
+            put_task(dump, task);
+            continue;
+        }
+        moat_text_put(&dump->text, "%s", between);
+        put_json_task(dump, task);
+        between = ",";
+    }
+    if (json)
+        moat_text_put(&dump->text, "]}\n");
+}
+
+moat_status moat_dump_write(struct worker *worker, int fd, bool json)
+{
+    struct dump dump;
+
+    dump.worker = worker;
+    (void)moat_clock_read(worker);
+    moat_text_begin(&dump.text, fd);
+    put_all(&dump, json);
+    return moat_text_end(&dump.text);
+}
+
+static enum verdict write_all(struct worker *worker, struct moat_task *task)
+{
+    return answer(task, moat_dump_write(worker, task->wish.dump.fd,
+                                        task->wish.dump.json));
+}
+
+static const struct op dumps = {.perform = write_all,
+                                .words = "dumps the tasks"};
+
+static moat_status dump_to(int fd, bool json)
+{
+    struct moat_task *task = asker();
+
+    if (fd < 0)
+        return MOAT_E_INVAL;
+    if (task == NULL)
+        return MOAT_E_STATE;
+    task->wish.dump.fd = fd;
+    task->wish.dump.json = json;
+    return ask(task, &dumps);
+}
+
+moat_status moat_dump_tasks(int fd)
+{
+    return dump_to(fd, false);
+}
+
+moat_status moat_dump_tasks_json(int fd)
+{
+    return dump_to(fd, true);
+}

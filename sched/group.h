@@ -1,0 +1,25 @@
+/*
+ * group.h: groups, as the life of a task needs them.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SCHED_GROUP_H
+#define SCHED_GROUP_H
+
+#include <stdbool.h>
+
+#include "sched/run.h"
+#include "sched/task.h"
+
+void moat_group_init(struct moat_group *group, struct moat_task *owner,
+                     unsigned flags);
+void moat_group_enter(struct moat_group *group, struct moat_task *task);
+/* A member has ended: its result may be the group's failure. */
+void moat_group_leave(struct worker *worker, struct moat_task *task);
+/* Cancels the members of all groups that the task has opened, and lets it wait
+ * for them, the last group first. False: none runs any more. */
+bool moat_groups_await(struct worker *worker, struct moat_task *task);
+/* Frees a task's groups, which have no members any more. */
+void moat_groups_free(struct moat_task *task);
+
+#endif

@@ -1,0 +1,164 @@
+/*
+ * idle.c: time that passes, and what is done when no task can run.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <stdatomic.h>
+#include <time.h>
+
+#include "sched/clock.h"
+#include "sched/idle.h"
+#include "sched/report.h"
+#include "sched/wait.h"
+#include "sched/waker.h"
+
+void moat_idle_fire(struct worker *worker)
+{
+    uint64_t now = moat_clock_read(worker);
+    struct sched *run = worker->run;
+    struct moat_task *task;
+
+    while ((task = moat_timers_due(&run->timers, now)) != NULL) {
+        run->stats.timeouts++;
+        moat_sched_give_up(worker, task, task->waits_in->late);
+    }
+}
+
+/* ---- Deadlock ----------------------------------------------------------- */
+
+static bool is_stuck(const struct moat_task *task, bool on_tasks)
+{
+    const struct op *op = task->waits_in;
+
+    return task->state == TASK_WAITING && op->on_tasks == on_tasks &&
+           (!op->to_the_end || op->may_be_stuck);
+}
+
+static size_t give_up(struct worker *worker, bool on_tasks)
+{
+    struct link *everyone = &worker->run->everyone;
+    size_t count = 0;
+
+    for (struct link *at = everyone->next; at != everyone; at = at->next) {
+        struct moat_task *task = LINKED(at, struct moat_task, everyone);
+
+        if (is_stuck(task, on_tasks)) {
+            moat_sched_give_up(worker, task, MOAT_E_DEADLOCK);
+            count++;
+        }
+    }
+    return count;
+}
+
+/* Something outside may still wake a task. */
+static bool outside_may_come(const struct sched *run)
+{
+    for (const struct link *at = run->everyone.next; at != &run->everyone;
+         at = at->next) {
+        const struct moat_task *task =
+            LINKED(at, const struct moat_task, everyone);
+
+        if (task->state == TASK_WAITING && task->waits_in->from_outside)
+            return true;
+    }
+    return false;
+}
+
+/* Waits for tasks are ended only if there are no others: the tasks that they
+ * wait for may end now. */
+static void deadlock(struct worker *worker)
+{
+    worker->run->stats.deadlocks++;
+    moat_report_deadlock(worker);
+    if (give_up(worker, false) == 0)
+        (void)give_up(worker, true);
+}
+
+/* ---- Sleep -------------------------------------------------------------- */
+
+/* Looks at the bell before a sleep: a thread that is about to ring takes less
+ * time than a system call. */
+#define LOOKS 100
+
+static void sleep_until(struct worker *worker, uint64_t deadline)
+{
+    struct timespec until = {(time_t)(deadline / 1000000000u),
+                             (long)(deadline % 1000000000u)};
+
+    for (unsigned i = 0; i < LOOKS && worker->run->threads > 1; i++)
+        if (sem_trywait(worker->bell) == 0)
+            return;
+    /* A signal only makes the worker look again. */
+    if (deadline == MOAT_NO_DEADLINE)
+        (void)sem_wait(worker->bell);
+    else
+        (void)sem_clockwait(worker->bell, CLOCK_MONOTONIC, &until);
+}
+
+/* Drops the rings that came while the worker was awake. */
+static void silence(struct worker *worker)
+{
+    while (sem_trywait(worker->bell) == 0)
+        ;
+}
+
+/* Sleeps without the lock, until the bell rings or the deadline passes. */
+static void sleep_unlocked(struct worker *worker, uint64_t deadline)
+{
+    struct sched *run = worker->run;
+
+    worker->asleep = true;
+    run->asleep++;
+    run_unlock(run);
+    sleep_until(worker, deadline);
+    silence(worker);
+    run_lock(run);
+    if (worker->asleep) {
+        worker->asleep = false;
+        run->asleep--;
+    }
+}
+
+/* One of the sleeping workers wakes for the next deadline. If it then has work
+ * of its own, it wakes another to keep the time. */
+static void keep_time(struct worker *worker, uint64_t next)
+{
+    struct sched *run = worker->run;
+
+    run->keeper = worker;
+    run->keeps_until = next;
+    sleep_unlocked(worker, next);
+    run->keeper = NULL;
+    moat_idle_fire(worker);
+    if (run->timers.count != 0 &&
+        (worker->ready.first != NULL || run->fresh.first != NULL))
+        moat_sched_ring_one(run);
+}
+
+/* Everyone else sleeps: nothing will happen by itself. */
+static bool is_last(const struct worker *worker)
+{
+    return worker->run->asleep + 1 == worker->run->threads;
+}
+
+void moat_idle(struct worker *worker)
+{
+    struct sched *run = worker->run;
+    uint64_t next = moat_timers_next(&run->timers);
+
+    moat_wakers_look(worker);
+    if (worker->ready.first != NULL)
+        return;
+    if (is_last(worker) && next == MOAT_NO_DEADLINE && !outside_may_come(run)) {
+        deadlock(worker);
+    } else if (is_last(worker) && run->clock == MOAT_CLOCK_TEST &&
+               next != MOAT_NO_DEADLINE) {
+        atomic_store_explicit(&run->test_now, next, memory_order_relaxed);
+        moat_idle_fire(worker);
+    } else if (run->clock == MOAT_CLOCK_REAL && run->keeper == NULL &&
+               next != MOAT_NO_DEADLINE) {
+        keep_time(worker, next);
+    } else {
+        sleep_unlocked(worker, MOAT_NO_DEADLINE);
+    }
+}

@@ -1,0 +1,48 @@
+/*
+ * kinds.h: the kinds of tasks: options that were checked, and their specs.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SCHED_KINDS_H
+#define SCHED_KINDS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <moat/co.h>
+#include <moat/sched.h>
+
+#define NAME_BYTES 24
+
+/* Options of a task, copied: padding and all, so that bytes can be compared. */
+struct asked_options {
+    moat_limits limits; /* all zero: none */
+    moat_heap *heap;
+    size_t stack_bytes;
+    char name[NAME_BYTES];
+};
+
+struct kind {
+    struct kind *next;
+    struct asked_options options;
+    moat_spec *spec;
+    size_t users; /* tasks that have not started */
+};
+
+struct kinds {
+    struct kind *first; /* the one used last */
+    size_t count;
+    uint64_t slice_ns;
+    struct kind *ordinary; /* of tasks without options; is not dropped */
+};
+
+/* Reads options, on the caller's stack. NULL: all defaults. */
+moat_status moat_kinds_read(struct asked_options *to,
+                            const moat_task_options *options);
+/* Finds or makes a kind. */
+moat_status moat_kinds_find(struct kinds *kinds,
+                            const struct asked_options *options,
+                            struct kind **out);
+void moat_kinds_free(struct kinds *kinds);
+
+#endif

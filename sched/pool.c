@@ -1,0 +1,64 @@
+/*
+ * pool.c: the memory of a run's tasks, in slabs.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "sched/pool.h"
+#include "sched/task.h"
+
+#define PER_SLAB 64
+
+struct slab {
+    struct slab *next;
+    struct moat_task tasks[PER_SLAB];
+};
+
+static bool grow(struct pool *pool)
+{
+    struct slab *slab = calloc(1, sizeof *slab);
+
+    if (slab == NULL)
+        return false;
+    slab->next = pool->slabs;
+    pool->slabs = slab;
+    for (size_t i = PER_SLAB; i-- > 0;) {
+        slab->tasks[i].next = pool->spare;
+        pool->spare = &slab->tasks[i];
+    }
+    return true;
+}
+
+struct moat_task *moat_pool_take(struct pool *pool)
+{
+    struct moat_task *task;
+
+    if (pool->spare == NULL && !grow(pool))
+        return NULL;
+    task = pool->spare;
+    pool->spare = task->next;
+    task->next = NULL;
+    return task;
+}
+
+void moat_pool_give(struct pool *pool, struct moat_task *task)
+{
+    task->magic = 0;
+    task->state = TASK_FREE;
+    task->next = pool->spare;
+    pool->spare = task;
+}
+
+void moat_pool_free(struct pool *pool)
+{
+    while (pool->slabs != NULL) {
+        struct slab *slab = pool->slabs;
+
+        pool->slabs = slab->next;
+        for (size_t i = 0; i < PER_SLAB; i++)
+            free(slab->tasks[i].room);
+        free(slab);
+    }
+}

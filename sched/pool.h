@@ -1,0 +1,24 @@
+/*
+ * pool.h: the memory of a run's tasks.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SCHED_POOL_H
+#define SCHED_POOL_H
+
+struct moat_task;
+struct slab;
+
+/* Tasks come in slabs and stay until the run ends: a handle that is used too
+ * late finds a task, not foreign memory. */
+struct pool {
+    struct moat_task *spare;
+    struct slab *slabs;
+};
+
+/* NULL: no memory. All zero, except for its room. */
+struct moat_task *moat_pool_take(struct pool *pool);
+void moat_pool_give(struct pool *pool, struct moat_task *task);
+void moat_pool_free(struct pool *pool);
+
+#endif

@@ -1,0 +1,244 @@
+/*
+ * sched.c: a run, from its options to its end.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "sched/ask.h"
+#include "sched/bells.h"
+#include "sched/clock.h"
+#include "sched/group.h"
+#include "sched/kinds.h"
+#include "sched/life.h"
+#include "sched/report.h"
+#include "sched/structs.h"
+#include "sched/turn.h"
+
+#define MOST_THREADS 1024
+
+#define STATS_LEAST   sizeof(moat_sched_stats)
+#define OPTIONS_LEAST sizeof(moat_sched_options)
+
+/* ---- The run ------------------------------------------------------------ */
+
+/* Frees the handles that were never joined. */
+static void release_handles(struct worker *worker)
+{
+    struct link *everyone = &worker->run->everyone;
+
+    run_lock(worker->run);
+    while (!list_empty(everyone)) {
+        struct moat_task *task =
+            LINKED(everyone->next, struct moat_task, everyone);
+
+        moat_report_unseen(worker->run, task);
+        moat_report_drop(worker->run, task);
+        moat_life_free(worker, task);
+    }
+    run_unlock(worker->run);
+}
+
+static moat_status begin(struct worker *worker,
+                         const moat_sched_options *options, moat_task_fn fn,
+                         void *arg)
+{
+    struct sched *run = worker->run;
+    struct asked_options asked;
+    moat_status status = moat_kinds_read(&asked, options->task);
+
+    run->kinds->slice_ns = options->slice_ns;
+    if (status == MOAT_OK)
+        status = moat_kinds_find(run->kinds, &asked, &run->kinds->ordinary);
+    if (status != MOAT_OK)
+        return status;
+    run->first =
+        moat_life_begin(worker, &run->root, fn, arg, run->kinds->ordinary);
+    if (run->first == NULL)
+        return MOAT_E_NOMEM;
+    run->first->detached = true;
+    run->first->creator = 0;
+    return MOAT_OK;
+}
+
+static void init(struct sched *run, const moat_sched_options *options)
+{
+    run->clock = options->clock;
+    run->report_fd = options->report_fd == 0 ? 2 : options->report_fd;
+    run->stats.struct_size = sizeof run->stats;
+    moat_group_init(&run->root, NULL, 0);
+    list_init(&run->everyone);
+    list_init(&run->wakers);
+    for (unsigned i = 0; i < run->threads; i++) {
+        struct worker *worker = &run->workers[i];
+
+        worker->run = run;
+        worker->random = 0x9e3779b97f4a7c15u * (i + 1);
+        if (run->clock == MOAT_CLOCK_REAL)
+            worker->random ^= moat_clock_read(worker);
+        worker->bell = &run->bells->bells[i];
+    }
+}
+
+static void end(struct sched *run)
+{
+    for (unsigned i = 0; i < run->threads; i++)
+        free(run->workers[i].host.room);
+    moat_kinds_free(run->kinds);
+    moat_timers_free(&run->timers);
+    moat_pool_free(&run->pool);
+}
+
+/* ---- Threads ------------------------------------------------------------- */
+
+static void *work(void *arg)
+{
+    moat_sched_worker = arg;
+    moat_turns(arg);
+    moat_sched_worker = NULL;
+    return NULL;
+}
+
+/* Tasks may end or ask for room to the last: `live` counts down to 0. */
+static moat_status work_all(struct sched *run)
+{
+    unsigned started = 1;
+    int error = 0;
+
+    run_lock(run);
+    while (started < run->threads && error == 0) {
+        struct worker *worker = &run->workers[started];
+
+        error = pthread_create(&worker->thread, NULL, work, worker);
+        started += error == 0;
+    }
+    if (error != 0)
+        run->live = 0; /* nothing has started */
+    run_unlock(run);
+    if (error == 0)
+        moat_turns(&run->workers[0]);
+    for (unsigned i = 1; i < started; i++)
+        (void)pthread_join(run->workers[i].thread, NULL);
+    errno = error;
+    return error == 0 ? MOAT_OK : MOAT_E_SYSTEM;
+}
+
+static moat_status make_lock(pthread_mutex_t *lock)
+{
+    pthread_mutexattr_t attributes;
+    int error = pthread_mutexattr_init(&attributes);
+
+    if (error != 0)
+        return MOAT_E_NOMEM;
+    /* It is held for some instructions: a look or two saves a system call. */
+    (void)pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ADAPTIVE_NP);
+    error = pthread_mutex_init(lock, &attributes);
+    (void)pthread_mutexattr_destroy(&attributes);
+    return error == 0 ? MOAT_OK : MOAT_E_NOMEM;
+}
+
+static moat_status run_tasks(struct sched *run,
+                             const moat_sched_options *options, moat_task_fn fn,
+                             void *arg)
+{
+    struct worker *worker = &run->workers[0];
+    moat_status status;
+
+    init(run, options);
+    moat_sched_worker = worker;
+    status = begin(worker, options, fn, arg);
+    if (status == MOAT_OK)
+        status = work_all(run);
+    if (status == MOAT_OK)
+        release_handles(worker);
+    moat_sched_worker = NULL;
+    if (status == MOAT_OK && options->stats != NULL)
+        (void)moat_sched_copy_out(options->stats, &run->stats,
+                                  sizeof run->stats, STATS_LEAST);
+    end(run);
+    return status;
+}
+
+static moat_status run_all(const moat_sched_options *options, moat_task_fn fn,
+                           void *arg, moat_result *out)
+{
+    struct kinds kinds = {.first = NULL};
+    struct sched run = {.kinds = &kinds, .out = out};
+    moat_status status;
+
+    run.threads = options->threads == 0 ? 1 : options->threads;
+    status = make_lock(&run.lock);
+    if (status != MOAT_OK)
+        return status;
+    run.workers = calloc(run.threads, sizeof *run.workers);
+    run.bells = moat_bells_create(run.threads);
+    status = run.workers != NULL && run.bells != NULL
+                 ? run_tasks(&run, options, fn, arg)
+                 : MOAT_E_NOMEM;
+    moat_bells_drop(run.bells);
+    free(run.workers);
+    (void)pthread_mutex_destroy(&run.lock);
+    return status;
+}
+
+static moat_status check(const moat_sched_options *options)
+{
+    if (options->clock != MOAT_CLOCK_REAL && options->clock != MOAT_CLOCK_TEST)
+        return MOAT_E_INVAL;
+    if (options->threads > MOST_THREADS)
+        return MOAT_E_INVAL;
+    if (options->stats != NULL && options->stats->struct_size < STATS_LEAST)
+        return MOAT_E_INVAL;
+    return MOAT_OK;
+}
+
+moat_status moat_sched_run(const moat_sched_options *options, moat_task_fn fn,
+                           void *arg, moat_result *out)
+{
+    moat_sched_options copy = MOAT_SCHED_OPTIONS_INIT;
+    moat_status status = MOAT_OK;
+
+    if (fn == NULL)
+        return MOAT_E_INVAL;
+    if (options != NULL)
+        status = moat_sched_copy_in(&copy, sizeof copy, options, OPTIONS_LEAST);
+    if (status == MOAT_OK)
+        status = check(&copy);
+    if (status != MOAT_OK)
+        return status;
+    if (moat_sched_worker != NULL || moat_co_current() != NULL)
+        return MOAT_E_STATE;
+    return run_all(&copy, fn, arg, out);
+}
+
+/* ---- What it has done --------------------------------------------------- */
+
+static enum verdict note_stats(struct worker *worker, struct moat_task *task)
+{
+    worker->stats = worker->run->stats;
+    worker->stats.live = worker->run->live;
+    return answer(task, MOAT_OK);
+}
+
+static const struct op notes = {.perform = note_stats,
+                                .words = "reads the statistics"};
+
+/* A task that were stopped while it holds the run's lock would hold it for
+ * ever. */
+moat_status moat_sched_get_stats(moat_sched_stats *out)
+{
+    struct moat_task *task = asker();
+    moat_status status;
+
+    if (out == NULL)
+        return MOAT_E_INVAL;
+    if (task == NULL)
+        return MOAT_E_STATE;
+    status = ask(task, &notes);
+    return status == MOAT_OK
+               ? moat_sched_copy_out(out, &moat_sched_worker->stats,
+                                     sizeof moat_sched_worker->stats,
+                                     STATS_LEAST)
+               : status;
+}

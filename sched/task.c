@@ -1,0 +1,160 @@
+/*
+ * task.c: the calls about tasks: spawn, join, cancel, self.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <unwind.h>
+
+#include "sched/ask.h"
+#include "sched/kinds.h"
+#include "sched/life.h"
+#include "sched/wait.h"
+
+/* ---- Spawn -------------------------------------------------------------- */
+
+static enum verdict begin(struct worker *worker, struct moat_task *task)
+{
+    struct kinds *kinds = worker->run->kinds;
+    struct moat_group *group = task->wish.spawn.group;
+    struct kind *kind = kinds->ordinary;
+    struct moat_task *created;
+    moat_status status;
+
+    if (is_host(task))
+        return answer(task, MOAT_E_STATE);
+    if (group == NULL)
+        group = task->group;
+    if (group->cancelled)
+        return answer(task, MOAT_E_CANCELLED);
+    if (task->wish.spawn.has_options) {
+        status = moat_kinds_find(kinds, task->room, &kind);
+        if (status != MOAT_OK)
+            return answer(task, status);
+    }
+    created = moat_life_begin(worker, group, task->wish.spawn.fn,
+                              task->wish.spawn.arg, kind);
+    if (created == NULL)
+        return answer(task, MOAT_E_NOMEM);
+    created->detached = task->wish.spawn.detached;
+    created->creator = task->wish.spawn.caller;
+    task->wish.spawn.created = created;
+    return answer(task, MOAT_OK);
+}
+
+static const struct op spawns = {.perform = begin, .words = "spawns a task"};
+
+moat_status moat_task_spawn(moat_group *group, moat_task_fn fn, void *arg,
+                            const moat_task_options *options, moat_task **out)
+{
+    struct moat_task *task = asker();
+    moat_status status;
+
+    if (fn == NULL || (group != NULL && group->magic != GROUP_MAGIC))
+        return MOAT_E_INVAL;
+    if (task == NULL)
+        return MOAT_E_STATE;
+    if (options != NULL) {
+        if (!moat_sched_room(task, sizeof(struct asked_options)))
+            return task->status;
+        status = moat_kinds_read(task->room, options);
+        if (status != MOAT_OK)
+            return status;
+    }
+    task->wish.spawn.has_options = options != NULL;
+    task->wish.spawn.fn = fn;
+    task->wish.spawn.arg = arg;
+    task->wish.spawn.group = group;
+    task->wish.spawn.detached = out == NULL;
+    task->wish.spawn.caller = (uintptr_t)__builtin_return_address(0);
+    status = ask(task, &spawns);
+    if (status == MOAT_OK && out != NULL)
+        *out = task->wish.spawn.created;
+    return status;
+}
+
+/* ---- Join --------------------------------------------------------------- */
+
+static bool is_task(const moat_task *task)
+{
+    return task != NULL && task->magic == TASK_MAGIC;
+}
+
+static enum verdict take_result(struct worker *worker, struct moat_task *task)
+{
+    struct moat_task *other = task->wish.of_task.task;
+
+    if (!is_task(other)) /* another has joined it meanwhile */
+        return answer(task, MOAT_E_INVAL);
+    if (other->state == TASK_ENDED) {
+        task->result = other->result;
+        moat_life_free(worker, other);
+        return answer(task, MOAT_OK);
+    }
+    if (!list_empty(&other->joiners))
+        return answer(task, MOAT_E_STATE);
+    return moat_sched_wait(worker, task, &other->joiners, task->deadline,
+                           other);
+}
+
+static const struct op joins = {.perform = take_result,
+                                .words = "joins task",
+                                .late = MOAT_E_TIMEOUT,
+                                .on_tasks = true,
+                                .for_task = true};
+
+moat_status moat_task_join(moat_task *other, uint64_t deadline,
+                           moat_result *out)
+{
+    struct moat_task *task = asker();
+    moat_status status;
+
+    if (!is_task(other) || other == task || other->detached)
+        return MOAT_E_INVAL;
+    if (task == NULL)
+        return MOAT_E_STATE;
+    task->wish.of_task.task = other;
+    task->deadline = deadline;
+    status = ask(task, &joins);
+    if (status != MOAT_OK)
+        return status;
+    if (out != NULL)
+        *out = task->result;
+    else if (task->result.kind == MOAT_EVENT_PANIC)
+        _Unwind_DeleteException(task->result.value);
+    return MOAT_OK;
+}
+
+/* ---- Cancel, self ------------------------------------------------------- */
+
+static enum verdict cancel(struct worker *worker, struct moat_task *task)
+{
+    struct moat_task *other = task->wish.of_task.task;
+
+    moat_sched_cancel(worker, other);
+    if (other == task && !task->unwinding) {
+        enqueue(worker, task); /* its next turn unwinds it */
+        return QUEUED;
+    }
+    return answer(task, MOAT_OK);
+}
+
+static const struct op cancels = {.perform = cancel, .words = "cancels task"};
+
+moat_status moat_task_cancel(moat_task *other)
+{
+    struct moat_task *task = asker();
+
+    if (!is_task(other))
+        return MOAT_E_INVAL;
+    if (task == NULL)
+        return MOAT_E_STATE;
+    task->wish.of_task.task = other;
+    return ask(task, &cancels);
+}
+
+moat_task *moat_task_self(void)
+{
+    struct moat_task *task = asker();
+
+    return task != NULL && !is_host(task) ? task : NULL;
+}

@@ -1,0 +1,169 @@
+/*
+ * task.h: a task as the scheduler has it, and what it waits in.
+ *
+ * A function of the library that runs on a task's stack changes nothing that
+ * others see, for it may be stopped at any instruction. It writes down what it
+ * wants in its own task, yields, and the worker does it on the host's stack
+ * (ask.h). So no queue is ever left half changed.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SCHED_TASK_H
+#define SCHED_TASK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <moat/sched.h>
+
+#include "sched/list.h"
+
+#define TASK_MAGIC  0x7461736bu
+#define GROUP_MAGIC 0x67726f75u
+#define CHAN_MAGIC  0x6368616eu
+
+/* Items up to this size need no memory beside the task. */
+#define ITEM_INLINE 16
+
+struct worker;
+struct kind;
+struct op;
+
+enum task_state {
+    TASK_FREE,    /* in the pool                                        */
+    TASK_READY,   /* in a run queue                                     */
+    TASK_RUNNING, /* a worker's                                         */
+    TASK_WAITING, /* until its waiters or its timer wake it             */
+    TASK_ENDING,  /* its function has ended, its groups have not        */
+    TASK_ENDED    /* its handle waits to be joined                      */
+};
+
+/* An entry in an object's queue of waiting tasks. */
+struct waiter {
+    struct link link;
+    struct moat_task *task;
+    moat_chan *chan; /* select: of this case                             */
+    size_t bytes;    /* select: of its items                             */
+    void *slot;      /* the item, in memory of the task's                */
+    bool send;
+};
+
+/* The arguments of a call, by its operation. */
+union wish {
+    struct {
+        moat_task_fn fn;
+        void *arg;
+        moat_group *group;
+        uintptr_t caller;
+        bool detached;
+        bool has_options;   /* a struct asked_options lies in the room */
+        moat_task *created; /* the answer                              */
+    } spawn;
+    struct {
+        moat_task *task;
+    } of_task;
+    struct {
+        moat_group *group; /* also the answer */
+        unsigned flags;
+    } of_group;
+    struct {
+        moat_chan *chan; /* also the answer */
+        size_t item_bytes, capacity;
+    } of_chan;
+    struct {
+        size_t count, chosen;
+    } select;
+    struct {
+        size_t bytes;
+    } room;
+    struct {
+        int fd;
+        bool json;
+    } dump;
+    struct {
+        uint32_t magic;
+        uint64_t count;
+        struct moat_sync *object; /* the answer */
+    } make;
+    /* For objects of other files. */
+    struct {
+        void *object;
+        uintptr_t value;
+    } other;
+};
+
+struct moat_task {
+    struct moat_task *next; /* in a run queue or the pool        */
+    moat_co *top;           /* what is resumed: `co`, or a coroutine to which
+                               the task's own code has transferred   */
+    moat_co *co;            /* NULL: not started                 */
+    const struct op *op;    /* what it asks for, when it yields  */
+    moat_status status;     /* the answer                        */
+    uint8_t state;          /* enum task_state                   */
+    bool cancelled;         /* it must be unwound...             */
+    bool unwinding;         /* ...and is                         */
+    bool satisfied;         /* its wait has ended as it wished   */
+    bool members_first;     /* it waits for its groups before it */
+    bool detached;          /* it has no handle to join          */
+    bool over;              /* its function has ended            */
+    uint32_t magic;
+    struct worker *home; /* whose coroutine it is; NULL: none's yet */
+    union wish wish;
+
+    uint64_t deadline; /* of the wait                            */
+    size_t timer;      /* index among the timers; 0: none        */
+    struct waiter *waiters;
+    size_t waiter_count;
+    struct waiter waiter;
+    const struct op *waits_in; /* for reports */
+    const void *waits_for;
+    uint64_t since;
+
+    void *slot; /* the item that goes or comes */
+    void *room; /* more of it                  */
+    size_t room_bytes;
+    _Alignas(16) unsigned char small[ITEM_INLINE];
+
+    struct moat_group *group;
+    struct link member;      /* of the group               */
+    struct link groups;      /* that it has opened         */
+    struct link joiners;     /* one waiter at most         */
+    struct link everyone;    /* of the scheduler's tasks   */
+    struct link holds;       /* locks, the last one last   */
+    struct hold *spare_hold; /* for a lock to read; NULL: none */
+
+    moat_task_fn fn;
+    void *arg;
+    struct kind *kind; /* its options, until it starts */
+    uintptr_t creator; /* where it was spawned         */
+    uint64_t number;
+    char name[24];
+    moat_result result; /* its own when it has ended; before, that of a task
+                           that it has joined */
+};
+
+struct moat_group {
+    uint32_t magic;
+    unsigned flags;
+    bool cancelled;
+    bool failed;
+    struct moat_task *owner; /* NULL: the first group          */
+    struct link opened;      /* among the owner's groups       */
+    struct link members;
+    size_t live;
+    struct link waiters;
+    moat_result failure;
+};
+
+struct moat_chan {
+    uint32_t magic;
+    bool closed;
+    size_t item_bytes, capacity, count, head;
+    struct link senders, receivers;
+    /* The run that its waiters belong to; NULL: none wait. */
+    const struct sched *run;
+    _Alignas(16) unsigned char items[];
+};
+
+#endif

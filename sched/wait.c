@@ -1,0 +1,114 @@
+/*
+ * wait.c: waiting and waking. However a wait ends, the task first leaves all
+ * queues and its timer, so that no queue has an entry of a task that is gone.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "sched/wait.h"
+#include "sched/clock.h"
+
+void moat_sched_ring(struct worker *worker)
+{
+    if (!worker->asleep)
+        return;
+    worker->asleep = false;
+    worker->run->asleep--;
+    (void)sem_post(worker->bell);
+}
+
+void moat_sched_ring_one(struct sched *run)
+{
+    for (unsigned i = 0; run->asleep != 0 && i < run->threads; i++)
+        if (run->workers[i].asleep) {
+            moat_sched_ring(&run->workers[i]);
+            return;
+        }
+}
+
+void moat_sched_hand_over(struct worker *worker, struct moat_task *task)
+{
+    if (task->home != NULL) {
+        queue_append(&task->home->ready, task);
+        moat_sched_ring(task->home);
+    } else {
+        queue_append(&worker->run->fresh, task);
+        moat_sched_ring_one(worker->run);
+    }
+}
+
+/* The one that wakes for the next deadline must know of an earlier one. */
+static void tell_keeper(struct sched *run, uint64_t deadline)
+{
+    if (run->keeper != NULL && deadline < run->keeps_until)
+        moat_sched_ring(run->keeper);
+}
+
+bool moat_sched_may_wait(struct worker *worker, struct moat_task *task,
+                         uint64_t deadline, const void *object,
+                         enum verdict *verdict)
+{
+    *verdict = GOES_ON;
+    if (is_host(task)) {
+        task->status = MOAT_E_STATE;
+        return false;
+    }
+    if (task->unwinding && !task->op->to_the_end) {
+        task->status = MOAT_E_CANCELLED;
+        return false;
+    }
+    if (deadline == 0 ||
+        (deadline != MOAT_NO_DEADLINE && deadline <= moat_clock_read(worker))) {
+        task->status = task->op->late;
+        return false;
+    }
+    if (deadline != MOAT_NO_DEADLINE &&
+        !moat_timers_add(&worker->run->timers, task, deadline)) {
+        task->status = MOAT_E_NOMEM;
+        return false;
+    }
+    if (deadline != MOAT_NO_DEADLINE)
+        tell_keeper(worker->run, deadline);
+    *verdict = QUEUED;
+    begin_wait(worker, task, object);
+    if (task->cancelled && !task->unwinding && !task->op->to_the_end) {
+        moat_sched_wake(worker, task, MOAT_E_CANCELLED);
+        return false;
+    }
+    return true;
+}
+
+void moat_sched_wake_slowly(struct worker *worker, struct moat_task *task,
+                            moat_status status)
+{
+    for (size_t i = 0; i < task->waiter_count; i++)
+        list_unlink(&task->waiters[i].link);
+    task->waiter_count = 0;
+    moat_timers_remove(&worker->run->timers, task);
+    let_run(worker, task, status);
+}
+
+void moat_sched_give_up(struct worker *worker, struct moat_task *task,
+                        moat_status status)
+{
+    const struct op *op = task->waits_in;
+
+    moat_sched_wake(worker, task, status);
+    if (op->leaves != NULL)
+        op->leaves(worker, task->waits_for);
+}
+
+void moat_sched_wake_all(struct worker *worker, struct link *queue,
+                         moat_status status)
+{
+    while (!list_empty(queue))
+        moat_sched_wake(worker, first_of(queue)->task, status);
+}
+
+void moat_sched_cancel(struct worker *worker, struct moat_task *task)
+{
+    if (task->over || task->cancelled)
+        return;
+    task->cancelled = true;
+    if (task->state == TASK_WAITING && !task->waits_in->to_the_end)
+        moat_sched_give_up(worker, task, MOAT_E_CANCELLED);
+}

@@ -1,0 +1,21 @@
+/*
+ * clock.h: clocks in nanoseconds. Signal-safe: yes.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef MOAT_SYS_CLOCK_H
+#define MOAT_SYS_CLOCK_H
+
+#include <stdint.h>
+
+/* What a clock that cannot be read returns, as a filter of system calls may
+ * forbid it: then every deadline has passed. */
+#define MOAT_CLOCK_END UINT64_MAX
+
+/* A clock that only goes forward, by real time. */
+uint64_t moat_clock_ns(void);
+
+/* The calling thread's CPU time. */
+uint64_t moat_clock_cpu_ns(void);
+
+#endif

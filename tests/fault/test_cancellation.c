@@ -1,0 +1,293 @@
+/*
+ * test_cancellation.c: a thread is cancelled in a function of moat's. The
+ * cancellation waits until the function has done its work: no lock stays held,
+ * for this thread or others.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <moat/moat.h>
+
+#include "../support/fixture.h"
+#include "guests.h"
+
+#define HANG_S 60
+
+static int sink; /* /dev/null */
+
+/* ---- The functions ---- */
+
+static moat_co *trapped(void)
+{
+    moat_co *co = guest_create(guest_write_null);
+
+    guest_expect_trap(co, NULL, MOAT_TRAP_NULL);
+    return co;
+}
+
+static moat_status report(void)
+{
+    moat_co *co = trapped();
+    moat_status status = moat_co_print_report(co, sink);
+
+    moat_co_destroy(co);
+    return status;
+}
+
+static moat_status json(void)
+{
+    moat_co *co = trapped();
+    moat_status status = moat_co_write_json(co, sink);
+
+    moat_co_destroy(co);
+    return status;
+}
+
+static moat_status core(void)
+{
+    int file = memfd_create("core", 0); /* closed by the end of the child */
+    moat_co *co = trapped();
+    moat_status status = moat_co_write_core(co, file);
+
+    moat_co_destroy(co);
+    return status;
+}
+
+static moat_status describe(void)
+{
+    static _Thread_local moat_described_frame frames[32];
+    moat_co *co = trapped();
+    size_t count;
+    moat_status status = moat_co_describe(co, frames, 32, &count);
+
+    moat_co_destroy(co);
+    return status;
+}
+
+static moat_status trim(void)
+{
+    moat_co *co = guest_create_on(guest_echo, (size_t)1 << 20);
+
+    moat_co_destroy(co);
+    return moat_engine_trim(0, NULL);
+}
+
+static moat_status register_code(void)
+{
+    static _Thread_local char bytes[64];
+    moat_code code = MOAT_CODE_INIT;
+    moat_code_id id;
+    moat_status status;
+
+    code.start = bytes;
+    code.size = sizeof bytes;
+    code.name = "registered";
+    status = moat_code_register(&code, &id);
+    return status == MOAT_OK ? moat_code_unregister(id) : status;
+}
+
+/* Scrubbing reads the page map, and so does the high-water mark. */
+static moat_status scrub(void)
+{
+    moat_co_options options = MOAT_CO_OPTIONS_INIT;
+    moat_stack_info info;
+    moat_co *co = NULL;
+    moat_status status;
+
+    options.flags = MOAT_CO_SCRUB_ZERO;
+    REQUIRE(moat_co_create(&co, guest_echo, &options) == MOAT_OK);
+    (void)guest_resume(co, NULL);
+    (void)guest_resume(co, NULL);
+    status = moat_co_reset(co);
+    if (status == MOAT_OK)
+        status = moat_co_stack_info(co, &info);
+    moat_co_destroy(co);
+    return status;
+}
+
+static moat_status info(void)
+{
+    moat_engine_info out = MOAT_ENGINE_INFO_INIT;
+
+    return moat_engine_get_info(&out);
+}
+
+static const struct function {
+    const char *name;
+    moat_status (*call)(void);
+} functions[] = {
+    {"report", report},     {"json", json}, {"core", core},
+    {"describe", describe}, {"trim", trim}, {"register", register_code},
+    {"scrub", scrub},       {"info", info},
+};
+
+#define FUNCTIONS (sizeof functions / sizeof functions[0])
+
+/* ---- What holds afterwards ---- */
+
+static void *call(void *arg)
+{
+    const struct function *function = arg;
+    moat_status status = function->call();
+
+    EXPECT(status == MOAT_OK || status == MOAT_E_UNSUPPORTED);
+    return NULL;
+}
+
+static void *on_thread(void *(*fn)(void *), const void *arg)
+{
+    pthread_t thread;
+    void *result;
+
+    REQUIRE(pthread_create(&thread, NULL, fn, (void *)(uintptr_t)arg) == 0);
+    REQUIRE(pthread_join(thread, &result) == 0);
+    return result;
+}
+
+/* A fork takes all locks. */
+static void expect_usable(const struct function *function)
+{
+    pid_t child;
+
+    EXPECT(on_thread(call, function) == NULL);
+    child = fork();
+    if (child == 0) {
+        (void)call((void *)(uintptr_t)function);
+        child_exit();
+    }
+    EXPECT_EQ(exit_status_of(child), 0);
+}
+
+static void begin(void)
+{
+    sink = open("/dev/null", O_WRONLY);
+    (void)alarm(HANG_S);
+}
+
+/* ---- A cancellation that is pending when the function is called ---- */
+
+static atomic_uint returned;
+
+static void *call_cancelled(void *arg)
+{
+    EXPECT_EQ(pthread_cancel(pthread_self()), 0);
+    (void)call(arg);
+    atomic_fetch_add(&returned, 1);
+    pthread_testcancel();
+    return NULL;
+}
+
+static void no_function_is_a_cancellation_point(const void *arg)
+{
+    (void)arg;
+    begin();
+    for (size_t i = 0; i < FUNCTIONS; i++) {
+        expect_context("%s", functions[i].name);
+        EXPECT(on_thread(call_cancelled, &functions[i]) == PTHREAD_CANCELED);
+        EXPECT_EQ(atomic_load(&returned), i + 1);
+        expect_usable(&functions[i]);
+    }
+}
+
+/* ---- The same in a guest ---- */
+
+static void *call_in_guest(moat_co *self, void *input)
+{
+    (void)self;
+    EXPECT_EQ(pthread_cancel(pthread_self()), 0);
+    return call(input);
+}
+
+static __attribute__((noinline)) void run_guest(void *arg)
+{
+    moat_co *co = guest_create_on(call_in_guest, (size_t)512 << 10);
+
+    EXPECT_EQ(guest_resume(co, arg).kind, MOAT_EVENT_RETURN);
+    moat_co_destroy(co);
+}
+
+/* Without variables: the address sanitizer would take them to be there after
+ * the cancellation. */
+static void *resume_cancelled(void *arg)
+{
+    run_guest(arg);
+    pthread_testcancel();
+    return NULL;
+}
+
+static void nor_is_it_one_for_a_guest(const void *arg)
+{
+    (void)arg;
+    begin();
+    for (size_t i = 0; i < FUNCTIONS; i++) {
+        expect_context("%s", functions[i].name);
+        EXPECT(on_thread(resume_cancelled, &functions[i]) == PTHREAD_CANCELED);
+        expect_usable(&functions[i]);
+    }
+}
+
+/* ---- At any time, from outside ---- */
+
+static void *call_for_ever(void *arg)
+{
+    for (;;) {
+        (void)call(arg);
+        pthread_testcancel();
+    }
+    return NULL;
+}
+
+static void a_watchdog_cancels_a_thread(const void *arg)
+{
+    (void)arg;
+    begin();
+    for (size_t i = 0; i < 3 * FUNCTIONS; i++) {
+        const struct function *function = &functions[i % FUNCTIONS];
+        pthread_t thread;
+        void *result;
+
+        expect_context("%s", function->name);
+        REQUIRE(pthread_create(&thread, NULL, call_for_ever,
+                               (void *)(uintptr_t)function) == 0);
+        (void)usleep((useconds_t)(1000 + 700 * i));
+        EXPECT_EQ(pthread_cancel(thread), 0);
+        EXPECT_EQ(pthread_join(thread, &result), 0);
+        EXPECT(result == PTHREAD_CANCELED);
+        expect_usable(function);
+    }
+}
+
+/* The state that the caller has set is the one it finds again. */
+static void a_thread_that_disabled_cancellation_keeps_it_so(const void *arg)
+{
+    int state;
+
+    (void)arg;
+    begin();
+    for (size_t i = 0; i < FUNCTIONS; i++) {
+        EXPECT_EQ(pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state), 0);
+        EXPECT_EQ(state, PTHREAD_CANCEL_ENABLE);
+        (void)call((void *)(uintptr_t)&functions[i]);
+        EXPECT_EQ(pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &state), 0);
+        EXPECT_EQ(state, PTHREAD_CANCEL_DISABLE);
+    }
+}
+
+static const struct child_case cases[] = {
+    CHILD_CASE(no_function_is_a_cancellation_point),
+    CHILD_CASE(nor_is_it_one_for_a_guest),
+    CHILD_CASE(a_watchdog_cancels_a_thread),
+    CHILD_CASE(a_thread_that_disabled_cancellation_keeps_it_so),
+};
+
+int main(int argc, char **argv)
+{
+    return child_cases_run("cancellation", cases,
+                           sizeof cases / sizeof cases[0],
+                           argc > 1 ? argv[1] : NULL);
+}

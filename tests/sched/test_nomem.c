@@ -1,0 +1,223 @@
+/*
+ * test_nomem.c: tasks when one allocation after another fails: each call says
+ * so, the others go on, and nothing is lost.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "sched/scene.h"
+
+#if UNDER_ASAN || UNDER_TSAN
+#    define NEEDS_MALLOC "the sanitizer's malloc cannot be made to fail"
+#else
+#    define NEEDS_MALLOC NULL
+#endif
+
+/* ---- An allocator that fails once ---- */
+
+static bool armed;
+static long allocations, fails_at;
+static long blocks; /* allocated and not freed while it is armed */
+
+#if !UNDER_ASAN && !UNDER_TSAN
+
+void *__libc_malloc(size_t bytes);
+void *__libc_calloc(size_t count, size_t bytes);
+void *__libc_realloc(void *block, size_t bytes);
+void __libc_free(void *block);
+
+static bool fails(void)
+{
+    if (!armed || ++allocations != fails_at)
+        return false;
+    errno = ENOMEM;
+    return true;
+}
+
+static void *counted(void *block)
+{
+    blocks += armed && block != NULL;
+    return block;
+}
+
+void *malloc(size_t bytes)
+{
+    return fails() ? NULL : counted(__libc_malloc(bytes));
+}
+
+void *calloc(size_t count, size_t bytes)
+{
+    return fails() ? NULL : counted(__libc_calloc(count, bytes));
+}
+
+void *realloc(void *block, size_t bytes)
+{
+    void *moved;
+
+    if (fails())
+        return NULL;
+    moved = __libc_realloc(block, bytes);
+    return block == NULL ? counted(moved) : moved;
+}
+
+void free(void *block)
+{
+    blocks -= armed && block != NULL;
+    __libc_free(block);
+}
+
+#endif
+
+/* ---- The play: no task waits for one that was not made ---- */
+
+#define LARGE 200
+#define TASKS 70 /* the first slab of them does not do */
+
+struct item {
+    char bytes[LARGE];
+};
+
+static bool is_told(moat_status status)
+{
+    return status == MOAT_OK || status == MOAT_E_NOMEM;
+}
+
+static void *sleeps_a_while(void *arg)
+{
+    EXPECT(is_told(moat_sleep(MS)));
+    return arg;
+}
+
+static void use_channels(void)
+{
+    moat_chan *chans[2] = {NULL, NULL};
+    struct item item = {"item"};
+    moat_select_case cases[2];
+
+    EXPECT(is_told(moat_chan_create(&chans[0], LARGE, 1)));
+    EXPECT(is_told(moat_chan_create(&chans[1], LARGE, 0)));
+    for (int i = 0; i < 2; i++)
+        cases[i] = (moat_select_case){chans[i], i == 0, &item};
+    if (chans[0] != NULL) {
+        EXPECT(is_told(moat_select(cases, 2, NEVER, NULL)));
+        (void)!moat_chan_recv(chans[0], &item, 0);
+        EXPECT(is_told(moat_chan_send(chans[0], &item, NEVER)));
+    }
+    moat_chan_destroy(chans[0]);
+    moat_chan_destroy(chans[1]);
+}
+
+static void use_locks(void)
+{
+    moat_mutex mutex;
+    moat_cond cond;
+    moat_rwlock lock;
+
+    if (moat_mutex_init(&mutex) == MOAT_OK) {
+        EXPECT_EQ(moat_mutex_lock(&mutex, NEVER), MOAT_OK);
+        if (moat_cond_init(&cond) == MOAT_OK) {
+            moat_status status = moat_cond_wait(&cond, &mutex, moat_now() + MS);
+
+            EXPECT(status == MOAT_E_TIMEOUT || status == MOAT_E_NOMEM);
+            moat_cond_destroy(&cond);
+        }
+        EXPECT_EQ(moat_mutex_unlock(&mutex), MOAT_OK);
+        moat_mutex_destroy(&mutex);
+    }
+    if (moat_rwlock_init(&lock) == MOAT_OK) {
+        moat_status status = moat_rwlock_read_lock(&lock, NEVER);
+
+        EXPECT(is_told(status));
+        EXPECT_EQ(moat_rwlock_unlock(&lock),
+                  status == MOAT_OK ? MOAT_OK : MOAT_E_STATE);
+        moat_rwlock_destroy(&lock);
+    }
+}
+
+static void use_waker(void)
+{
+    moat_waker *waker = NULL;
+
+    if (moat_waker_create(&waker) != MOAT_OK)
+        return;
+    moat_waker_wake(waker);
+    EXPECT(is_told(moat_waker_wait(waker, NEVER)));
+    moat_waker_destroy(waker);
+}
+
+static void use_tasks(void)
+{
+    moat_task_options options = MOAT_TASK_OPTIONS_INIT;
+    moat_group *group = NULL;
+
+    options.name = "sleeper";
+    if (moat_group_open(&group, 0) != MOAT_OK)
+        return;
+    for (int i = 0; i < TASKS; i++)
+        EXPECT(is_told(
+            moat_task_spawn(group, sleeps_a_while, NULL, &options, NULL)));
+    EXPECT_EQ(moat_group_wait(group, NEVER, NULL), MOAT_OK);
+    moat_group_close(group);
+}
+
+static void *uses_all(void *arg)
+{
+    use_tasks();
+    use_channels();
+    use_locks();
+    use_waker();
+    return arg;
+}
+
+static void try_one(void)
+{
+    moat_sched_options options = MOAT_SCHED_OPTIONS_INIT;
+    moat_sched_stats stats = MOAT_SCHED_STATS_INIT;
+    moat_result result = {.kind = MOAT_EVENT_RETURN};
+    moat_status status;
+
+    options.clock = MOAT_CLOCK_TEST;
+    options.report_fd = -1;
+    options.stats = &stats;
+    allocations = blocks = 0;
+    armed = true;
+    status = moat_sched_run(&options, uses_all, NULL, &result);
+    armed = false;
+    EXPECT(is_told(status));
+    if (status != MOAT_OK)
+        return;
+    EXPECT_EQ(stats.live, 0);
+    EXPECT_EQ(stats.deadlocks, 0);
+    EXPECT_EQ(stats.trapped, 0);
+    EXPECT(result.kind == MOAT_EVENT_RETURN || result.status == MOAT_E_NOMEM);
+}
+
+static void one_allocation_after_another_fails(const void *arg)
+{
+    long total;
+
+    (void)arg;
+    REQUIRE(moat_engine_init(NULL) == MOAT_OK);
+    for (int i = 0; i < 3; i++) /* what is made once */
+        try_one();
+    total = allocations;
+    EXPECT(total > 20);
+    for (fails_at = 1; fails_at <= total; fails_at++) {
+        expect_context("allocation %ld of %ld fails", fails_at, total);
+        try_one();
+        EXPECT(blocks <= 0);
+    }
+}
+
+int main(void)
+{
+    static const struct child_case cases[] = {
+        {"one_allocation_after_another_fails",
+         one_allocation_after_another_fails, NULL, NEEDS_MALLOC, 0, 0},
+    };
+
+    return child_cases_run("sched.nomem", cases, sizeof cases / sizeof cases[0],
+                           NULL);
+}

@@ -1,0 +1,108 @@
+/*
+ * alarm.h: the timer of a thread, the thread's CPU time, and the words that the
+ * files around limits share.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef MOAT_TRAP_ALARM_H
+#define MOAT_TRAP_ALARM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <moat/status.h>
+
+#include "sys/clock.h"
+#include "sys/timer.h"
+#include "trap/coroutine.h"
+
+struct moat_aside;
+
+/* The state of watch.c, which explains the words. */
+struct moat_watch {
+    struct co *volatile stamped; /* entered at stamped_at; NULL: nothing is
+                                    known                                    */
+    volatile uint64_t stamped_at, stamped_cpu;
+    volatile bool on;        /* inline resumes are allowed                    */
+    volatile bool entering;  /* a resume that is not inline is on its way, or
+                                has not come back                             */
+    volatile unsigned looks; /* at as many more signals one may be on its way */
+    volatile uint64_t fuel;  /* so many resumes between two looks, 1 or more */
+    uint64_t looked_at;
+    uint64_t setting_ns; /* what a setting of the timer takes                */
+    unsigned class;  /* chosen by the shortest limit                         */
+    unsigned longer; /* looks since then that had a longer one               */
+};
+
+/* Until it was measured. */
+#define MOAT_WATCH_SETTING_NS 500u
+
+struct moat_alarm {
+    bool has_timer;
+    uint64_t own_fuel; /* for moat_tls.fuel if the system cannot clear words */
+    bool was_blocked;  /* the signal was, before the timer was made          */
+    struct moat_timer timer;
+    volatile uint64_t cpu_before;  /* CPU time up to the last fork           */
+    volatile uint64_t sampled_at;  /* when the last CPU sample was taken     */
+    volatile uint64_t sampled_cpu; /* the thread's CPU time then             */
+    volatile uint64_t armed_at;    /* what the timer is set for; it may fire
+                                      earlier, not later                     */
+    volatile unsigned fired;       /* how often it has, modulo 2^32          */
+    struct moat_aside *volatile asides; /* innermost first                   */
+    struct moat_watch watch;
+    unsigned waited; /* signals in a row that found a resume half done       */
+    struct moat_limit_passed passed; /* the limit found last                 */
+};
+
+/* Thread-local; the handler of the same thread is the only other reader. */
+extern __thread struct moat_alarm moat_alarm
+    __attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+static inline uint64_t moat_earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* A limit beyond the end of the clock is no limit. */
+static inline uint64_t moat_later_by(uint64_t at, uint64_t ns)
+{
+    return ns > MOAT_CLOCK_END - at ? MOAT_CLOCK_END : at + ns;
+}
+
+/* A trap record's limit is the one that was found to have passed. */
+static inline void moat_alarm_note(struct moat_trap_record *record)
+{
+    record->passed = moat_alarm.passed;
+}
+
+/* The signal that the timers send; 0: limits are not possible. */
+void moat_alarm_use_signal(int signo);
+
+/* Makes the thread's timer, unless it has one. */
+moat_status moat_alarm_make(void);
+
+/* Unblocks the signal of this thread's timer, if it has one. */
+void moat_alarm_unblock(void);
+
+/* Sets the timer. False: it is gone, as in a child of a raw fork system call.
+ * Signal-safe: yes. */
+bool moat_alarm_set(uint64_t at);
+
+/* Sets the timer; makes another one if it is gone. */
+moat_status moat_alarm_set_surely(uint64_t at);
+
+/* Frees this thread's timer. */
+void moat_alarm_end(void);
+
+/* In a forked child, which inherits no timer. */
+void moat_alarm_after_fork(void);
+
+/* Reads the thread's CPU time, with that of its parent up to a fork;
+ * MOAT_CLOCK_END if it cannot be read. Signal-safe: yes. */
+uint64_t moat_alarm_cpu(uint64_t now);
+
+/* Returns the thread's CPU time, or an upper bound, off by no more than
+ * error_ns; MOAT_CLOCK_END if it cannot be read. */
+uint64_t moat_alarm_cpu_at_most(uint64_t now, uint64_t error_ns);
+
+#endif
