@@ -450,7 +450,7 @@ static void a_limit_goes_on_in_the_child(const void *arg)
 
     (void)arg;
     share_counts();
-    expect_one_host(create(fork_once, 0, 50 * MS), &plan);
+    expect_one_host(create(fork_once, 0, 500 * MS), &plan);
 }
 
 /* ---- Where the guest stands when it forks ---- */
