@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -335,8 +336,10 @@ static void *return_passed(void *arg)
     for (int i = 0; i < RACES;) {
         void *block = atomic_exchange(&passed, NULL);
 
-        if (block == NULL)
+        if (block == NULL) {
+            (void)sched_yield(); /* on one CPU the guest's thread must run */
             continue;
+        }
         free(block);
         i++;
     }
@@ -349,8 +352,10 @@ static void *pass_blocks(moat_co *self, void *input)
         void *block = malloc(64), *none = NULL;
 
         REQUIRE(block != NULL);
-        while (!atomic_compare_exchange_strong(&passed, &none, block))
+        while (!atomic_compare_exchange_strong(&passed, &none, block)) {
             none = NULL;
+            (void)sched_yield();
+        }
     }
     (void)self;
     return input;
