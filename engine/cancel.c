@@ -12,6 +12,7 @@
 #include "engine/nointr.h"
 #include "engine/resume.h"
 #include "engine/state.h"
+#include "trap/watch.h"
 
 static moat_status end_fresh(struct co *co, struct moat_switched *back)
 {
@@ -19,6 +20,8 @@ static moat_status end_fresh(struct co *co, struct moat_switched *back)
 
     if (status != MOAT_OK)
         return status;
+    if ((co->traits & CO_ACCOUNTED) != 0)
+        moat_watch_begin_life(co);
     co->control.flags |= CO_SPECIAL;
     co->control.state = MOAT_MARK_DONE;
     back->value = NULL;

@@ -18,6 +18,7 @@
 #include "engine/nointr.h"
 #include "engine/state.h"
 #include "trap/altstack.h"
+#include "trap/deadline.h"
 #include "trap/recovery.h"
 #include "trap/watch.h"
 
@@ -151,6 +152,10 @@ moat_status moat_resume_check(const struct co *co, const moat_event *out)
 
     if (co == NULL || out == NULL)
         return MOAT_E_INVAL;
+    /* A handler of the host's, whose frames the guest's trap would overwrite.
+     */
+    if (moat_altstack_is_reused((uintptr_t)__builtin_frame_address(0)))
+        return MOAT_E_STATE;
     status = moat_left_check();
     return status == MOAT_OK ? moat_co_check_resumable(co) : status;
 }
@@ -206,13 +211,25 @@ static MOAT_NO_SANITIZE struct moat_switched enter(struct co *co, void *input,
     return back;
 }
 
+/* Otherwise a guest whose totals are used up would run until it leaves, or
+ * until the timer finds it. A cancel lets it clean up. */
+static bool stop_used_up(struct co *co, uint64_t command,
+                         struct moat_switched *back)
+{
+    if ((co->traits & CO_ACCOUNTED) == 0 || command != MOAT_COMMAND_NONE ||
+        !moat_deadline_stop_suspended(co))
+        return false;
+    *back = (struct moat_switched){NULL, MOAT_EVENT_TRAP, handle_of(co)};
+    return true;
+}
+
 MOAT_NO_SANITIZE moat_status moat_resume_run(struct co *co, void *input,
                                              uint64_t command,
                                              struct moat_switched *back)
 {
     moat_status status = moat_nointr_begin(MOAT_STACK_FOR_ENTRY);
 
-    if (status != MOAT_OK)
+    if (status != MOAT_OK || stop_used_up(co, command, back))
         return status;
     status = begin_clocks(co);
     if (status != MOAT_OK) {

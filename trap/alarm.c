@@ -5,9 +5,11 @@
  */
 #include "trap/alarm.h"
 
+#include <errno.h>
 #include <signal.h>
 
 #include "sys/fork.h"
+#include "trap/task.h"
 
 #define NEVER MOAT_CLOCK_END
 
@@ -125,6 +127,11 @@ static void make_fuel(void)
         moat_tls.fuel = &moat_alarm.own_fuel;
 }
 
+bool moat_alarm_survives_fork(void)
+{
+    return moat_tls.fuel == &moat_alarm.own_fuel;
+}
+
 static void free_fuel(void)
 {
     if (moat_tls.fuel != NULL && moat_tls.fuel != &moat_alarm.own_fuel)
@@ -139,6 +146,10 @@ moat_status moat_alarm_make(void)
     begin_anew_if_forked();
     if (moat_alarm.has_timer)
         return MOAT_OK;
+    if (!moat_task_is_noted()) {
+        errno = EINVAL;
+        return MOAT_E_SYSTEM;
+    }
     status = moat_timer_make(&moat_alarm.timer, alarm_signo, &moat_alarm);
     if (status != MOAT_OK)
         return status;
@@ -177,6 +188,8 @@ moat_status moat_alarm_set_surely(uint64_t at)
         return MOAT_OK;
     /* Nothing watches until the new one is set, if it can be made at all. */
     moat_tls.reach = 0;
+    if (!moat_task_is_noted())
+        return MOAT_E_SYSTEM;
     moat_timer_delete(&moat_alarm.timer);
     moat_alarm.has_timer = false;
     if (moat_alarm_make() != MOAT_OK || !moat_alarm_set(at))

@@ -78,8 +78,14 @@ static inline void moat_alarm_note(struct moat_trap_record *record)
 /* The signal that the timers send; 0: limits are not possible. */
 void moat_alarm_use_signal(int signo);
 
-/* Makes the thread's timer, unless it has one. */
+/* Makes the thread's timer, unless it has one. MOAT_E_SYSTEM with EINVAL also
+ * in a process that shares the thread's memory (task.h): the timer is not its
+ * own, and one of its own would replace the thread's. */
 moat_status moat_alarm_make(void);
+
+/* Returns whether a child of a raw fork system call takes the words here for
+ * its own, as the system cannot clear words. If there is a timer. */
+bool moat_alarm_survives_fork(void);
 
 /* Unblocks the signal of this thread's timer, if it has one. */
 void moat_alarm_unblock(void);

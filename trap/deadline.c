@@ -244,6 +244,29 @@ void moat_deadline_note_used_up(const struct co *co)
         moat_tls.poll = 1;
 }
 
+/* A guest that waits in the engine's code is in none of its own that a policy
+ * could allow. */
+static bool may_stop_suspended(const struct co *co)
+{
+    return co->control.state == co->control.token &&
+           !moat_arch_is_fresh(handle_of(co)) && co->notrap == 0 &&
+           co->nointr == 0 && moat_policy_allows(co, 0);
+}
+
+bool moat_deadline_stop_suspended(struct co *co)
+{
+    struct moat_trap_record *record = moat_trap_record_of(co);
+
+    if (!may_stop_suspended(co) || !moat_guest_clock_is_used_up(co))
+        return false;
+    moat_trap_record_clear(record);
+    moat_arch_regs_from_record(handle_of(co), &record->regs);
+    record->kind = MOAT_TRAP_DEADLINE;
+    moat_alarm_note(record);
+    co->control.state = MOAT_MARK_TRAPPED;
+    return true;
+}
+
 /* The clocks of limits of CPU time must run, as the child knows no more of the
  * CPU time than the sample. */
 void moat_deadline_before_fork(void)

@@ -24,6 +24,10 @@ bool moat_deadline_pending(void);
 /* Notes a deadline if the guest's totals of time are used up. */
 void moat_deadline_note_used_up(const struct co *co);
 
+/* Stops a suspended guest whose totals of time are used up where it waits.
+ * False: they are not, or it may not be stopped there; it is as it was. */
+bool moat_deadline_stop_suspended(struct co *co);
+
 /* Around a fork. A child inherits no timer: the second call, in the child,
  * makes one if a limit is in force. Limits on CPU time continue with what is
  * left of them. */

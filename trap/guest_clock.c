@@ -189,6 +189,14 @@ static void note_cpu(const struct moat_guest_clock *clock, uint64_t cpu)
               clock->limits.resume_cpu_ns, clock->limits.total_cpu_ns);
 }
 
+static bool is_used_up(moat_limit kind, uint64_t total, uint64_t used)
+{
+    if (total == 0 || used < total)
+        return false;
+    moat_alarm.passed = (struct moat_limit_passed){kind, total, used};
+    return true;
+}
+
 bool moat_guest_clock_is_used_up(const struct co *co)
 {
     const struct moat_guest_clock *clock = moat_guest_clock_of(co);
@@ -196,10 +204,10 @@ bool moat_guest_clock_is_used_up(const struct co *co)
 
     if ((co->traits & CO_ACCOUNTED) == 0 || (co->traits & CO_LIMITED) == 0)
         return false;
-    return (limits->total_cpu_ns != 0 &&
-            clock->used_cpu >= limits->total_cpu_ns) ||
-           (limits->total_wall_ns != 0 &&
-            clock->used_wall >= limits->total_wall_ns);
+    return is_used_up(MOAT_LIMIT_TOTAL_CPU, limits->total_cpu_ns,
+                      clock->used_cpu) ||
+           is_used_up(MOAT_LIMIT_TOTAL_WALL, limits->total_wall_ns,
+                      clock->used_wall);
 }
 
 bool moat_guest_clock_is_over(const struct moat_guest_clock *clock,

@@ -30,7 +30,8 @@ struct moat_guest_clock *moat_guest_clock_find(const struct co *innermost);
 bool moat_guest_clock_is_over(const struct moat_guest_clock *clock,
                               uint64_t now, uint64_t *look_at);
 
-/* Returns whether the resumes before this one have used up a total. */
+/* Returns whether the resumes before this one have used up a total, and notes
+ * which. */
 bool moat_guest_clock_is_used_up(const struct co *co);
 
 /* Returns a time before which none of the limits passes. */

@@ -102,6 +102,7 @@ static void describe(int signo, const siginfo_t *info, const void *ucontext,
     record->address = fault.address;
     record->region = MOAT_REGION_UNKNOWN;
     record->user_code = 0;
+    record->passed = (struct moat_limit_passed){MOAT_LIMIT_NONE, 0, 0};
     record->lock = NULL;
     record->in_host_call = in_host_call;
     if (fault.exception == MOAT_EXCEPTION_PAGE ||

@@ -117,7 +117,7 @@ static void choose_fuel(struct moat_watch *watch, uint64_t elapsed)
 {
     uint64_t length = watch_ns(watch->class), fuel = watch->fuel;
 
-    if (elapsed > length ||
+    if (elapsed > length || moat_alarm_survives_fork() ||
         elapsed / fuel * watch->setting_ns > STAMP_NS * length) {
         watch->fuel = 1;
     } else if (elapsed < length / 16) {
@@ -148,12 +148,15 @@ static uint64_t due_of_others(uint64_t now)
 }
 
 /* The timer must fire in [from, to]. If its time is over, its signal was taken
- * by other code (sigwait, another handler) and will not come again. */
+ * by other code (sigwait, another handler) and will not come again. Where the
+ * words here may be those of a child's parent, only setting it shows whether it
+ * is there. */
 static moat_status arm_within(uint64_t now, uint64_t from, uint64_t to)
 {
     uint64_t armed_at = moat_alarm.armed_at;
 
-    if (armed_at > now && armed_at >= from && armed_at <= to)
+    if (armed_at > now && armed_at >= from && armed_at <= to &&
+        !moat_alarm_survives_fork())
         return MOAT_OK;
     return moat_alarm_set_surely(to);
 }
@@ -317,6 +320,13 @@ static moat_status arm_for_account(const struct moat_guest_clock *clock,
     return arm_within(now, 0, moat_earlier(due, others));
 }
 
+void moat_watch_begin_life(struct co *co)
+{
+    struct moat_guest_clock *clock = moat_guest_clock_of(co);
+
+    clock->used_wall = clock->used_cpu = clock->resumes = 0;
+}
+
 static moat_status enter_accounted(struct co *co)
 {
     struct moat_guest_clock *clock = moat_guest_clock_of(co);
@@ -327,7 +337,7 @@ static moat_status enter_accounted(struct co *co)
     if (status != MOAT_OK)
         return status;
     if (moat_arch_is_fresh(handle_of(co)))
-        clock->used_wall = clock->used_cpu = clock->resumes = 0;
+        moat_watch_begin_life(co);
     if ((co->traits & CO_COUNTS_CPU) != 0)
         cpu = moat_alarm_cpu(now);
     if (now == NEVER || cpu == NEVER)

@@ -25,6 +25,11 @@ moat_status moat_watch_enter(struct co *co);
  * event has come, or it transfers, its time is added up; if it goes on
  * nevertheless, the rest is added later. */
 moat_status moat_watch_enter_accounted(struct co *co);
+
+/* A fresh accounted one ends without being entered: its clock still has the
+ * figures of its last life. */
+void moat_watch_begin_life(struct co *co);
+
 void moat_watch_leave_accounted(struct co *co);
 
 /* A resume that did not take the inline path was refused: the next limited one

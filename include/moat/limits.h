@@ -65,7 +65,8 @@ typedef enum moat_limit {
  *
  * A total is exact: each resume of such a coroutine reads the clock on its way
  * in and out, for CPU time by two system calls. Otherwise a guest whose resumes
- * are short would never use up its total. A total covers one life:
+ * are short would never use up its total. A guest whose total is used up when
+ * it is resumed traps before it runs. A total covers one life:
  * moat_co_reset begins another. MOAT_CO_EXACT_USAGE counts the same without a
  * limit; moat_co_usage has the figures.
  *

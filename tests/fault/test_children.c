@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <moat/moat.h>
@@ -453,6 +454,67 @@ static void a_limit_goes_on_in_the_child(const void *arg)
     expect_one_host(create(fork_once, 0, 500 * MS), &plan);
 }
 
+/* No code of moat's runs in a raw fork, and no timer of the parent's is in the
+ * child. */
+static bool has_outlived;
+
+static void *fork_raw_and_outlive(moat_co *self, void *input)
+{
+    moat_co *limited = create(guest_echo, 0, 3600000 * MS);
+    uint64_t until;
+    pid_t *child = input;
+
+    *child = (pid_t)syscall(SYS_fork);
+    if (*child != 0)
+        return input;
+    until = clock_ns(CLOCK_MONOTONIC) + 200 * MS;
+    while (clock_ns(CLOCK_MONOTONIC) < until)
+        continue;
+    has_outlived = true;
+    (void)guest_resume(limited, NULL);
+    return guest_loop(self, input);
+}
+
+static void a_limit_comes_late_in_a_raw_child(const void *arg)
+{
+    moat_co *co = create(fork_raw_and_outlive, 0, 50 * MS);
+    pid_t host = getpid(), child = -1;
+    moat_event event;
+
+    (void)arg;
+    event = guest_resume(co, &child);
+    if (getpid() != host)
+        _exit(event.kind == MOAT_EVENT_TRAP && has_outlived ? 0 : 94);
+    EXPECT_EQ(exit_status_of(child), 0);
+}
+
+/* The first timer of each process has the same number: here it is the host's,
+ * in the child it would be moat's. */
+static void a_vfork_child_leaves_the_timer_alone(const void *has_timer)
+{
+    struct sigevent silent = {.sigev_notify = SIGEV_NONE};
+    moat_co *idle = create(guest_echo, 0, 3600000 * MS);
+    moat_co *loop = create(guest_loop, 0, 50 * MS);
+    static moat_status status;
+    static moat_event event;
+    timer_t hosts;
+    pid_t child;
+
+    (void)alarm(CHILD_SECONDS / 4);
+    REQUIRE(timer_create(CLOCK_MONOTONIC, &silent, &hosts) == 0);
+    if (has_timer != NULL)
+        EXPECT_EQ(guest_resume(idle, NULL).kind, MOAT_EVENT_YIELD);
+    child = vfork();
+    if (child == 0) {
+        status = moat_co_resume(loop, NULL, &event);
+        _exit(0);
+    }
+    EXPECT_EQ(exit_status_of(child), 0);
+    EXPECT_EQ(status, MOAT_E_SYSTEM);
+    EXPECT_EQ(guest_resume(loop, NULL).kind, MOAT_EVENT_TRAP);
+    (void)timer_delete(hosts);
+}
+
 /* ---- Where the guest stands when it forks ---- */
 
 static void *fork_on_hosts_stack(void *input)
@@ -707,6 +769,11 @@ static const struct child_case cases[] = {
     CHILD_CASE(guests_spawn_programs),
     CHILD_CASE(no_child_of_a_guest_is_a_second_host),
     CHILD_CASE(a_limit_goes_on_in_the_child),
+    {"a_limit_comes_late_in_a_raw_child", a_limit_comes_late_in_a_raw_child,
+     NULL, UNDER_TSAN ? "signals are delayed" : NULL, 0, 0},
+    CHILD_CASE(a_vfork_child_leaves_the_timer_alone),
+    {"a_vfork_child_leaves_an_old_timer_alone",
+     a_vfork_child_leaves_the_timer_alone, "", NULL, 0, 0},
     CHILD_CASE(wherever_the_guest_forks),
     CHILD_CASE(the_child_has_the_whole_chain),
     CHILD_CASE(an_option_lets_the_child_return),

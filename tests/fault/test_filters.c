@@ -5,6 +5,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -152,6 +153,39 @@ static void used_under(const void *arg)
     use_moat(scene);
 }
 
+/* ---- A child that may not know that it is one ---- */
+
+#define WIPED_IN_CHILDREN 18 /* MADV_WIPEONFORK */
+
+static const struct sock_filter no_wiping[] = {
+    LOAD(NUMBER),
+    SKIP_UNLESS(SYS_madvise, 3),
+    LOAD(ARGUMENT(2)),
+    SKIP_UNLESS(WIPED_IN_CHILDREN, 1),
+    RETURN(SECCOMP_RET_ERRNO | EINVAL),
+    RETURN(SECCOMP_RET_ALLOW)};
+
+/* It has no timer, whatever the words in its memory say. */
+static void a_raw_child_runs_no_guest_without_its_limits(const void *arg)
+{
+    moat_co *echo = NULL, *loop;
+    moat_event event;
+    pid_t child;
+
+    begin(arg);
+    echo = guest_create_limited(guest_echo, 0, 3600000 * MS);
+    loop = guest_create_limited(guest_loop, 0, 3600000 * MS);
+    for (int i = 0; i < 100000; i++)
+        EXPECT_EQ(guest_resume(echo, NULL).kind, MOAT_EVENT_YIELD);
+    child = (pid_t)syscall(SYS_fork);
+    if (child == 0) {
+        (void)alarm(30);
+        _exit(moat_co_resume(loop, NULL, &event) == MOAT_E_SYSTEM ? 0 : 94);
+    }
+    EXPECT_EQ(exit_status_of(child), 0);
+    EXPECT_EQ(guest_resume(echo, NULL).kind, MOAT_EVENT_YIELD);
+}
+
 #define FILTER(program) \
     .filter = (program), .count = sizeof(program) / sizeof(program)[0]
 #define SCENE(name, signo, ...)                                              \
@@ -178,6 +212,9 @@ static const struct child_case cases[] = {
     SCENE("without_an_option_marks_are_tried", SIGSYS, FILTER(old_guards)),
     SCENE("the_guard_option_rules_out_no_scan", SIGSYS, FILTER(no_scan),
           .guard = MOAT_GUARD_MPROTECT),
+    {"a_raw_child_runs_no_guest_without_its_limits",
+     a_raw_child_runs_no_guest_without_its_limits,
+     &(const struct scene){FILTER(no_wiping)}, NULL, 0, 0},
     SCENE("the_pages_option_rules_out_no_marks", SIGSYS, FILTER(old_guards),
           .flags = MOAT_ENGINE_OLD_PAGES),
 };

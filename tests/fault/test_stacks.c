@@ -191,13 +191,14 @@ static void a_host_that_was_seen_in_a_handler_has_no_fibers(const void *arg)
     (UNDER_ASAN || UNDER_TSAN ? "the sanitizer has handlers of its own" : NULL)
 
 static moat_co *resumed_in_handler;
+static moat_status status_in_handler;
 
 static void resume_in_handler(int signo)
 {
     moat_event event;
 
     (void)signo;
-    (void)!moat_co_resume(resumed_in_handler, NULL, &event);
+    status_in_handler = moat_co_resume(resumed_in_handler, NULL, &event);
 }
 
 static void resume_by_signal(moat_co *co, int flags)
@@ -215,6 +216,20 @@ static void a_fault_of_a_guest_resumed_in_a_handler_is_fatal(const void *arg)
 {
     (void)arg;
     resume_by_signal(guest_create(guest_write_null), SA_ONSTACK);
+}
+
+/* On the way through the library that is noticed. */
+static void a_slow_resume_in_a_handler_is_refused(const void *arg)
+{
+    moat_co *co = guest_create_limited(guest_echo, 0, 3600000 * MS);
+
+    (void)arg;
+    resume_by_signal(co, SA_ONSTACK);
+    EXPECT_EQ(status_in_handler, MOAT_E_STATE);
+    EXPECT_EQ(moat_co_get_state(co), MOAT_CO_FRESH);
+    resume_by_signal(co, 0);
+    EXPECT_EQ(status_in_handler, MOAT_OK);
+    EXPECT_EQ(guest_resume(co, NULL).kind, MOAT_EVENT_YIELD);
 }
 
 static struct sigaction moats;
@@ -1228,6 +1243,7 @@ int main(int argc, char **argv)
         {"a_fault_of_a_guest_resumed_in_a_handler_is_fatal",
          a_fault_of_a_guest_resumed_in_a_handler_is_fatal, NULL,
          NO_ONSTACK_RESUME, SIGSEGV, 0},
+        CASE(a_slow_resume_in_a_handler_is_refused, NO_ONSTACK_RESUME),
         CASE(a_fault_away_from_any_stack_is_found_with_its_signal_blocked,
              NO_FIBERS),
         HOSTS_FAULT(a_fault_on_a_suspended_guests_frames_is_not_anothers,

@@ -4,6 +4,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <signal.h>
 #include <string.h>
 #include <time.h>
 
@@ -158,6 +159,63 @@ static void the_shortest_resumes_use_up_a_total(const void *transfers)
     moat_co_destroy(partner);
 }
 
+/* Uses up its total with the timer's signal blocked, so that nothing stops it
+ * there. */
+static void *use_up_and_yield(moat_co *self, void *input)
+{
+    sigset_t all;
+
+    (void)sigfillset(&all);
+    REQUIRE(pthread_sigmask(SIG_BLOCK, &all, NULL) == 0);
+    spin_for(*(const clockid_t *)input, 10 * MS);
+    *(void **)moat_co_user(self) = moat_co_yield(self, NULL);
+    return NULL;
+}
+
+static void expect_frames(const moat_co *co)
+{
+    moat_trap_info info = MOAT_TRAP_INFO_INIT;
+    moat_frame frames[32];
+    size_t count = 0;
+
+    EXPECT_EQ(moat_co_trap_info(co, &info), MOAT_OK);
+    EXPECT(info.pc != 0 && info.sp != 0);
+    EXPECT_EQ(moat_co_backtrace(co, frames, 32, &count), MOAT_OK);
+    EXPECT(count > 0);
+}
+
+static void a_used_up_guest_never_runs_again(const void *clock)
+{
+    moat_limits limits = MOAT_LIMITS_INIT;
+    moat_co_options options = MOAT_CO_OPTIONS_INIT;
+    bool cpu = *(const clockid_t *)clock == CLOCK_THREAD_CPUTIME_ID;
+    void *got = NULL;
+    sigset_t before;
+    moat_co *co;
+
+    limits.total_cpu_ns = cpu ? 3 * MS : 0;
+    limits.total_wall_ns = cpu ? 0 : 3 * MS;
+    options.limits = &limits;
+    options.user = &got;
+    REQUIRE(moat_co_create(&co, use_up_and_yield, &options) == MOAT_OK);
+    for (int i = 0; i < 2; i++) {
+        REQUIRE(pthread_sigmask(SIG_BLOCK, NULL, &before) == 0);
+        EXPECT_EQ(guest_resume(co, (void *)(uintptr_t)clock).kind,
+                  MOAT_EVENT_YIELD);
+        REQUIRE(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
+        EXPECT_EQ(guest_resume(co, &got).kind, MOAT_EVENT_TRAP);
+        EXPECT(got == NULL);
+        expect_limit(co, cpu ? MOAT_LIMIT_TOTAL_CPU : MOAT_LIMIT_TOTAL_WALL,
+                     3 * MS);
+        EXPECT_EQ(usage_of(co).resumes, 1);
+        expect_frames(co);
+        EXPECT_EQ(moat_co_reset(co), MOAT_OK);
+    }
+    /* It may clean up. */
+    EXPECT_EQ(moat_co_cancel(co, &(moat_event){0}), MOAT_OK);
+    moat_co_destroy(co);
+}
+
 static void a_loop_uses_up_a_total(const void *arg)
 {
     moat_limits limits = MOAT_LIMITS_INIT;
@@ -192,6 +250,23 @@ static void a_spares_total_is_its_own(const void *arg)
     }
 }
 
+static void a_life_that_was_cancelled_first_has_used_nothing(const void *arg)
+{
+    moat_co *co = create(spin_and_yield, NULL, MOAT_CO_EXACT_USAGE);
+    moat_event event;
+
+    (void)arg;
+    EXPECT_EQ(guest_resume(co, NULL).kind, MOAT_EVENT_YIELD);
+    EXPECT_EQ(usage_of(co).resumes, 1);
+    EXPECT_EQ(moat_co_reset(co), MOAT_OK);
+    EXPECT_EQ(moat_co_cancel(co, &event), MOAT_OK);
+    EXPECT_EQ(moat_co_get_state(co), MOAT_CO_DONE);
+    EXPECT_EQ(usage_of(co).resumes, 0);
+    EXPECT_EQ(usage_of(co).wall_ns, 0);
+    EXPECT_EQ(usage_of(co).cpu_ns, 0);
+    moat_co_destroy(co);
+}
+
 /* ---- Which limit ---- */
 
 static void *resume_loop(moat_co *self, void *input)
@@ -221,6 +296,29 @@ static void a_trap_names_the_limit(const void *arg)
     EXPECT_EQ(moat_co_trap_info(fault, &info), MOAT_OK);
     EXPECT_EQ(info.limit, MOAT_LIMIT_NONE);
     EXPECT_EQ(info.limit_asked, 0);
+}
+
+static void *loop_or_fault(moat_co *self, void *input)
+{
+    return input == NULL ? guest_loop(self, input)
+                         : guest_write_null(self, input);
+}
+
+/* The record is the same. */
+static void a_fault_after_a_limit_names_none(const void *arg)
+{
+    moat_co *co = guest_create_limited(loop_or_fault, 0, 10 * MS);
+    moat_trap_info info = MOAT_TRAP_INFO_INIT;
+
+    EXPECT_EQ(guest_resume(co, NULL).kind, MOAT_EVENT_TRAP);
+    expect_limit(co, MOAT_LIMIT_WALL, 10 * MS);
+    EXPECT_EQ(moat_co_reset(co), MOAT_OK);
+    EXPECT_EQ(guest_resume(co, &arg).kind, MOAT_EVENT_TRAP);
+    EXPECT_EQ(moat_co_trap_info(co, &info), MOAT_OK);
+    EXPECT_EQ(info.kind, MOAT_TRAP_NULL);
+    EXPECT_EQ(info.limit, MOAT_LIMIT_NONE);
+    EXPECT_EQ(info.limit_asked, 0);
+    moat_co_destroy(co);
 }
 
 static void *outstay(moat_co *self, void *input)
@@ -407,9 +505,17 @@ static const struct child_case cases[] = {
     CASE(the_shortest_resumes_use_up_a_total, NULL),
     {"the_shortest_transfers_use_up_a_total",
      the_shortest_resumes_use_up_a_total, "", NULL, 0, 0},
+    {"a_guest_that_used_up_its_cpu_time_never_runs_again",
+     a_used_up_guest_never_runs_again,
+     &(const clockid_t){CLOCK_THREAD_CPUTIME_ID}, NULL, 0, 0},
+    {"a_guest_that_used_up_its_time_never_runs_again",
+     a_used_up_guest_never_runs_again, &(const clockid_t){CLOCK_MONOTONIC},
+     NULL, 0, 0},
     CASE(a_loop_uses_up_a_total, DELAYED),
     CASE(a_spares_total_is_its_own, NULL),
+    CASE(a_life_that_was_cancelled_first_has_used_nothing, NULL),
     CASE(a_trap_names_the_limit, DELAYED),
+    CASE(a_fault_after_a_limit_names_none, DELAYED),
     CASE(a_trap_that_waited_names_it_too, DELAYED),
     CASE(reports_name_the_limit, DELAYED),
     CASE(names_and_texts, NULL),
