@@ -12,10 +12,10 @@
 
 #include "engine/fork.h"
 #include "engine/host_call.h"
+#include "engine/interrupted.h"
 #include "engine/nointr.h"
 #include "heap/heap.h"
 #include "heap/region.h"
-#include "trap/host_handler.h"
 #include "trap/stack_owner.h"
 
 static bool is_quota(size_t bytes)
@@ -189,7 +189,7 @@ bool moat_guest_calls(void)
     uintptr_t sp = (uintptr_t)__builtin_frame_address(0);
     struct co *co = moat_running();
 
-    return co != NULL && is_guests(co, sp) && !moat_host_handler_is_at(co, sp);
+    return co != NULL && is_guests(co, sp) && !moat_is_interrupted(co, sp);
 }
 
 moat_status moat_guest_heap(moat_heap **out, size_t quota_bytes)

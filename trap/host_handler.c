@@ -80,25 +80,42 @@ static bool is_by_handler(uint64_t before, uint64_t now)
     return false;
 }
 
-/* Returns whether frames of such handlers lie in [at, end); *mask becomes what
- * the return of the outermost would restore. */
-static bool find_in(uintptr_t at, uintptr_t end, uintptr_t top, uint64_t *mask)
+/* Finds the next frame in [*at, end), of a stack that ends at `top`, and steps
+ * over its address. */
+static bool next_frame(uintptr_t *at, uintptr_t end, uintptr_t top,
+                       uintptr_t *mask)
 {
     const struct moat_signal_stack *own = moat_altstack_own();
-    bool found = false;
-    uintptr_t before;
+    uintptr_t each = (*at + STEP - 1) & ~(STEP - 1);
 
     if (own == NULL)
         return false;
-    if (end - at > REACH_BYTES)
-        end = at + REACH_BYTES;
-    at = (at + STEP - 1) & ~(STEP - 1);
-    for (; at < end && end - at >= MOAT_ARCH_FRAME_BYTES; at += STEP) {
-        if (read_frame(at, top, &own->stack, &before) &&
-            is_by_handler(before, *mask)) {
-            *mask = before;
-            found = true;
+    for (; each < end && end - each >= MOAT_ARCH_FRAME_BYTES; each += STEP) {
+        if (read_frame(each, top, &own->stack, mask)) {
+            *at = each + STEP;
+            return true;
         }
+    }
+    return false;
+}
+
+static uintptr_t in_reach(uintptr_t at, uintptr_t end)
+{
+    return end - at > REACH_BYTES ? at + REACH_BYTES : end;
+}
+
+/* Returns whether frames of such handlers lie in [at, top); *mask becomes what
+ * the return of the outermost would restore. */
+static bool find_in(uintptr_t at, uintptr_t top, uint64_t *mask)
+{
+    uintptr_t end = in_reach(at, top), before;
+    bool found = false;
+
+    while (next_frame(&at, end, top, &before)) {
+        if (!is_by_handler(before, *mask))
+            continue;
+        *mask = before;
+        found = true;
     }
     return found;
 }
@@ -121,7 +138,7 @@ static bool find(const struct co *co, const void *ucontext, uintptr_t end,
     *mask = mask_of(ucontext);
     if (*mask == 0 || sp >= end)
         return false;
-    return find_in(sp > co->slot.limit ? sp : co->slot.limit, end, end, mask);
+    return find_in(sp > co->slot.limit ? sp : co->slot.limit, end, mask);
 }
 
 bool moat_host_handler_runs(const void *ucontext, uintptr_t end)
@@ -129,7 +146,7 @@ bool moat_host_handler_runs(const void *ucontext, uintptr_t end)
     uintptr_t sp = moat_arch_sp_from_context(ucontext);
     uint64_t mask = mask_of(ucontext);
 
-    return sp < end && find_in(sp, end, end, &mask);
+    return sp < end && find_in(sp, end, &mask);
 }
 
 bool moat_host_handler_is_at(const struct co *running, uintptr_t sp)
@@ -144,7 +161,15 @@ bool moat_host_handler_is_at(const struct co *running, uintptr_t sp)
         return false;
     memcpy(&mask, &now, sizeof mask);
     return mask != 0 && moat_stack_find(running, sp, &limit, &base) &&
-           find_in(sp, base, base, &mask);
+           find_in(sp, base, &mask);
+}
+
+bool moat_host_handler_may_be_at(const struct co *running, uintptr_t sp)
+{
+    uintptr_t limit, base, mask;
+
+    return moat_stack_find(running, sp, &limit, &base) &&
+           next_frame(&sp, in_reach(sp, base), base, &mask);
 }
 
 bool moat_host_handler_wait(const struct co *co, const void *ucontext,

@@ -2,9 +2,9 @@
  * host_handler.h: handlers of the host's that run on a guest's stack, or on the
  * host's own.
  *
- * One installed with SA_NODEFER, or that changes its mask, is not found. Memory
- * can be taken for such a handler if an undamaged dead frame lies in the part
- * of the stack in use, and the mask has changed since as if by a handler.
+ * One installed with SA_NODEFER, or that changes its mask, is not found by it.
+ * Memory can be taken for such a handler if an undamaged dead frame lies in the
+ * part of the stack in use, and the mask has changed since as if by a handler.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -29,6 +29,10 @@ bool moat_host_handler_runs(const void *ucontext, uintptr_t end);
 /* Returns whether code at `sp` is such a handler's, or one's on the alternate
  * stack. Signal-safe: yes. */
 bool moat_host_handler_is_at(const struct co *running, uintptr_t sp);
+
+/* Returns whether a frame of such a handler, which may have ended, lies at `sp`
+ * or above on that stack. Signal-safe: yes. */
+bool moat_host_handler_may_be_at(const struct co *running, uintptr_t sp);
 
 /* The frames up to `end` are left for good: makes the context restore the mask
  * from before such a handler. Signal-safe: yes. */

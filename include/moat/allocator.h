@@ -111,8 +111,9 @@ MOAT_API MOAT_NODISCARD moat_status moat_guest_heap(moat_heap **out,
  *
  * It does not in a host call, in moat's own code, and in a signal handler of
  * the host's that has interrupted the guest. A handler without SA_ONSTACK is
- * recognised by the signals that it blocks: not if it has SA_NODEFER and blocks
- * none.
+ * recognised by the signals that it blocks, or else by a walk of the callers:
+ * one that has SA_NODEFER and blocks none is not where less than 8 KiB of stack
+ * is left or a caller has no unwind information.
  *
  * @return true: a call that would end the process is the guest's
  *

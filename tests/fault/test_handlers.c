@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include <moat/allocator.h>
 #include <moat/moat.h>
 
 #include "../support/fixture.h"
@@ -229,6 +230,50 @@ static void a_handler_that_blocks_others_leaves_nothing_blocked(const void *arg)
 {
     (void)arg;
     expect_nothing_blocked(SA_NODEFER, SIGUSR2, fault_in_handler);
+}
+
+/* ---- Whose code calls ---- */
+
+static bool guest_called;
+
+static void ask_who_calls(int signo)
+{
+    (void)signo;
+    guest_called = moat_guest_calls();
+}
+
+/* The frames of handlers that have ended lie in the buffer. */
+__attribute__((noinline)) static bool asks_above_dead_frames(void)
+{
+    volatile char buffer[64 << 10];
+    bool calls = moat_guest_calls();
+
+    buffer[0] = 1;
+    return calls && buffer[0] == 1;
+}
+
+static void *ask_in_handler(moat_co *self, void *input)
+{
+    (void)self;
+    guest_called = true;
+    (void)raise(SIGUSR1);
+    EXPECT(!guest_called);
+    EXPECT(asks_above_dead_frames());
+    return input;
+}
+
+static void a_handlers_calls_are_not_the_guests(const void *arg)
+{
+    static const int flags[] = {0, SA_ONSTACK, SA_NODEFER};
+    moat_co *co = guest_create(ask_in_handler);
+
+    (void)arg;
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+        expect_context("flags %d", flags[i]);
+        install(SIGUSR1, flags[i], ask_who_calls);
+        expect_return(co);
+    }
+    moat_co_destroy(co);
 }
 
 static void recover_in_section(void *unused)
@@ -628,6 +673,7 @@ static struct child_case cases[] = {
     CHILD_CASE(a_signal_without_room_is_an_overflow),
     CHILD_CASE(a_handler_for_once_leaves_nothing_blocked),
     CHILD_CASE(a_handler_that_blocks_others_leaves_nothing_blocked),
+    CHILD_CASE(a_handlers_calls_are_not_the_guests),
     CHILD_CASE(a_section_recovers_from_a_fault_in_a_handler),
     CHILD_CASE(a_mask_of_the_guests_own_is_left_alone),
     CHILD_CASE(a_handler_that_passes_on_leaves_the_mask),
