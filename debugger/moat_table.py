@@ -86,6 +86,10 @@ class Trap:
         self.region = number("region")
         self.user_code = number("user_code")
         self.address = world.word(cold + world.table["trap.address"])
+        # An older library has no such entry.
+        at = world.table.get("trap.in_host_call")
+        self.in_host_call = at is not None and \
+            world.read(cold + at, 1) != b"\0"
         data = world.read(cold + world.table["trap.regs"], 8 * len(REGISTERS))
         self.registers: Registers = dict(
             zip(REGISTERS, struct.unpack("<%dQ" % len(REGISTERS), data)))
@@ -176,8 +180,15 @@ class Coroutine:
         if state == "resuming":
             return self.child._saved("resumer_")
         if state == "trapped":
-            return self.trap.registers
+            trap = self.trap
+            return self._calling() if trap.in_host_call else trap.registers
         return None
+
+    def _calling(self) -> Registers:
+        """Where it made the host call that has faulted. The call's frames are
+        gone."""
+        sp = self.field("sp")
+        return {"rip": self.world.table["call_return"], "rsp": sp, "rbp": sp}
 
     def _saved(self, side: str) -> Registers:
         return {cpu: self.field(side + name) for cpu, name in (
@@ -330,7 +341,7 @@ def start(co: Coroutine) -> Tuple[Registers, bool]:
     address has no frame of its own: the walk begins after its call."""
     registers = co.registers()
     trap = co.trap
-    if trap is None:
+    if trap is None or trap.in_host_call:
         return registers, False
     jumped = trap.access == EXEC and trap.address == registers["rip"]
     if jumped and co.limit <= registers["rsp"] <= co.base - 8:
@@ -451,6 +462,8 @@ def description(co: Coroutine, sps: List[int], symbol: Callable[[int], str],
             yield "  access   %s %#x%s" % (
                 ACCESSES[trap.access], trap.address,
                 REGIONS.get(trap.region, ""))
+        if trap.in_host_call:
+            yield "  in       a call of the host's for the guest"
     sp = next((sp for sp in sps if co.owns(sp)), None)
     used = co.used(sp)
     yield "  stack    %s of %d bytes in use" % (

@@ -33,6 +33,19 @@ static unsigned read_code(uintptr_t pc, unsigned char *out, size_t size)
     return (unsigned)copied;
 }
 
+bool moat_trapped_regs(const struct co *co, moat_regs *out)
+{
+    const struct moat_trap_record *record = moat_trap_record_of(co);
+
+    *out = record->regs;
+    if (!record->in_host_call)
+        return true;
+    memset(out, 0, sizeof *out);
+    out->pc = (uintptr_t)moat_arch_call_on_return;
+    out->sp = out->fp = co->control.sp;
+    return false;
+}
+
 moat_status moat_trap_info_check(const moat_trap_info *out)
 {
     return moat_options_check_out(out, OLDEST_BYTES);

@@ -104,12 +104,13 @@ static void add_own_stack(struct core *core, uintptr_t sp)
 static void add_guest(struct core *core)
 {
     const struct moat_slot *slot = &core->co->slot;
-    const moat_regs *regs = &cold_of(core->co)->trap.regs;
+    uintptr_t pc = cold_of(core->co)->trap.regs.pc;
+    uintptr_t sp = moat_trapped_sp(core->co);
 
-    add_private_pages(core, used_from(slot, regs->sp), slot->base);
-    add_own_stack(core, regs->sp);
-    if (regs->pc > CODE_BYTES)
-        add_pages(core, regs->pc - CODE_BYTES, regs->pc + CODE_BYTES);
+    add_private_pages(core, used_from(slot, sp), slot->base);
+    add_own_stack(core, sp);
+    if (pc > CODE_BYTES)
+        add_pages(core, pc - CODE_BYTES, pc + CODE_BYTES);
 }
 
 /* Adds the stacks of the coroutines that wait for the caller, from the
@@ -294,7 +295,8 @@ static void add_other(struct core *core, const struct co *co, uintptr_t cold)
             return;
         moat_core_add(core, cold, cold + sizeof trap);
         if (slot->base != core->co->slot.base) /* already added */
-            add_other_stack(core, slot, trap.regs.sp);
+            add_other_stack(core, slot,
+                            trap.in_host_call ? control->sp : trap.regs.sp);
         return;
     default:
         add_other_stack(core, slot, control->sp);

@@ -30,7 +30,8 @@ static const char *const state_texts[] = {MOAT_CO_STATE_MAP(TEXT)};
 static const char *const trap_texts[] = {MOAT_TRAP_MAP(TEXT)};
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* Debuggers read these fields as words of eight bytes or of four. */
+/* Debuggers read these fields as words of eight bytes or of four, or as a
+ * byte. */
 #define WIDTH(type, field, bytes)                         \
     _Static_assert(sizeof(((type *)0)->field) == (bytes), \
                    #field ": debuggers read another width");
@@ -41,6 +42,7 @@ WIDTH(struct moat_trap_record, kind, 4)
 WIDTH(struct moat_trap_record, access, 4)
 WIDTH(struct moat_trap_record, region, 4)
 WIDTH(struct moat_trap_record, address, 8)
+WIDTH(struct moat_trap_record, in_host_call, 1)
 
 const struct moat_debug_entry moat_debug[] = {
     NUMBER("version", MOAT_DEBUG_VERSION),
@@ -94,6 +96,7 @@ const struct moat_debug_entry moat_debug[] = {
     TRAP(region),
     TRAP(user_code),
     TRAP(address),
+    TRAP(in_host_call),
 
     ADDRESS("state.texts", state_texts),
     NUMBER("state.count", COUNT(state_texts)),

@@ -27,6 +27,7 @@
 #include "engine/nointr.h"
 #include "engine/room.h"
 #include "engine/state.h"
+#include "engine/trap_info.h"
 #include "report/core_output.h"
 #include "sys/file.h"
 #include "sys/maps.h"
@@ -86,6 +87,7 @@ static void put_status(struct core *core)
 {
     const struct moat_trap_record *record = record_of(core);
     struct elf_prstatus status;
+    moat_regs regs;
 
     memset(&status, 0, sizeof status);
     status.pr_info.si_signo = record->signo;
@@ -95,7 +97,9 @@ static void put_status(struct core *core)
     status.pr_ppid = getppid();
     status.pr_pgrp = getpgrp();
     status.pr_sid = getsid(0);
-    moat_arch_core_regs(&record->regs, status.pr_reg);
+    /* The frames of a host call are gone, the guest's are not. */
+    (void)moat_trapped_regs(core->co, &regs);
+    moat_arch_core_regs(&regs, status.pr_reg);
     status.pr_fpvalid = has_signal(core);
     put_note(core, NT_PRSTATUS, &status, sizeof status);
 }

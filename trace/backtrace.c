@@ -22,6 +22,7 @@
 #include "engine/nointr.h"
 #include "engine/room.h"
 #include "engine/state.h"
+#include "engine/trap_info.h"
 #include "trace/live_chain.h"
 #include "trace/trace.h"
 #include "trap/own_stacks.h"
@@ -196,9 +197,7 @@ static void walk_host_call(const struct co *co, struct dead_walk *walk)
                             noted->frames[i].sp, i == 0 ? MOAT_FRAME_TRAP : 0);
     walk->trace.locks = locks;
     walk->trace.co = &co->control;
-    memset(&walk->regs, 0, sizeof walk->regs);
-    walk->regs.pc = (uintptr_t)moat_arch_call_on_return;
-    walk->regs.sp = walk->regs.fp = co->control.sp;
+    (void)moat_trapped_regs(co, &walk->regs);
     find_own_stack(co, walk);
     walk_dead(walk);
 }

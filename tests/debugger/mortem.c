@@ -9,6 +9,7 @@
  *   mortem slow      there is a time limit: the resume is not inline
  *   mortem far       the library's function resumes, not the header's
  *   mortem many      10,000 others wait
+ *   mortem called    a host call of the guest's faults
  *
  * With a second argument it also prints the program counters that
  * moat_co_backtrace finds, a line each.
@@ -104,6 +105,20 @@ static void *jumper(moat_co *self, void *input)
 
     (void)self;
     nothing();
+    KEEP_FRAME();
+    return input;
+}
+
+static void *faulty(void *arg)
+{
+    store(nowhere, 42);
+    KEEP_FRAME();
+    return arg;
+}
+
+static void *asker(moat_co *self, void *input)
+{
+    input = moat_call_for_guest(self, faulty, NULL, input);
     KEEP_FRAME();
     return input;
 }
@@ -240,13 +255,19 @@ static void many(void)
     KEEP_FRAME();
 }
 
+static void called(void)
+{
+    supervise(make("asker", asker, 0));
+    KEEP_FRAME();
+}
+
 static const struct {
     const char *name;
     void (*run)(void);
 } scenes[] = {
     {"nested", nested},     {"overflow", overflow}, {"nowhere", nowhere_to_go},
     {"returned", returned}, {"slow", slow},         {"far", far},
-    {"many", many}};
+    {"many", many},         {"called", called}};
 
 int main(int argc, char **argv)
 {
