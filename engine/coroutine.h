@@ -69,6 +69,7 @@ struct moat_host_call {
     void *arg;
     uint32_t sections; /* the resumer's open no-trap sections, the call's own
                           included; 0 if the resumer is the host             */
+    int cancel_state;  /* before the call; NO_CANCEL_STATE: unchanged        */
     bool aside;        /* `limits` is on the thread's list                   */
     struct moat_aside limits;
 

@@ -9,6 +9,7 @@
  */
 #include "engine/host_call.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -114,13 +115,29 @@ static MOAT_NO_SANITIZE void *switch_and_run(const struct moat_host_call *call)
     return result;
 }
 
+#define NO_CANCEL_STATE (-1)
+
+/* A thread that is cancelled unwinds the stack it is on, and at the end of
+ * these frames are the guest's, on another: the process would abort. So the
+ * cancellation waits until the call has returned. (The C library stores the
+ * former state before it sets the new one.) */
+static void allow_cancellation(struct moat_host_call *call)
+{
+    if (call->cancel_state != NO_CANCEL_STATE)
+        (void)pthread_setcancelstate(call->cancel_state, NULL);
+    call->cancel_state = NO_CANCEL_STATE;
+}
+
 /* What the call resumes is the resumer's, so the guest's limits are out of
  * force. */
 static void begin(struct moat_host_call *call)
 {
     struct co *co = co_of(call->co), *resumer = resumer_of(co);
 
+    call->cancel_state = NO_CANCEL_STATE;
+    atomic_signal_fence(memory_order_seq_cst);
     set_calls(call);
+    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &call->cancel_state);
     if (resumer != NULL)
         open_section(call, resumer);
     if ((co->traits & CO_LIMITED) == 0)
@@ -135,6 +152,7 @@ static void end(struct moat_host_call *call)
         moat_aside_end(&call->limits);
     call->aside = false;
     close_section(call);
+    allow_cancellation(call);
     set_calls(call->outer);
 }
 

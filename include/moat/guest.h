@@ -62,7 +62,8 @@ MOAT_BEGIN_DECLS
  * MOAT_CO_RECOVER_ANYWHERE, the process aborts.
  *
  * @param self  the running coroutine
- * @param fn    must return: no longjmp and no exception out of it
+ * @param fn    must return: no longjmp and no exception out of it; a
+ *              cancellation of the thread waits until it has
  * @param arg   passed to fn
  * @return the result of fn; NULL, at once and without effect, if fn is NULL or
  *         self is not the running coroutine
@@ -101,7 +102,8 @@ MOAT_API void *moat_call_on_parent(moat_co *self, void *(*fn)(void *),
  * have 2 KiB left; otherwise the caller overflows, as in moat_call_on_parent.
  *
  * @param self  the running coroutine
- * @param fn    must return: no longjmp and no exception out of it
+ * @param fn    must return: no longjmp and no exception out of it; a
+ *              cancellation of the thread waits until it has
  * @param undo  NULL, or called with `arg` after a fault; returns whether it
  *              gave back every lock that fn may have held. Otherwise
  *              moat_co_lock_function names the function that may hold one

@@ -278,10 +278,95 @@ static void a_thread_that_disabled_cancellation_keeps_it_so(const void *arg)
     }
 }
 
+/* ---- In a host call ---- */
+
+static int *volatile nowhere;
+
+static void *wait_cancelled(void *arg)
+{
+    EXPECT_EQ(pthread_cancel(pthread_self()), 0);
+    (void)usleep(1);
+    return arg;
+}
+
+__attribute__((no_sanitize("undefined"))) static void *wait_and_fault(void *arg)
+{
+    (void)wait_cancelled(arg);
+    *nowhere = 1;
+    return arg;
+}
+
+static void *wait_on_parent(moat_co *self, void *input)
+{
+    return moat_call_on_parent(self, wait_cancelled, input);
+}
+
+static void *wait_for_guest(moat_co *self, void *input)
+{
+    return moat_call_for_guest(self, wait_cancelled, NULL, input);
+}
+
+static void *fault_for_guest(moat_co *self, void *input)
+{
+    return moat_call_for_guest(self, wait_and_fault, NULL, input);
+}
+
+static void *resume_another(moat_co *self, void *input)
+{
+    moat_co *inner = guest_create(fault_for_guest);
+
+    (void)self;
+    EXPECT_EQ(guest_resume(inner, input).kind, MOAT_EVENT_TRAP);
+    moat_co_destroy(inner);
+    return input;
+}
+
+struct waiter {
+    moat_entry entry;
+    moat_event_kind kind;
+};
+
+static __attribute__((noinline)) void run_waiter(const struct waiter *waiter)
+{
+    moat_co *co = guest_create(waiter->entry);
+
+    EXPECT_EQ(guest_resume(co, co).kind, waiter->kind);
+    moat_co_destroy(co);
+}
+
+static void *wait_in_host_call(void *arg)
+{
+    run_waiter(arg);
+    atomic_fetch_add(&returned, 1);
+    pthread_testcancel();
+    return NULL;
+}
+
+/* The frames beyond the call's are on another stack. */
+static void a_cancellation_waits_for_a_host_call(const void *arg)
+{
+    static const struct waiter waiters[] = {
+        {wait_on_parent, MOAT_EVENT_RETURN},
+        {wait_for_guest, MOAT_EVENT_RETURN},
+        {fault_for_guest, MOAT_EVENT_TRAP},
+        {resume_another, MOAT_EVENT_RETURN},
+    };
+
+    (void)arg;
+    begin();
+    for (size_t i = 0; i < sizeof waiters / sizeof waiters[0]; i++) {
+        expect_context("waiter %zu", i);
+        EXPECT(on_thread(wait_in_host_call, (const void *)&waiters[i]) ==
+               PTHREAD_CANCELED);
+        EXPECT_EQ(atomic_load(&returned), i + 1);
+    }
+}
+
 static const struct child_case cases[] = {
     CHILD_CASE(no_function_is_a_cancellation_point),
     CHILD_CASE(nor_is_it_one_for_a_guest),
     CHILD_CASE(a_watchdog_cancels_a_thread),
+    CHILD_CASE(a_cancellation_waits_for_a_host_call),
     CHILD_CASE(a_thread_that_disabled_cancellation_keeps_it_so),
 };
 
