@@ -36,6 +36,10 @@ void moat_memory_release(uintptr_t begin, size_t bytes);
 moat_status moat_memory_open(uintptr_t address, size_t bytes);
 moat_status moat_memory_close(uintptr_t address, size_t bytes);
 
+/* Returns whether the limits of the process (RLIMIT_DATA, RLIMIT_AS), if it has
+ * any, leave it so many bytes. */
+bool moat_memory_is_left(size_t bytes);
+
 /* Finds out which of the two it was: MOAT_E_GUARD_LIMIT becomes MOAT_E_NOMEM if
  * the process may still have mappings. Other statuses stay. Reads files: under
  * no lock. */

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "sys/copy.h"
+#include "sys/memory.h"
 #include "unwind/modules.h"
 
 static char *debuginfo_path; /* NULL: libdwfl's default search path */
@@ -393,6 +394,10 @@ static void find_line(Dwfl_Module *module, uintptr_t pc, uint64_t identity,
     find_inlined(unit, address, symbol);
 }
 
+/* What libdw can be expected to take at most for one program file. Where it
+ * gets no memory it ends the process, or an assertion of its own fails. */
+#define LINES_BYTES ((size_t)64 << 20)
+
 void moat_files_find(uintptr_t pc, uint64_t identity, bool with_lines,
                      struct moat_symbol *symbol)
 {
@@ -405,7 +410,7 @@ void moat_files_find(uintptr_t pc, uint64_t identity, bool with_lines,
     module = find_module(session, pc, identity);
     if (module != NULL) {
         find_function(module, pc, symbol);
-        if (with_lines)
+        if (with_lines && moat_memory_is_left(LINES_BYTES))
             find_line(module, pc, identity, symbol);
     }
     rest_session(session);

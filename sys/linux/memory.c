@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -37,6 +38,30 @@ bool moat_memory_renew(uintptr_t begin, size_t bytes)
 void moat_memory_release(uintptr_t begin, size_t bytes)
 {
     (void)munmap((void *)begin, bytes);
+}
+
+static bool is_limited(int resource)
+{
+    struct rlimit limit;
+
+    return getrlimit(resource, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+}
+
+/* Without a limit nothing is mapped: in locked memory each page would be there
+ * at once. */
+bool moat_memory_is_left(size_t bytes)
+{
+    uintptr_t begin;
+    bool left;
+
+    if (!is_limited(RLIMIT_DATA) && !is_limited(RLIMIT_AS))
+        return true;
+    begin = moat_memory_reserve(bytes);
+    if (begin == 0)
+        return false;
+    left = moat_memory_open(begin, bytes) == MOAT_OK;
+    moat_memory_release(begin, bytes);
+    return left;
 }
 
 /* --- protection ----------------------------------------------------------- */

@@ -325,6 +325,29 @@ static void a_limit_on_data_is_used_up(const void *arg)
     }
 }
 
+/* libdw by itself ends the process. */
+static void a_report_without_memory_ends_nothing(const void *arg)
+{
+    moat_co *co = guest_create(guest_write_null);
+
+    (void)arg;
+    guest_expect_trap(co, NULL, MOAT_TRAP_NULL);
+    null_device = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    for (size_t bytes = (size_t)64 << 10; bytes < (size_t)16 << 20;
+         bytes += bytes / 3) {
+        pid_t child = fork();
+
+        if (child == 0) {
+            leave(bytes);
+            (void)print_report(co);
+            (void)write_json(co);
+            _exit(0);
+        }
+        expect_context("%zu bytes", bytes);
+        EXPECT_EQ(exit_status_of(child), 0);
+    }
+}
+
 #if UNDER_ASAN
 #    define NEEDS_FREE_MEMORY "the sanitizer maps its own data"
 #else
@@ -340,6 +363,8 @@ static const struct child_case cases[] = {
     CHILD_CASE(a_backtrace_never_overflows_the_guests_stack),
     CHILD_CASE(creating_many_never_overflows_the_guests_stack),
     CHILD_CASE(a_reset_with_too_little_stack_has_run_no_defers),
+    {"a_report_without_memory_ends_nothing",
+     a_report_without_memory_ends_nothing, NULL, NEEDS_FREE_MEMORY, 0, 0},
     {"a_limit_on_data_is_used_up", a_limit_on_data_is_used_up, NULL,
      NEEDS_FREE_MEMORY, 0, 0},
     {"a_limit_on_data_is_told_as_memory_not_as_guards",
