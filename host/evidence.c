@@ -75,8 +75,7 @@ static const char *write_file(int folder, const char *name, const moat_co *co)
     if (fd < 0)
         return strerrordesc_np(errno);
     status = moat_co_write_core(co, fd);
-    why = status == MOAT_E_SYSTEM ? strerrordesc_np(errno)
-                                  : moat_status_str(status);
+    why = explain_status(status);
     if (close(fd) != 0 && status == MOAT_OK) {
         status = MOAT_E_SYSTEM;
         why = strerrordesc_np(errno);

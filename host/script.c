@@ -15,6 +15,7 @@
 
 #include "evidence.h"
 #include "guest.h"
+#include "usage.h"
 
 static const char *const verdict_texts[VERDICT_COUNT] = {
 #define VERDICT_TEXT(name, text) [name] = (text),
@@ -154,7 +155,7 @@ static bool run_guest(struct result *result, struct guest *guest, moat_co *co)
     result->wall_ns = clock_ns(CLOCK_MONOTONIC) - wall;
     result->cpu_ns = cpu_ns(guest) - cpu;
     if (status != MOAT_OK) {
-        refuse(result, VERDICT_NOT_RUN, "resume", moat_status_str(status));
+        refuse(result, VERDICT_NOT_RUN, "resume", explain_status(status));
         return false;
     }
     take_figures(result, guest, co);
@@ -174,7 +175,7 @@ static bool run_on_coroutine(struct result *result, struct guest *guest)
     bool returned;
 
     if (status != MOAT_OK) {
-        refuse(result, VERDICT_NOT_RUN, "create", moat_status_str(status));
+        refuse(result, VERDICT_NOT_RUN, "create", explain_status(status));
         return true; /* nothing was written */
     }
     returned = run_guest(result, guest, co);

@@ -123,6 +123,6 @@ bool engine_start(const char *command)
     if (status == MOAT_OK)
         return receive_signals(command);
     if (!blame_environment(command, status))
-        complain(command, "the engine: %s", moat_status_str(status));
+        complain(command, "the engine: %s", explain_status(status));
     return false;
 }

@@ -5,6 +5,7 @@
  */
 #include "usage.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -160,6 +161,16 @@ static const char *compose(char **made, const char *format, va_list arguments)
         return *made;
     *made = NULL;
     return format;
+}
+
+const char *explain_status(moat_status status)
+{
+    int error = errno;
+    const char *reason = NULL;
+
+    if (status == MOAT_E_SYSTEM && error != 0)
+        reason = strerrordesc_np(error);
+    return reason != NULL ? reason : moat_status_str(status);
 }
 
 bool complain(const char *command, const char *format, ...)

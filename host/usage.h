@@ -11,6 +11,8 @@
 
 #include <getopt.h>
 
+#include <moat/status.h>
+
 /* Exit statuses. After a signal: 128 plus its number. */
 enum {
     EXIT_FINE = 0,
@@ -38,6 +40,10 @@ int usage_refuse_argument(const char *command, const char *argument);
  * by ":" as its string of short options and opterr = 0. */
 bool complain_of_option(const char *command, int key, char **argv,
                         const struct option *options);
+
+/* Describes a moat_status, and for MOAT_E_SYSTEM what errno is. The text is
+ * static. */
+const char *explain_status(moat_status status);
 
 /* Writes "moat: COMMAND: " (NULL: "moat: ") and the message to stderr as one
  * line, escaped. Returns false. */

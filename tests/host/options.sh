@@ -142,6 +142,17 @@ for source in '' auto sigaction manual; do
 done
 unset MOAT_TRAP_SOURCE
 
+# A machine that refuses a system call says why: here, a timer.
+moat=$MOAT
+MOAT=$work/without_timers
+printf '#!/bin/sh\nexec prlimit --sigpending=0:0 -- "%s" "$@"\n' "$moat" \
+    >"$MOAT"
+chmod +x "$MOAT"
+expect 1 run "$fine"
+has 'resume: Resource temporarily unavailable'
+hasnt 'errno'
+MOAT=$moat
+
 # Values at the limits are accepted.
 expect 0 run --stack 64K --memory 64G --output 4K --cpu 86400s --wall 0 \
     --jobs 256 "$fine"
