@@ -9,6 +9,8 @@
  *   abandon SCENE each    at each, in a child that is forked there, by all
  *                         signals in turn
  *   abandon SCENE signals the same, by each signal at each instruction
+ *   abandon SCENE states  the same, by a signal of each class, in each state of
+ *                         the library (abandon_forks.c)
  *   abandon locked        signals that come while a lock is held: those that
  *                         can wait do, and a fault in the handler of another
  *                         is the host's
@@ -72,12 +74,42 @@ static bool is_guests(void)
     return co != NULL && moat_co_get_state(co) == MOAT_CO_RUNNING;
 }
 
+static uintptr_t cancel_state(void)
+{
+    int state = PTHREAD_CANCEL_ENABLE;
+
+    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+    (void)pthread_setcancelstate(state, NULL);
+    return (uintptr_t)state;
+}
+
+/* Locks and visits, what a guest has begun, and the sections that are open. */
+static struct forks_state state_of_library(void)
+{
+    const struct co *co = moat_running();
+
+    return (struct forks_state){{
+        moat_seal_locks_held(),
+        moat_grace_visiting(),
+        cancel_state(),
+        (uintptr_t)moat_probe,
+        moat_probe != NULL && moat_probe->landing.resumer_sp != 0,
+        (uintptr_t)moat_host_calls(),
+        (uintptr_t)moat_alarm.asides,
+        (uintptr_t)co->nointr << 32 | co->notrap,
+    }};
+}
+
 /* Returns whether the guest is to be stopped here: in a child, if it forks. */
 static bool send_here(const ucontext_t *at)
 {
+    struct forks_state state;
+
     steps++;
-    if (forking)
-        return forks_step(at);
+    if (forking) {
+        state = state_of_library();
+        return forks_step(at, &state);
+    }
     if (steps != target)
         return false;
     (void)raise(SIGUSR1); /* blocked until this handler returns */
@@ -497,14 +529,14 @@ static void check_in_child(const sigset_t *before)
     forks_end_child(failed, lock_held);
 }
 
-static void run_forking(const struct scene *scene, bool every_signal)
+static void run_forking(const struct scene *scene, enum forks_plan plan)
 {
     sigset_t before;
 
     (void)run(scene, 0);
     try_everything(); /* with a second thread the heap begins to lock */
     EXPECT(pthread_sigmask(SIG_BLOCK, NULL, &before) == 0);
-    forks_begin(every_signal);
+    forks_begin(plan);
     forking = true;
     (void)run(scene, 0);
     check_in_child(&before);
@@ -585,8 +617,12 @@ static int test_locked(void)
 
 static void run_as_told(const struct scene *scene, const char *how)
 {
-    if (strcmp(how, "each") == 0 || strcmp(how, "signals") == 0)
-        run_forking(scene, strcmp(how, "signals") == 0);
+    if (strcmp(how, "each") == 0)
+        run_forking(scene, FORKS_IN_TURN);
+    else if (strcmp(how, "signals") == 0)
+        run_forking(scene, FORKS_EACH_SIGNAL);
+    else if (strcmp(how, "states") == 0)
+        run_forking(scene, FORKS_EACH_STATE);
     else
         run_all(scene, strtoul(how, NULL, 10));
 }

@@ -5,6 +5,20 @@
  * step forks a child, which is the same guest at the same instruction; the
  * parent steps on. The cost is linear in the number of instructions.
  *
+ * Every signal at every instruction is too much where there are hundreds of
+ * thousands of instructions. With FORKS_EACH_STATE both are divided into
+ * classes, of which one member stands for all:
+ *
+ *   Instructions: those with the same address, stack pointer, signal mask and
+ *   forks_state. A guest that is stopped there leaves the same behind.
+ *
+ *   Signals: those that an instruction may raise, and all others. The library
+ *   never learns which signal a handler was called for that interrupted it: it
+ *   finds the handler's frame, the mask that the frame will restore, and the
+ *   fault. So a signal makes a difference only by when it is delivered, and a
+ *   sealed section holds back either all of a class or none. That is checked
+ *   at each instruction.
+ *
  * Two ends are counted apart. A signal that an instruction may raise cannot
  * wait for the end of a section, as the kernel kills a thread that raises it
  * while it is blocked. If its handler faults while a lock is held, the fault is
@@ -20,6 +34,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -72,12 +87,21 @@ struct fork {
     bool locked, sealed, probing;
 };
 
-static int signals[SIGNALS];
-static size_t signal_count;
-static bool each_signal;
+/* The signals, all and by class. */
+struct signals {
+    int number[SIGNALS];
+    size_t count;
+    size_t turn; /* which is next */
+};
+
+enum class { RAISED_BY_CODE, SENT_ONLY, CLASSES };
+
+static struct signals all_signals, classes[CLASSES];
+static enum forks_plan plan;
 
 static struct fork running[PARALLEL], bad[BAD_MAX + PARALLEL];
 static unsigned long instructions, repeated, forks, fates[FATES], bad_count;
+static unsigned long states, divided;
 
 /* In a child. */
 static unsigned long number;
@@ -85,6 +109,12 @@ static struct fork self;
 static struct sigaction replaced;
 static volatile uintptr_t interrupted;
 static int *volatile nowhere;
+
+static _Noreturn void give_up(const char *text)
+{
+    (void)!write(STDERR_FILENO, text, strlen(text));
+    _exit(1);
+}
 
 /* --- the signals -----------------------------------------------------------
  */
@@ -118,17 +148,104 @@ static bool is_free(int signo)
             signo == SIGUSR1);
 }
 
+static void add_signal(struct signals *to, int signo)
+{
+    to->number[to->count++] = signo;
+}
+
+static int next_of(struct signals *signals)
+{
+    return signals->number[signals->turn++ % signals->count];
+}
+
 /* A child that dies need not leave a core file. */
-void forks_begin(bool every_signal)
+void forks_begin(enum forks_plan chosen)
 {
     const struct rlimit none = {0, 0};
 
-    each_signal = every_signal;
+    plan = chosen;
     for (int signo = 1; signo < SIGNALS; signo++) {
-        if (is_free(signo))
-            signals[signal_count++] = signo;
+        if (!is_free(signo))
+            continue;
+        add_signal(&all_signals, signo);
+        add_signal(
+            &classes[is_raised_by_code(signo) ? RAISED_BY_CODE : SENT_ONLY],
+            signo);
     }
     (void)setrlimit(RLIMIT_CORE, &none);
+}
+
+/* Returns whether an instruction's mask blocks all of the class or none. */
+static bool is_undivided(const struct signals *class, const sigset_t *mask)
+{
+    for (size_t i = 1; i < class->count; i++) {
+        if (sigismember(mask, class->number[i]) !=
+            sigismember(mask, class->number[0]))
+            return false;
+    }
+    return true;
+}
+
+static void check_classes(const sigset_t *mask)
+{
+    for (int i = 0; i < CLASSES; i++)
+        divided += !is_undivided(&classes[i], mask);
+}
+
+/* --- states met ------------------------------------------------------------
+ */
+
+/* A power of two. The table is never more than half full. */
+#define STATES_MAX ((size_t)1 << 22)
+
+static uint64_t mix(uint64_t hash, uint64_t word)
+{
+    hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+    return hash ^ hash >> 29;
+}
+
+/* 0 marks a free slot. Two of a million states have the same hash with a
+ * probability of one in 30 million. */
+static uint64_t hash_of(const ucontext_t *at, const struct forks_state *state)
+{
+    uint64_t hash = mix(0, (uint64_t)at->uc_mcontext.gregs[REG_RIP]), mask;
+
+    memcpy(&mask, &at->uc_sigmask, sizeof mask);
+    hash = mix(hash, (uint64_t)at->uc_mcontext.gregs[REG_RSP]);
+    hash = mix(hash, mask);
+    for (size_t i = 0; i < COUNT_OF(state->words); i++)
+        hash = mix(hash, state->words[i]);
+    return hash != 0 ? hash : 1;
+}
+
+/* The children do not need the table, and copying it would take time. */
+static uint64_t *make_table(void)
+{
+    size_t bytes = STATES_MAX * sizeof(uint64_t);
+    uint64_t *table = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (table == MAP_FAILED || madvise(table, bytes, MADV_DONTFORK) != 0)
+        give_up("no memory for the states\n");
+    return table;
+}
+
+static bool is_new(const ucontext_t *at, const struct forks_state *state)
+{
+    static uint64_t *table;
+    uint64_t hash = hash_of(at, state);
+    size_t i = hash % STATES_MAX;
+
+    if (table == NULL)
+        table = make_table();
+    for (; table[i] != 0; i = (i + 1) % STATES_MAX) {
+        if (table[i] == hash)
+            return false;
+    }
+    table[i] = hash;
+    if (++states > STATES_MAX / 2)
+        give_up("too many states\n");
+    return true;
 }
 
 /* --- in a child ------------------------------------------------------------
@@ -267,14 +384,6 @@ static pid_t fork_here(void)
     return (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
 }
 
-static _Noreturn void give_up(void)
-{
-    static const char text[] = "cannot fork a child\n";
-
-    (void)!write(STDERR_FILENO, text, sizeof text - 1);
-    _exit(1);
-}
-
 static bool fork_for(int signo, const ucontext_t *at)
 {
     struct fork *slot = free_slot(), child = {.signo = signo};
@@ -293,7 +402,7 @@ static bool fork_for(int signo, const ucontext_t *at)
         return true;
     }
     if (child.pid < 0)
-        give_up();
+        give_up("cannot fork a child\n");
     *slot = child;
     return false;
 }
@@ -312,11 +421,26 @@ static bool is_read_again(const ucontext_t *at)
     return in_clock > CLOCK_STEPS;
 }
 
-bool forks_step(const ucontext_t *at)
+static bool fork_for_each(const ucontext_t *at)
 {
-    size_t first = each_signal ? 0 : instructions % signal_count;
-    size_t last = each_signal ? signal_count : first + 1;
+    for (size_t i = 0; i < all_signals.count && bad_count < BAD_MAX; i++) {
+        if (fork_for(all_signals.number[i], at))
+            return true;
+    }
+    return false;
+}
 
+static bool fork_for_classes(const ucontext_t *at)
+{
+    for (int i = 0; i < CLASSES; i++) {
+        if (fork_for(next_of(&classes[i]), at))
+            return true;
+    }
+    return false;
+}
+
+bool forks_step(const ucontext_t *at, const struct forks_state *state)
+{
     if (bad_count >= BAD_MAX)
         return false;
     if (is_read_again(at)) {
@@ -324,11 +448,12 @@ bool forks_step(const ucontext_t *at)
         return false;
     }
     instructions++;
-    for (size_t i = first; i < last && bad_count < BAD_MAX; i++) {
-        if (fork_for(signals[i], at))
-            return true;
-    }
-    return false;
+    check_classes(&at->uc_sigmask);
+    if (plan == FORKS_EACH_SIGNAL)
+        return fork_for_each(at);
+    if (plan == FORKS_IN_TURN)
+        return fork_for(next_of(&all_signals), at);
+    return is_new(at, state) && fork_for_classes(at);
 }
 
 /* --- the counts ------------------------------------------------------------
@@ -349,6 +474,12 @@ static void print_bad(const struct fork *child)
            (unsigned)child->status);
 }
 
+static const char *const plan_names[] = {
+    [FORKS_IN_TURN] = "in turn",
+    [FORKS_EACH_SIGNAL] = "each",
+    [FORKS_EACH_STATE] = "by class",
+};
+
 bool forks_end(const char *scene)
 {
     while (reap() != NULL)
@@ -356,9 +487,14 @@ bool forks_end(const char *scene)
     for (unsigned long i = 0; i < bad_count; i++)
         print_bad(&bad[i]);
     printf("%s: %lu instructions, %zu signals %s, %lu guests\n", scene,
-           instructions, signal_count, each_signal ? "each" : "in turn", forks);
+           instructions, all_signals.count, plan_names[plan], forks);
+    if (plan == FORKS_EACH_STATE)
+        printf("%9lu states of the library\n", states);
     printf("%9lu more instructions read the clock again\n", repeated);
+    if (divided != 0)
+        printf("failed: %lu times a mask divides a class of signals\n",
+               divided);
     for (int fate = STOPPED_THERE; fate < FATES; fate++)
         printf("%9lu %s\n", fates[fate], fate_names[fate]);
-    return bad_count == 0 && forks != 0;
+    return bad_count == 0 && forks != 0 && divided == 0;
 }

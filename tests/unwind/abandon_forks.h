@@ -8,16 +8,29 @@
 #define TESTS_UNWIND_ABANDON_FORKS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <ucontext.h>
 
-/* Before the first step. A child for each signal at each instruction, or one,
- * for the signals in turn. */
-void forks_begin(bool every_signal);
+/* For which signals a child is forked. */
+enum forks_plan {
+    FORKS_IN_TURN,     /* at each instruction one, all signals in turn        */
+    FORKS_EACH_SIGNAL, /* at each instruction all                             */
+    FORKS_EACH_STATE   /* where the library's state was not met before: one of
+                          each class of signals, those of a class in turn     */
+};
+
+/* What of the library a guest that is stopped could leave behind. */
+struct forks_state {
+    uintptr_t words[8];
+};
+
+/* Before the first step. */
+void forks_begin(enum forks_plan plan);
 
 /* In the handler of a step, with all signals blocked. Returns true in each
  * child, where a signal is pending whose handler faults, and false in the
  * parent. */
-bool forks_step(const ucontext_t *at);
+bool forks_step(const ucontext_t *at, const struct forks_state *state);
 
 /* Returns 0 in the parent, in a child its number, which begins with 1. */
 unsigned long forks_number(void);
