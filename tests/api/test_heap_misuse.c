@@ -4,6 +4,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -279,6 +280,33 @@ static void take_and_return_all(moat_heap *heap, size_t bytes)
     }
 }
 
+/* All addresses count, of which a heap has more than its quota. */
+static size_t locked_bytes(void)
+{
+    FILE *file = fopen("/proc/self/status", "re");
+    size_t kib = 0;
+    char line[256];
+
+    while (file != NULL && fgets(line, sizeof line, file) != NULL)
+        (void)sscanf(line, "VmLck: %zu", &kib);
+    if (file != NULL)
+        (void)fclose(file);
+    return kib * KIB;
+}
+
+static void the_addresses_of_heaps_count_as_locked(const void *arg)
+{
+    size_t before;
+
+    (void)arg;
+    REQUIRE(moat_engine_init(NULL) == MOAT_OK);
+    if (mlockall(MCL_CURRENT | MCL_FUTURE) != 0)
+        child_leave_out("no memory can be locked"); /* RLIMIT_MEMLOCK */
+    before = locked_bytes();
+    moat_heap_destroy(make(32 * MIB));
+    EXPECT(before == 0 || locked_bytes() - before >= 64 * MIB);
+}
+
 /* What is accessible takes memory then, and what was freed keeps it. */
 static void locked_memory_is_within_the_quota(const void *arg)
 {
@@ -305,6 +333,8 @@ int main(void)
     static const struct child_case cases[] = {
         CHILD_CASE(what_is_no_block_any_more_is_noticed),
         CHILD_CASE(misuse_harms_no_neighbour),
+        {"the_addresses_of_heaps_count_as_locked",
+         the_addresses_of_heaps_count_as_locked, NULL, NEEDS_LOCKS, 0, 0},
         {"locked_memory_is_within_the_quota", locked_memory_is_within_the_quota,
          NULL, NEEDS_LOCKS, 0, 0},
     };
