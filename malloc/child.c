@@ -12,6 +12,7 @@
 #include <netdb.h>
 #include <pthread.h>
 #include <pty.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <threads.h>
@@ -93,6 +94,28 @@ MOAT_API pid_t forkpty(int *terminal, char *name, const struct termios *mode,
     REAL(pid_t, forkpty, int *, char *, const struct termios *,
          const struct winsize *);
     return function(terminal, name, mode, size);
+}
+
+/* A child with memory of its own would be a second host if it faulted. */
+MOAT_API int clone(int (*start)(void *), void *stack, int flags, void *arg, ...)
+{
+    MOAT_REAL real = {"clone", NULL};
+    int (*function)(int (*)(void *), void *, int, void *, pid_t *, void *,
+                    pid_t *);
+    pid_t *of_parent, *of_child;
+    void *thread_locals;
+    va_list args;
+
+    trap_guest((flags & CLONE_THREAD) != 0 ? MOAT_TRAP_THREAD
+                                           : MOAT_TRAP_PROCESS);
+    va_start(args, arg);
+    of_parent = va_arg(args, pid_t *);
+    thread_locals = va_arg(args, void *);
+    of_child = va_arg(args, pid_t *);
+    va_end(args);
+    moat_real_get(&real, &function);
+    return function(start, stack, flags, arg, of_parent, thread_locals,
+                    of_child);
 }
 
 /* --- programs --------------------------------------------------------------

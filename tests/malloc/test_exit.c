@@ -11,6 +11,7 @@
 #include <error.h>
 #include <obstack.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -38,6 +39,9 @@ static jmp_buf outside;
 static sigjmp_buf signal_outside;
 static char name_of_program[] = "true";
 static char *const no_args[] = {name_of_program, NULL};
+
+#define CLONE_BYTES 16384
+static char clone_stack[CLONE_BYTES] __attribute__((aligned(64)));
 
 static void *do_nothing(void *arg)
 {
@@ -155,6 +159,10 @@ CRIME(sigjump_out, siglongjmp(signal_outside, 11))
 CRIME(call_fork, (void)!fork())
 CRIME(call__Fork, (void)!_Fork())
 CRIME(call_vfork, (void)!vfork())
+CRIME(call_clone,
+      (void)clone(do_nothing_either, clone_stack + CLONE_BYTES, SIGCHLD, NULL))
+CRIME(clone_thread, (void)clone(do_nothing_either, clone_stack + CLONE_BYTES,
+                                CLONE_VM | CLONE_SIGHAND | CLONE_THREAD, NULL))
 CRIME(call_daemon, (void)!daemon(1, 1))
 CRIME(call_execve, (void)execve("/bin/true", no_args, environ))
 CRIME(call_execvp, (void)execvp("true", no_args))
@@ -218,6 +226,8 @@ static const struct {
     ENTRY(call_fork, PROCESS, 0),
     ENTRY(call__Fork, PROCESS, 0),
     ENTRY(call_vfork, PROCESS, 0),
+    ENTRY(call_clone, PROCESS, 0),
+    ENTRY(clone_thread, THREAD, 0),
     ENTRY(call_daemon, PROCESS, 0),
     ENTRY(call_execve, PROCESS, 0),
     ENTRY(call_execvp, PROCESS, 0),
@@ -417,6 +427,9 @@ static void the_host_may_fork_and_exec(const void *arg)
         exit(8);
     EXPECT_EQ(waitpid(child, &status, 0), child);
     EXPECT_EQ(WEXITSTATUS(status), 8);
+    child = clone(do_nothing_either, clone_stack + CLONE_BYTES, SIGCHLD, NULL);
+    EXPECT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
 }
 
 static void the_hosts_exit_exits(const void *arg)
