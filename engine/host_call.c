@@ -128,6 +128,22 @@ static void allow_cancellation(struct moat_host_call *call)
     call->cancel_state = NO_CANCEL_STATE;
 }
 
+void moat_host_calls_allow_cancellation(const struct moat_host_call *innermost)
+{
+    const struct moat_host_call *call = innermost;
+
+    while (call != NULL && call->outer != NULL)
+        call = call->outer;
+    if (call != NULL && call->cancel_state != NO_CANCEL_STATE)
+        (void)pthread_setcancelstate(call->cancel_state, NULL);
+}
+
+void moat_host_calls_defer_cancellation(const struct moat_host_call *innermost)
+{
+    if (innermost != NULL)
+        (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+}
+
 /* What the call resumes is the resumer's, so the guest's limits are out of
  * force. */
 static void begin(struct moat_host_call *call)

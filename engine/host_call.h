@@ -23,6 +23,12 @@ struct co *moat_host_call_innermost(void);
  * were there. Signal-safe: yes. */
 struct moat_host_call *moat_host_calls_replace(struct moat_host_call *by);
 
+/* Cancellations of the thread may come again, as before the outermost of these
+ * calls, or wait again for its end, while the calls are off the thread. NULL:
+ * no effect. */
+void moat_host_calls_allow_cancellation(const struct moat_host_call *innermost);
+void moat_host_calls_defer_cancellation(const struct moat_host_call *innermost);
+
 /* Returns how many no-trap sections `co`, the running coroutine, had open when
  * a host call on its stack had opened its own; 0: no such call is going on. */
 uint32_t moat_host_call_sections(const struct co *co);

@@ -30,6 +30,7 @@ moat_parked *moat_guest_park(void)
         return NULL;
     parked = &cold_of(co)->parked;
     take_off(parked);
+    moat_host_calls_allow_cancellation(parked->calls);
     parked->thread = thread;
     parked->innermost = co;
     parked->next = thread->parked;
@@ -67,6 +68,7 @@ moat_status moat_guest_unpark(moat_parked *parked)
     if (link == NULL || moat_host_call_innermost() != NULL)
         return MOAT_E_STATE;
     *link = parked->next;
+    moat_host_calls_defer_cancellation(parked->calls);
     put_on(parked);
     return MOAT_OK;
 }

@@ -321,6 +321,42 @@ static void *resume_another(moat_co *self, void *input)
     return input;
 }
 
+static int state_of_cancellation(void)
+{
+    int state = -1;
+
+    EXPECT_EQ(pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state), 0);
+    EXPECT_EQ(pthread_setcancelstate(state, NULL), 0);
+    return state;
+}
+
+static void *park_in_call(void *arg)
+{
+    moat_parked *parked = moat_guest_park();
+
+    EXPECT_EQ(state_of_cancellation(), PTHREAD_CANCEL_ENABLE);
+    EXPECT_EQ(moat_guest_unpark(parked), MOAT_OK);
+    EXPECT_EQ(state_of_cancellation(), PTHREAD_CANCEL_DISABLE);
+    return arg;
+}
+
+static void *park_on_parent(moat_co *self, void *input)
+{
+    input = moat_call_on_parent(self, park_in_call, input);
+    EXPECT_EQ(state_of_cancellation(), PTHREAD_CANCEL_ENABLE);
+    return input;
+}
+
+/* The thread does something else then. */
+static void a_parked_guest_delays_no_cancellation(const void *arg)
+{
+    moat_co *co = guest_create(park_on_parent);
+
+    (void)arg;
+    EXPECT_EQ(guest_resume(co, NULL).kind, MOAT_EVENT_RETURN);
+    moat_co_destroy(co);
+}
+
 struct waiter {
     moat_entry entry;
     moat_event_kind kind;
@@ -367,6 +403,7 @@ static const struct child_case cases[] = {
     CHILD_CASE(nor_is_it_one_for_a_guest),
     CHILD_CASE(a_watchdog_cancels_a_thread),
     CHILD_CASE(a_cancellation_waits_for_a_host_call),
+    CHILD_CASE(a_parked_guest_delays_no_cancellation),
     CHILD_CASE(a_thread_that_disabled_cancellation_keeps_it_so),
 };
 
