@@ -88,7 +88,8 @@ static void expect_total(const moat_limits *limits, clockid_t clock,
     for (int i = 0; i < 2; i++) {
         EXPECT(resume_to_the_trap(co, clock) >= asked);
         expect_limit(co, limit, asked);
-        EXPECT(usage_of(co).resumes > 1);
+        /* On a busy machine the first resume may take all of the real time. */
+        EXPECT(usage_of(co).resumes > (limits->total_cpu_ns != 0 ? 1 : 0));
         EXPECT_EQ(moat_co_reset(co), MOAT_OK);
         EXPECT_EQ(usage_of(co).resumes, 0);
         EXPECT_EQ(usage_of(co).wall_ns, 0);
@@ -159,14 +160,8 @@ static void the_shortest_resumes_use_up_a_total(const void *transfers)
     moat_co_destroy(partner);
 }
 
-/* Uses up its total with the timer's signal blocked, so that nothing stops it
- * there. */
 static void *use_up_and_yield(moat_co *self, void *input)
 {
-    sigset_t all;
-
-    (void)sigfillset(&all);
-    REQUIRE(pthread_sigmask(SIG_BLOCK, &all, NULL) == 0);
     spin_for(*(const clockid_t *)input, 10 * MS);
     *(void **)moat_co_user(self) = moat_co_yield(self, NULL);
     return NULL;
@@ -184,13 +179,23 @@ static void expect_frames(const moat_co *co)
     EXPECT(count > 0);
 }
 
+/* With the timer's signal blocked, so that it does not stop the guest. */
+static void resume_undisturbed(moat_co *co, void *input)
+{
+    sigset_t all, before;
+
+    (void)sigfillset(&all);
+    REQUIRE(pthread_sigmask(SIG_BLOCK, &all, &before) == 0);
+    EXPECT_EQ(guest_resume(co, input).kind, MOAT_EVENT_YIELD);
+    REQUIRE(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
+}
+
 static void a_used_up_guest_never_runs_again(const void *clock)
 {
     moat_limits limits = MOAT_LIMITS_INIT;
     moat_co_options options = MOAT_CO_OPTIONS_INIT;
     bool cpu = *(const clockid_t *)clock == CLOCK_THREAD_CPUTIME_ID;
     void *got = NULL;
-    sigset_t before;
     moat_co *co;
 
     limits.total_cpu_ns = cpu ? 3 * MS : 0;
@@ -198,11 +203,13 @@ static void a_used_up_guest_never_runs_again(const void *clock)
     options.limits = &limits;
     options.user = &got;
     REQUIRE(moat_co_create(&co, use_up_and_yield, &options) == MOAT_OK);
+    /* The first limited resume of a thread unblocks the signal. */
+    EXPECT_EQ(
+        guest_resume(guest_create_limited(guest_echo, 0, 3600000 * MS), NULL)
+            .kind,
+        MOAT_EVENT_YIELD);
     for (int i = 0; i < 2; i++) {
-        REQUIRE(pthread_sigmask(SIG_BLOCK, NULL, &before) == 0);
-        EXPECT_EQ(guest_resume(co, (void *)(uintptr_t)clock).kind,
-                  MOAT_EVENT_YIELD);
-        REQUIRE(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
+        resume_undisturbed(co, (void *)(uintptr_t)clock);
         EXPECT_EQ(guest_resume(co, &got).kind, MOAT_EVENT_TRAP);
         EXPECT(got == NULL);
         expect_limit(co, cpu ? MOAT_LIMIT_TOTAL_CPU : MOAT_LIMIT_TOTAL_WALL,
@@ -307,11 +314,11 @@ static void *loop_or_fault(moat_co *self, void *input)
 /* The record is the same. */
 static void a_fault_after_a_limit_names_none(const void *arg)
 {
-    moat_co *co = guest_create_limited(loop_or_fault, 0, 10 * MS);
+    moat_co *co = guest_create_limited(loop_or_fault, 10 * MS, 0);
     moat_trap_info info = MOAT_TRAP_INFO_INIT;
 
     EXPECT_EQ(guest_resume(co, NULL).kind, MOAT_EVENT_TRAP);
-    expect_limit(co, MOAT_LIMIT_WALL, 10 * MS);
+    expect_limit(co, MOAT_LIMIT_RESUME_CPU, 10 * MS);
     EXPECT_EQ(moat_co_reset(co), MOAT_OK);
     EXPECT_EQ(guest_resume(co, &arg).kind, MOAT_EVENT_TRAP);
     EXPECT_EQ(moat_co_trap_info(co, &info), MOAT_OK);
