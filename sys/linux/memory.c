@@ -40,7 +40,7 @@ void moat_memory_release(uintptr_t begin, size_t bytes)
     (void)munmap((void *)begin, bytes);
 }
 
-static bool is_limited(int resource)
+static bool is_limited(__rlimit_resource_t resource)
 {
     struct rlimit limit;
 
