@@ -14,6 +14,7 @@
 
 #include <moat/guest.h>
 
+#include "sched/bodies.h"
 #include "sched/structs.h"
 
 /* The stack that a creation needs: moat_notrap_call and malloc. */
@@ -21,16 +22,6 @@
 
 /* The first version of moat_co_options. */
 #define LEAST_OPTIONS offsetof(moat_co_options, heap)
-
-/* The part of a generator that is not its coroutine. The coroutine's `user`
- * points to it. */
-struct part {
-    moat_gen_body body;
-    void *arg;
-    void *exception; /* left the body, and was not taken yet */
-    moat_status status;
-    bool ended;
-};
 
 static moat_co *co_of(const moat_gen *gen)
 {
@@ -72,16 +63,6 @@ static void discard_exception(void *exception)
 }
 
 /* ---- Creation ---- */
-
-static void *enter(moat_co *self, void *input)
-{
-    moat_gen *gen = input;
-    const struct part *part = moat_co_user(self);
-
-    if (!part->ended)
-        part->body(gen, part->arg);
-    return NULL;
-}
 
 /* Returns the spec of generators without options; NULL if it cannot be made.
  * It is made once, and stays. */
@@ -149,7 +130,7 @@ static moat_status create_with(moat_gen **out, moat_gen_body body, void *arg,
         return status;
     own.struct_size = sizeof own;
     own.user = part;
-    status = moat_co_create(&co, enter, &own);
+    status = moat_co_create(&co, moat_body_enter, &own);
     return complete(out, co, part, status);
 }
 
@@ -178,7 +159,7 @@ moat_status moat_gen_create_from(moat_gen **out, moat_spec *spec,
     status = prepare(out, body, arg, &part);
     if (status != MOAT_OK)
         return status;
-    status = moat_co_create_from(&co, spec, enter, part);
+    status = moat_co_create_from(&co, spec, moat_body_enter, part);
     return complete(out, co, part, status);
 }
 
@@ -192,7 +173,8 @@ static void drop(moat_gen *gen)
 
     if (status == MOAT_OK)
         status = moat_co_cancel(co_of(gen), &event);
-    (void)status; /* if it failed, the rest does nothing: see enter */
+    (void)status; /* if it failed, the rest does nothing: see
+                     moat_body_enter */
 }
 
 /* Records the event with which the body has ended. */
@@ -232,14 +214,19 @@ static bool is_over(const moat_gen *gen)
     return part->ended;
 }
 
-/* Resumes a body whose time slice has ended: the consumer still waits for an
- * item, or for the end. */
+/* Resumes a body whose time slice has ended, or which asks its task for
+ * something: the consumer still waits for an item, or for the end. */
 static moat_status run_on(moat_gen *gen, moat_event *event)
 {
     moat_status status = MOAT_OK;
 
-    while (status == MOAT_OK && event->kind == MOAT_EVENT_PREEMPT)
+    while (status == MOAT_OK) {
+        if (moat_body_asks(part_of(gen), co_of(gen), event))
+            moat_body_pass_on();
+        else if (event->kind != MOAT_EVENT_PREEMPT)
+            break;
         status = moat_co_resume(co_of(gen), gen, event);
+    }
     return status;
 }
 
@@ -276,6 +263,7 @@ moat_status moat_gen_cancel(moat_gen *gen)
         return MOAT_E_INVAL;
     if (is_over(gen))
         return part_of(gen)->status;
+    part_of(gen)->asks = false; /* the wait is over */
     status = moat_co_cancel(co_of(gen), &event);
     if (status == MOAT_OK)
         status = run_on(gen, &event);
@@ -296,6 +284,7 @@ void moat_gen_destroy(moat_gen *gen)
     if (gen == NULL)
         return;
     part = part_of(gen);
+    (void)moat_gen_cancel(gen); /* its cleanup code may ask for something */
     state = moat_co_get_state(co_of(gen));
     moat_co_destroy(co_of(gen));
     if (state == MOAT_CO_RUNNING || state == MOAT_CO_RESUMING)

@@ -10,6 +10,7 @@
 #include "sched/group.h"
 #include "sched/holds.h"
 #include "sched/life.h"
+#include "sched/local.h"
 #include "sched/report.h"
 #include "sched/wait.h"
 
@@ -102,6 +103,8 @@ void moat_life_finish(struct worker *worker, struct moat_task *task)
         moat_groups_free(task);
     run_unlock(worker->run); /* deferred functions may ask for something */
     moat_co_destroy(task->co);
+    if (MOAT_UNLIKELY(task->locals != NULL || task->heir != NULL))
+        moat_locals_end(worker, task);
     run_lock(worker->run);
     task->co = task->top = NULL;
     worker->run->live--;

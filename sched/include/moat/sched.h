@@ -21,11 +21,13 @@
 #include <moat/chan.h>
 #include <moat/export.h>
 #include <moat/group.h>
+#include <moat/local.h>
 #include <moat/moat.h>
 #include <moat/mutex.h>
 #include <moat/rwlock.h>
 #include <moat/semaphore.h>
 #include <moat/status.h>
+#include <moat/supervisor.h>
 #include <moat/task.h>
 #include <moat/waker.h>
 
