@@ -26,7 +26,7 @@ void *moat_body_enter(moat_co *self, void *input)
 
 static bool is_body(const moat_co *co)
 {
-    return co->entry == moat_body_enter;
+    return moat_co_entry(co) == moat_body_enter;
 }
 
 /* Bit 0 marks the slow path (docs/record.md). */
