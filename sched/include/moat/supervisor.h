@@ -21,7 +21,7 @@
 
 typedef struct moat_supervisor moat_supervisor;
 
-/** A child's number in its supervisor, from 1; it is not used again. 0: none.
+/* A child's number in its supervisor, from 1; it is not used again. 0: none.
  */
 typedef uint64_t moat_child_id;
 
@@ -48,9 +48,10 @@ typedef enum moat_restart {
 } moat_restart;
 
 /* Flags of a supervisor. */
-#define MOAT_SUPERVISOR_FAIL_OPEN 1u /* see moat_supervisor_options.intensity \
-                                      */
-#define MOAT_SUPERVISOR_STAY 2u      /* goes on without children */
+#define MOAT_SUPERVISOR_FAIL_OPEN                                        \
+    1u                          /* see moat_supervisor_options.intensity \
+                                 */
+#define MOAT_SUPERVISOR_STAY 2u /* goes on without children */
 
 /* Flags of a child. */
 #define MOAT_CHILD_FORGET 1u /* is removed when it is down for good */
