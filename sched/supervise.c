@@ -171,17 +171,21 @@ static enum verdict look(struct worker *worker, struct moat_task *task)
                            supervisor);
 }
 
+/* The child has its first turn before the next one is started, whatever the
+ * order of the run's queues. */
 static enum verdict start(struct worker *worker, struct moat_task *task)
 {
     const struct moat_supervisor *supervisor = asked_for(task);
     struct child *child = supervisor->acting;
 
-    if (child != NULL && child->wanted && !child->up && !supervisor->stopping) {
-        moat_child_start(worker, child);
-        if (child->task != NULL && task->heir != NULL)
-            moat_locals_take(child->task, task);
-    }
-    return answer(task, MOAT_OK);
+    if (child == NULL || !child->wanted || child->up || supervisor->stopping)
+        return answer(task, MOAT_OK);
+    moat_child_start(worker, child);
+    if (child->task != NULL && task->heir != NULL)
+        moat_locals_take(child->task, task);
+    task->status = MOAT_OK;
+    enqueue(worker, task);
+    return QUEUED;
 }
 
 /* ---- The begin and the end of a supervision ------------------------------ */
