@@ -18,7 +18,8 @@
  * The body runs in a coroutine of its own, whose faults, overflow and limits
  * end the sequence and not the program. A yield may stand anywhere below the
  * body: a recursive walk yields from its depth, at the same cost as from its
- * first call. A body may consume other generators.
+ * first call. A body may consume other generators. In a task (sched.h) it may
+ * wait, as the task may.
  *
  * A generator belongs to the thread that created it, as a coroutine does.
  *
