@@ -298,16 +298,22 @@ static void destroy_all(struct locals *table)
             destroy(is);
 }
 
+struct bequest {
+    struct moat_task *task;
+    bool begun, complete;
+};
+
 /* If an exception leaves `inherit`, too. */
-static void end_bequest(struct moat_task **made)
+static void end_bequest(const struct bequest *bequest)
 {
-    if (*made != NULL)
-        moat_locals_withdraw(*made);
+    if (bequest->begun && !bequest->complete)
+        moat_locals_withdraw(bequest->task);
 }
 
 moat_status moat_locals_bequeath(struct moat_task *task)
 {
-    __attribute__((cleanup(end_bequest))) struct moat_task *unfinished = NULL;
+    __attribute__((cleanup(end_bequest))) struct bequest bequest = {task, false,
+                                                                    false};
     const struct value *value;
     uint64_t order = 0;
 
@@ -317,7 +323,7 @@ moat_status moat_locals_bequeath(struct moat_task *task)
         return MOAT_E_STATE;
     if (ask(task, &makes_heir) != MOAT_OK)
         return task->status;
-    unfinished = task;
+    bequest.begun = true;
     while ((value = next_set(task->locals, order)) != NULL) {
         moat_local key = {(uint32_t)(value - task->locals->values),
                           value->version};
@@ -330,7 +336,7 @@ moat_status moat_locals_bequeath(struct moat_task *task)
         if (inherit != NULL && is != NULL && key.slot < task->heir->room)
             put(task->heir, key, is);
     }
-    unfinished = NULL;
+    bequest.complete = true;
     return MOAT_OK;
 }
 
