@@ -65,9 +65,8 @@ moat_status moat_body_ask(struct moat_task *task, const struct op *op)
     return task->status;
 }
 
-void moat_body_pass_on(void)
+void moat_body_pass_on(const struct worker *worker)
 {
-    const struct worker *worker = moat_sched_worker;
     moat_co *current = moat_co_current();
 
     if (worker == NULL || worker->running == NULL || current == NULL)

@@ -41,7 +41,7 @@ static inline bool moat_body_asks(const struct part *part, const moat_co *co,
     return event->kind == MOAT_EVENT_YIELD && event->value == co && part->asks;
 }
 
-/* The consumer passes that on. */
-void moat_body_pass_on(void);
+/* The consumer passes that on, to the worker of its thread or on the way. */
+void moat_body_pass_on(const struct worker *worker);
 
 #endif

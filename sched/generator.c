@@ -15,6 +15,7 @@
 #include <moat/guest.h>
 
 #include "sched/bodies.h"
+#include "sched/run.h"
 #include "sched/structs.h"
 
 /* The stack that a creation needs: moat_notrap_call and malloc. */
@@ -222,7 +223,7 @@ static moat_status run_on(moat_gen *gen, moat_event *event)
 
     while (status == MOAT_OK) {
         if (moat_body_asks(part_of(gen), co_of(gen), event))
-            moat_body_pass_on();
+            moat_body_pass_on(moat_sched_worker);
         else if (event->kind != MOAT_EVENT_PREEMPT)
             break;
         status = moat_co_resume(co_of(gen), gen, event);
