@@ -102,9 +102,9 @@ void moat_life_finish(struct worker *worker, struct moat_task *task)
     if (!list_empty(&task->groups))
         moat_groups_free(task);
     run_unlock(worker->run); /* deferred functions may ask for something */
-    moat_co_destroy(task->co);
     if (MOAT_UNLIKELY(task->locals != NULL || task->heir != NULL))
-        moat_locals_end(worker, task);
+        moat_locals_end(worker, task); /* they may lie in the task's heap */
+    moat_co_destroy(task->co);
     run_lock(worker->run);
     task->co = task->top = NULL;
     worker->run->live--;

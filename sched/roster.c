@@ -127,6 +127,8 @@ static enum verdict stop_child(struct worker *worker, struct moat_task *task)
         return answer(task, MOAT_OK);
     child->must_stop = true;
     moat_supervisor_wake(worker, child->supervisor);
+    if (task == child->supervisor->task) /* it would wait for itself */
+        return answer(task, MOAT_E_TIMEOUT);
     return moat_sched_wait(worker, task, &child->waiters, task->deadline,
                            child);
 }

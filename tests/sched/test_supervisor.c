@@ -503,6 +503,7 @@ static void close_jobs(void *arg)
 {
     (void)arg;
     note('?');
+    EXPECT_EQ(moat_supervisor_stop_child(supervisor, 1, NEVER), MOAT_E_TIMEOUT);
     moat_chan_close(jobs);
 }
 

@@ -206,6 +206,13 @@ static void *exceptions_pass(void *arg)
         CHECK(moat_task_join(task, NEVER, nullptr) == MOAT_OK);
     }
     CHECK(caught == 2);
+    moat_child_info info = MOAT_CHILD_INFO_INIT;
+    moat_supervisor_info all = MOAT_SUPERVISOR_INFO_INIT;
+
+    CHECK(moat_supervisor_get_child(supervisor, 3, &info) == MOAT_OK);
+    CHECK(info.panicked == 2 && info.last_failure.value == nullptr);
+    CHECK(moat_supervisor_get_info(supervisor, &all) == MOAT_OK);
+    CHECK(all.children == 5 && all.up == 0);
     moat_supervisor_destroy(supervisor);
     options.destroy = destroy_and_throw;
     options.inherit = throw_in_inherit;

@@ -58,11 +58,12 @@ MOAT_BEGIN_DECLS
  * by an exception, it has trapped, it was cancelled, even before it ran), and
  * after its frames, its deferred functions and the members of its groups have
  * ended, the destructors of its values are called, the value that was set last
- * first. Then its result is delivered. They run in a coroutine of their own,
- * with the limits and the stack of the run's default options: one that faults
- * or throws is reported on moat_sched_options.report_fd, and the others are
- * called. They can read the values of the ended task that are left, and make
- * the calls that are legal in moat_co_defer, but cannot wait.
+ * first. Then its heap is freed and its result is delivered. They run in a
+ * coroutine of their own, with the limits and the stack of the run's default
+ * options: one that faults or throws is reported on
+ * moat_sched_options.report_fd, and the others are called. They can read the
+ * values of the ended task that are left, and make the calls that are legal in
+ * moat_co_defer, but cannot wait.
  *
  * If `inherit` traps, the task that spawns has trapped; the values that were
  * made for the new task are destroyed, as they are if the spawn fails.

@@ -192,9 +192,12 @@ typedef struct moat_child_info {
     moat_result last_failure;
 } moat_child_info;
 
-#define MOAT_CHILD_INFO_INIT                   \
-    {                                          \
-        .struct_size = sizeof(moat_child_info) \
+#define MOAT_CHILD_INFO_INIT                                                   \
+    {                                                                          \
+        sizeof(moat_child_info), 0, {0}, MOAT_CHILD_IDLE, 0, 0, 0, 0, 0, 0, 0, \
+        {                                                                      \
+            MOAT_EVENT_RETURN, NULL, MOAT_TRAP_INFO_INIT, MOAT_OK              \
+        }                                                                      \
     }
 
 /** What is known of a supervisor. */
@@ -345,7 +348,8 @@ MOAT_API void *moat_supervisor_task(void *supervisor);
 MOAT_API moat_status moat_supervisor_stop(moat_supervisor *supervisor);
 
 /**
- * Stops a child, which is not restarted then, and waits until it has ended.
+ * Stops a child, which is not restarted then, and waits until it has ended. In
+ * the supervisor's own task (`report`, `stop`) it does not wait.
  *
  * @param supervisor  not NULL
  * @param child       its number
