@@ -255,6 +255,53 @@ static void a_destructor_may_call_but_not_wait(const void *arg)
     EXPECT(destroyed_by == NULL);
 }
 
+/* ---- A value in the task's own heap ---- */
+
+static void reads_the_heap(void *value)
+{
+    EXPECT_EQ(*(const uint64_t *)value, 42);
+    note('h');
+}
+
+static void *allocates_its_value(void *arg)
+{
+    uint64_t *value =
+        moat_heap_alloc(moat_co_heap(moat_co_current()), sizeof *value);
+
+    REQUIRE(value != NULL);
+    *value = 42;
+    set(first, value);
+    if (arg != NULL)
+        fault();
+    return NULL;
+}
+
+static void *has_tasks_with_heaps(void *arg)
+{
+    moat_task_options options = MOAT_TASK_OPTIONS_INIT;
+    moat_limits limits = MOAT_LIMITS_INIT;
+    moat_task *task = NULL;
+
+    limits.memory_bytes = 1 << 20;
+    options.limits = &limits;
+    for (int i = 0; i < 2; i++) {
+        EXPECT_EQ(moat_task_spawn(NULL, allocates_its_value,
+                                  i == 0 ? NULL : &first, &options, &task),
+                  MOAT_OK);
+        EXPECT_EQ(join(task).kind,
+                  i == 0 ? MOAT_EVENT_RETURN : MOAT_EVENT_TRAP);
+    }
+    return arg;
+}
+
+static void a_value_may_lie_in_the_tasks_heap(const void *arg)
+{
+    (void)arg;
+    first = key_of(reads_the_heap, NULL);
+    (void)run(has_tasks_with_heaps);
+    EXPECT_STR(order, "hh");
+}
+
 /* ---- Destructors that fail ---- */
 
 static void faults(void *value)
@@ -561,6 +608,7 @@ int main(void)
         CHILD_CASE(keys_come_and_go),
         CHILD_CASE(a_value_is_destroyed_however_its_task_ends),
         CHILD_CASE(a_destructor_may_call_but_not_wait),
+        CHILD_CASE(a_value_may_lie_in_the_tasks_heap),
         CHILD_CASE(a_destructor_that_fails_is_reported),
         CHILD_CASE(a_child_inherits),
         CHILD_CASE(an_inheritance_may_fail),
