@@ -1,5 +1,5 @@
 /*
- * census.c: what is known of supervisors and their children.
+ * census.c: the state and the counters of supervisors and their children.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -149,7 +149,7 @@ static bool child_left(struct worker *worker, struct moat_group *group,
     bool own = task == child->task;
 
     if (own) {
-        /* Not by somebody else: that is a failure. */
+        /* If its supervisor did it: by another task it is a failure. */
         child->cancelled = child->cancelled || group->cancelled;
         child->result = task->result;
         child->result.value = NULL; /* an exception has one owner */

@@ -54,7 +54,7 @@ static bool exists(uint32_t slot, uint32_t version)
 }
 
 /* The functions of a key are read before it is known that it is still the same
- * key: another thread may delete it, and create one in its place. */
+ * key: another thread may delete it and create one in its slot. */
 static destructor destructor_of(uint32_t slot, uint32_t version)
 {
     destructor found = atomic_load(&keys[slot].destroy);

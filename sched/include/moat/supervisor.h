@@ -173,7 +173,7 @@ typedef enum moat_child_state {
     MOAT_CHILD_GIVEN_UP = 6
 } moat_child_state;
 
-/** What is known of a child. */
+/** State, counters and last failure of a child. */
 typedef struct moat_child_info {
     /* sizeof(moat_child_info); MOAT_CHILD_INFO_INIT sets it. */
     size_t struct_size;
@@ -200,7 +200,7 @@ typedef struct moat_child_info {
         }                                                                      \
     }
 
-/** What is known of a supervisor. */
+/** Counters of a supervisor. */
 typedef struct moat_supervisor_info {
     /* sizeof(moat_supervisor_info); MOAT_SUPERVISOR_INFO_INIT sets it. */
     size_t struct_size;
@@ -330,8 +330,9 @@ MOAT_API void *moat_supervisor_task(void *supervisor);
  * is still up stop_ns after it was cancelled is reported; the supervisor goes
  * on, and waits for it in the end.
  *
- * It may be the `stop` of a child whose function is moat_supervisor_task, by a
- * function that calls it. If the supervisor does not run, nothing happens.
+ * A supervisor that is the child of another one is stopped by it: the `stop` of
+ * that child calls this function. If the supervisor does not run, nothing
+ * happens.
  *
  * @param supervisor  not NULL
  *
@@ -432,7 +433,7 @@ MOAT_API moat_child_id moat_supervisor_next_child(moat_supervisor *supervisor,
                                                   moat_child_id child);
 
 /**
- * Fills in what is known of a child: its state, counters and last failure.
+ * Fills in the state, the counters and the last failure of a child.
  *
  * @param supervisor  not NULL
  * @param child       its number
@@ -454,7 +455,7 @@ MOAT_API MOAT_NODISCARD moat_status moat_supervisor_get_child(
     moat_supervisor *supervisor, moat_child_id child, moat_child_info *out);
 
 /**
- * Fills in what is known of a supervisor.
+ * Fills in the counters of a supervisor.
  *
  * @param supervisor  not NULL
  * @param[out] out    its struct_size set by the caller
