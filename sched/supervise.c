@@ -36,7 +36,9 @@ static enum verdict report(struct worker *worker, struct moat_task *task)
 
     if (supervisor->options.report != NULL)
         return act(task, ACTION_REPORT, NULL);
+    run_unlock(worker->run); /* the reader may be slow */
     moat_restart_print(worker->run, supervisor, worker->now);
+    run_lock(worker->run);
     return act(task, ACTION_LOOK, NULL);
 }
 
