@@ -17,7 +17,7 @@
 void *moat_body_enter(moat_co *self, void *input)
 {
     moat_gen *gen = input;
-    const struct part *part = moat_co_user(self);
+    const struct gen_part *part = moat_co_user(self);
 
     if (!part->ended)
         part->body(gen, part->arg);
@@ -50,7 +50,7 @@ struct moat_task *moat_body_asker(struct worker *worker, moat_co *current)
 
 static void yield_to_consumer(moat_co *self)
 {
-    struct part *part = moat_co_user(self);
+    struct gen_part *part = moat_co_user(self);
 
     part->asks = true;
     (void)moat_co_yield(self, self);

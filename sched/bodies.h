@@ -16,7 +16,7 @@ struct op;
 
 /* The part of a generator that is not its coroutine. The coroutine's `user`
  * points to it. */
-struct part {
+struct gen_part {
     moat_gen_body body;
     void *arg;
     void *exception; /* left the body, and was not taken yet */
@@ -35,8 +35,8 @@ struct moat_task *moat_body_asker(struct worker *worker, moat_co *current);
 moat_status moat_body_ask(struct moat_task *task, const struct op *op);
 
 /* Returns whether a body's yield asks for something. */
-static inline bool moat_body_asks(const struct part *part, const moat_co *co,
-                                  const moat_event *event)
+static inline bool moat_body_asks(const struct gen_part *part,
+                                  const moat_co *co, const moat_event *event)
 {
     return event->kind == MOAT_EVENT_YIELD && event->value == co && part->asks;
 }

@@ -29,7 +29,7 @@ static moat_co *co_of(const moat_gen *gen)
     return (moat_co *)(uintptr_t)gen;
 }
 
-static struct part *part_of(const moat_gen *gen)
+static struct gen_part *part_of(const moat_gen *gen)
 {
     return moat_co_user(co_of(gen));
 }
@@ -55,7 +55,7 @@ static void allocator_call(void (*fn)(void *), void *arg)
 
 static void allocate(void *out)
 {
-    *(struct part **)out = calloc(1, sizeof(struct part));
+    *(struct gen_part **)out = calloc(1, sizeof(struct gen_part));
 }
 
 static void discard_exception(void *exception)
@@ -88,7 +88,7 @@ static moat_status find_default_spec(moat_spec **out)
 
 /* Checks what both ways of a creation share, and makes the part. */
 static moat_status prepare(moat_gen **out, moat_gen_body body, void *arg,
-                           struct part **part)
+                           struct gen_part **part)
 {
     if (out == NULL || body == NULL)
         return MOAT_E_INVAL;
@@ -106,7 +106,7 @@ static moat_status prepare(moat_gen **out, moat_gen_body body, void *arg,
 }
 
 /* Completes a creation after that of its coroutine. */
-static moat_status complete(moat_gen **out, moat_co *co, struct part *part,
+static moat_status complete(moat_gen **out, moat_co *co, struct gen_part *part,
                             moat_status status)
 {
     if (status == MOAT_OK)
@@ -121,7 +121,7 @@ static moat_status create_with(moat_gen **out, moat_gen_body body, void *arg,
 {
     moat_co_options own;
     moat_co *co = NULL;
-    struct part *part;
+    struct gen_part *part;
     moat_status status =
         moat_sched_copy_in(&own, sizeof own, options, LEAST_OPTIONS);
 
@@ -152,7 +152,7 @@ moat_status moat_gen_create_from(moat_gen **out, moat_spec *spec,
                                  moat_gen_body body, void *arg)
 {
     moat_co *co = NULL;
-    struct part *part;
+    struct gen_part *part;
     moat_status status;
 
     if (spec == NULL)
@@ -181,7 +181,7 @@ static void drop(moat_gen *gen)
 /* Records the event with which the body has ended. */
 static moat_status end(moat_gen *gen, const moat_event *event)
 {
-    struct part *part = part_of(gen);
+    struct gen_part *part = part_of(gen);
 
     part->ended = true;
     switch (event->kind) {
@@ -206,7 +206,7 @@ static moat_status end(moat_gen *gen, const moat_event *event)
  * body is stopped as well, and no moat_gen_next has seen that event. */
 static bool is_over(const moat_gen *gen)
 {
-    struct part *part = part_of(gen);
+    struct gen_part *part = part_of(gen);
 
     if (!part->ended && moat_co_get_state(co_of(gen)) == MOAT_CO_TRAPPED) {
         part->ended = true;
@@ -280,7 +280,7 @@ void moat_gen_leave(struct moat_gen_loop *loop)
 void moat_gen_destroy(moat_gen *gen)
 {
     moat_co_state state;
-    struct part *part;
+    struct gen_part *part;
 
     if (gen == NULL)
         return;
@@ -312,7 +312,7 @@ moat_co *moat_gen_co(const moat_gen *gen)
 
 void *moat_gen_take_exception(moat_gen *gen)
 {
-    struct part *part;
+    struct gen_part *part;
     void *exception;
 
     if (gen == NULL)
