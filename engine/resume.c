@@ -36,6 +36,13 @@ static MOAT_NO_SANITIZE void *annotated_entry(moat_co *self, void *input)
     return result;
 }
 
+MOAT_NO_SANITIZE moat_entry moat_co_entry(const moat_co *handle)
+{
+    if (handle == NULL || handle->entry != annotated_entry)
+        return handle != NULL ? handle->entry : NULL;
+    return cold_of(co_of(handle))->entry;
+}
+
 void moat_resume_prepare(struct co *co, moat_entry entry)
 {
     /* To drop a recovery point is to close the sections inside it only. */

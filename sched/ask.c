@@ -10,15 +10,39 @@
 _Thread_local
     __attribute__((tls_model("initial-exec"))) struct worker *moat_sched_worker;
 
-moat_status moat_sched_ask_host(struct moat_task *host, const struct op *op)
+static void *perform_for_host(void *arg)
 {
     struct worker *worker = moat_sched_worker;
+    struct moat_task *host = arg;
+
+    run_lock(worker->run);
+    (void)host->op->perform(worker, host);
+    run_unlock(worker->run);
+    return NULL;
+}
+
+/* The destructors of local values ask from a coroutine, which must not be
+ * stopped under the lock of the run. */
+static moat_status ask_host(struct moat_task *host, const struct op *op)
+{
+    moat_co *current = moat_co_current();
 
     host->op = op;
-    run_lock(worker->run);
-    (void)op->perform(worker, host);
-    run_unlock(worker->run);
+    if (current == NULL)
+        (void)perform_for_host(host);
+    else
+        (void)moat_call_on_parent(current, perform_for_host, host);
     return host->status;
+}
+
+moat_status moat_sched_ask_slowly(struct moat_task *task, const struct op *op)
+{
+    if (is_host(task))
+        return ask_host(task, op);
+    if (moat_co_current() != task->co)
+        return moat_body_ask(task, op);
+    task->asks_slowly = false; /* the body has not asked, or has ended */
+    return ask(task, op);
 }
 
 static enum verdict make_room(struct worker *worker, struct moat_task *task)

@@ -14,6 +14,7 @@
 
 #include <stddef.h>
 
+#include "sched/bodies.h"
 #include "sched/run.h"
 #include "sched/task.h"
 
@@ -38,11 +39,13 @@ struct op {
     void (*leaves)(struct worker *, const void *object);
 };
 
-/* Asks for the host, which cannot wait. */
-moat_status moat_sched_ask_host(struct moat_task *host, const struct op *op);
+/* Asks for the host, which cannot wait, or for a task by the body of a
+ * generator. */
+moat_status moat_sched_ask_slowly(struct moat_task *task, const struct op *op);
 
 /* Who asks: the running task, or the worker's host. NULL: neither, since the
- * caller is outside of a run or in a coroutine inside a task. */
+ * caller is outside of a run or in a coroutine inside a task that is not the
+ * body of a generator. */
 static inline struct moat_task *asker(void)
 {
     struct worker *worker = moat_sched_worker;
@@ -54,9 +57,9 @@ static inline struct moat_task *asker(void)
     current = (moat_co *)(MOAT_TLS_READ(MOAT_TLS_CURRENT) & ~(uintptr_t)1);
     if (current == NULL)
         return &worker->host;
-    return worker->running != NULL && worker->running->co == current
-               ? worker->running
-               : NULL;
+    if (MOAT_LIKELY(worker->running != NULL && worker->running->co == current))
+        return worker->running;
+    return moat_body_asker(worker, current);
 }
 
 static inline bool is_host(const struct moat_task *task)
@@ -67,9 +70,10 @@ static inline bool is_host(const struct moat_task *task)
 static inline __attribute__((always_inline)) moat_status
 ask(struct moat_task *task, const struct op *op)
 {
-    if (MOAT_UNLIKELY(is_host(task)))
-        return moat_sched_ask_host(task, op);
+    if (MOAT_UNLIKELY(task->asks_slowly))
+        return moat_sched_ask_slowly(task, op);
     task->op = op;
+    task->status = MOAT_E_STATE; /* if the yield is refused: in a host call */
     /* A value that no yield of the guest's own has. */
     (void)moat_co_yield(task->co, &task->op);
     return task->status;

@@ -14,6 +14,8 @@
 
 #include <moat/guest.h>
 
+#include "sched/bodies.h"
+#include "sched/run.h"
 #include "sched/structs.h"
 
 /* The stack that a creation needs: moat_notrap_call and malloc. */
@@ -22,22 +24,12 @@
 /* The first version of moat_co_options. */
 #define LEAST_OPTIONS offsetof(moat_co_options, heap)
 
-/* The part of a generator that is not its coroutine. The coroutine's `user`
- * points to it. */
-struct part {
-    moat_gen_body body;
-    void *arg;
-    void *exception; /* left the body, and was not taken yet */
-    moat_status status;
-    bool ended;
-};
-
 static moat_co *co_of(const moat_gen *gen)
 {
     return (moat_co *)(uintptr_t)gen;
 }
 
-static struct part *part_of(const moat_gen *gen)
+static struct gen_part *part_of(const moat_gen *gen)
 {
     return moat_co_user(co_of(gen));
 }
@@ -63,7 +55,7 @@ static void allocator_call(void (*fn)(void *), void *arg)
 
 static void allocate(void *out)
 {
-    *(struct part **)out = calloc(1, sizeof(struct part));
+    *(struct gen_part **)out = calloc(1, sizeof(struct gen_part));
 }
 
 static void discard_exception(void *exception)
@@ -72,16 +64,6 @@ static void discard_exception(void *exception)
 }
 
 /* ---- Creation ---- */
-
-static void *enter(moat_co *self, void *input)
-{
-    moat_gen *gen = input;
-    const struct part *part = moat_co_user(self);
-
-    if (!part->ended)
-        part->body(gen, part->arg);
-    return NULL;
-}
 
 /* Returns the spec of generators without options; NULL if it cannot be made.
  * It is made once, and stays. */
@@ -106,7 +88,7 @@ static moat_status find_default_spec(moat_spec **out)
 
 /* Checks what both ways of a creation share, and makes the part. */
 static moat_status prepare(moat_gen **out, moat_gen_body body, void *arg,
-                           struct part **part)
+                           struct gen_part **part)
 {
     if (out == NULL || body == NULL)
         return MOAT_E_INVAL;
@@ -124,7 +106,7 @@ static moat_status prepare(moat_gen **out, moat_gen_body body, void *arg,
 }
 
 /* Completes a creation after that of its coroutine. */
-static moat_status complete(moat_gen **out, moat_co *co, struct part *part,
+static moat_status complete(moat_gen **out, moat_co *co, struct gen_part *part,
                             moat_status status)
 {
     if (status == MOAT_OK)
@@ -139,7 +121,7 @@ static moat_status create_with(moat_gen **out, moat_gen_body body, void *arg,
 {
     moat_co_options own;
     moat_co *co = NULL;
-    struct part *part;
+    struct gen_part *part;
     moat_status status =
         moat_sched_copy_in(&own, sizeof own, options, LEAST_OPTIONS);
 
@@ -149,7 +131,7 @@ static moat_status create_with(moat_gen **out, moat_gen_body body, void *arg,
         return status;
     own.struct_size = sizeof own;
     own.user = part;
-    status = moat_co_create(&co, enter, &own);
+    status = moat_co_create(&co, moat_body_enter, &own);
     return complete(out, co, part, status);
 }
 
@@ -170,7 +152,7 @@ moat_status moat_gen_create_from(moat_gen **out, moat_spec *spec,
                                  moat_gen_body body, void *arg)
 {
     moat_co *co = NULL;
-    struct part *part;
+    struct gen_part *part;
     moat_status status;
 
     if (spec == NULL)
@@ -178,7 +160,7 @@ moat_status moat_gen_create_from(moat_gen **out, moat_spec *spec,
     status = prepare(out, body, arg, &part);
     if (status != MOAT_OK)
         return status;
-    status = moat_co_create_from(&co, spec, enter, part);
+    status = moat_co_create_from(&co, spec, moat_body_enter, part);
     return complete(out, co, part, status);
 }
 
@@ -192,13 +174,14 @@ static void drop(moat_gen *gen)
 
     if (status == MOAT_OK)
         status = moat_co_cancel(co_of(gen), &event);
-    (void)status; /* if it failed, the rest does nothing: see enter */
+    (void)status; /* if it failed, the rest does nothing: see
+                     moat_body_enter */
 }
 
 /* Records the event with which the body has ended. */
 static moat_status end(moat_gen *gen, const moat_event *event)
 {
-    struct part *part = part_of(gen);
+    struct gen_part *part = part_of(gen);
 
     part->ended = true;
     switch (event->kind) {
@@ -223,7 +206,7 @@ static moat_status end(moat_gen *gen, const moat_event *event)
  * body is stopped as well, and no moat_gen_next has seen that event. */
 static bool is_over(const moat_gen *gen)
 {
-    struct part *part = part_of(gen);
+    struct gen_part *part = part_of(gen);
 
     if (!part->ended && moat_co_get_state(co_of(gen)) == MOAT_CO_TRAPPED) {
         part->ended = true;
@@ -232,14 +215,19 @@ static bool is_over(const moat_gen *gen)
     return part->ended;
 }
 
-/* Resumes a body whose time slice has ended: the consumer still waits for an
- * item, or for the end. */
+/* Resumes a body whose time slice has ended, or which asks its task for
+ * something: the consumer still waits for an item, or for the end. */
 static moat_status run_on(moat_gen *gen, moat_event *event)
 {
     moat_status status = MOAT_OK;
 
-    while (status == MOAT_OK && event->kind == MOAT_EVENT_PREEMPT)
+    while (status == MOAT_OK) {
+        if (moat_body_asks(part_of(gen), co_of(gen), event))
+            moat_body_pass_on(moat_sched_worker);
+        else if (event->kind != MOAT_EVENT_PREEMPT)
+            break;
         status = moat_co_resume(co_of(gen), gen, event);
+    }
     return status;
 }
 
@@ -276,6 +264,7 @@ moat_status moat_gen_cancel(moat_gen *gen)
         return MOAT_E_INVAL;
     if (is_over(gen))
         return part_of(gen)->status;
+    part_of(gen)->asks = false; /* the wait is over */
     status = moat_co_cancel(co_of(gen), &event);
     if (status == MOAT_OK)
         status = run_on(gen, &event);
@@ -291,11 +280,12 @@ void moat_gen_leave(struct moat_gen_loop *loop)
 void moat_gen_destroy(moat_gen *gen)
 {
     moat_co_state state;
-    struct part *part;
+    struct gen_part *part;
 
     if (gen == NULL)
         return;
     part = part_of(gen);
+    (void)moat_gen_cancel(gen); /* its cleanup code may ask for something */
     state = moat_co_get_state(co_of(gen));
     moat_co_destroy(co_of(gen));
     if (state == MOAT_CO_RUNNING || state == MOAT_CO_RESUMING)
@@ -322,7 +312,7 @@ moat_co *moat_gen_co(const moat_gen *gen)
 
 void *moat_gen_take_exception(moat_gen *gen)
 {
-    struct part *part;
+    struct gen_part *part;
     void *exception;
 
     if (gen == NULL)

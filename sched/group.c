@@ -27,7 +27,7 @@ void moat_group_enter(struct moat_group *group, struct moat_task *task)
     group->live++;
 }
 
-static void cancel_members(struct worker *worker, struct moat_group *group)
+void moat_group_cancel_members(struct worker *worker, struct moat_group *group)
 {
     group->cancelled = true;
     for (struct link *at = group->members.next; at != &group->members;
@@ -64,8 +64,11 @@ void moat_group_leave(struct worker *worker, struct moat_task *task)
         group->failure = task->result;
         group->failure.value = NULL; /* the exception has one owner */
         if (group->flags & MOAT_GROUP_FAIL_FAST)
-            cancel_members(worker, group);
+            moat_group_cancel_members(worker, group);
     }
+    if (MOAT_UNLIKELY(group->guard != NULL) &&
+        group->guard->left(worker, group, task))
+        moat_group_cancel_members(worker, group);
     if (group->live == 0)
         wake_waiters(worker, group);
 }
@@ -85,18 +88,24 @@ static const struct op awaits_members = {.perform = no_verdict,
                                          .to_the_end = true,
                                          .on_tasks = true};
 
+/* The children of a supervisor go one by one: those before them are cancelled
+ * when they have ended. */
 bool moat_groups_await(struct worker *worker, struct moat_task *task)
 {
     struct moat_group *last = NULL;
     struct link *at;
 
-    for (at = task->groups.next; at != &task->groups; at = at->next) {
+    for (at = task->groups.prev; at != &task->groups; at = at->prev) {
         struct moat_group *group = LINKED(at, struct moat_group, opened);
 
         if (!group->cancelled)
-            cancel_members(worker, group);
-        if (group->live != 0)
+            moat_group_cancel_members(worker, group);
+        if (group->live == 0)
+            continue;
+        if (last == NULL)
             last = group;
+        if (group->guard != NULL)
+            break;
     }
     if (last == NULL)
         return false;
@@ -120,6 +129,10 @@ void moat_groups_free(struct moat_task *task)
         struct moat_group *group = LINKED(at, struct moat_group, opened);
 
         at = at->next;
+        if (group->guard != NULL) {
+            group->guard->release(group);
+            continue;
+        }
         group->magic = 0;
         free(group);
     }
@@ -160,7 +173,7 @@ static enum verdict wait_for_group(struct worker *worker,
 
 static enum verdict cancel_group(struct worker *worker, struct moat_task *task)
 {
-    cancel_members(worker, task->wish.of_group.group);
+    moat_group_cancel_members(worker, task->wish.of_group.group);
     /* The caller may be a member. */
     if (task->cancelled && !task->unwinding) {
         enqueue(worker, task);
@@ -176,7 +189,7 @@ static enum verdict empty_group(struct worker *worker, struct moat_task *task)
 
     if (group->owner != task)
         return answer(task, MOAT_E_STATE);
-    cancel_members(worker, group);
+    moat_group_cancel_members(worker, group);
     return wait_for_group(worker, task);
 }
 

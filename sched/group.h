@@ -14,6 +14,8 @@
 void moat_group_init(struct moat_group *group, struct moat_task *owner,
                      unsigned flags);
 void moat_group_enter(struct moat_group *group, struct moat_task *task);
+/* Requests the end of all members. Nothing more can be spawned. */
+void moat_group_cancel_members(struct worker *worker, struct moat_group *group);
 /* A member has ended: its result may be the group's failure. */
 void moat_group_leave(struct worker *worker, struct moat_task *task);
 /* Cancels the members of all groups that the task has opened, and lets it wait

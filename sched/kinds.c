@@ -22,9 +22,10 @@ static moat_status read_limits(moat_limits *to, const moat_limits *limits)
     return status;
 }
 
-static void read_name(char *to, const char *name)
+void moat_kinds_read_name(char *to, const char *name)
 {
-    for (size_t i = 0; i < NAME_BYTES - 1 && name[i] != '\0'; i++)
+    for (size_t i = 0; name != NULL && i < NAME_BYTES - 1 && name[i] != '\0';
+         i++)
         to[i] = name[i];
 }
 
@@ -46,8 +47,7 @@ moat_status moat_kinds_read(struct asked_options *to,
     if (copy.stack_bytes != 0)
         to->stack_bytes = copy.stack_bytes;
     to->heap = copy.heap;
-    if (copy.name != NULL)
-        read_name(to->name, copy.name);
+    moat_kinds_read_name(to->name, copy.name);
     return copy.limits != NULL ? read_limits(&to->limits, copy.limits)
                                : MOAT_OK;
 }

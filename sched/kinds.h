@@ -39,6 +39,8 @@ struct kinds {
 /* Reads options, on the caller's stack. NULL: all defaults. */
 moat_status moat_kinds_read(struct asked_options *to,
                             const moat_task_options *options);
+/* A name, as much of it as fits into NAME_BYTES that are zero. NULL: none. */
+void moat_kinds_read_name(char *to, const char *name);
 /* Finds or makes a kind. */
 moat_status moat_kinds_find(struct kinds *kinds,
                             const struct asked_options *options,

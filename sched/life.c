@@ -10,6 +10,7 @@
 #include "sched/group.h"
 #include "sched/holds.h"
 #include "sched/life.h"
+#include "sched/local.h"
 #include "sched/report.h"
 #include "sched/wait.h"
 
@@ -101,6 +102,8 @@ void moat_life_finish(struct worker *worker, struct moat_task *task)
     if (!list_empty(&task->groups))
         moat_groups_free(task);
     run_unlock(worker->run); /* deferred functions may ask for something */
+    if (MOAT_UNLIKELY(task->locals != NULL || task->heir != NULL))
+        moat_locals_end(worker, task); /* they may lie in the task's heap */
     moat_co_destroy(task->co);
     run_lock(worker->run);
     task->co = task->top = NULL;

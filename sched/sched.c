@@ -74,6 +74,7 @@ static void init(struct sched *run, const moat_sched_options *options)
         struct worker *worker = &run->workers[i];
 
         worker->run = run;
+        worker->host.asks_slowly = true;
         worker->random = 0x9e3779b97f4a7c15u * (i + 1);
         if (run->clock == MOAT_CLOCK_REAL)
             worker->random ^= moat_clock_read(worker);

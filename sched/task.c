@@ -8,6 +8,7 @@
 #include "sched/ask.h"
 #include "sched/kinds.h"
 #include "sched/life.h"
+#include "sched/local.h"
 #include "sched/wait.h"
 
 /* ---- Spawn -------------------------------------------------------------- */
@@ -37,22 +38,21 @@ static enum verdict begin(struct worker *worker, struct moat_task *task)
         return answer(task, MOAT_E_NOMEM);
     created->detached = task->wish.spawn.detached;
     created->creator = task->wish.spawn.caller;
+    if (MOAT_UNLIKELY(task->heir != NULL))
+        moat_locals_take(created, task);
     task->wish.spawn.created = created;
     return answer(task, MOAT_OK);
 }
 
 static const struct op spawns = {.perform = begin, .words = "spawns a task"};
 
-moat_status moat_task_spawn(moat_group *group, moat_task_fn fn, void *arg,
-                            const moat_task_options *options, moat_task **out)
+static moat_status ask_to_spawn(struct moat_task *task, moat_group *group,
+                                moat_task_fn fn, void *arg,
+                                const moat_task_options *options,
+                                moat_task **out, uintptr_t caller)
 {
-    struct moat_task *task = asker();
     moat_status status;
 
-    if (fn == NULL || (group != NULL && group->magic != GROUP_MAGIC))
-        return MOAT_E_INVAL;
-    if (task == NULL)
-        return MOAT_E_STATE;
     if (options != NULL) {
         if (!moat_sched_room(task, sizeof(struct asked_options)))
             return task->status;
@@ -65,10 +65,32 @@ moat_status moat_task_spawn(moat_group *group, moat_task_fn fn, void *arg,
     task->wish.spawn.arg = arg;
     task->wish.spawn.group = group;
     task->wish.spawn.detached = out == NULL;
-    task->wish.spawn.caller = (uintptr_t)__builtin_return_address(0);
+    task->wish.spawn.caller = caller;
     status = ask(task, &spawns);
     if (status == MOAT_OK && out != NULL)
         *out = task->wish.spawn.created;
+    return status;
+}
+
+moat_status moat_task_spawn(moat_group *group, moat_task_fn fn, void *arg,
+                            const moat_task_options *options, moat_task **out)
+{
+    uintptr_t caller = (uintptr_t)__builtin_return_address(0);
+    struct moat_task *task = asker();
+    moat_status status;
+
+    if (fn == NULL || (group != NULL && group->magic != GROUP_MAGIC))
+        return MOAT_E_INVAL;
+    if (task == NULL)
+        return MOAT_E_STATE;
+    if (MOAT_LIKELY(task->locals == NULL))
+        return ask_to_spawn(task, group, fn, arg, options, out, caller);
+    status = moat_locals_bequeath(task);
+    if (status != MOAT_OK)
+        return status;
+    status = ask_to_spawn(task, group, fn, arg, options, out, caller);
+    if (status != MOAT_OK && task->heir != NULL)
+        moat_locals_withdraw(task);
     return status;
 }
 

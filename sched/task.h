@@ -28,6 +28,7 @@
 
 struct worker;
 struct kind;
+struct locals;
 struct op;
 
 enum task_state {
@@ -107,6 +108,7 @@ struct moat_task {
     bool members_first;     /* it waits for its groups before it */
     bool detached;          /* it has no handle to join          */
     bool over;              /* its function has ended            */
+    bool asks_slowly;       /* not by a yield of its own: ask.c  */
     uint32_t magic;
     struct worker *home; /* whose coroutine it is; NULL: none's yet */
     union wish wish;
@@ -132,6 +134,8 @@ struct moat_task {
     struct link everyone;    /* of the scheduler's tasks   */
     struct link holds;       /* locks, the last one last   */
     struct hold *spare_hold; /* for a lock to read; NULL: none */
+    struct locals *locals;   /* its values; NULL: none                     */
+    struct locals *heir;     /* those of a task that it is about to spawn  */
 
     moat_task_fn fn;
     void *arg;
@@ -143,13 +147,23 @@ struct moat_task {
                            that it has joined */
 };
 
+/* Who is told of a group that is not the program's: a supervisor. */
+struct group_guard {
+    /* A task has left it. True: the others are to be cancelled. */
+    bool (*left)(struct worker *, struct moat_group *,
+                 const struct moat_task *);
+    /* The owner has ended. The group is not freed. */
+    void (*release)(struct moat_group *);
+};
+
 struct moat_group {
     uint32_t magic;
     unsigned flags;
     bool cancelled;
     bool failed;
-    struct moat_task *owner; /* NULL: the first group          */
-    struct link opened;      /* among the owner's groups       */
+    struct moat_task *owner;         /* NULL: the first group          */
+    const struct group_guard *guard; /* NULL: none */
+    struct link opened;              /* among the owner's groups       */
     struct link members;
     size_t live;
     struct link waiters;

@@ -257,6 +257,21 @@ MOAT_API const char *moat_co_state_str(moat_co_state state);
 MOAT_API void *moat_co_user(const moat_co *co);
 
 /**
+ * Returns the entry function that the coroutine was created with.
+ *
+ * It tells whose coroutine this is: a library that makes coroutines of its own
+ * knows them by their entry, and only then what their `user` points to.
+ *
+ * @param co  NULL is allowed
+ * @return the function; NULL for NULL
+ *
+ * Thread-safety: any
+ * Signal-safety: yes
+ * Legal in:      all states
+ */
+MOAT_API moat_entry moat_co_entry(const moat_co *co);
+
+/**
  * Returns the coroutine's heap: that of the options, or its own if
  * limits.memory_bytes is not 0 or if it was given one (moat_guest_heap, which
  * moat-malloc calls when a guest first takes memory).

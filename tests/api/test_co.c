@@ -95,6 +95,7 @@ static void options_are_copied(const void *arg)
     memset(name, 'x', sizeof name - 1);
     EXPECT_STR(moat_co_name(co), "first name");
     EXPECT(moat_co_user(co) == name);
+    EXPECT(moat_co_entry(co) == echo);
     moat_co_destroy(co);
 }
 
@@ -110,6 +111,7 @@ static void a_coroutine_without_options_has_the_defaults(const void *arg)
     EXPECT(info.limit - info.guard >= (size_t)64 << 10);
     EXPECT_STR(moat_co_name(NULL), "");
     EXPECT(moat_co_user(NULL) == NULL);
+    EXPECT(moat_co_entry(NULL) == NULL);
     moat_co_destroy(co);
 }
 

@@ -119,6 +119,11 @@ static void try_name(moat_co *co, char *text, size_t size)
     (void)snprintf(text, size, "\"%s\"", moat_co_name(co));
 }
 
+static void try_entry(moat_co *co, char *text, size_t size)
+{
+    (void)snprintf(text, size, "%s", moat_co_entry(co) ? "entry" : "NULL");
+}
+
 static void try_user(moat_co *co, char *text, size_t size)
 {
     (void)snprintf(text, size, "%s", moat_co_user(co) ? "user" : "NULL");
@@ -223,6 +228,7 @@ static const struct {
     {"moat_co_destroy", try_destroy},
     {"moat_co_get_state", try_get_state},
     {"moat_co_name", try_name},
+    {"moat_co_entry", try_entry},
     {"moat_co_user", try_user},
     {"moat_co_trap_info", try_trap_info},
     {"moat_co_lock_function", try_lock_function},

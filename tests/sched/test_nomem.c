@@ -162,8 +162,54 @@ static void use_tasks(void)
     moat_group_close(group);
 }
 
+static void *share(void *value)
+{
+    return value;
+}
+
+static moat_local key; /* its values are inherited */
+
+static void use_locals(void)
+{
+    moat_task *task = NULL;
+
+    if (!is_told(moat_local_set(key, &key)) || moat_local_get(key) == NULL)
+        return;
+    if (moat_task_spawn(NULL, sleeps_a_while, NULL, NULL, &task) == MOAT_OK)
+        EXPECT_EQ(moat_task_join(task, NEVER, NULL), MOAT_OK);
+    EXPECT_EQ(moat_local_set(key, NULL), MOAT_OK);
+}
+
+static void use_supervisor(void)
+{
+    moat_supervisor_options options = MOAT_SUPERVISOR_OPTIONS_INIT;
+    moat_child_spec spec = MOAT_CHILD_SPEC_INIT;
+    moat_supervisor *supervisor = NULL;
+    moat_child_info info = MOAT_CHILD_INFO_INIT;
+    moat_child_id id;
+    moat_status status;
+
+    options.flags = MOAT_SUPERVISOR_FAIL_OPEN;
+    options.name = "supervisor";
+    spec.fn = sleeps_a_while;
+    spec.restart = MOAT_RESTART_TRANSIENT;
+    spec.name = "child";
+    if (moat_supervisor_create(&supervisor, &options) != MOAT_OK)
+        return;
+    if (moat_supervisor_add(supervisor, &spec, &id) == MOAT_OK) {
+        status = moat_supervisor_run(supervisor);
+        EXPECT(is_told(status));
+        if (moat_supervisor_get_child(supervisor, id, &info) == MOAT_OK &&
+            status == MOAT_OK)
+            EXPECT_EQ(info.returned, 1); /* perhaps at the second start */
+    }
+    moat_supervisor_destroy(supervisor);
+}
+
 static void *uses_all(void *arg)
 {
+    use_locals();
+    use_supervisor();
     use_tasks();
     use_channels();
     use_locks();
@@ -196,10 +242,13 @@ static void try_one(void)
 
 static void one_allocation_after_another_fails(const void *arg)
 {
+    moat_local_options options = MOAT_LOCAL_OPTIONS_INIT;
     long total;
 
     (void)arg;
     REQUIRE(moat_engine_init(NULL) == MOAT_OK);
+    options.inherit = share;
+    EXPECT_EQ(moat_local_create(&key, &options), MOAT_OK);
     for (int i = 0; i < 3; i++) /* what is made once */
         try_one();
     total = allocations;

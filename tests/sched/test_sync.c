@@ -3,7 +3,6 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "sched/generators.h"
 #include "sched/locks.h"
 
 /* ---- Rwlocks ---- */
@@ -254,34 +253,6 @@ static void a_wait_group_waits_for_all(const void *arg)
     EXPECT_STR(order, "dddww");
 }
 
-/* ---- Generators in tasks ---- */
-
-static void try_to_wait(moat_gen *gen, void *arg)
-{
-    (void)arg;
-    EXPECT_EQ(moat_sleep(1), MOAT_E_STATE);
-    EXPECT_EQ(moat_mutex_lock(&mutex, NEVER), MOAT_E_STATE);
-    moat_gen_yield(gen, (void *)1);
-}
-
-static void *consume(void *arg)
-{
-    moat_gen *gen = make(try_to_wait, NULL);
-
-    EXPECT_EQ(next(gen), 1);
-    EXPECT_EQ(moat_sleep(1), MOAT_OK);
-    EXPECT_EQ(next(gen), -1);
-    EXPECT_EQ(moat_gen_status(gen), MOAT_OK);
-    moat_gen_destroy(gen);
-    return arg;
-}
-
-static void a_body_in_a_task_does_not_wait(const void *arg)
-{
-    (void)arg;
-    in_a_task(consume);
-}
-
 /* ---- A storm ---- */
 
 #define LOCKS 3
@@ -452,7 +423,6 @@ int main(void)
         CHILD_CASE(misuse_of_an_rwlock_is_an_error),
         CHILD_CASE(a_semaphore_lets_so_many_in),
         CHILD_CASE(a_wait_group_waits_for_all),
-        CHILD_CASE(a_body_in_a_task_does_not_wait),
         {"no_lock_is_lost_in_a_storm", no_lock_is_lost_in_a_storm, &one, NULL,
          0, 0},
         {"no_lock_is_lost_on_four_threads", no_lock_is_lost_in_a_storm, &four,

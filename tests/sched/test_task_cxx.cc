@@ -118,6 +118,113 @@ static moat_result join(moat_task *task)
     return result;
 }
 
+/* ---- Supervisors and local values ---- */
+
+static moat_supervisor *supervisor;
+static moat_local key;
+static int destroyed;
+
+static void *has_a_counted(void *arg)
+{
+    Counted one;
+
+    (void)moat_sleep(arg != nullptr ? 1 : NEVER - 1);
+    throw std::runtime_error("out of a child");
+}
+
+static void throw_in_a_report(void *, const moat_supervisor_event *event)
+{
+    CHECK(event->result.kind == MOAT_EVENT_PANIC);
+    throw std::runtime_error("out of a report");
+}
+
+/* The children have ended when the exception is caught. */
+static void *supervises(void *arg)
+{
+    try {
+        (void)!moat_supervisor_run(supervisor);
+        CHECK(false);
+    } catch (const std::runtime_error &) {
+        CHECK(alive == 1);
+        caught++;
+    }
+    return arg;
+}
+
+static void make_supervisor()
+{
+    moat_supervisor_options options = MOAT_SUPERVISOR_OPTIONS_INIT;
+    moat_child_spec spec = MOAT_CHILD_SPEC_INIT;
+
+    options.report = throw_in_a_report;
+    CHECK(moat_supervisor_create(&supervisor, &options) == MOAT_OK);
+    spec.fn = has_a_counted;
+    for (int i = 0; i < 5; i++) {
+        spec.arg = i == 2 ? &spec : nullptr;
+        CHECK(moat_supervisor_add(supervisor, &spec, nullptr) == MOAT_OK);
+    }
+}
+
+static void destroy_and_throw(void *)
+{
+    destroyed++;
+    throw std::runtime_error("out of a destructor");
+}
+
+static void *throw_in_inherit(void *)
+{
+    throw std::runtime_error("out of an inheritance");
+}
+
+static void *fails_to_bequeath(void *arg)
+{
+    moat_task *task = nullptr;
+
+    CHECK(moat_local_set(key, &key) == MOAT_OK);
+    for (int i = 0; i < 2; i++) {
+        try {
+            (void)!moat_task_spawn(nullptr, waits, nullptr, nullptr, &task);
+            CHECK(false);
+        } catch (const std::runtime_error &) {
+            caught++;
+        }
+    }
+    return arg;
+}
+
+static void *exceptions_pass(void *arg)
+{
+    Counted one;
+    moat_local_options options = MOAT_LOCAL_OPTIONS_INIT;
+    moat_task *task = nullptr;
+
+    make_supervisor();
+    caught = 0;
+    for (int i = 0; i < 2; i++) {
+        CHECK(moat_task_spawn(nullptr, supervises, nullptr, nullptr, &task) ==
+              MOAT_OK);
+        CHECK(moat_task_join(task, NEVER, nullptr) == MOAT_OK);
+    }
+    CHECK(caught == 2);
+    moat_child_info info = MOAT_CHILD_INFO_INIT;
+    moat_supervisor_info all = MOAT_SUPERVISOR_INFO_INIT;
+
+    CHECK(moat_supervisor_get_child(supervisor, 3, &info) == MOAT_OK);
+    CHECK(info.panicked == 2 && info.last_failure.value == nullptr);
+    CHECK(moat_supervisor_get_info(supervisor, &all) == MOAT_OK);
+    CHECK(all.children == 5 && all.up == 0);
+    moat_supervisor_destroy(supervisor);
+    options.destroy = destroy_and_throw;
+    options.inherit = throw_in_inherit;
+    CHECK(moat_local_create(&key, &options) == MOAT_OK);
+    CHECK(moat_task_spawn(nullptr, fails_to_bequeath, nullptr, nullptr,
+                          &task) == MOAT_OK);
+    CHECK(moat_task_join(task, NEVER, nullptr) == MOAT_OK);
+    CHECK(caught == 4);
+    CHECK(destroyed == 1);
+    return arg;
+}
+
 static void *first(void *arg)
 {
     moat_result result = join(start(throws));
@@ -154,6 +261,9 @@ int main()
     options.stats = &stats;
     CHECK(moat_sched_run(&options, first, nullptr, nullptr) == MOAT_OK);
     CHECK(stats.panicked == 4);
+    CHECK(alive == 0);
+    CHECK(moat_sched_run(&options, exceptions_pass, nullptr, nullptr) ==
+          MOAT_OK);
     CHECK(alive == 0);
     options.threads = 2;
     CHECK(moat_sched_run(&options, hears_of_a_farewell, nullptr, nullptr) ==

@@ -18,7 +18,8 @@
  * The body runs in a coroutine of its own, whose faults, overflow and limits
  * end the sequence and not the program. A yield may stand anywhere below the
  * body: a recursive walk yields from its depth, at the same cost as from its
- * first call. A body may consume other generators.
+ * first call. A body may consume other generators. In a task (sched.h) it may
+ * wait, as the task may.
  *
  * A generator belongs to the thread that created it, as a coroutine does.
  *
@@ -345,7 +346,10 @@ MOAT_API_INLINE bool moat_gen_next(moat_gen *gen, void **item)
         return moat_gen_next_slow(gen, item, MOAT_E_INVAL, NULL);
     /* The input is not NULL: a yield that returns NULL was refused. */
     status = moat_co_resume((moat_co *)gen, gen, &event);
-    if (MOAT_UNLIKELY(status != MOAT_OK || event.kind != MOAT_EVENT_YIELD))
+    /* The generator itself is an item only if the library finds that its body
+     * does not ask for something. */
+    if (MOAT_UNLIKELY(status != MOAT_OK || event.kind != MOAT_EVENT_YIELD ||
+                      event.value == gen))
         return moat_gen_next_slow(gen, item, status, &event);
     *item = event.value;
     return true;

@@ -2,13 +2,17 @@
  * sched.h: a scheduler of tasks, which run as moat's coroutines. It includes
  * tasks (task.h), groups (group.h), channels (chan.h), wakers (waker.h),
  * mutexes and conditions (mutex.h), rwlocks (rwlock.h), semaphores and wait
- * groups (semaphore.h). docs/scheduler.md describes them. Not included:
+ * groups (semaphore.h), task-local values (local.h), supervisors
+ * (supervisor.h). docs/scheduler.md describes them. Not included:
  * generators (gen.h, gen.hpp), which need no run.
  *
  * A task is a coroutine that may wait: for the end of another task, for an item
  * of a channel, for a time. If it overflows its stack, faults, passes a limit
  * or is cancelled, the tasks that wait for it get that as a result, and nothing
  * else ends.
+ *
+ * The body of a generator that a task consumes is a part of the task, and may
+ * make its calls. "A coroutine inside a task" is any other one.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -21,11 +25,13 @@
 #include <moat/chan.h>
 #include <moat/export.h>
 #include <moat/group.h>
+#include <moat/local.h>
 #include <moat/moat.h>
 #include <moat/mutex.h>
 #include <moat/rwlock.h>
 #include <moat/semaphore.h>
 #include <moat/status.h>
+#include <moat/supervisor.h>
 #include <moat/task.h>
 #include <moat/waker.h>
 

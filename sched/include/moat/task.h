@@ -167,6 +167,7 @@ MOAT_API moat_status moat_task_cancel(moat_task *task);
  * Returns the calling task.
  *
  * @return the handle; NULL outside of a task, and in a coroutine inside one
+ *         that is not the body of a generator
  *
  * Ownership:     unchanged; if the task was spawned without a handle, it is
  *                valid while the task runs
