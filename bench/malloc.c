@@ -8,24 +8,15 @@
  */
 #include <dlfcn.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include <jansson.h>
 #include <moat/moat.h>
 
 #include "bench/bench.h"
+#include "bench/traces.h"
 
-#define QUOTA   ((size_t)512 << 20)
-#define RECORDS 20000
+#define QUOTA ((size_t)512 << 20)
 
-struct allocator {
-    void *(*take)(size_t bytes);
-    void (*give_back)(void *block);
-    void *(*resize)(void *block, size_t bytes);
-};
-
-static struct allocator libc, library;
-static const struct allocator *in_use;
+static struct trace_allocator libc, library;
 static double scale;
 
 static size_t scaled(size_t count)
@@ -39,99 +30,47 @@ static size_t scaled(size_t count)
 
 #define PAIRS 2000000
 
-static void run_pairs(void)
+static void run_pairs(const struct trace_allocator *allocator)
 {
-    void *(*take)(size_t) = in_use->take;
-    void (*give_back)(void *) = in_use->give_back;
+    void *(*take)(size_t) = allocator->take;
+    void (*give_back)(void *) = allocator->give_back;
+    size_t count = scaled(PAIRS);
 
-    for (size_t i = 0; i < scaled(PAIRS); i++) {
+    for (size_t i = 0; i < count; i++) {
         void *volatile block = take(64);
 
         give_back(block);
     }
 }
 
-#define KEPT   ((size_t)4000)
-#define BLOCKS 400000
-
-/* Blocks of many sizes, each returned when its slot is needed again. */
-static void run_blocks(void)
-{
-    static void *kept[KEPT];
-    uint32_t seed = 1;
-
-    for (size_t i = 0; i < scaled(BLOCKS); i++) {
-        size_t slot;
-
-        seed = seed * 1664525 + 1013904223;
-        slot = (seed >> 8) % KEPT;
-        in_use->give_back(kept[slot]);
-        kept[slot] = in_use->take(16 + ((seed >> 20) & 511));
-    }
-    for (size_t i = 0; i < KEPT; i++) {
-        in_use->give_back(kept[i]);
-        kept[i] = NULL;
-    }
-}
-
 #define GROWN 20000
 
-static void run_growing(void)
+static void run_growing(const struct trace_allocator *allocator)
 {
-    for (size_t i = 0; i < scaled(GROWN); i++) {
+    size_t count = scaled(GROWN);
+
+    for (size_t i = 0; i < count; i++) {
         void *block = NULL;
 
         for (size_t bytes = 16; bytes < 2000; bytes += bytes / 2)
-            block = in_use->resize(block, bytes);
-        in_use->give_back(block);
+            block = allocator->resize(block, bytes);
+        allocator->give_back(block);
     }
-}
-
-static char *json_text;
-
-static void make_text(void)
-{
-    size_t records = scaled(RECORDS);
-    char *at = json_text = malloc(records * 128 + 16);
-
-    if (at == NULL)
-        bench_stop("malloc");
-    *at++ = '[';
-    for (size_t i = 0; i < records; i++)
-        at += sprintf(at,
-                      "%s{\"id\": %zu, \"name\": \"user %zu\", \"tags\": "
-                      "[\"a\", \"bb\", 1.5], \"more\": {\"x\": null}}",
-                      i > 0 ? ", " : "", i, i);
-    (void)strcpy(at, "]");
-}
-
-static void run_json(void)
-{
-    json_error_t error;
-    json_t *value;
-
-    json_set_alloc_funcs(in_use->take, in_use->give_back);
-    value = json_loads(json_text, 0, &error);
-    if (value == NULL)
-        bench_stop(error.text);
-    json_decref(value);
-    json_set_alloc_funcs(malloc, free);
 }
 
 /* ---- Measuring ----------------------------------------------------------- */
 
-static double measure(void (*work)(void), const struct allocator *allocator)
+static double measure(const struct trace *trace,
+                      const struct trace_allocator *allocator)
 {
     double begin = bench_now_ns();
 
-    in_use = allocator;
-    work();
+    trace->run(allocator);
     return bench_now_ns() - begin;
 }
 
 struct visit {
-    void (*work)(void);
-    const struct allocator *allocator;
+    const struct trace *trace;
     double ns;
 };
 
@@ -140,21 +79,21 @@ static void *run_in_guest(moat_co *self, void *input)
     struct visit *visit = input;
 
     (void)self;
-    visit->ns = measure(visit->work, visit->allocator);
+    visit->ns = measure(visit->trace, &library);
     return NULL;
 }
 
-static double measure_in_guest(void (*work)(void),
-                               const struct allocator *allocator)
+static double measure_in_guest(const struct trace *trace)
 {
     moat_limits limits = MOAT_LIMITS_INIT;
     moat_co_options options = MOAT_CO_OPTIONS_INIT;
-    struct visit visit = {work, allocator, 0};
+    struct visit visit = {trace, 0};
     moat_event event;
     moat_co *co;
 
     limits.memory_bytes = QUOTA;
     options.limits = &limits;
+    options.stack_bytes = (size_t)1 << 20;
     if (moat_co_create(&co, run_in_guest, &options) != MOAT_OK ||
         moat_co_resume(co, &visit, &event) != MOAT_OK ||
         event.kind != MOAT_EVENT_RETURN)
@@ -163,23 +102,22 @@ static double measure_in_guest(void (*work)(void),
     return visit.ns;
 }
 
-static void compare(const char *name, void (*work)(void), size_t operations,
-                    size_t rounds)
+static void compare(const struct trace *trace, size_t operations, size_t rounds)
 {
     struct bench_series series[] = {{.name = "C library"},
                                     {.name = "moat-malloc, host"},
                                     {.name = "moat-malloc, guest"}};
-    double each = (double)scaled(operations);
+    double each = (double)operations;
 
     for (size_t i = 0; i < rounds; i++) {
-        bench_add(&series[0], measure(work, &libc) / each);
-        bench_add(&series[1], measure(work, &library) / each);
-        bench_add(&series[2], measure_in_guest(work, &library) / each);
+        bench_add(&series[0], measure(trace, &libc) / each);
+        bench_add(&series[1], measure(trace, &library) / each);
+        bench_add(&series[2], measure_in_guest(trace) / each);
     }
-    bench_report(name, series, 3, 0);
+    bench_report(trace->name, series, 3, 0);
 }
 
-static void find(struct allocator *allocator, void *from)
+static void find(struct trace_allocator *allocator, void *from)
 {
     *(void **)&allocator->take = dlsym(from, "malloc");
     *(void **)&allocator->give_back = dlsym(from, "free");
@@ -191,6 +129,10 @@ static void find(struct allocator *allocator, void *from)
 
 int main(int argc, char **argv)
 {
+    static const struct trace pairs = {"malloc and free of 64 bytes",
+                                       run_pairs};
+    static const struct trace growing = {"realloc, 16 to 2000 bytes",
+                                         run_growing};
     struct bench_options options = bench_read_options(argc, argv, 21);
     void *handle = dlopen("libc.so.6", RTLD_NOW);
 
@@ -202,11 +144,11 @@ int main(int argc, char **argv)
         bench_stop("moat-malloc, which is not there,");
     scale = options.scale;
     bench_open("malloc and moat-malloc", &options);
-    make_text();
-    compare("malloc and free of 64 bytes", run_pairs, PAIRS, options.rounds);
-    compare("blocks of 16 to 527 bytes", run_blocks, BLOCKS, options.rounds);
-    compare("realloc, 16 to 2000 bytes", run_growing, GROWN, options.rounds);
-    compare("jansson: a document", run_json, RECORDS, options.rounds);
-    free(json_text);
+    traces_begin(scale);
+    compare(&pairs, scaled(PAIRS), options.rounds);
+    compare(&growing, scaled(GROWN), options.rounds);
+    for (size_t i = 0; i < trace_count; i++)
+        compare(&traces[i], 1, options.rounds);
+    traces_end();
     return bench_close(&options);
 }
