@@ -7,6 +7,7 @@
 #include <moat/allocator.h>
 
 #include "heap/block.h"
+#include "heap/region.h"
 #include "heap/span.h"
 #include "sys/memory.h"
 #include "sys/pages.h"
@@ -20,6 +21,7 @@ static bool set_aside(moat_heap *heap)
 
     if (heap->opened > heap->capacity - pages)
         return false;
+    moat_heap_region_foreign(heap, 1);
     begin = heap->pages + ((heap->capacity - pages) << MOAT_HEAP_PAGE_SHIFT);
     heap->capacity -= pages;
     heap->break_begin = moat_page_of(begin + moat_page_bytes() - 1);

@@ -13,6 +13,7 @@
 #include <moat/allocator.h>
 
 #include "heap/block.h"
+#include "heap/region.h"
 #include "heap/span.h"
 #include "sys/memory.h"
 #include "sys/page.h"
@@ -127,6 +128,7 @@ void *moat_heap_map(moat_heap *heap, size_t bytes)
     span = take(heap, pages, &zero);
     if (span == NULL)
         return NULL;
+    moat_heap_region_foreign(heap, 1);
     mark(heap, span, false);
     if (!zero)
         clear(moat_span_begin(heap, span), pages << MOAT_HEAP_PAGE_SHIFT);
@@ -153,6 +155,7 @@ static bool unmap_from(moat_heap *heap, struct moat_span *span, size_t page,
 {
     size_t begin = moat_heap_page_of(heap, span), end = begin + span->pages;
     bool special = span->size_class != 0;
+    int pieces;
 
     if (page < begin) {
         pages -= begin - page;
@@ -162,12 +165,15 @@ static bool unmap_from(moat_heap *heap, struct moat_span *span, size_t page,
         pages = end - page;
     if (!renew(heap, page, pages))
         return false;
+    pieces = (page > begin) + (page + pages < end);
+    moat_heap_region_foreign(heap, pieces);
     link_out(heap, span);
     moat_span_return_part(heap, span, page, pages);
     if (page > begin)
         mark(heap, span, special);
     if (page + pages < end)
         mark(heap, &heap->spans[page + pages], special);
+    moat_heap_region_foreign(heap, -1);
     return true;
 }
 

@@ -37,6 +37,9 @@ struct region {
     atomic_size_t quota_bytes; /* 0: there is no heap        */
     struct region *next;       /* on the list of its hall    */
     struct moat_returned returned;
+    /* Of the heap, since it was made or renewed. */
+    size_t fresh, opened; /* the most that they were    */
+    int foreign;          /* mappings, and the break    */
 };
 
 struct hall {
@@ -70,14 +73,9 @@ static size_t index_in(const struct hall *hall, uintptr_t address)
     return (address - hall->begin) >> hall->shift;
 }
 
-static uintptr_t begin_of(const struct hall *hall, size_t index)
-{
-    return hall->begin + (index << hall->shift);
-}
-
 static moat_heap *heap_in(const struct hall *hall, size_t index)
 {
-    return (moat_heap *)(begin_of(hall, index) + GUARD_BYTES);
+    return (moat_heap *)(hall->begin + (index << hall->shift) + GUARD_BYTES);
 }
 
 static size_t quota_of(const struct region *region)
@@ -88,12 +86,11 @@ static size_t quota_of(const struct region *region)
 moat_heap *moat_heap_of(const void *address)
 {
     const struct hall *hall = hall_of((uintptr_t)address);
-    size_t index;
+    size_t index = hall != NULL ? index_in(hall, (uintptr_t)address) : 0;
 
-    if (hall == NULL)
-        return NULL;
-    index = index_in(hall, (uintptr_t)address);
-    return quota_of(&hall->regions[index]) != 0 ? heap_in(hall, index) : NULL;
+    return hall != NULL && quota_of(&hall->regions[index]) != 0
+               ? heap_in(hall, index)
+               : NULL;
 }
 
 bool moat_heap_had(const void *address)
@@ -101,18 +98,37 @@ bool moat_heap_had(const void *address)
     return moat_heap_may_own(address) && hall_of((uintptr_t)address) != NULL;
 }
 
-size_t moat_heap_region_quota(const moat_heap *heap)
+static struct region *region_of(const moat_heap *heap)
 {
     struct hall *hall = hall_of((uintptr_t)heap);
 
-    return quota_of(&hall->regions[index_in(hall, (uintptr_t)heap)]);
+    return &hall->regions[index_in(hall, (uintptr_t)heap)];
 }
 
 struct moat_returned *moat_heap_region_returned(const moat_heap *heap)
 {
-    struct hall *hall = hall_of((uintptr_t)heap);
+    return &region_of(heap)->returned;
+}
 
-    return &hall->regions[index_in(hall, (uintptr_t)heap)].returned;
+size_t moat_heap_region_quota(const moat_heap *heap)
+{
+    return quota_of(region_of(heap));
+}
+
+void moat_heap_region_reached(const moat_heap *heap, size_t fresh,
+                              size_t opened)
+{
+    struct region *region = region_of(heap);
+
+    if (region->fresh < fresh)
+        region->fresh = fresh;
+    if (region->opened < opened)
+        region->opened = opened;
+}
+
+void moat_heap_region_foreign(const moat_heap *heap, int change)
+{
+    region_of(heap)->foreign += change;
 }
 
 bool moat_heap_region_valid(const moat_heap *heap)
@@ -161,13 +177,13 @@ bool moat_heap_region_intact(const moat_heap *heap)
            heap->pages == pages_of(heap, capacity) && heap->fresh <= capacity;
 }
 
-/* Fills in an empty heap. The region is accessible up to its first pages. */
+/* Fills in an empty heap, of zeros. */
 static void fill_in(moat_heap *heap, size_t capacity, size_t quota_bytes)
 {
     heap->spans = spans_of(heap);
     heap->pages = pages_of(heap, capacity);
     heap->capacity = capacity;
-    heap->opened = capacity < FIRST_PAGES ? capacity : FIRST_PAGES;
+    heap->opened = region_of(heap)->opened;
     heap->quota = quota_bytes >> MOAT_HEAP_PAGE_SHIFT;
     heap->mark = (uintptr_t)heap * 0x9e3779b97f4a7c15u | 1;
     for (unsigned i = 0; i < MOAT_HEAP_CLASSES; i++)
@@ -180,10 +196,14 @@ static moat_status make_heap(moat_heap *heap, unsigned shift,
                              size_t quota_bytes)
 {
     size_t capacity = capacity_of(shift);
+    struct region *region = region_of(heap);
     size_t bytes = sizeof *heap + capacity * sizeof(struct moat_span) +
                    (FIRST_PAGES + 1) * MOAT_HEAP_PAGE;
     moat_status status;
 
+    region->fresh = 0;
+    region->opened = capacity < FIRST_PAGES ? capacity : FIRST_PAGES;
+    region->foreign = 0;
     (void)moat_size_to_pages(bytes, &bytes);
     status = moat_memory_open((uintptr_t)heap, bytes);
     if (status == MOAT_OK)
@@ -196,14 +216,14 @@ static moat_status make_heap(moat_heap *heap, unsigned shift,
 static size_t next_capacity(unsigned shift)
 {
     const struct hall *hall = atomic_load(&halls);
+    size_t capacity;
 
     while (hall != NULL && hall->shift != shift)
         hall = hall->next;
     if (hall == NULL)
         return FIRST_CAPACITY;
-    if ((hall->end - hall->begin) >> shift >= MAX_CAPACITY)
-        return MAX_CAPACITY;
-    return (hall->end - hall->begin) >> shift << 1;
+    capacity = (hall->end - hall->begin) >> shift << 1;
+    return capacity < MAX_CAPACITY ? capacity : MAX_CAPACITY;
 }
 
 /* Huge pages would take memory that no block uses, and that the quota does not
@@ -336,9 +356,9 @@ moat_status moat_heap_region_take(size_t quota_bytes, moat_heap **out)
 
 /* A new mapping is right whatever the guest did: it may have changed the
  * protection of its memory, or unmapped it. */
-static bool drop(const struct hall *hall, size_t index)
+static bool drop(const moat_heap *heap, const struct hall *hall)
 {
-    uintptr_t begin = begin_of(hall, index);
+    uintptr_t begin = (uintptr_t)heap - GUARD_BYTES;
     size_t bytes = (size_t)1 << hall->shift;
 
     return moat_memory_renew(begin, bytes) &&
@@ -347,34 +367,43 @@ static bool drop(const struct hall *hall, size_t index)
 
 moat_status moat_heap_region_renew(moat_heap *heap)
 {
-    struct hall *hall = hall_of((uintptr_t)heap);
-    size_t index = index_in(hall, (uintptr_t)heap);
+    const struct hall *hall = hall_of((uintptr_t)heap);
+    struct region *region = region_of(heap);
 
-    moat_returned_drop(&hall->regions[index].returned);
-    if (!drop(hall, index))
+    moat_returned_drop(&region->returned);
+    if (!drop(heap, hall))
         return MOAT_E_SYSTEM;
-    return moat_memory_refusal(
-        make_heap(heap, hall->shift, quota_of(&hall->regions[index])));
+    return moat_memory_refusal(make_heap(heap, hall->shift, quota_of(region)));
 }
 
-/* fill_in and the pages that were never used expect zeros. What the break has
- * opened, and other memory that lies in a mapping, only a reset undoes. */
+/* Also makes accessible again what the guest has protected. */
+static bool is_clearable(const moat_heap *heap, const struct region *region,
+                         size_t capacity, size_t keep_bytes)
+{
+    uintptr_t end =
+        pages_of(heap, capacity) + (region->opened << MOAT_HEAP_PAGE_SHIFT);
+
+    return region->foreign == 0 && region->fresh <= region->opened &&
+           region->opened <= capacity &&
+           region->fresh << MOAT_HEAP_PAGE_SHIFT <= keep_bytes &&
+           moat_memory_open((uintptr_t)heap, end - (uintptr_t)heap) == MOAT_OK;
+}
+
+/* fill_in and the pages that were never used expect zeros. */
 bool moat_heap_region_clear(moat_heap *heap, size_t keep_bytes)
 {
-    struct hall *hall = hall_of((uintptr_t)heap);
-    size_t index = index_in(hall, (uintptr_t)heap);
-    size_t fresh = heap->fresh, opened = heap->opened;
-    size_t bytes = fresh << MOAT_HEAP_PAGE_SHIFT;
+    size_t capacity = capacity_of(hall_of((uintptr_t)heap)->shift);
+    struct region *region = region_of(heap);
 
-    if (!moat_heap_region_intact(heap) || bytes > keep_bytes ||
-        heap->mapped != 0 || heap->break_begin != 0)
+    if (!is_clearable(heap, region, capacity, keep_bytes))
         return false;
-    moat_returned_drop(&hall->regions[index].returned);
-    memset((void *)heap->pages, 0, bytes);
-    memset(heap->spans, 0, fresh * sizeof *heap->spans);
+    moat_returned_drop(&region->returned);
+    memset((void *)pages_of(heap, capacity), 0,
+           region->fresh << MOAT_HEAP_PAGE_SHIFT);
+    memset(spans_of(heap), 0, region->fresh * sizeof(struct moat_span));
     memset(heap, 0, sizeof *heap);
-    fill_in(heap, capacity_of(hall->shift), quota_of(&hall->regions[index]));
-    heap->opened = opened;
+    fill_in(heap, capacity, quota_of(region));
+    region->fresh = 0;
     return true;
 }
 
@@ -382,12 +411,11 @@ bool moat_heap_region_clear(moat_heap *heap, size_t keep_bytes)
 void moat_heap_region_return(moat_heap *heap)
 {
     struct hall *hall = hall_of((uintptr_t)heap);
-    size_t index = index_in(hall, (uintptr_t)heap);
-    struct region *region = &hall->regions[index];
+    struct region *region = region_of(heap);
 
     atomic_store_explicit(&region->quota_bytes, 0, memory_order_release);
     moat_returned_drop(&region->returned);
-    if (drop(hall, index))
+    if (drop(heap, hall))
         put_back(hall, region);
 }
 

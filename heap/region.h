@@ -26,10 +26,18 @@ moat_status moat_heap_region_take(size_t quota_bytes, moat_heap **out);
 /* Drops the contents of a region and makes an empty heap in it. */
 moat_status moat_heap_region_renew(moat_heap *heap);
 
-/* Makes a heap that was never stopped an empty one, as if renewed, and keeps
- * its memory. Returns false, without effect, if it has more than `keep_bytes`.
- */
+/* Makes a heap an empty one, as if renewed, and keeps its memory. Returns false
+ * if it has used more than `keep_bytes`, or if something is left that only a
+ * renewal undoes: the heap must be renewed then. */
 bool moat_heap_region_clear(moat_heap *heap, size_t keep_bytes);
+
+/* What moat_heap_region_clear goes by, since a guest may have overwritten the
+ * heap's own words. Each is called before the change, which may be stopped in
+ * its middle: so many pages are used, so many accessible; and so many more
+ * things there are that only a renewal undoes. */
+void moat_heap_region_reached(const moat_heap *heap, size_t fresh,
+                              size_t opened);
+void moat_heap_region_foreign(const moat_heap *heap, int change);
 
 /* Drops the contents of a region, which another heap may then take. */
 void moat_heap_region_return(moat_heap *heap);

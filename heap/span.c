@@ -9,6 +9,9 @@
  */
 #include "heap/span.h"
 
+#include <errno.h>
+
+#include "heap/region.h"
 #include "sys/pages.h"
 #include "sys/size.h"
 
@@ -191,6 +194,16 @@ static void merge(moat_heap *heap, size_t page, size_t pages)
 
 /* ---- Memory -------------------------------------------------------------- */
 
+/* free(3) leaves errno as it is. */
+static bool drop_pages(uintptr_t low, uintptr_t high)
+{
+    int error = errno;
+    moat_status status = moat_pages_drop_range(low, high);
+
+    errno = error;
+    return status == MOAT_OK;
+}
+
 void moat_span_drop(moat_heap *heap, struct moat_span *span)
 {
     uintptr_t begin = moat_span_begin(heap, span);
@@ -198,8 +211,7 @@ void moat_span_drop(moat_heap *heap, struct moat_span *span)
     uintptr_t low = moat_page_of(begin + moat_page_bytes() - 1);
     uintptr_t high = moat_page_of(end);
 
-    if (is_zero(span) || low >= high ||
-        moat_pages_drop_range(low, high) != MOAT_OK)
+    if (is_zero(span) || low >= high || !drop_pages(low, high))
         return;
     heap->dirty -= span->pages;
     /* The ends share a page of the system with others, if that is larger. */
@@ -287,12 +299,16 @@ static bool open_more(moat_heap *heap, size_t pages)
     return true;
 }
 
-/* Makes sure that so many pages after the last one used are accessible. */
+/* Makes sure that so many pages after the last one used are accessible, and
+ * notes that they will be used. */
 static bool reach(moat_heap *heap, size_t pages)
 {
     size_t left = heap->opened - heap->fresh;
 
-    return pages <= left || open_more(heap, pages - left);
+    if (pages > left && !open_more(heap, pages - left))
+        return false;
+    moat_heap_region_reached(heap, heap->fresh + pages, heap->opened);
+    return true;
 }
 
 /* ---- Taking and returning ------------------------------------------------ */

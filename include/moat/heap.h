@@ -116,19 +116,21 @@ MOAT_API moat_status moat_heap_reset(moat_heap *heap);
  *
  * The heap is as new afterwards, and its memory reads as zeros, as after
  * moat_heap_reset. But that costs the next guest a page fault per page, where
- * this function clears the pages themselves. It trusts what the heap knows of
- * itself: after a trap, or where a guest may have overwritten the heap, only
- * moat_heap_reset leaves nothing behind.
+ * this function clears the pages themselves. It goes by what the library has
+ * noted outside of the heap, and not by the heap's own words. Memory that a
+ * guest has mapped over the heap, other than by moat_heap_map, is not noticed:
+ * after such a guest only moat_heap_reset leaves nothing behind.
  *
  * @param heap        from moat_heap_create
  * @param keep_bytes  if guests have used more than that since the heap was new,
- *                    it is reset instead: clearing much costs more than faults
+ *                    it is reset instead: clearing much costs more than faults;
+ *                    so it is where mappings or a break are left
  *
  * @return as moat_heap_reset
  *
  * Thread-safety: as the heap
  * Signal-safety: no
- * Legal in:      any state; not in a heap that was stopped or overwritten
+ * Legal in:      any state of the heap
  */
 MOAT_API moat_status moat_heap_clear(moat_heap *heap, size_t keep_bytes);
 

@@ -432,6 +432,59 @@ static void a_cleared_heap_keeps_its_memory(const void *arg)
     moat_heap_destroy(heap);
 }
 
+static void protect(moat_heap *heap, char *block)
+{
+    (void)heap;
+    REQUIRE(mprotect(block + 64 * KIB, 64 * KIB, PROT_NONE) == 0);
+}
+
+static void unmap(moat_heap *heap, char *block)
+{
+    (void)heap;
+    REQUIRE(munmap(block + 64 * KIB, 64 * KIB) == 0);
+}
+
+static void overwrite(moat_heap *heap, char *block)
+{
+    memset(heap, 0x55, 4096);
+    protect(heap, block);
+}
+
+static void erase(moat_heap *heap, char *block)
+{
+    char *pages = moat_heap_map(heap, 64 * KIB);
+
+    REQUIRE(pages != NULL);
+    protect(heap, block);
+    REQUIRE(mmap(pages, 64 * KIB, PROT_READ,
+                 MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS, -1, 0) == pages);
+    memset(heap, 0, 4096);
+}
+
+/* Whatever the guest did to its heap. */
+static void a_damaged_heap_is_cleared(const void *arg)
+{
+    static void (*const damages[])(moat_heap *, char *) = {protect, unmap,
+                                                           overwrite, erase};
+    moat_heap *heap = make(4 * MIB);
+    char *block;
+
+    (void)arg;
+    for (size_t i = 0; i < sizeof damages / sizeof *damages; i++) {
+        REQUIRE((block = moat_heap_alloc(heap, MIB)) != NULL);
+        memset(block, 1, MIB);
+        damages[i](heap, block);
+        EXPECT_EQ(moat_heap_clear(heap, 2 * MIB), MOAT_OK);
+        EXPECT_EQ(moat_heap_used(heap), 0);
+        block = moat_heap_alloc(heap, 4 * MIB - 8 * KIB);
+        REQUIRE(block != NULL);
+        for (size_t at = 0; at < 4 * MIB - 8 * KIB; at++)
+            REQUIRE(block[at] == 0);
+        EXPECT_EQ(moat_heap_clear(heap, 0), MOAT_OK);
+    }
+    moat_heap_destroy(heap);
+}
+
 /* Memory that is refused is not a want of mappings. */
 static void a_limit_on_memory_is_no_guard_limit(const void *arg)
 {
@@ -1098,6 +1151,7 @@ int main(void)
          a_limit_on_memory_is_no_guard_limit, NULL, NEEDS_LIMITS, 0, 0},
         CHILD_CASE(a_cleared_heap_is_as_new),
         CHILD_CASE(a_cleared_heap_keeps_its_memory),
+        CHILD_CASE(a_damaged_heap_is_cleared),
         CHILD_CASE(heaps_have_no_huge_pages),
         CHILD_CASE(bad_quotas_are_refused),
         CHILD_CASE(an_address_leads_to_its_heap),
