@@ -37,7 +37,7 @@
 /* Traits besides the public ones and those of trap/coroutine.h: they do not
  * change, and its end needs nothing for them. */
 #define CO_SCRIPTED ((uint8_t)1 << 5) /* has a script in the cold part */
-#define CO_HEAP     ((uint8_t)1 << 6) /* has a heap in the cold part         */
+#define CO_HEAP     ((uint8_t)1 << 6) /* has a heap                          */
 
 /* The exception object of an unwinding; it must not lie on the stack that is
  * unwound. libstdc++ looks for its own header before the object that ended in
@@ -103,8 +103,13 @@ struct co_cold {
     uintptr_t resumer_pc, resumer_sp;
     moat_script script; /* if CO_SCRIPTED                                    */
     char language[16];  /* of the script                                     */
-    moat_heap *heap;    /* if CO_HEAP                                        */
-    bool owns_heap;
+    /* If CO_HEAP: whose it is, and the limit that it was made for; 0: none. */
+    enum moat_heap_owner {
+        MOAT_HEAP_LENT,  /* the host's, by the options            */
+        MOAT_HEAP_OWN,   /* ends with the coroutine               */
+        MOAT_HEAP_TAKEN, /* the host's, which has taken it over   */
+    } heap_owner;
+    uint64_t heap_bytes;
     moat_entry entry;        /* the guest's, where a sanitizer is at work    */
     struct moat_fiber fiber; /* the sanitizer's                              */
     struct moat_unwinding unwinding; /* of moat_co_unwind                    */
@@ -140,10 +145,18 @@ static inline uintptr_t moat_trapped_sp(const struct co *co)
     return record->in_host_call ? co->control.sp : record->regs.sp;
 }
 
+/* Returns its heap; NULL: none. The word lies in the entry, where malloc reads
+ * it without looking for the cold part. */
+static inline moat_heap *moat_heap_of_co(const struct co *co)
+{
+    return co->slot.user;
+}
+
 /* Returns whether its heap ends with it. */
 static inline bool moat_co_owns_heap(const struct co *co)
 {
-    return (co->traits & CO_HEAP) != 0 && cold_of(co)->owns_heap;
+    return (co->traits & CO_HEAP) != 0 &&
+           cold_of(co)->heap_owner == MOAT_HEAP_OWN;
 }
 
 #endif

@@ -124,7 +124,6 @@ static moat_status make_new(struct order *order, moat_co **out, size_t max,
             moat_create_put_back(&thread->pool, slot);
             return status;
         }
-        slot->next = NULL;
         out[i] = handle_of(co);
     }
     return MOAT_OK;

@@ -109,27 +109,68 @@ moat_status moat_co_heap_make(uint64_t memory_bytes, moat_heap **heap)
                              : MOAT_OK;
 }
 
-void moat_co_heap_set(struct co *co, moat_heap *heap, bool owned)
+void moat_co_heap_set(struct co *co, moat_heap *heap,
+                      enum moat_heap_owner owner, uint64_t memory_bytes)
 {
+    co->slot.user = heap;
     if (heap == NULL)
         return;
     co->traits |= CO_HEAP;
-    cold_of(co)->heap = heap;
-    cold_of(co)->owns_heap = owned;
+    cold_of(co)->heap_owner = owner;
+    cold_of(co)->heap_bytes = memory_bytes;
+}
+
+static void forget(struct co *co)
+{
+    co->slot.user = NULL;
+    co->traits &= (uint8_t)~CO_HEAP;
+}
+
+static bool is_taken(const struct co *co)
+{
+    return (co->traits & CO_HEAP) != 0 &&
+           cold_of(co)->heap_owner == MOAT_HEAP_TAKEN;
+}
+
+/* A limit goes on with a new heap. */
+static moat_status replace(struct co *co)
+{
+    uint64_t bytes = cold_of(co)->heap_bytes;
+    moat_heap *heap = NULL;
+    moat_status status = moat_co_heap_make(bytes, &heap);
+
+    if (status != MOAT_OK)
+        return status;
+    forget(co);
+    moat_co_heap_set(co, heap, MOAT_HEAP_OWN, bytes);
+    return MOAT_OK;
 }
 
 moat_status moat_co_heap_reset(struct co *co)
 {
-    return moat_co_owns_heap(co) ? moat_heap_region_renew(cold_of(co)->heap)
+    if (is_taken(co))
+        return replace(co);
+    return moat_co_owns_heap(co) ? moat_heap_region_renew(moat_heap_of_co(co))
                                  : MOAT_OK;
 }
 
 void moat_co_heap_end(struct co *co)
 {
-    if (!moat_co_owns_heap(co))
+    if (moat_co_owns_heap(co))
+        moat_heap_region_return(moat_heap_of_co(co));
+    else if (!is_taken(co))
         return;
-    moat_heap_region_return(cold_of(co)->heap);
-    co->traits &= (uint8_t)~CO_HEAP;
+    forget(co);
+}
+
+moat_heap *moat_co_take_heap(moat_co *handle)
+{
+    struct co *co = co_of(handle);
+
+    if (co == NULL || !moat_co_owns_heap(co))
+        return NULL;
+    cold_of(co)->heap_owner = MOAT_HEAP_TAKEN;
+    return moat_heap_of_co(co);
 }
 
 moat_heap *moat_co_heap(const moat_co *handle)
@@ -138,7 +179,7 @@ moat_heap *moat_co_heap(const moat_co *handle)
 
     if (co == NULL || (co->traits & CO_HEAP) == 0)
         return NULL;
-    return cold_of(co)->heap;
+    return moat_heap_of_co(co);
 }
 
 /* --- the caller's heap -----------------------------------------------------
@@ -164,7 +205,7 @@ static moat_status make_late(struct co *co, size_t quota_bytes, moat_heap **out)
         status = moat_co_heap_make(quota_bytes, &heap);
     if (status == MOAT_OK) {
         co->control.flags |= CO_SPECIAL;
-        moat_co_heap_set(co, heap, true);
+        moat_co_heap_set(co, heap, MOAT_HEAP_OWN, 0);
         *out = heap;
     }
     moat_sealed_end();
@@ -199,7 +240,7 @@ moat_status moat_guest_heap(moat_heap **out, size_t quota_bytes)
     if (co == NULL || !is_guests(co, (uintptr_t)__builtin_frame_address(0)))
         return MOAT_E_STATE;
     if (MOAT_LIKELY((co->traits & CO_HEAP) != 0)) {
-        *out = cold_of(co)->heap;
+        *out = moat_heap_of_co(co);
         return MOAT_OK;
     }
     if (quota_bytes != 0)

@@ -163,7 +163,7 @@ size_t moat_homes_recount(struct moat_homes *homes)
 static void to_pool(struct co *co, struct moat_pool *pool)
 {
     if (moat_co_owns_heap(co))
-        moat_heap_region_return(cold_of(co)->heap);
+        moat_heap_region_return(moat_heap_of_co(co));
     co->name = NULL;
     moat_pool_put(pool, &co->slot);
 }

@@ -62,7 +62,10 @@ static void fill_in(struct co *co, const struct spec *spec, moat_heap *heap)
     co->traits = (uint8_t)(spec->options.flags & TRAITS);
     co->defers = NULL;
     set_flags(co, spec);
-    moat_co_heap_set(co, heap, spec->limits.memory_bytes != 0);
+    moat_co_heap_set(co, heap,
+                     spec->limits.memory_bytes != 0 ? MOAT_HEAP_OWN
+                                                    : MOAT_HEAP_LENT,
+                     spec->limits.memory_bytes);
     set_clock(co, spec);
     if (spec->options.script != NULL)
         moat_script_set(co, &spec->script);

@@ -81,7 +81,6 @@ static moat_status add_some(struct moat_home *home, size_t max)
             moat_create_put_back(&thread->pool, slot);
             return status;
         }
-        slot->next = NULL;
         moat_home_put(home, co);
     }
     return MOAT_OK;

@@ -1,9 +1,6 @@
 /*
- * block.c: blocks, as malloc(3) hands them out.
- *
- * Taking a small block is a class, a span and the head of a list; returning one
- * is the span of its page and the same list. Everything else is rare: a span
- * has no free block, or has its first one again, or is free as a whole.
+ * block.c: blocks, as malloc(3) hands them out. The frequent part of small ones
+ * is in small.h.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -14,10 +11,8 @@
 #include <moat/allocator.h>
 
 #include "heap/region.h"
+#include "heap/small.h"
 #include "heap/span.h"
-
-#define likely(condition)   __builtin_expect((condition), 1)
-#define unlikely(condition) __builtin_expect((condition), 0)
 
 /* Spans of small blocks are up to so many pages long. */
 #define MAX_SPAN_PAGES 16u
@@ -28,13 +23,6 @@
 static size_t units_in(const struct moat_span *span)
 {
     return span->pages * (MOAT_HEAP_PAGE / MOAT_HEAP_UNIT);
-}
-
-static struct moat_free_block *
-block_at(const moat_heap *heap, const struct moat_span *span, size_t unit)
-{
-    return (struct moat_free_block *)(moat_span_begin(heap, span) +
-                                      unit * MOAT_HEAP_UNIT);
 }
 
 /* ---- Partial spans ------------------------------------------------------- */
@@ -155,7 +143,7 @@ static void take_back(moat_heap *heap)
     struct moat_returned *returned = moat_heap_region_returned(heap);
     struct moat_return *each;
 
-    if (likely(!moat_returned_any(returned)))
+    if (MOAT_LIKELY(!moat_returned_any(returned)))
         return;
     for (each = moat_returned_begin(returned); each != NULL;
          each = each->next) {
@@ -183,7 +171,7 @@ static bool cut_blocks(moat_heap *heap, struct moat_span *span)
         return false;
     span->free = (uint16_t)(unit + 1);
     for (; unit + units <= end; unit += units) {
-        struct moat_free_block *block = block_at(heap, span, unit);
+        struct moat_free_block *block = moat_small_at(heap, span, unit);
 
         block->next = unit + 2 * units <= end ? unit + units + 1 : 0;
         block->mark = heap->mark;
@@ -232,21 +220,12 @@ static struct moat_span *refill(moat_heap *heap, unsigned size_class)
 
 static void *take_small(moat_heap *heap, unsigned size_class)
 {
-    struct moat_span *span = heap->current[size_class];
-    struct moat_free_block *block;
+    void *block = moat_small_take(heap, size_class);
 
-    if (unlikely(span->free == 0)) {
-        span = refill(heap, size_class);
-        if (span == NULL)
-            return NULL;
-    }
-    block = block_at(heap, span, span->free - 1u);
-    if (unlikely(block->next > span->cut))
-        moat_heap_misused(heap, MOAT_MISUSE_USED_FREED);
-    span->free = (uint16_t)block->next;
-    span->used++;
-    block->mark = 0;
-    return block;
+    if (MOAT_LIKELY(block != NULL))
+        return block;
+    return refill(heap, size_class) != NULL ? moat_small_take(heap, size_class)
+                                            : NULL;
 }
 
 /* ---- Returning a small block --------------------------------------------- */
@@ -259,7 +238,7 @@ static void return_small_span(moat_heap *heap, struct moat_span *span)
 
 /* A span that is all free goes back, unless it is the only one of its class
  * with free blocks except the current one. */
-static void settle(moat_heap *heap, struct moat_span *span)
+void moat_small_settle(moat_heap *heap, struct moat_span *span)
 {
     if (span->keep == MOAT_SPAN_KEEP_FULL)
         put_partial(heap, span);
@@ -279,52 +258,25 @@ static bool is_free(moat_heap *heap, const struct moat_span *span, size_t unit)
             return true;
         if (number > span->cut)
             moat_heap_misused(heap, MOAT_MISUSE_USED_FREED);
-        number = block_at(heap, span, number - 1)->next;
+        number = moat_small_at(heap, span, number - 1)->next;
     }
     return false;
 }
 
-/* The mark may also be what a guest left in its own block. */
-static void check_mark(moat_heap *heap, const struct moat_span *span,
-                       size_t unit)
+void moat_small_check_mark(moat_heap *heap, const struct moat_span *span,
+                           size_t unit)
 {
     if (is_free(heap, span, unit))
         moat_heap_misused(heap, MOAT_MISUSE_FREED_TWICE);
 }
 
-/* Returns the span of a small block; the unit that it begins at in *unit. */
+/* Returns the span of a small block, NULL if the page is of no such span. */
 static struct moat_span *small_span(moat_heap *heap, const void *pointer,
                                     size_t *unit)
 {
-    uintptr_t offset = (uintptr_t)pointer - heap->pages;
-    struct moat_span *span;
-    size_t bytes, index;
-
-    if (unlikely(offset >> MOAT_HEAP_PAGE_SHIFT >= heap->fresh))
+    if (MOAT_UNLIKELY(!moat_small_may_own(heap, pointer)))
         moat_heap_misused(heap, MOAT_MISUSE_NOT_A_BLOCK);
-    span = &heap->spans[offset >> MOAT_HEAP_PAGE_SHIFT];
-    span -= span->back;
-    if (span->kind != MOAT_SPAN_SMALL)
-        return NULL;
-    bytes = (uintptr_t)pointer - moat_span_begin(heap, span);
-    index = (bytes * span->reciprocal) >> 32;
-    *unit = bytes / MOAT_HEAP_UNIT;
-    if (unlikely(index * span->units * MOAT_HEAP_UNIT != bytes ||
-                 *unit >= span->cut))
-        moat_heap_misused(heap, MOAT_MISUSE_NOT_A_BLOCK);
-    return span;
-}
-
-static void return_small(moat_heap *heap, struct moat_span *span,
-                         struct moat_free_block *block, size_t unit)
-{
-    if (unlikely(block->mark == heap->mark))
-        check_mark(heap, span, unit);
-    block->next = span->free;
-    block->mark = heap->mark;
-    span->free = (uint16_t)(unit + 1);
-    if (unlikely(--span->used <= span->keep))
-        settle(heap, span);
+    return moat_small_span(heap, pointer, unit);
 }
 
 /* ---- Large blocks -------------------------------------------------------- */
@@ -387,10 +339,10 @@ static void *take(moat_heap *heap, size_t bytes, bool *zero)
     void *block;
 
     *zero = false;
-    if (likely(bytes <= MOAT_HEAP_MAX_SMALL)) {
+    if (MOAT_LIKELY(bytes <= MOAT_HEAP_MAX_SMALL)) {
         size_class = moat_heap_class_of(bytes);
         block = take_small(heap, size_class);
-        if (unlikely(block == NULL) && return_empty_spans(heap))
+        if (MOAT_UNLIKELY(block == NULL) && return_empty_spans(heap))
             block = take_small(heap, size_class);
         return block;
     }
@@ -423,8 +375,8 @@ void moat_heap_free(moat_heap *heap, void *pointer)
     if (pointer == NULL)
         return;
     span = small_span(heap, pointer, &unit);
-    if (likely(span != NULL))
-        return_small(heap, span, pointer, unit);
+    if (MOAT_LIKELY(span != NULL))
+        moat_small_return(heap, span, pointer, unit);
     else
         moat_span_return(heap, moat_large_span(heap, pointer));
 }

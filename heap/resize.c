@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "heap/block.h"
+#include "heap/small.h"
 #include "heap/span.h"
 
 /* ---- Resizing ------------------------------------------------------------ */
@@ -23,37 +24,64 @@ static bool resize_large(moat_heap *heap, struct moat_span *span, size_t bytes)
     return true;
 }
 
-/* Returns whether the block has the new size without moving. A small one stays
- * where it is unless it would waste half of its room. */
-static bool resize_in_place(moat_heap *heap, void *pointer, size_t had,
-                            size_t bytes)
+/* Takes a block with the contents of one that has `had` bytes, and does not
+ * return that. A block that shrinks stays where it is at worst. */
+static inline void *copy(moat_heap *heap, void *pointer, size_t had,
+                         size_t bytes)
 {
-    if (had > MOAT_HEAP_MAX_SMALL)
-        return resize_large(heap, moat_large_span(heap, pointer), bytes);
-    return bytes <= had && bytes >= had / 2;
+    void *block = NULL;
+
+    if (MOAT_LIKELY(bytes <= MOAT_HEAP_MAX_SMALL))
+        block = moat_small_take(heap, moat_heap_class_of(bytes));
+    if (MOAT_UNLIKELY(block == NULL))
+        block = moat_heap_alloc(heap, bytes);
+    if (MOAT_UNLIKELY(block == NULL))
+        return bytes <= had ? pointer : NULL;
+    return memcpy(block, pointer, had < bytes ? had : bytes);
 }
 
-static void *move(moat_heap *heap, void *pointer, size_t had, size_t bytes)
+/* A small block stays where it is unless it would waste half of its room. */
+static void *move_small(moat_heap *heap, struct moat_span *span, void *pointer,
+                        size_t unit, size_t bytes)
 {
-    void *block = moat_heap_alloc(heap, bytes);
+    size_t had = span->units * MOAT_HEAP_UNIT;
+    void *block;
 
-    if (block == NULL)
-        return bytes <= had ? pointer : NULL;
-    memcpy(block, pointer, had < bytes ? had : bytes);
-    moat_heap_free(heap, pointer);
+    if (bytes <= had && bytes >= had / 2)
+        return pointer;
+    block = copy(heap, pointer, had, bytes);
+    if (block != NULL && block != pointer)
+        moat_small_return(heap, span, pointer, unit);
+    return block;
+}
+
+static void *move_large(moat_heap *heap, void *pointer, size_t bytes)
+{
+    struct moat_span *span = moat_large_span(heap, pointer);
+    void *block;
+
+    if (resize_large(heap, span, bytes))
+        return pointer;
+    block =
+        copy(heap, pointer, (size_t)span->pages << MOAT_HEAP_PAGE_SHIFT, bytes);
+    if (block != NULL && block != pointer)
+        moat_span_return(heap, span);
     return block;
 }
 
 void *moat_heap_realloc(moat_heap *heap, void *pointer, size_t bytes)
 {
-    size_t had;
+    struct moat_span *span;
+    size_t unit;
 
     if (pointer == NULL)
         return moat_heap_alloc(heap, bytes);
-    had = moat_heap_block_bytes(heap, pointer);
-    if (resize_in_place(heap, pointer, had, bytes))
-        return pointer;
-    return move(heap, pointer, had, bytes);
+    if (MOAT_UNLIKELY(!moat_small_may_own(heap, pointer)))
+        moat_heap_misused(heap, MOAT_MISUSE_NOT_A_BLOCK);
+    span = moat_small_span(heap, pointer, &unit);
+    return MOAT_LIKELY(span != NULL)
+               ? move_small(heap, span, pointer, unit, bytes)
+               : move_large(heap, pointer, bytes);
 }
 
 /* ---- Alignment ----------------------------------------------------------- */

@@ -1,14 +1,16 @@
 /*
  * allocate.c: malloc, calloc, realloc and free, and their like.
  *
- * Each has two paths: the host's, which is a compare or two before the next
- * allocator, and one for all others.
+ * Each has three paths: the host's, which is a compare or two before the next
+ * allocator; that of a guest with a heap of its own, which is one call of moat;
+ * and one for all others (guest.c).
  *
  * SPDX-License-Identifier: MIT
  */
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "malloc/guest.h"
 #include "malloc/next.h"
@@ -19,9 +21,13 @@ MOAT_API size_t malloc_usable_size(void *pointer);
 
 MOAT_API void *malloc(size_t bytes)
 {
+    void *block;
+
     if (moat_malloc_on_host())
         return moat_next.malloc(bytes);
-    return moat_malloc_take(CALLER, 0, bytes);
+    block = moat_malloc_quick(CALLER, bytes);
+    return MOAT_LIKELY(block != NULL) ? block
+                                      : moat_malloc_take(CALLER, 0, bytes);
 }
 
 static void *refuse_product(void)
@@ -30,14 +36,21 @@ static void *refuse_product(void)
     return NULL;
 }
 
+/* A large block may come from the system as zeros. */
+#define CLEARED_HERE ((size_t)4096)
+
 MOAT_API void *calloc(size_t count, size_t bytes)
 {
     size_t all;
+    void *block;
 
     if (moat_malloc_on_host())
         return moat_next.calloc(count, bytes);
     if (__builtin_mul_overflow(count, bytes, &all))
         return refuse_product();
+    if (all <= CLEARED_HERE &&
+        MOAT_LIKELY((block = moat_malloc_quick(CALLER, all)) != NULL))
+        return memset(block, 0, all);
     return moat_malloc_take_zeroed(CALLER, all);
 }
 
@@ -45,15 +58,31 @@ MOAT_API void free(void *pointer)
 {
     if (moat_malloc_on_host() && MOAT_LIKELY(!moat_heap_may_own(pointer)))
         moat_next.free(pointer);
-    else
+    else if (MOAT_UNLIKELY(!moat_guest_free(pointer)))
         moat_malloc_return(pointer);
 }
 
-static void *resize(const void *caller, void *pointer, size_t bytes)
+/* NULL: a case for moat_malloc_resize. A size of 0 frees, and no heap has one
+ * above PTRDIFF_MAX. */
+static inline void *resize_quick(const void *caller, void *pointer,
+                                 size_t bytes)
 {
+    if (MOAT_UNLIKELY(bytes - 1 >= PTRDIFF_MAX || moat_next_is_loader(caller)))
+        return NULL;
+    return pointer != NULL ? moat_guest_realloc(pointer, bytes)
+                           : moat_guest_alloc(bytes);
+}
+
+static inline void *resize(const void *caller, void *pointer, size_t bytes)
+{
+    void *block;
+
     if (moat_malloc_on_host() && MOAT_LIKELY(!moat_heap_may_own(pointer)))
         return moat_next.realloc(pointer, bytes);
-    return moat_malloc_resize(caller, pointer, bytes);
+    block = resize_quick(caller, pointer, bytes);
+    return MOAT_LIKELY(block != NULL)
+               ? block
+               : moat_malloc_resize(caller, pointer, bytes);
 }
 
 MOAT_API void *realloc(void *pointer, size_t bytes)

@@ -91,17 +91,12 @@ static void *take(enum moat_caller caller, moat_heap *heap, size_t alignment,
     return block != NULL ? block : moat_malloc_refuse();
 }
 
-/* The most frequent case comes first: a guest's plain malloc. */
 void *moat_malloc_take(const void *return_address, size_t alignment,
                        size_t bytes)
 {
     moat_heap *heap;
     enum moat_caller caller = moat_malloc_caller(return_address, &heap);
-    void *block;
 
-    if (MOAT_LIKELY(heap != NULL && alignment == 0 &&
-                    (block = moat_heap_alloc(heap, bytes)) != NULL))
-        return block;
     return take(caller, heap, alignment, bytes);
 }
 

@@ -9,7 +9,19 @@
 
 #include <stddef.h>
 
+#include <moat/allocator.h>
+
+#include "malloc/next.h"
 #include "malloc/owner.h"
+
+/* A guest's malloc as it nearly always is: from the heap that it has, which is
+ * not full. NULL: moat_malloc_take knows the rest. */
+static inline void *moat_malloc_quick(const void *return_address, size_t bytes)
+{
+    return MOAT_LIKELY(!moat_next_is_loader(return_address))
+               ? moat_guest_alloc(bytes)
+               : NULL;
+}
 
 /* Blocks for the caller, host or guest: errno is set where NULL is returned.
  * The alignment is a power of two; 0: that of malloc. */

@@ -67,8 +67,10 @@ static _Noreturn void throw_bad_alloc(void)
 
 static void *take(const void *caller, size_t alignment, size_t bytes)
 {
-    void *block;
+    void *block = alignment == 0 ? moat_malloc_quick(caller, bytes) : NULL;
 
+    if (MOAT_LIKELY(block != NULL))
+        return block;
     while ((block = moat_malloc_take(caller, alignment, bytes)) == NULL) {
         new_handler make_room = handler();
 
@@ -169,7 +171,8 @@ NEW_ALIGNED_NOTHROW(new_array_aligned_nothrow,
         void (*next)(void *, uintptr_t, uintptr_t);               \
                                                                   \
         if (!moat_malloc_on_host() || moat_heap_may_own(block)) { \
-            moat_malloc_return(block);                            \
+            if (!moat_guest_free(block))                          \
+                moat_malloc_return(block);                        \
             return;                                               \
         }                                                         \
         *(void **)&next = find(mangled, &cache);                  \

@@ -29,13 +29,16 @@
 struct moat_arena;
 struct moat_stack_class;
 
-/* A stack. It is on a list (`next`) only while it is free. */
+/* A stack. */
 struct moat_slot {
     uintptr_t base;  /* highest usable address, exclusive        */
     uintptr_t limit; /* lowest usable address                    */
     uintptr_t guard; /* lowest address of the guard              */
     struct moat_arena *arena;
-    struct moat_slot *next;
+    union {
+        struct moat_slot *next; /* on a list, while it is free             */
+        void *user;             /* of the one who has it, while it is not  */
+    };
 };
 
 /* Takes the first slots off a chain, `max` of them or all, and returns how

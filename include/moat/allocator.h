@@ -107,6 +107,60 @@ MOAT_API MOAT_NODISCARD moat_status moat_guest_heap(moat_heap **out,
                                                     size_t quota_bytes);
 
 /**
+ * Takes a block from the heap of the guest on whose stack the caller runs.
+ *
+ * moat_guest_heap and moat_heap_alloc in one, and faster: an allocator calls it
+ * first, and does the rest where it returns NULL. No heap is made.
+ *
+ * @param bytes  0 is as good as 1
+ * @return a block aligned to 16 bytes, with any contents; NULL: the caller is
+ *         the host, its guest has no heap, or as in moat_heap_alloc
+ *
+ * Ownership:     the block is the guest's until it is freed, or its heap ends
+ * Thread-safety: any
+ * Signal-safety: no
+ * Legal in:      host and guests; not in a heap that was stopped
+ * See also:      moat_guest_heap, moat_guest_free, moat_heap_alloc
+ */
+MOAT_API void *moat_guest_alloc(size_t bytes);
+
+/**
+ * Changes the size of a block of the guest on whose stack the caller runs.
+ *
+ * moat_guest_heap, moat_heap_of and moat_heap_realloc in one.
+ *
+ * @param pointer  any; NULL is no block
+ * @param bytes    0 does not free the block
+ * @return the block, which may have moved; NULL: it is not of that guest's
+ *         heap, the caller is the host, or as in moat_heap_realloc; then the
+ *         block is as it was
+ *
+ * Ownership:     the block is the guest's until it is freed, or its heap ends
+ * Thread-safety: any
+ * Signal-safety: no
+ * Legal in:      host and guests; not in a heap that was stopped
+ * See also:      moat_guest_alloc, moat_heap_realloc
+ */
+MOAT_API void *moat_guest_realloc(void *pointer, size_t bytes);
+
+/**
+ * Frees a block of the guest on whose stack the caller runs. errno stays as it
+ * is.
+ *
+ * moat_guest_heap, moat_heap_of and moat_heap_free in one.
+ *
+ * @param pointer  any; NULL is no block
+ * @return true: it was in the guest's heap, and is freed; false, without
+ *         effect: it is elsewhere, or the caller is the host
+ *
+ * Thread-safety: any
+ * Signal-safety: no
+ * Legal in:      host and guests; not in a heap that was stopped
+ * See also:      moat_guest_alloc, moat_heap_free, moat_heap_free_later
+ */
+MOAT_API bool moat_guest_free(void *pointer);
+
+/**
  * Returns whether the call comes from a guest's own code, on any stack.
  *
  * It does not in a host call, in moat's own code, and in a signal handler of

@@ -116,6 +116,157 @@ static void a_late_heap_ends_with_its_coroutine(const void *arg)
     moat_co_destroy(co);
 }
 
+static void *leave_text(moat_co *self, void *input)
+{
+    moat_heap *heap = NULL;
+    char *text;
+
+    (void)self;
+    (void)input;
+    REQUIRE(moat_guest_heap(&heap, MIB) == MOAT_OK && heap != NULL);
+    text = moat_heap_alloc(heap, 100);
+    REQUIRE(text != NULL);
+    return strcpy(text, "left");
+}
+
+static moat_co *create_with_heap(moat_entry entry)
+{
+    moat_limits limits = MOAT_LIMITS_INIT;
+    moat_co_options options = MOAT_CO_OPTIONS_INIT;
+    moat_co *co = NULL;
+
+    limits.memory_bytes = MIB;
+    options.limits = &limits;
+    REQUIRE(moat_co_create(&co, entry, &options) == MOAT_OK);
+    return co;
+}
+
+static char *text_of(moat_co *co)
+{
+    moat_event event;
+
+    REQUIRE(moat_co_resume(co, NULL, &event) == MOAT_OK);
+    EXPECT_EQ(event.kind, MOAT_EVENT_RETURN);
+    return event.value;
+}
+
+/* One made late, and one of a limit. */
+static void a_heap_that_was_taken_over_stays(const void *arg)
+{
+    moat_co *(*const make_one[])(moat_entry) = {create, create_with_heap};
+
+    (void)arg;
+    EXPECT(moat_co_take_heap(NULL) == NULL);
+    for (size_t i = 0; i < 10; i++) {
+        moat_co *co = make_one[i % 2](leave_text);
+        char *text = text_of(co);
+        moat_heap *heap = moat_co_take_heap(co), *second;
+
+        REQUIRE(heap != NULL && heap == moat_heap_of(text));
+        EXPECT(moat_co_heap(co) == heap && moat_co_take_heap(co) == NULL);
+        EXPECT_EQ(moat_co_reset(co), MOAT_OK);
+        EXPECT(moat_co_heap(co) != heap);
+        EXPECT((moat_co_heap(co) != NULL) == (i % 2 != 0));
+        EXPECT(text_of(co) != text);
+        second = moat_co_take_heap(co);
+        EXPECT(second != NULL && second != heap);
+        moat_co_destroy(co);
+        EXPECT(strcmp(text, "left") == 0);
+        moat_heap_destroy(heap);
+        moat_heap_destroy(second);
+        EXPECT(moat_heap_of(text) == NULL);
+    }
+    /* One that was lent is not the coroutine's to give. */
+    {
+        moat_co_options options = MOAT_CO_OPTIONS_INIT;
+        moat_co *co = NULL;
+
+        options.heap = make(MIB);
+        REQUIRE(moat_co_create(&co, leave_text, &options) == MOAT_OK);
+        EXPECT(moat_co_take_heap(co) == NULL);
+        moat_co_destroy(co);
+        moat_heap_destroy(options.heap);
+    }
+}
+
+/* ---- Blocks of the guest on whose stack the caller is -------------------- */
+
+static void *no_block_of_a_guest(void *arg)
+{
+    EXPECT(moat_guest_alloc(100) == NULL);
+    EXPECT(moat_guest_realloc(arg, 200) == NULL);
+    EXPECT(!moat_guest_free(arg));
+    return arg;
+}
+
+static void *take_and_free(moat_co *self, void *input)
+{
+    const size_t sizes[] = {0, 1, 100, 8192, 8193, 300000};
+    moat_heap *heap = moat_co_heap(self);
+    size_t used = moat_heap_used(heap);
+    char *block;
+
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        block = moat_guest_alloc(sizes[i]);
+        REQUIRE(block != NULL && moat_heap_of(block) == heap);
+        EXPECT(moat_heap_block_bytes(heap, block) >= sizes[i]);
+        memset(block, 7, sizes[i]);
+        EXPECT(moat_call_on_parent(self, no_block_of_a_guest, block) == block);
+        block = moat_guest_realloc(block, sizes[i] + 5000);
+        REQUIRE(block != NULL && moat_heap_of(block) == heap);
+        EXPECT(sizes[i] == 0 || block[sizes[i] - 1] == 7);
+        moat_notrap_enter();
+        EXPECT(moat_guest_free(block));
+        moat_notrap_leave();
+    }
+    EXPECT_EQ(moat_heap_used(heap), used);
+    EXPECT(moat_guest_alloc(2 * MIB) == NULL);
+    /* The host's, and no block at all. */
+    EXPECT(moat_guest_realloc(input, 100) == NULL);
+    EXPECT(!moat_guest_free(input) && !moat_guest_free(NULL));
+    return input;
+}
+
+static void *have_none(moat_co *self, void *input)
+{
+    (void)self;
+    return no_block_of_a_guest(input);
+}
+
+static void *free_twice(moat_co *self, void *input)
+{
+    void *block = moat_guest_alloc(100);
+
+    (void)self;
+    EXPECT(moat_guest_free(block));
+    (void)moat_guest_free(block);
+    return input;
+}
+
+static void a_guest_takes_and_frees_blocks(const void *arg)
+{
+    moat_co_options options = MOAT_CO_OPTIONS_INIT;
+    const moat_entry entries[] = {take_and_free, take_and_free, free_twice};
+    moat_heap *heap = make(MIB);
+    void *block = malloc(100), *heaps = moat_heap_alloc(heap, 100);
+    moat_co *co = create(have_none);
+
+    (void)arg;
+    (void)no_block_of_a_guest(heaps);
+    EXPECT_EQ(resume(co, heaps), MOAT_EVENT_RETURN);
+    moat_co_destroy(co);
+    options.heap = heap;
+    for (size_t i = 0; i < sizeof entries / sizeof *entries; i++) {
+        REQUIRE(moat_co_create(&co, entries[i], &options) == MOAT_OK);
+        EXPECT_EQ(resume(co, block),
+                  i < 2 ? MOAT_EVENT_RETURN : MOAT_EVENT_TRAP);
+        moat_co_destroy(co);
+    }
+    EXPECT(strcmp(moat_heap_misuse(heap), "freed a block twice") == 0);
+    moat_heap_destroy(heap);
+    free(block);
+}
+
 /* ---- Addresses ----------------------------------------------------------- */
 
 static void addresses_are_known(const void *arg)
@@ -294,6 +445,8 @@ int main(void)
 {
     const struct child_case cases[] = {
         CHILD_CASE(the_stack_in_use_decides),
+        CHILD_CASE(a_heap_that_was_taken_over_stays),
+        CHILD_CASE(a_guest_takes_and_frees_blocks),
         CHILD_CASE(a_late_heap_ends_with_its_coroutine),
         CHILD_CASE(addresses_are_known),
         CHILD_CASE(blocks_come_back_from_other_threads),

@@ -207,7 +207,8 @@ static void call_small(void)
     EXPECT(moat_trap_kind_name(MOAT_TRAP_NULL) != NULL);
     EXPECT(moat_trap_kind_str(MOAT_TRAP_NULL) && moat_version() != NULL);
     EXPECT(moat_limit_name(MOAT_LIMIT_WALL) && moat_limit_str(MOAT_LIMIT_WALL));
-    EXPECT(moat_stack_reserve(1) == MOAT_OK && moat_co_heap(co) == NULL);
+    EXPECT(moat_stack_reserve(1) == MOAT_OK && moat_co_heap(co) == NULL &&
+           moat_co_take_heap(co) == NULL);
 }
 
 static void call_is_poisoned(void)
@@ -558,9 +559,13 @@ static void call_sections(void)
 static void call_guest_heap(void)
 {
     moat_heap *own = NULL;
+    void *taken, *moved;
 
     status = moat_guest_heap(&own, 100 * KIB);
     EXPECT(own != NULL && own == moat_co_heap(moat_co_current()));
+    taken = moat_guest_alloc(100);
+    moved = moat_guest_realloc(taken, 10000);
+    EXPECT(taken != NULL && moved != NULL && moat_guest_free(moved));
 }
 
 static void call_guest_calls(void)
@@ -621,7 +626,7 @@ static const struct need needs[] = {
      "moat_co_user "
      "moat_co_state_str moat_status_name moat_status_str moat_trap_kind_name "
      "moat_trap_kind_str moat_limit_name moat_limit_str moat_version "
-     "moat_stack_reserve moat_co_heap",
+     "moat_stack_reserve moat_co_heap moat_co_take_heap",
      2, make_fresh, call_small, destroy_both, HOST},
     {"moat_co_defer", 8, make_fresh, call_defer, destroy_both, HOST},
     {"moat_co_describe", 192, make_trapped, call_describe, destroy_both, HOST},
@@ -700,7 +705,8 @@ static const struct need needs[] = {
     {"moat_trap_raise", 2, make_fresh, call_raise, destroy_both, GUEST},
     {"moat_trap_memory_limit", 2, make_fresh, call_memory_limit, destroy_both,
      GUEST},
-    {"moat_guest_heap", 8, make_fresh, call_guest_heap, destroy_both, GUEST},
+    {"moat_guest_heap moat_guest_alloc moat_guest_realloc moat_guest_free", 8,
+     make_fresh, call_guest_heap, destroy_both, GUEST},
     {"moat_guest_calls", 2, make_fresh, call_guest_calls, destroy_both, GUEST},
     {"moat_trap_raise_as", 2, make_fresh, call_raise_as, destroy_both, GUEST},
     {"moat_script_put", 2, make_fresh, call_put, destroy_both, WALK},

@@ -101,7 +101,8 @@ static const struct {
 
 static void every_case_has_its_kind(void **state)
 {
-    const struct moat_slot slot = {BASE, LIMIT, GUARD, NULL, NULL};
+    const struct moat_slot slot = {
+        .base = BASE, .limit = LIMIT, .guard = GUARD};
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

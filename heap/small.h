@@ -1,0 +1,95 @@
+/*
+ * small.h: small blocks taken and returned, as far as that is nearly always
+ * enough: inline, since it takes no longer than a call.
+ *
+ * Taking one is a class, a span and the head of a list; returning one is the
+ * span of its page and the same list. Everything else is rare and lies in
+ * block.c: a span has no free block, or has its first one again, or is free as
+ * a whole.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef MOAT_HEAP_SMALL_H
+#define MOAT_HEAP_SMALL_H
+
+#include <stdbool.h>
+
+#include <moat/export.h>
+
+#include "heap/heap.h"
+
+static inline struct moat_free_block *
+moat_small_at(const moat_heap *heap, const struct moat_span *span, size_t unit)
+{
+    return (struct moat_free_block *)(moat_span_begin(heap, span) +
+                                      unit * MOAT_HEAP_UNIT);
+}
+
+/* Takes a block from the current span of its class; NULL: that has none. */
+static inline void *moat_small_take(moat_heap *heap, unsigned size_class)
+{
+    struct moat_span *span = heap->current[size_class];
+    struct moat_free_block *block;
+
+    if (MOAT_UNLIKELY(span->free == 0))
+        return NULL;
+    block = moat_small_at(heap, span, span->free - 1u);
+    if (MOAT_UNLIKELY(block->next > span->cut))
+        moat_heap_misused(heap, MOAT_MISUSE_USED_FREED);
+    span->free = (uint16_t)block->next;
+    span->used++;
+    block->mark = 0;
+    return block;
+}
+
+/* Returns whether the address lies in pages that the heap has used. */
+static inline bool moat_small_may_own(const moat_heap *heap,
+                                      const void *pointer)
+{
+    return ((uintptr_t)pointer - heap->pages) >> MOAT_HEAP_PAGE_SHIFT <
+           heap->fresh;
+}
+
+/* Returns the span of a small block, and the unit that it begins at in *unit;
+ * NULL: the page is of no such span. Ends the guest if the page is the heap's,
+ * but no block begins there. The caller has asked moat_small_may_own. */
+static inline struct moat_span *
+moat_small_span(moat_heap *heap, const void *pointer, size_t *unit)
+{
+    uintptr_t offset = (uintptr_t)pointer - heap->pages;
+    struct moat_span *span = &heap->spans[offset >> MOAT_HEAP_PAGE_SHIFT];
+    size_t bytes, index;
+
+    span -= span->back;
+    if (MOAT_UNLIKELY(span->kind != MOAT_SPAN_SMALL))
+        return NULL;
+    bytes = (uintptr_t)pointer - moat_span_begin(heap, span);
+    index = (bytes * span->reciprocal) >> 32;
+    *unit = bytes / MOAT_HEAP_UNIT;
+    if (MOAT_UNLIKELY(index * span->units * MOAT_HEAP_UNIT != bytes ||
+                      *unit >= span->cut))
+        moat_heap_misused(heap, MOAT_MISUSE_NOT_A_BLOCK);
+    return span;
+}
+
+/* Ends the guest if the block is free; its mark may also be what the guest left
+ * in a block of its own. */
+void moat_small_check_mark(moat_heap *heap, const struct moat_span *span,
+                           size_t unit);
+
+/* The span has as few blocks in use as `keep` says, or fewer. */
+void moat_small_settle(moat_heap *heap, struct moat_span *span);
+
+static inline void moat_small_return(moat_heap *heap, struct moat_span *span,
+                                     struct moat_free_block *block, size_t unit)
+{
+    if (MOAT_UNLIKELY(block->mark == heap->mark))
+        moat_small_check_mark(heap, span, unit);
+    block->next = span->free;
+    block->mark = heap->mark;
+    span->free = (uint16_t)(unit + 1);
+    if (MOAT_UNLIKELY(--span->used <= span->keep))
+        moat_small_settle(heap, span);
+}
+
+#endif
