@@ -21,14 +21,16 @@ union moat_format {
     int (*wide_checked)(FILE *, int, const wchar_t *, va_list);
 };
 
-/* Calls the function `real` of that form with the stream. */
-int moat_format(struct moat_real *real, FILE *stream, const char *format,
-                va_list args);
-int moat_format_checked(struct moat_real *real, FILE *stream, int flag,
-                        const char *format, va_list args);
-int moat_format_wide(struct moat_real *real, FILE *stream,
-                     const wchar_t *format, va_list args);
-int moat_format_wide_checked(struct moat_real *real, FILE *stream, int flag,
-                             const wchar_t *format, va_list args);
+enum moat_format_form {
+    MOAT_FORMAT_PLAIN,
+    MOAT_FORMAT_CHECKED,
+    MOAT_FORMAT_WIDE,
+    MOAT_FORMAT_WIDE_CHECKED
+};
+
+/* Calls the function `real`, which has that form, with the stream. The format's
+ * characters are as wide as the form's. */
+int moat_format(struct moat_real *real, enum moat_format_form form,
+                FILE *stream, int flag, const void *format, va_list args);
 
 #endif

@@ -5,7 +5,8 @@
  *     WRAP_2(int, fputs, STREAM(b), const char *, FILE *)
  *
  * defines fputs. The third argument is what is done first for a guest: it names
- * the arguments a, b, ... by their order.
+ * the arguments a, b, ... by their order. WRAPV_2 is the same for a function
+ * without a result.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -24,7 +25,7 @@
 /* Steps before the call; see above. */
 #define NOTHING            (void)0
 #define STREAM(file)       each.call.stream = (file)
-#define CLOSES(file)       each.call.stream = (file), each.call.is_closed = true
+#define CLOSES(file)       each.call.stream = (file); each.call.is_closed = true
 #define TEXT(text)         (void)moat_touch_text(text)
 #define IN(memory)         moat_touch_in(memory, sizeof(__typeof__(*(memory))))
 #define OUT(memory)        moat_touch_out(memory, sizeof(__typeof__(*(memory))))
@@ -43,441 +44,121 @@
 #define NULL_OR_N(look, argument, n)                                          \
     if (!moat_touch_is_null(argument)) look(argument, n)
 
-#define WRAP_0(result, name, first)                                           \
+/* The parameters of a function, by their number and then their types: as
+ * fields, as initialisers of these, as parameters, as types, and as what is
+ * passed. */
+#define FIELDS_0(...)
+#define FIELDS_1(A)                      A a;
+#define FIELDS_2(A, B)                   FIELDS_1(A) B b;
+#define FIELDS_3(A, B, C)                FIELDS_2(A, B) C c;
+#define FIELDS_4(A, B, C, D)             FIELDS_3(A, B, C) D d;
+#define FIELDS_5(A, B, C, D, E)          FIELDS_4(A, B, C, D) E e;
+#define FIELDS_6(A, B, C, D, E, F)       FIELDS_5(A, B, C, D, E) F f;
+#define FIELDS_7(A, B, C, D, E, F, G)    FIELDS_6(A, B, C, D, E, F) G g;
+#define FIELDS_8(A, B, C, D, E, F, G, H) FIELDS_7(A, B, C, D, E, F, G) H h;
+#define FIELDS_9(A, B, C, D, E, F, G, H, I)                                   \
+    FIELDS_8(A, B, C, D, E, F, G, H) I i;
+#define FIELDS_10(A, B, C, D, E, F, G, H, I, J)                               \
+    FIELDS_9(A, B, C, D, E, F, G, H, I) J j;
+
+#define VALUES_0
+#define VALUES_1 , .a = a
+#define VALUES_2 VALUES_1, .b = b
+#define VALUES_3 VALUES_2, .c = c
+#define VALUES_4 VALUES_3, .d = d
+#define VALUES_5 VALUES_4, .e = e
+#define VALUES_6 VALUES_5, .f = f
+#define VALUES_7 VALUES_6, .g = g
+#define VALUES_8 VALUES_7, .h = h
+#define VALUES_9 VALUES_8, .i = i
+#define VALUES_10 VALUES_9, .j = j
+
+#define PARAMETERS_0(...)                    void
+#define PARAMETERS_1(A)                      A a
+#define PARAMETERS_2(A, B)                   A a, B b
+#define PARAMETERS_3(A, B, C)                A a, B b, C c
+#define PARAMETERS_4(A, B, C, D)             A a, B b, C c, D d
+#define PARAMETERS_5(A, B, C, D, E)          A a, B b, C c, D d, E e
+#define PARAMETERS_6(A, B, C, D, E, F)       A a, B b, C c, D d, E e, F f
+#define PARAMETERS_7(A, B, C, D, E, F, G)    A a, B b, C c, D d, E e, F f, G g
+#define PARAMETERS_8(A, B, C, D, E, F, G, H)                                  \
+    A a, B b, C c, D d, E e, F f, G g, H h
+#define PARAMETERS_9(A, B, C, D, E, F, G, H, I)                               \
+    PARAMETERS_8(A, B, C, D, E, F, G, H), I i
+#define PARAMETERS_10(A, B, C, D, E, F, G, H, I, J)                           \
+    PARAMETERS_9(A, B, C, D, E, F, G, H, I), J j
+
+#define PASSED_0
+#define PASSED_1 each->a
+#define PASSED_2 PASSED_1, each->b
+#define PASSED_3 PASSED_2, each->c
+#define PASSED_4 PASSED_3, each->d
+#define PASSED_5 PASSED_4, each->e
+#define PASSED_6 PASSED_5, each->f
+#define PASSED_7 PASSED_6, each->g
+#define PASSED_8 PASSED_7, each->h
+#define PASSED_9 PASSED_8, each->i
+#define PASSED_10 PASSED_9, each->j
+
+/* `field` is the result's, `store` what is done with the result, and `give` is
+ * returned. */
+#define WRAP(result, name, first, field, store, give, count, ...)             \
     struct name##_call {                                                      \
         struct moat_libc_call call;                                           \
-        result out;                                                           \
+        field                                                                 \
+        FIELDS_##count(__VA_ARGS__)                                           \
     };                                                                        \
     static void name##_run(struct moat_libc_call *call)                       \
     {                                                                         \
-        MOAT_REAL real = {#name, NULL};                         \
+        MOAT_REAL real = {#name, NULL};                                       \
         struct name##_call *each = (struct name##_call *)call;                \
-        result (*function)(void);                                             \
+        result (*function)(PARAMETERS_##count(__VA_ARGS__));                  \
                                                                               \
+        (void)each;                                                           \
         moat_real_get(&real, &function);                                      \
-        each->out = function();                                               \
+        store function(PASSED_##count);                                       \
     }                                                                         \
-    MOAT_API result name(void)                                                \
+    MOAT_API result name(PARAMETERS_##count(__VA_ARGS__))                     \
     {                                                                         \
-        struct name##_call each = {.call = {.run = name##_run}};              \
+        struct name##_call each = {.call = {.run = name##_run}                \
+                                   VALUES_##count};                           \
                                                                               \
         if (!moat_malloc_on_host()) {                                         \
             first;                                                            \
         }                                                                     \
         moat_libc_call(&each.call);                                           \
-        return each.out;                                                      \
+        return give;                                                          \
     }
 
-#define WRAP_1(result, name, first, Ta)                                       \
-    struct name##_call {                                                      \
-        struct moat_libc_call call;                                           \
-        result out;                                                           \
-        Ta a;                                                                 \
-    };                                                                        \
-    static void name##_run(struct moat_libc_call *call)                       \
-    {                                                                         \
-        MOAT_REAL real = {#name, NULL};                         \
-        struct name##_call *each = (struct name##_call *)call;                \
-        result (*function)(Ta);                                               \
-                                                                              \
-        moat_real_get(&real, &function);                                      \
-        each->out = function(each->a);                                        \
-    }                                                                         \
-    MOAT_API result name(Ta a)                                                \
-    {                                                                         \
-        struct name##_call each = {.call = {.run = name##_run}};              \
-                                                                              \
-        each.a = a;                                                           \
-        if (!moat_malloc_on_host()) {                                         \
-            first;                                                            \
-        }                                                                     \
-        moat_libc_call(&each.call);                                           \
-        return each.out;                                                      \
-    }
+#define WRAP_RESULT(result, name, first, ...)                                 \
+    WRAP(result, name, first, result out;, each->out =, each.out, __VA_ARGS__)
+#define WRAP_0(result, name, first) WRAP_RESULT(result, name, first, 0, )
+#define WRAP_1(result, name, first, ...) \
+    WRAP_RESULT(result, name, first, 1, __VA_ARGS__)
+#define WRAP_2(result, name, first, ...) \
+    WRAP_RESULT(result, name, first, 2, __VA_ARGS__)
+#define WRAP_3(result, name, first, ...) \
+    WRAP_RESULT(result, name, first, 3, __VA_ARGS__)
+#define WRAP_4(result, name, first, ...) \
+    WRAP_RESULT(result, name, first, 4, __VA_ARGS__)
+#define WRAP_5(result, name, first, ...) \
+    WRAP_RESULT(result, name, first, 5, __VA_ARGS__)
+#define WRAP_6(result, name, first, ...) \
+    WRAP_RESULT(result, name, first, 6, __VA_ARGS__)
+#define WRAP_7(result, name, first, ...) \
+    WRAP_RESULT(result, name, first, 7, __VA_ARGS__)
+#define WRAP_8(result, name, first, ...) \
+    WRAP_RESULT(result, name, first, 8, __VA_ARGS__)
+#define WRAP_9(result, name, first, ...) \
+    WRAP_RESULT(result, name, first, 9, __VA_ARGS__)
+#define WRAP_10(result, name, first, ...) \
+    WRAP_RESULT(result, name, first, 10, __VA_ARGS__)
 
-#define WRAP_2(result, name, first, Ta, Tb)                                   \
-    struct name##_call {                                                      \
-        struct moat_libc_call call;                                           \
-        result out;                                                           \
-        Ta a;                                                                 \
-        Tb b;                                                                 \
-    };                                                                        \
-    static void name##_run(struct moat_libc_call *call)                       \
-    {                                                                         \
-        MOAT_REAL real = {#name, NULL};                         \
-        struct name##_call *each = (struct name##_call *)call;                \
-        result (*function)(Ta, Tb);                                           \
-                                                                              \
-        moat_real_get(&real, &function);                                      \
-        each->out = function(each->a, each->b);                               \
-    }                                                                         \
-    MOAT_API result name(Ta a, Tb b)                                          \
-    {                                                                         \
-        struct name##_call each = {.call = {.run = name##_run}};              \
-                                                                              \
-        each.a = a;                                                           \
-        each.b = b;                                                           \
-        if (!moat_malloc_on_host()) {                                         \
-            first;                                                            \
-        }                                                                     \
-        moat_libc_call(&each.call);                                           \
-        return each.out;                                                      \
-    }
-
-#define WRAP_3(result, name, first, Ta, Tb, Tc)                               \
-    struct name##_call {                                                      \
-        struct moat_libc_call call;                                           \
-        result out;                                                           \
-        Ta a;                                                                 \
-        Tb b;                                                                 \
-        Tc c;                                                                 \
-    };                                                                        \
-    static void name##_run(struct moat_libc_call *call)                       \
-    {                                                                         \
-        MOAT_REAL real = {#name, NULL};                         \
-        struct name##_call *each = (struct name##_call *)call;                \
-        result (*function)(Ta, Tb, Tc);                                       \
-                                                                              \
-        moat_real_get(&real, &function);                                      \
-        each->out = function(each->a, each->b, each->c);                      \
-    }                                                                         \
-    MOAT_API result name(Ta a, Tb b, Tc c)                                    \
-    {                                                                         \
-        struct name##_call each = {.call = {.run = name##_run}};              \
-                                                                              \
-        each.a = a;                                                           \
-        each.b = b;                                                           \
-        each.c = c;                                                           \
-        if (!moat_malloc_on_host()) {                                         \
-            first;                                                            \
-        }                                                                     \
-        moat_libc_call(&each.call);                                           \
-        return each.out;                                                      \
-    }
-
-#define WRAP_4(result, name, first, Ta, Tb, Tc, Td)                           \
-    struct name##_call {                                                      \
-        struct moat_libc_call call;                                           \
-        result out;                                                           \
-        Ta a;                                                                 \
-        Tb b;                                                                 \
-        Tc c;                                                                 \
-        Td d;                                                                 \
-    };                                                                        \
-    static void name##_run(struct moat_libc_call *call)                       \
-    {                                                                         \
-        MOAT_REAL real = {#name, NULL};                         \
-        struct name##_call *each = (struct name##_call *)call;                \
-        result (*function)(Ta, Tb, Tc, Td);                                   \
-                                                                              \
-        moat_real_get(&real, &function);                                      \
-        each->out = function(each->a, each->b, each->c, each->d);             \
-    }                                                                         \
-    MOAT_API result name(Ta a, Tb b, Tc c, Td d)                              \
-    {                                                                         \
-        struct name##_call each = {.call = {.run = name##_run}};              \
-                                                                              \
-        each.a = a;                                                           \
-        each.b = b;                                                           \
-        each.c = c;                                                           \
-        each.d = d;                                                           \
-        if (!moat_malloc_on_host()) {                                         \
-            first;                                                            \
-        }                                                                     \
-        moat_libc_call(&each.call);                                           \
-        return each.out;                                                      \
-    }
-
-#define WRAP_5(result, name, first, Ta, Tb, Tc, Td, Te)                       \
-    struct name##_call {                                                      \
-        struct moat_libc_call call;                                           \
-        result out;                                                           \
-        Ta a;                                                                 \
-        Tb b;                                                                 \
-        Tc c;                                                                 \
-        Td d;                                                                 \
-        Te e;                                                                 \
-    };                                                                        \
-    static void name##_run(struct moat_libc_call *call)                       \
-    {                                                                         \
-        MOAT_REAL real = {#name, NULL};                         \
-        struct name##_call *each = (struct name##_call *)call;                \
-        result (*function)(Ta, Tb, Tc, Td, Te);                               \
-                                                                              \
-        moat_real_get(&real, &function);                                      \
-        each->out = function(each->a, each->b, each->c,                       \
-                             each->d, each->e);                               \
-    }                                                                         \
-    MOAT_API result name(Ta a, Tb b, Tc c, Td d, Te e)                        \
-    {                                                                         \
-        struct name##_call each = {.call = {.run = name##_run}};              \
-                                                                              \
-        each.a = a;                                                           \
-        each.b = b;                                                           \
-        each.c = c;                                                           \
-        each.d = d;                                                           \
-        each.e = e;                                                           \
-        if (!moat_malloc_on_host()) {                                         \
-            first;                                                            \
-        }                                                                     \
-        moat_libc_call(&each.call);                                           \
-        return each.out;                                                      \
-    }
-
-#define WRAP_6(result, name, first, Ta, Tb, Tc, Td, Te, Tf)                   \
-    struct name##_call {                                                      \
-        struct moat_libc_call call;                                           \
-        result out;                                                           \
-        Ta a;                                                                 \
-        Tb b;                                                                 \
-        Tc c;                                                                 \
-        Td d;                                                                 \
-        Te e;                                                                 \
-        Tf f;                                                                 \
-    };                                                                        \
-    static void name##_run(struct moat_libc_call *call)                       \
-    {                                                                         \
-        MOAT_REAL real = {#name, NULL};                         \
-        struct name##_call *each = (struct name##_call *)call;                \
-        result (*function)(Ta, Tb, Tc, Td, Te, Tf);                           \
-                                                                              \
-        moat_real_get(&real, &function);                                      \
-        each->out = function(each->a, each->b, each->c, each->d,              \
-                             each->e, each->f);                               \
-    }                                                                         \
-    MOAT_API result name(Ta a, Tb b, Tc c, Td d, Te e, Tf f)                  \
-    {                                                                         \
-        struct name##_call each = {.call = {.run = name##_run}};              \
-                                                                              \
-        each.a = a;                                                           \
-        each.b = b;                                                           \
-        each.c = c;                                                           \
-        each.d = d;                                                           \
-        each.e = e;                                                           \
-        each.f = f;                                                           \
-        if (!moat_malloc_on_host()) {                                         \
-            first;                                                            \
-        }                                                                     \
-        moat_libc_call(&each.call);                                           \
-        return each.out;                                                      \
-    }
-
-#define WRAP_7(result, name, first, Ta, Tb, Tc, Td, Te, Tf, Tg)               \
-    struct name##_call {                                                      \
-        struct moat_libc_call call;                                           \
-        result out;                                                           \
-        Ta a;                                                                 \
-        Tb b;                                                                 \
-        Tc c;                                                                 \
-        Td d;                                                                 \
-        Te e;                                                                 \
-        Tf f;                                                                 \
-        Tg g;                                                                 \
-    };                                                                        \
-    static void name##_run(struct moat_libc_call *call)                       \
-    {                                                                         \
-        MOAT_REAL real = {#name, NULL};                         \
-        struct name##_call *each = (struct name##_call *)call;                \
-        result (*function)(Ta, Tb, Tc, Td, Te, Tf, Tg);                       \
-                                                                              \
-        moat_real_get(&real, &function);                                      \
-        each->out = function(each->a, each->b, each->c, each->d,              \
-                             each->e, each->f, each->g);                      \
-    }                                                                         \
-    MOAT_API result name(Ta a, Tb b, Tc c, Td d, Te e, Tf f, Tg g)            \
-    {                                                                         \
-        struct name##_call each = {.call = {.run = name##_run}};              \
-                                                                              \
-        each.a = a;                                                           \
-        each.b = b;                                                           \
-        each.c = c;                                                           \
-        each.d = d;                                                           \
-        each.e = e;                                                           \
-        each.f = f;                                                           \
-        each.g = g;                                                           \
-        if (!moat_malloc_on_host()) {                                         \
-            first;                                                            \
-        }                                                                     \
-        moat_libc_call(&each.call);                                           \
-        return each.out;                                                      \
-    }
-
-#define WRAP_8(result, name, first, Ta, Tb, Tc, Td, Te, Tf, Tg, Th)           \
-    struct name##_call {                                                      \
-        struct moat_libc_call call;                                           \
-        result out;                                                           \
-        Ta a;                                                                 \
-        Tb b;                                                                 \
-        Tc c;                                                                 \
-        Td d;                                                                 \
-        Te e;                                                                 \
-        Tf f;                                                                 \
-        Tg g;                                                                 \
-        Th h;                                                                 \
-    };                                                                        \
-    static void name##_run(struct moat_libc_call *call)                       \
-    {                                                                         \
-        MOAT_REAL real = {#name, NULL};                         \
-        struct name##_call *each = (struct name##_call *)call;                \
-        result (*function)(Ta, Tb, Tc, Td, Te, Tf, Tg, Th);                   \
-                                                                              \
-        moat_real_get(&real, &function);                                      \
-        each->out = function(each->a, each->b, each->c, each->d, each->e,     \
-                             each->f, each->g, each->h);                      \
-    }                                                                         \
-    MOAT_API result name(Ta a, Tb b, Tc c, Td d, Te e, Tf f, Tg g, Th h)      \
-    {                                                                         \
-        struct name##_call each = {.call = {.run = name##_run}};              \
-                                                                              \
-        each.a = a;                                                           \
-        each.b = b;                                                           \
-        each.c = c;                                                           \
-        each.d = d;                                                           \
-        each.e = e;                                                           \
-        each.f = f;                                                           \
-        each.g = g;                                                           \
-        each.h = h;                                                           \
-        if (!moat_malloc_on_host()) {                                         \
-            first;                                                            \
-        }                                                                     \
-        moat_libc_call(&each.call);                                           \
-        return each.out;                                                      \
-    }
-
-#define WRAPV_0(name, first)                                                  \
-    struct name##_call {                                                      \
-        struct moat_libc_call call;                                           \
-    };                                                                        \
-    static void name##_run(struct moat_libc_call *call)                       \
-    {                                                                         \
-        MOAT_REAL real = {#name, NULL};                         \
-        void (*function)(void);                                               \
-                                                                              \
-        (void)call;                                                           \
-        moat_real_get(&real, &function);                                      \
-        function();                                                           \
-    }                                                                         \
-    MOAT_API void name(void)                                                  \
-    {                                                                         \
-        struct name##_call each = {.call = {.run = name##_run}};              \
-                                                                              \
-        if (!moat_malloc_on_host()) {                                         \
-            first;                                                            \
-        }                                                                     \
-        moat_libc_call(&each.call);                                           \
-    }
-
-#define WRAPV_1(name, first, Ta)                                              \
-    struct name##_call {                                                      \
-        struct moat_libc_call call;                                           \
-        Ta a;                                                                 \
-    };                                                                        \
-    static void name##_run(struct moat_libc_call *call)                       \
-    {                                                                         \
-        MOAT_REAL real = {#name, NULL};                         \
-        struct name##_call *each = (struct name##_call *)call;                \
-        void (*function)(Ta);                                                 \
-                                                                              \
-        moat_real_get(&real, &function);                                      \
-        function(each->a);                                                    \
-    }                                                                         \
-    MOAT_API void name(Ta a)                                                  \
-    {                                                                         \
-        struct name##_call each = {.call = {.run = name##_run}};              \
-                                                                              \
-        each.a = a;                                                           \
-        if (!moat_malloc_on_host()) {                                         \
-            first;                                                            \
-        }                                                                     \
-        moat_libc_call(&each.call);                                           \
-    }
-
-#define WRAPV_2(name, first, Ta, Tb)                                          \
-    struct name##_call {                                                      \
-        struct moat_libc_call call;                                           \
-        Ta a;                                                                 \
-        Tb b;                                                                 \
-    };                                                                        \
-    static void name##_run(struct moat_libc_call *call)                       \
-    {                                                                         \
-        MOAT_REAL real = {#name, NULL};                         \
-        struct name##_call *each = (struct name##_call *)call;                \
-        void (*function)(Ta, Tb);                                             \
-                                                                              \
-        moat_real_get(&real, &function);                                      \
-        function(each->a, each->b);                                           \
-    }                                                                         \
-    MOAT_API void name(Ta a, Tb b)                                            \
-    {                                                                         \
-        struct name##_call each = {.call = {.run = name##_run}};              \
-                                                                              \
-        each.a = a;                                                           \
-        each.b = b;                                                           \
-        if (!moat_malloc_on_host()) {                                         \
-            first;                                                            \
-        }                                                                     \
-        moat_libc_call(&each.call);                                           \
-    }
-
-#define WRAPV_3(name, first, Ta, Tb, Tc)                                      \
-    struct name##_call {                                                      \
-        struct moat_libc_call call;                                           \
-        Ta a;                                                                 \
-        Tb b;                                                                 \
-        Tc c;                                                                 \
-    };                                                                        \
-    static void name##_run(struct moat_libc_call *call)                       \
-    {                                                                         \
-        MOAT_REAL real = {#name, NULL};                         \
-        struct name##_call *each = (struct name##_call *)call;                \
-        void (*function)(Ta, Tb, Tc);                                         \
-                                                                              \
-        moat_real_get(&real, &function);                                      \
-        function(each->a, each->b, each->c);                                  \
-    }                                                                         \
-    MOAT_API void name(Ta a, Tb b, Tc c)                                      \
-    {                                                                         \
-        struct name##_call each = {.call = {.run = name##_run}};              \
-                                                                              \
-        each.a = a;                                                           \
-        each.b = b;                                                           \
-        each.c = c;                                                           \
-        if (!moat_malloc_on_host()) {                                         \
-            first;                                                            \
-        }                                                                     \
-        moat_libc_call(&each.call);                                           \
-    }
-
-#define WRAPV_4(name, first, Ta, Tb, Tc, Td)                                  \
-    struct name##_call {                                                      \
-        struct moat_libc_call call;                                           \
-        Ta a;                                                                 \
-        Tb b;                                                                 \
-        Tc c;                                                                 \
-        Td d;                                                                 \
-    };                                                                        \
-    static void name##_run(struct moat_libc_call *call)                       \
-    {                                                                         \
-        MOAT_REAL real = {#name, NULL};                         \
-        struct name##_call *each = (struct name##_call *)call;                \
-        void (*function)(Ta, Tb, Tc, Td);                                     \
-                                                                              \
-        moat_real_get(&real, &function);                                      \
-        function(each->a, each->b, each->c, each->d);                         \
-    }                                                                         \
-    MOAT_API void name(Ta a, Tb b, Tc c, Td d)                                \
-    {                                                                         \
-        struct name##_call each = {.call = {.run = name##_run}};              \
-                                                                              \
-        each.a = a;                                                           \
-        each.b = b;                                                           \
-        each.c = c;                                                           \
-        each.d = d;                                                           \
-        if (!moat_malloc_on_host()) {                                         \
-            first;                                                            \
-        }                                                                     \
-        moat_libc_call(&each.call);                                           \
-    }
+#define WRAPV_0(name, first)      WRAP(void, name, first, , , , 0, )
+#define WRAPV_1(name, first, ...) WRAP(void, name, first, , , , 1, __VA_ARGS__)
+#define WRAPV_2(name, first, ...) WRAP(void, name, first, , , , 2, __VA_ARGS__)
+#define WRAPV_3(name, first, ...) WRAP(void, name, first, , , , 3, __VA_ARGS__)
+#define WRAPV_4(name, first, ...) WRAP(void, name, first, , , , 4, __VA_ARGS__)
 
 /* clang-format on */
 

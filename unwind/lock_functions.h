@@ -30,13 +30,16 @@
     X(__fprintf_chk) X(__vprintf_chk) X(__vfprintf_chk)                        \
     X(scanf) X(fscanf) X(vfscanf) X(vscanf) X(__isoc99_scanf)                  \
     X(__isoc99_fscanf) X(__isoc99_vscanf) X(__isoc99_vfscanf)                  \
+    X(__isoc23_scanf) X(__isoc23_fscanf) X(__isoc23_vscanf)                    \
+    X(__isoc23_vfscanf)                                                        \
     X(perror) X(psignal) X(psiginfo) X(fwide)                                  \
     X(getwc) X(fgetwc) X(getwchar) X(fgetws) X(putwc) X(fputwc) X(putwchar)    \
     X(fputws) X(ungetwc) X(wprintf) X(fwprintf) X(vfwprintf) X(vwprintf)       \
     X(__wprintf_chk) X(__fwprintf_chk) X(__vwprintf_chk) X(__vfwprintf_chk)    \
     X(wscanf) X(fwscanf) X(vfwscanf) X(vwscanf)                                \
     X(__isoc99_wscanf) X(__isoc99_fwscanf) X(__isoc99_vwscanf)                 \
-    X(__isoc99_vfwscanf)
+    X(__isoc99_vfwscanf) X(__isoc23_wscanf) X(__isoc23_fwscanf)                \
+    X(__isoc23_vwscanf) X(__isoc23_vfwscanf)
 
 #define TIME(X)                                                                \
     X(tzset) X(localtime) X(localtime_r) X(gmtime) X(gmtime_r) X(mktime)       \
