@@ -8,115 +8,18 @@
  * may have been a bad pointer, or protected since. A lock that the guest took
  * by flockfile is given back then, by the thread that has it.
  *
- * All of this runs on the host's stack. The list has one entry for each stream
- * of a guest, up to the guest's end.
+ * All of this runs on the host's stack.
  *
  * SPDX-License-Identifier: MIT
  */
 #include <errno.h>
 #include <stdint.h>
-#include <stdio_ext.h>
-#include <stdlib.h>
 #include <wchar.h>
 
 #include <moat/moat.h>
 
+#include "malloc/kept_stream.h"
 #include "malloc/wrap.h"
-
-struct kept {
-    struct kept *next;
-    const moat_co *co;
-    FILE *stream;
-    bool is_over_memory; /* it is closed with the guest, unless that did it */
-    int locks;           /* how often the guest has locked it               */
-    /* Where the C library stores the text of open_memstream; the guest gets
-     * both when it flushes or closes the stream. */
-    void *text;
-    size_t bytes;
-    void **text_out; /* the guest's variable; NULL: no such stream */
-    size_t *bytes_out;
-    bool is_known; /* the guest has got the text, and frees it */
-};
-
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-static struct kept *list;
-
-static struct kept *find(const moat_co *co, const FILE *stream)
-{
-    struct kept *each = list;
-
-    while (each != NULL && (each->co != co || each->stream != stream))
-        each = each->next;
-    return each;
-}
-
-static int close_really(FILE *stream)
-{
-    MOAT_REAL real = {"fclose", NULL};
-    int (*function)(FILE *);
-
-    moat_real_get(&real, &function);
-    return function(stream);
-}
-
-/* When the guest ends. */
-static void end(void *arg)
-{
-    struct kept *kept = arg, **link = &list;
-
-    (void)pthread_mutex_lock(&mutex);
-    while (*link != kept)
-        link = &(*link)->next;
-    *link = kept->next;
-    (void)pthread_mutex_unlock(&mutex);
-    for (; kept->locks > 0; kept->locks--)
-        funlockfile(kept->stream);
-    if (kept->is_over_memory) {
-        __fpurge(kept->stream);
-        (void)close_really(kept->stream);
-    }
-    if (!kept->is_known)
-        free(kept->text);
-    free(kept);
-}
-
-static struct kept *make(moat_co *co, FILE *stream)
-{
-    struct kept *made = calloc(1, sizeof *made);
-
-    if (made == NULL)
-        return NULL;
-    if (moat_co_defer(co, end, made) != MOAT_OK) {
-        free(made);
-        return NULL;
-    }
-    made->co = co;
-    made->stream = stream;
-    made->next = list;
-    list = made;
-    return made;
-}
-
-/* NULL: no memory, or the guest has ended. */
-static struct kept *get(moat_co *co, FILE *stream)
-{
-    struct kept *kept = find(co, stream);
-
-    return kept != NULL ? kept : make(co, stream);
-}
-
-/* The stream is being closed; its address may be used again. */
-static void forget(const FILE *stream)
-{
-    (void)pthread_mutex_lock(&mutex);
-    for (struct kept *each = list; each != NULL; each = each->next) {
-        if (each->stream == stream) {
-            each->is_over_memory = false;
-            each->locks = 0;
-        }
-    }
-    (void)pthread_mutex_unlock(&mutex);
-}
 
 /* --- streams over memory ---------------------------------------------------
  */
@@ -134,11 +37,8 @@ struct memory_call {
 /* A stream that cannot be closed in time is not opened. */
 static struct kept *keep(struct memory_call *each)
 {
-    struct kept *kept;
+    struct kept *kept = moat_kept_make(each->co, NULL);
 
-    (void)pthread_mutex_lock(&mutex);
-    kept = make(each->co, NULL);
-    (void)pthread_mutex_unlock(&mutex);
     if (kept == NULL)
         errno = ENOMEM;
     return kept;
@@ -146,10 +46,10 @@ static struct kept *keep(struct memory_call *each)
 
 static void opened(struct kept *kept, FILE *stream)
 {
-    (void)pthread_mutex_lock(&mutex);
+    moat_kept_lock();
     kept->stream = stream;
     kept->is_over_memory = stream != NULL;
-    (void)pthread_mutex_unlock(&mutex);
+    moat_kept_unlock();
 }
 
 static void fmemopen_run(struct moat_libc_call *call)
@@ -280,15 +180,17 @@ static void text_run(struct moat_libc_call *call)
     struct text_call *each = (struct text_call *)call;
     struct kept *kept;
 
-    (void)pthread_mutex_lock(&mutex);
-    kept = find(each->co, each->stream);
+    moat_kept_lock();
+    kept = moat_kept_find(each->co, each->stream);
     if (kept != NULL && kept->text_out != NULL && kept->text != NULL) {
         kept->is_known = true;
         each->found = *kept;
-        if (each->closed)
+        if (each->closed) {
             kept->text_out = NULL;
+            kept->text = NULL; /* the guest's */
+        }
     }
-    (void)pthread_mutex_unlock(&mutex);
+    moat_kept_unlock();
 }
 
 /* Stores the text on the guest's stack, where bad pointers fault. */
@@ -338,8 +240,8 @@ static void fclose_run(struct moat_libc_call *call)
 {
     struct stream_call *each = (struct stream_call *)call;
 
-    forget(each->stream);
-    each->out = close_really(each->stream);
+    moat_kept_forget(each->stream);
+    each->out = moat_kept_close(each->stream);
 }
 
 MOAT_API int fclose(FILE *stream)
@@ -367,13 +269,13 @@ static void note_lock(const struct lock_call *each, int change)
 {
     struct kept *kept;
 
-    if (each->co == NULL)
+    if (each->co == NULL ||
+        (kept = moat_kept_get(each->co, each->stream)) == NULL)
         return;
-    (void)pthread_mutex_lock(&mutex);
-    kept = get(each->co, each->stream);
-    if (kept != NULL && kept->locks + change >= 0)
+    moat_kept_lock();
+    if (kept->locks + change >= 0)
         kept->locks += change;
-    (void)pthread_mutex_unlock(&mutex);
+    moat_kept_unlock();
 }
 
 static void flockfile_run(struct moat_libc_call *call)

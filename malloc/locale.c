@@ -15,6 +15,7 @@
 
 #include <moat/moat.h>
 
+#include "malloc/locale_object.h"
 #include "malloc/wrap.h"
 
 #undef dcgettext
@@ -25,19 +26,8 @@
 #undef ngettext
 #undef strerror_r
 
-/* The C++ library calls them by these names. */
-locale_t __newlocale(int mask, const char *name, locale_t base);
-locale_t __duplocale(locale_t locale);
-void __freelocale(locale_t locale);
-
 /* POSIX' strerror_r: programs call it by this name. */
 int __xpg_strerror_r(int number, char *text, size_t room);
-
-static locale_t invalid(void)
-{
-    errno = EINVAL;
-    return NULL;
-}
 
 /* What is printed if there is no translation. */
 static char *one_of(const char *singular, const char *plural,
@@ -47,10 +37,6 @@ static char *one_of(const char *singular, const char *plural,
 }
 
 /* clang-format off */
-
-WRAPV_1(freelocale, NOTHING, locale_t)
-
-WRAPV_1(__freelocale, NOTHING, locale_t)
 
 WRAP_1(char *, gettext, NULL_OR(TEXT, a), const char *)
 WRAP_2(char *, dgettext, NULL_OR(TEXT, b); NULL_OR_N(NAME, a, (char *)(uintptr_t)b),
@@ -90,7 +76,7 @@ WRAP_1(const char *, hstrerror, NOTHING, int)
  * with the locale. So that it is not a guest's, one is made at once, of a byte
  * beyond ASCII. */
 
-static void load_conversion(locale_t locale)
+void moat_locale_load(locale_t locale)
 {
     locale_t before = uselocale(locale);
 
@@ -103,7 +89,6 @@ struct locale_call {
     struct moat_real *real;
     int which;
     const char *name;
-    locale_t base, out;
     char *set;
 };
 
@@ -115,7 +100,7 @@ static void setlocale_run(struct moat_libc_call *call)
     moat_real_get(each->real, &function);
     each->set = function(each->which, each->name);
     if (each->set != NULL && each->name != NULL)
-        load_conversion(LC_GLOBAL_LOCALE);
+        moat_locale_load(LC_GLOBAL_LOCALE);
 }
 
 MOAT_API char *setlocale(int category, const char *name)
@@ -132,53 +117,3 @@ MOAT_API char *setlocale(int category, const char *name)
     moat_libc_call(&each.call);
     return each.set;
 }
-
-static void newlocale_run(struct moat_libc_call *call)
-{
-    struct locale_call *each = (struct locale_call *)call;
-    locale_t (*function)(int, const char *, locale_t);
-
-    moat_real_get(each->real, &function);
-    each->out = function(each->which, each->name, each->base);
-    if (each->out != (locale_t)0)
-        load_conversion(each->out);
-}
-
-static locale_t make(struct moat_real *real, int mask, const char *name,
-                     locale_t base)
-{
-    struct locale_call each = {.call = {.run = newlocale_run},
-                               .real = real,
-                               .which = mask,
-                               .name = name,
-                               .base = base};
-
-    if (name != NULL && !moat_malloc_on_host() &&
-        moat_touch_text(name) >= PATH_MAX)
-        return invalid();
-    moat_libc_call(&each.call);
-    return each.out;
-}
-
-MOAT_API locale_t newlocale(int mask, const char *name, locale_t base)
-{
-    MOAT_REAL real = {"newlocale", NULL};
-
-    return make(&real, mask, name, base);
-}
-
-MOAT_API locale_t __newlocale(int mask, const char *name, locale_t base)
-{
-    MOAT_REAL real = {"__newlocale", NULL};
-
-    return make(&real, mask, name, base);
-}
-
-/* A copy has the conversion of what it is a copy of. */
-
-/* clang-format off */
-
-WRAP_1(locale_t, duplocale, NOTHING, locale_t)
-WRAP_1(locale_t, __duplocale, NOTHING, locale_t)
-
-/* clang-format on */
