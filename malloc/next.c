@@ -9,6 +9,7 @@
 #include "malloc/next.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <link.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -95,7 +96,44 @@ static void *find(const char *name)
     return symbol;
 }
 
-/* Two threads that search at once find the same. */
+/* Returns where the file of an address begins. */
+static const void *file_of(const void *address)
+{
+    Dl_info info;
+
+    return dladdr(address, &info) != 0 ? info.dli_fbase : NULL;
+}
+
+/* jemalloc has no pvalloc. The C library's would take from another heap than
+ * that of free. */
+static void *aligned_to_page(size_t bytes)
+{
+    return moat_next.memalign((size_t)sysconf(_SC_PAGESIZE), bytes);
+}
+
+static void *whole_pages(size_t bytes)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+    if (bytes > SIZE_MAX - page) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    return aligned_to_page((bytes + page - 1) & ~(page - 1));
+}
+
+static void make_whole(struct moat_next *found)
+{
+    const void *file = file_of(*(void **)&found->memalign);
+
+    if (file_of(*(void **)&found->valloc) != file)
+        found->valloc = aligned_to_page;
+    if (file_of(*(void **)&found->pvalloc) != file)
+        found->pvalloc = whole_pages;
+}
+
+/* Another allocator may have the C library's names for its own functions, even
+ * __libc_free. Two threads that search at once find the same. */
 static void search(void)
 {
     struct moat_next found;
@@ -104,7 +142,9 @@ static void search(void)
 #define FIND(name, result, parameters) *(void **)&found.name = find(#name);
     MOAT_NEXT_MAP(FIND)
 #undef FIND
-    found.is_glibc = dlsym(RTLD_NEXT, "__libc_free") == *(void **)&found.free;
+    found.is_glibc = file_of(*(void **)&found.free) ==
+                     file_of(dlsym(RTLD_NEXT, "gnu_get_libc_version"));
+    make_whole(&found);
     moat_next = found;
     searching = false;
 }
@@ -121,6 +161,38 @@ static void refuse_sanitizers(void)
                 "this program has a sanitizer, whose allocator must stay the "
                 "first: run it without this library (docs/malloc.md)");
     }
+}
+
+static void *(*tried_malloc)(size_t);
+static bool came_through;
+
+static void *note_malloc(size_t bytes)
+{
+    came_through = true;
+    return tried_malloc(bytes);
+}
+
+/*
+ * An allocator that is searched before this library serves guests and host
+ * alike, and a guest that is stopped in it leaves its lock held. One that wraps
+ * the next malloc, as tools do that count blocks, leads here all the same: so
+ * it is tried.
+ */
+static void refuse_to_be_second(void)
+{
+    void *volatile block;
+
+    if (file_of(dlsym(RTLD_DEFAULT, "malloc")) == file_of(early))
+        return;
+    tried_malloc = moat_next.malloc;
+    moat_next.malloc = note_malloc;
+    block = malloc(1);
+    moat_next.malloc = tried_malloc;
+    free(block);
+    if (!came_through)
+        moat_malloc_give_up("another allocator is searched before this "
+                            "library: name it after this one "
+                            "(docs/malloc.md)");
 }
 
 /*
@@ -143,6 +215,7 @@ __attribute__((constructor)) static void search_early(void)
     search();
     refuse_sanitizers();
     refuse_copies();
+    refuse_to_be_second();
     moat_loader.base = getauxval(AT_BASE);
     if (moat_loader.base != 0)
         (void)dl_iterate_phdr(note_loader, NULL);

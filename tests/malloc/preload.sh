@@ -3,7 +3,10 @@
 # preload.sh: programs that know nothing of moat run with the library preloaded
 # as without it; and it refuses what it must not be used with.
 #
-#   preload.sh LIBRARY COMPILER WORK_FOLDER
+#   preload.sh LIBRARY COMPILER WORK_FOLDER PROGRAMS
+#
+# PROGRAMS is the folder of the tests that are also run before another
+# allocator.
 #
 # SPDX-License-Identifier: MIT
 set -euo pipefail
@@ -12,6 +15,7 @@ export LC_ALL=C
 library=$1
 compiler=$2
 work=$3
+programs=$4
 
 mkdir -p "$work"
 cd "$work"
@@ -52,6 +56,30 @@ refused 'MOAT_MALLOC_QUOTA' \
 refused 'MOAT_MALLOC_LIMIT' \
     env MOAT_MALLOC_LIMIT=maybe LD_PRELOAD="$library" true
 MOAT_MALLOC_QUOTA=1G MOAT_MALLOC_LIMIT=null LD_PRELOAD=$library true
+
+# Another allocator: after the library it serves the host, and the guests have
+# their heaps; before it, it would serve all of them.
+folder=/usr/lib/$("$compiler" -print-multiarch)
+for other in libjemalloc.so.2 libtcmalloc_minimal.so.4; do
+    if [ ! -e "$folder/$other" ]; then
+        echo "skipped: malloc.preload: no $other"
+        continue
+    fi
+    for program in malloc_family malloc_cxx malloc_limit; do
+        if ! MOAT_TEST_NEXT=$other LD_PRELOAD="$library:$folder/$other" \
+            "$programs/$program" >log 2>&1; then
+            echo "$program fails before $other:"
+            tail -5 log
+            status=1
+        fi
+    done
+    same_with=$library:$folder/$other
+    if ! diff <(sort "$0") <(LD_PRELOAD=$same_with sort "$0") >/dev/null; then
+        echo "sort differs before $other"
+        status=1
+    fi
+    refused 'another allocator' env LD_PRELOAD="$folder/$other:$library" true
+done
 
 if echo 'int main(void) { return 0; }' |
     "$compiler" -fsanitize=address -x c - -o sanitized 2>log; then
