@@ -7,10 +7,14 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <list>
 #include <map>
 #include <new>
+#include <stdexcept>
 #include <string>
 #include <vector>
+
+#include <unistd.h>
 
 #include <moat/malloc.h>
 #include <moat/moat.h>
@@ -40,6 +44,7 @@ moat_co *guest(moat_entry entry)
 
     limits.memory_bytes = quota;
     options.limits = &limits;
+    options.stack_bytes = std::size_t(1) << 20;
     if (moat_co_create(&co, entry, &options) != MOAT_OK)
         std::abort();
     return co;
@@ -160,6 +165,50 @@ void *map_bomb(moat_co *, void *)
         all[i] = std::string(100, 'x');
 }
 
+void *string_bomb(moat_co *, void *)
+{
+    std::string text;
+
+    for (;;)
+        text += "some words more";
+}
+
+/* Small blocks to the last one: not even an exception has room then. */
+void *list_bomb(moat_co *, void *)
+{
+    std::list<std::string> all;
+
+    for (;;)
+        all.push_back(std::string(20, 'x'));
+}
+
+/* Exceptions inside exceptions, none of which ends. */
+void throw_inside(int depth)
+{
+    try {
+        throw std::runtime_error(std::string(1000, 'x'));
+    } catch (const std::runtime_error &error) {
+        volatile char first = error.what()[0];
+
+        (void)first;
+        if (depth < 1000000)
+            throw_inside(depth + 1);
+    }
+}
+
+void *exception_bomb(moat_co *, void *input)
+{
+    std::vector<std::string> all;
+
+    /* Nearly full, so that the stack is enough for the rest. */
+    all.push_back(std::string(quota - (std::size_t(256) << 10), 'x'));
+    throw_inside(0);
+    return input;
+}
+
+constexpr moat_entry bombs[] = {vector_bomb, string_bomb, map_bomb, list_bomb,
+                                exception_bomb};
+
 void traps(moat_entry bomb)
 {
     moat_co *co = guest(bomb);
@@ -201,15 +250,43 @@ void *call_the_handler(moat_co *self, void *input)
     std::set_new_handler(give_up);
     (void)catch_bad_alloc(self, input);
     EXPECT(calls_of_handler == 3);
+    calls_of_handler = 0;
+    return input;
+}
+
+/* Whatever bomb it was: the exception comes from the reserve that the C++
+ * library has for such cases, if the heap has no room, and goes back there. */
+void *catch_any(moat_co *self, void *input)
+{
+    bool caught = false;
+
+    try {
+        (void)(*static_cast<const moat_entry *>(input))(self, nullptr);
+    } catch (const std::exception &) {
+        caught = true;
+    }
+    EXPECT(caught);
+    use_containers();
     return input;
 }
 
 void *leave_it(moat_co *self, void *input)
 {
-    return vector_bomb(self, input);
+    return (*static_cast<const moat_entry *>(input))(self, nullptr);
 }
 
-void by_policy_it_throws()
+moat_event_kind run_with(moat_entry entry, const moat_entry *bomb)
+{
+    moat_co *co = guest(entry);
+    moat_event event;
+
+    if (moat_co_resume(co, const_cast<moat_entry *>(bomb), &event) != MOAT_OK)
+        std::abort();
+    moat_co_destroy(co);
+    return event.kind;
+}
+
+void by_policy_it_throws(int count)
 {
     moat_malloc_options options = MOAT_MALLOC_OPTIONS_INIT;
 
@@ -217,22 +294,53 @@ void by_policy_it_throws()
     EXPECT(moat_malloc_configure(&options) == MOAT_OK);
     EXPECT(run(catch_bad_alloc) == MOAT_EVENT_RETURN);
     EXPECT(run(call_the_handler) == MOAT_EVENT_RETURN);
-    EXPECT(run(leave_it) == MOAT_EVENT_PANIC);
+    for (int i = 0; i < count; i++) {
+        for (const moat_entry &bomb : bombs) {
+            EXPECT(run_with(catch_any, &bomb) == MOAT_EVENT_RETURN);
+            EXPECT(run_with(leave_it, &bomb) == MOAT_EVENT_PANIC);
+        }
+    }
+}
+
+std::size_t resident_bytes()
+{
+    std::size_t whole = 0, resident = 0;
+    std::FILE *file = std::fopen("/proc/self/statm", "r");
+
+    if (file == nullptr || std::fscanf(file, "%zu %zu", &whole, &resident) != 2)
+        std::abort();
+    std::fclose(file);
+    return resident * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+}
+
+void by_policy_it_traps(int count)
+{
+    for (int i = 0; i < count; i++) {
+        for (moat_entry bomb : bombs)
+            traps(bomb);
+    }
 }
 
 } // namespace
 
-int main()
+/* An argument: how many guests of each kind there are. */
+int main(int argc, char **argv)
 {
+    int count = argc > 1 ? std::atoi(argv[1]) : 10;
+    std::size_t before;
+
     use_each(nullptr);
     EXPECT(run(use_own_heap) == MOAT_EVENT_RETURN);
     across();
-    for (int i = 0; i < 50; i++) {
-        traps(vector_bomb);
-        traps(map_bomb);
-    }
+    by_policy_it_traps(3);
+    before = resident_bytes();
+    by_policy_it_traps(count);
+    EXPECT(resident_bytes() <= before + 65536);
     EXPECT(run(use_own_heap) == MOAT_EVENT_RETURN);
-    by_policy_it_throws();
+    by_policy_it_throws(3);
+    before = resident_bytes();
+    by_policy_it_throws(count);
+    EXPECT(resident_bytes() <= before + 65536);
     use_each(nullptr);
     return failures != 0;
 }
