@@ -73,6 +73,21 @@ static __attribute__((noinline)) bool free_slowly(void *pointer)
     return true;
 }
 
+static __attribute__((noinline)) bool free_in(moat_heap *heap, void *pointer)
+{
+    moat_heap_free(heap, pointer);
+    return true;
+}
+
+static __attribute__((noinline)) bool settle(moat_heap *heap,
+                                             struct moat_span *span)
+{
+    moat_small_settle(heap, span);
+    return true;
+}
+
+/* What is rare is done by functions that it ends in, so that it has no
+ * registers to save. */
 bool moat_guest_free(void *pointer)
 {
     moat_heap *heap = clear_heap();
@@ -82,10 +97,10 @@ bool moat_guest_free(void *pointer)
     if (MOAT_UNLIKELY(heap == NULL || !moat_small_may_own(heap, pointer)))
         return free_slowly(pointer);
     span = moat_small_span(heap, pointer, &unit);
-    if (MOAT_LIKELY(span != NULL))
-        moat_small_return(heap, span, pointer, unit);
-    else
-        moat_heap_free(heap, pointer);
+    if (MOAT_UNLIKELY(span == NULL || moat_small_is_marked(heap, pointer)))
+        return free_in(heap, pointer);
+    if (MOAT_UNLIKELY(moat_small_put(heap, span, pointer, unit)))
+        return settle(heap, span);
     return true;
 }
 

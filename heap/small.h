@@ -72,23 +72,37 @@ moat_small_span(moat_heap *heap, const void *pointer, size_t *unit)
     return span;
 }
 
-/* Ends the guest if the block is free; its mark may also be what the guest left
- * in a block of its own. */
+/* Returns whether a block may be a free one: its mark may also be what the
+ * guest left in a block of its own. */
+static inline bool moat_small_is_marked(const moat_heap *heap,
+                                        const struct moat_free_block *block)
+{
+    return block->mark == heap->mark;
+}
+
+/* Ends the guest if the block is free. */
 void moat_small_check_mark(moat_heap *heap, const struct moat_span *span,
                            size_t unit);
 
-/* The span has as few blocks in use as `keep` says, or fewer. */
+/* Puts a block on the list of its span. True: moat_small_settle is to be
+ * called, as the span has no more blocks in use than `keep` says. */
+static inline bool moat_small_put(const moat_heap *heap, struct moat_span *span,
+                                  struct moat_free_block *block, size_t unit)
+{
+    block->next = span->free;
+    block->mark = heap->mark;
+    span->free = (uint16_t)(unit + 1);
+    return --span->used <= span->keep;
+}
+
 void moat_small_settle(moat_heap *heap, struct moat_span *span);
 
 static inline void moat_small_return(moat_heap *heap, struct moat_span *span,
                                      struct moat_free_block *block, size_t unit)
 {
-    if (MOAT_UNLIKELY(block->mark == heap->mark))
+    if (MOAT_UNLIKELY(moat_small_is_marked(heap, block)))
         moat_small_check_mark(heap, span, unit);
-    block->next = span->free;
-    block->mark = heap->mark;
-    span->free = (uint16_t)(unit + 1);
-    if (MOAT_UNLIKELY(--span->used <= span->keep))
+    if (MOAT_UNLIKELY(moat_small_put(heap, span, block, unit)))
         moat_small_settle(heap, span);
 }
 

@@ -39,7 +39,8 @@ struct moat_next {
 #undef MOAT_NEXT_FIELD
     bool is_glibc; /* malloc's is the C library's own */
 };
-extern struct moat_next moat_next;
+/* Hidden, so that a call needs no look-up of the address. */
+extern __attribute__((visibility("hidden"))) struct moat_next moat_next;
 
 /* Writes a line to standard error. */
 void moat_malloc_say(const char *what);
@@ -48,7 +49,7 @@ void moat_malloc_say(const char *what);
 _Noreturn void moat_malloc_give_up(const char *why);
 
 /* The dynamic linker's code. */
-extern struct moat_loader {
+extern __attribute__((visibility("hidden"))) struct moat_loader {
     uintptr_t base, begin, end;
 } moat_loader;
 
