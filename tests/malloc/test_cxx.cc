@@ -302,15 +302,25 @@ void by_policy_it_throws(int count)
     }
 }
 
+/* Not those of files, which the kernel maps and drops as it likes. */
 std::size_t resident_bytes()
 {
-    std::size_t whole = 0, resident = 0;
+    std::size_t whole = 0, resident = 0, shared = 0;
     std::FILE *file = std::fopen("/proc/self/statm", "r");
 
-    if (file == nullptr || std::fscanf(file, "%zu %zu", &whole, &resident) != 2)
+    if (file == nullptr ||
+        std::fscanf(file, "%zu %zu %zu", &whole, &resident, &shared) != 3)
         std::abort();
     std::fclose(file);
-    return resident * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+    return (resident - shared) *
+           static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+}
+
+/* Another allocator has its own view of what it keeps. */
+void expect_flat(std::size_t before)
+{
+    EXPECT(std::getenv("MOAT_TEST_NEXT") != nullptr ||
+           resident_bytes() <= before + 65536);
 }
 
 void by_policy_it_traps(int count)
@@ -326,7 +336,7 @@ void by_policy_it_traps(int count)
 /* An argument: how many guests of each kind there are. */
 int main(int argc, char **argv)
 {
-    int count = argc > 1 ? std::atoi(argv[1]) : 10;
+    int count = argc > 1 ? std::atoi(argv[1]) : 5;
     std::size_t before;
 
     use_each(nullptr);
@@ -335,12 +345,12 @@ int main(int argc, char **argv)
     by_policy_it_traps(3);
     before = resident_bytes();
     by_policy_it_traps(count);
-    EXPECT(resident_bytes() <= before + 65536);
+    expect_flat(before);
     EXPECT(run(use_own_heap) == MOAT_EVENT_RETURN);
     by_policy_it_throws(3);
     before = resident_bytes();
     by_policy_it_throws(count);
-    EXPECT(resident_bytes() <= before + 65536);
+    expect_flat(before);
     use_each(nullptr);
     return failures != 0;
 }
