@@ -305,14 +305,14 @@ void by_policy_it_throws(int count)
 /* Not those of files, which the kernel maps and drops as it likes. */
 std::size_t resident_bytes()
 {
-    std::size_t whole = 0, resident = 0, shared = 0;
+    std::size_t whole = 0, resident = 0, of_files = 0;
     std::FILE *file = std::fopen("/proc/self/statm", "r");
 
     if (file == nullptr ||
-        std::fscanf(file, "%zu %zu %zu", &whole, &resident, &shared) != 3)
+        std::fscanf(file, "%zu %zu %zu", &whole, &resident, &of_files) != 3)
         std::abort();
     std::fclose(file);
-    return (resident - shared) *
+    return (resident - of_files) *
            static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
 }
 
