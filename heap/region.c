@@ -86,11 +86,10 @@ static size_t quota_of(const struct region *region)
 moat_heap *moat_heap_of(const void *address)
 {
     const struct hall *hall = hall_of((uintptr_t)address);
-    size_t index = hall != NULL ? index_in(hall, (uintptr_t)address) : 0;
+    size_t i = hall != NULL ? index_in(hall, (uintptr_t)address) : 0;
+    bool any = hall != NULL && quota_of(&hall->regions[i]) != 0;
 
-    return hall != NULL && quota_of(&hall->regions[index]) != 0
-               ? heap_in(hall, index)
-               : NULL;
+    return any ? heap_in(hall, i) : NULL;
 }
 
 bool moat_heap_had(const void *address)
@@ -205,8 +204,7 @@ static moat_status make_heap(moat_heap *heap, unsigned shift,
     region->opened = capacity < FIRST_PAGES ? capacity : FIRST_PAGES;
     region->foreign = 0;
     (void)moat_size_to_pages(bytes, &bytes);
-    status = moat_memory_open((uintptr_t)heap, bytes);
-    if (status == MOAT_OK)
+    if ((status = moat_memory_open((uintptr_t)heap, bytes)) == MOAT_OK)
         fill_in(heap, capacity, quota_bytes);
     return status;
 }
@@ -220,9 +218,8 @@ static size_t next_capacity(unsigned shift)
 
     while (hall != NULL && hall->shift != shift)
         hall = hall->next;
-    if (hall == NULL)
-        return FIRST_CAPACITY;
-    capacity = (hall->end - hall->begin) >> shift << 1;
+    capacity =
+        hall != NULL ? (hall->end - hall->begin) >> shift << 1 : FIRST_CAPACITY;
     return capacity < MAX_CAPACITY ? capacity : MAX_CAPACITY;
 }
 
@@ -257,14 +254,18 @@ static struct hall *make_hall(unsigned shift)
     return NULL;
 }
 
+/* Between the two stores the range is too long, never too short. */
 static void widen_bounds(const struct hall *hall)
 {
-    moat_heap_bounds_t *bounds = &moat_heap_bounds;
+    uintptr_t begin = moat_heap_bounds.begin;
+    uintptr_t end = begin + moat_heap_bounds.bytes;
 
-    if (bounds->end < hall->end)
-        __atomic_store_n(&bounds->end, hall->end, __ATOMIC_RELAXED);
-    if (bounds->begin == 0 || bounds->begin > hall->begin)
-        __atomic_store_n(&bounds->begin, hall->begin, __ATOMIC_RELAXED);
+    if (begin == 0 || begin > hall->begin)
+        begin = hall->begin;
+    if (end < hall->end)
+        end = hall->end;
+    __atomic_store_n(&moat_heap_bounds.bytes, end - begin, __ATOMIC_RELEASE);
+    __atomic_store_n(&moat_heap_bounds.begin, begin, __ATOMIC_RELEASE);
 }
 
 static void publish(struct hall *hall)
@@ -309,8 +310,7 @@ static void put_back(struct hall *hall, struct region *region)
     moat_unlock(&moat_heap_regions_lock);
 }
 
-/* Two threads may both find no room; then there are two halls. Nothing is
- * allocated under the lock. */
+/* Two threads may both find no room: two halls. The lock allocates nothing. */
 static struct region *take_region(unsigned shift, struct hall **out)
 {
     struct hall *made = NULL;

@@ -14,7 +14,7 @@
  * the quick answer, before a caller is looked at. */
 static inline bool moat_malloc_on_host(void)
 {
-    return MOAT_LIKELY(MOAT_TLS_READ(MOAT_TLS_CURRENT) == 0);
+    return MOAT_LIKELY(MOAT_TLS_IS_ZERO(MOAT_TLS_CURRENT));
 }
 
 enum moat_caller {

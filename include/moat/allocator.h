@@ -19,11 +19,11 @@
 #include <moat/heap.h>
 #include <moat/status.h>
 
-/** The addresses between which all heaps lie; the range may grow. */
+/** The addresses between which all heaps lie; the range may grow. A reader
+ * loads `begin` first: `bytes` is written before it. */
 typedef struct moat_heap_bounds_t {
     uintptr_t begin;
-    /* Exclusive. */
-    uintptr_t end;
+    uintptr_t bytes;
 } moat_heap_bounds_t;
 
 MOAT_BEGIN_DECLS
@@ -48,10 +48,10 @@ MOAT_API extern moat_heap_bounds_t moat_heap_bounds;
 static inline bool moat_heap_may_own(const void *address)
 {
     uintptr_t begin =
-        __atomic_load_n(&moat_heap_bounds.begin, __ATOMIC_RELAXED);
-    uintptr_t end = __atomic_load_n(&moat_heap_bounds.end, __ATOMIC_RELAXED);
+        __atomic_load_n(&moat_heap_bounds.begin, __ATOMIC_ACQUIRE);
 
-    return (uintptr_t)address - begin < end - begin;
+    return (uintptr_t)address - begin <
+           __atomic_load_n(&moat_heap_bounds.bytes, __ATOMIC_RELAXED);
 }
 
 /**

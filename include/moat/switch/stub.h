@@ -103,7 +103,8 @@ MOAT_API extern const char moat_transfer_body[];
  * moved to another thread since the last one. */
 #define MOAT_TLS_WORD(offset) \
     ((volatile uint64_t *)(void *)((char *)&moat_tls + (offset)))
-#define MOAT_TLS_READ(offset) (*MOAT_TLS_WORD(offset))
+#define MOAT_TLS_READ(offset)    (*MOAT_TLS_WORD(offset))
+#define MOAT_TLS_IS_ZERO(offset) (MOAT_TLS_READ(offset) == 0)
 #define MOAT_TLS_WRITE(offset, value) \
     ((void)(*MOAT_TLS_WORD(offset) = (uintptr_t)(value)))
 #define MOAT_TLS_WRITE_CURRENT(value) MOAT_TLS_WRITE(MOAT_TLS_CURRENT, value)

@@ -190,6 +190,18 @@ MOAT_API extern const char moat_transfer_body[];
         moat_word_;                                              \
     })
 
+/* Returns whether it is 0, without a register for it. */
+#define MOAT_TLS_IS_ZERO(offset)                                 \
+    __extension__({                                              \
+        uintptr_t moat_at_;                                      \
+        int moat_zero_;                                          \
+        __asm__ volatile("movq moat_tls@gottpoff(%%rip), %0\n\t" \
+                         "cmpq $0, %%fs:%c2(%0)"                 \
+                         : "=&r"(moat_at_), "=@ccz"(moat_zero_)  \
+                         : "i"(offset));                         \
+        moat_zero_;                                              \
+    })
+
 #define MOAT_TLS_WRITE(offset, value)                            \
     do {                                                         \
         uint64_t moat_slot_;                                     \
