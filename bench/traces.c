@@ -272,9 +272,9 @@ const struct trace traces[] = {
 };
 const size_t trace_count = sizeof traces / sizeof *traces;
 
-void traces_begin(double by)
+void traces_begin(double factor)
 {
-    scale = by;
+    scale = factor;
     make_texts();
 }
 

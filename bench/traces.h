@@ -31,9 +31,9 @@ struct trace {
 extern const struct trace traces[];
 extern const size_t trace_count;
 
-/* Makes the texts that are parsed, or frees them. The scale multiplies the
+/* Makes the texts that are parsed, or frees them. The factor multiplies the
  * operations. */
-void traces_begin(double scale);
+void traces_begin(double factor);
 void traces_end(void);
 
 #endif
