@@ -15,6 +15,7 @@
 #include <vector>
 
 #include <unistd.h>
+#include <unwind.h>
 
 #include <moat/malloc.h>
 #include <moat/moat.h>
@@ -282,6 +283,10 @@ moat_event_kind run_with(moat_entry entry, const moat_entry *bomb)
 
     if (moat_co_resume(co, const_cast<moat_entry *>(bomb), &event) != MOAT_OK)
         std::abort();
+    /* Where the heap is full it lies in the C++ library's reserve, which is the
+     * process' and has room for some dozens. */
+    if (event.kind == MOAT_EVENT_PANIC)
+        _Unwind_DeleteException(static_cast<_Unwind_Exception *>(event.value));
     moat_co_destroy(co);
     return event.kind;
 }
