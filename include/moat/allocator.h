@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <moat/cpu.h>
 #include <moat/export.h>
 #include <moat/heap.h>
 #include <moat/status.h>
@@ -105,6 +106,26 @@ MOAT_API bool moat_heap_had(const void *address);
  */
 MOAT_API MOAT_NODISCARD moat_status moat_guest_heap(moat_heap **out,
                                                     size_t quota_bytes);
+
+/**
+ * Takes over the heap that a coroutine has of its own.
+ *
+ * The heap is the host's from then on, as one of the options: what lies in it
+ * outlives the coroutine, until moat_heap_destroy. The coroutine goes on using
+ * it while it runs. After a moat_co_reset it has a new one if
+ * limits.memory_bytes is not 0, otherwise none until it is given one.
+ *
+ * @param co  NULL is allowed
+ * @return the heap; NULL: it has none of its own, or no longer
+ *
+ * Ownership:     the caller's, who ends it after the coroutine: it must exist
+ *                while the coroutine may run
+ * Thread-safety: by the coroutine's thread
+ * Signal-safety: no
+ * Legal in:      all states
+ * See also:      moat_co_heap, moat_guest_heap, moat_heap_destroy
+ */
+MOAT_API moat_heap *moat_co_take_heap(moat_co *co);
 
 /**
  * Takes a block from the heap of the guest on whose stack the caller runs.
