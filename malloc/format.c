@@ -7,6 +7,8 @@
 
 #include <moat/moat.h>
 
+#include "malloc/arguments.h"
+
 struct format_call {
     struct moat_libc_call call;
     struct moat_real *real;
@@ -41,6 +43,7 @@ int moat_format(struct moat_real *real, FILE *stream, const char *format,
                                .stream = stream,
                                .format = format};
 
+    moat_arguments_look(real->name, format, false, args);
     va_copy(each.args, args);
     moat_libc_call(&each.call);
     va_end(each.args);
@@ -64,6 +67,7 @@ int moat_format_checked(struct moat_real *real, FILE *stream, int flag,
                                .flag = flag,
                                .format = format};
 
+    moat_arguments_look(real->name, format, false, args);
     va_copy(each.args, args);
     moat_libc_call(&each.call);
     va_end(each.args);
@@ -85,6 +89,7 @@ int moat_format_wide(struct moat_real *real, FILE *stream,
                                .stream = stream,
                                .format = format};
 
+    moat_arguments_look(real->name, format, true, args);
     va_copy(each.args, args);
     moat_libc_call(&each.call);
     va_end(each.args);
@@ -109,6 +114,7 @@ int moat_format_wide_checked(struct moat_real *real, FILE *stream, int flag,
         .flag = flag,
         .format = format};
 
+    moat_arguments_look(real->name, format, true, args);
     va_copy(each.args, args);
     moat_libc_call(&each.call);
     va_end(each.args);
