@@ -587,6 +587,7 @@ static void a_folder_is_closed(const void *arg)
     REQUIRE(moat_co_resume(co, &ignored, &event) == MOAT_OK);
     EXPECT_EQ(event.kind, MOAT_EVENT_RETURN);
     EXPECT(fcntl(folder_fd, F_GETFD) != -1);
+    REQUIRE(event.value != NULL);
     EXPECT(readdir(event.value) != NULL);
     EXPECT_EQ(closedir(event.value), 0);
     moat_co_destroy(co);
