@@ -7,6 +7,8 @@
 
 #include <moat/moat.h>
 
+#include "malloc/arguments.h"
+
 struct format_call {
     struct moat_libc_call call;
     struct moat_real *real;
@@ -38,6 +40,11 @@ static int call_real(struct format_call *each)
     }
 }
 
+static bool is_wide(enum moat_format_form form)
+{
+    return form == MOAT_FORMAT_WIDE || form == MOAT_FORMAT_WIDE_CHECKED;
+}
+
 static void run(struct moat_libc_call *call)
 {
     struct format_call *each = (struct format_call *)call;
@@ -55,6 +62,7 @@ int moat_format(struct moat_real *real, enum moat_format_form form,
                                .flag = flag,
                                .format = format};
 
+    moat_arguments_look(real->name, format, is_wide(form), args);
     va_copy(each.args, args);
     moat_libc_call(&each.call);
     va_end(each.args);

@@ -10,6 +10,7 @@
 #include <semaphore.h>
 #include <spawn.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <wordexp.h>
@@ -44,10 +45,14 @@ WRAP_2(int, __cxa_at_quick_exit, NOTHING, exit_function *, void *)
 WRAP_2(int, on_exit, NOTHING, status_function *, void *)
 
 WRAP_1(int, system, NULL_OR(TEXT, a), const char *)
-WRAP_6(int, posix_spawn, NULL_OR(OUT, a); TEXT(b), pid_t *, const char *,
+WRAP_6(int, posix_spawn,
+       NULL_OR(OUT, a); TEXT(b); moat_touch_texts(e);
+       NULL_OR(moat_touch_texts, f), pid_t *, const char *,
        const posix_spawn_file_actions_t *, const posix_spawnattr_t *,
        char *const *, char *const *)
-WRAP_6(int, posix_spawnp, NULL_OR(OUT, a); TEXT(b), pid_t *, const char *,
+WRAP_6(int, posix_spawnp,
+       NULL_OR(OUT, a); TEXT(b); moat_touch_texts(e);
+       NULL_OR(moat_touch_texts, f), pid_t *, const char *,
        const posix_spawn_file_actions_t *, const posix_spawnattr_t *,
        char *const *, char *const *)
 WRAP_4(int, __register_atfork, NOTHING, fork_function *, fork_function *,
@@ -178,6 +183,7 @@ MOAT_API char *initstate(unsigned seed, char *state, size_t bytes)
     char *(*function)(unsigned, char *, size_t);
 
     if (!moat_malloc_on_host()) {
+        moat_touch_out(state, bytes);
         errno = EPERM;
         return NULL;
     }
@@ -191,6 +197,7 @@ MOAT_API char *setstate(char *state)
     char *(*function)(char *);
 
     if (!moat_malloc_on_host()) {
+        moat_touch_in(state, sizeof(int32_t));
         errno = EPERM;
         return NULL;
     }

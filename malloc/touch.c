@@ -26,6 +26,12 @@ size_t moat_touch_text(const char *text)
     return (size_t)((const char *)at - text);
 }
 
+void moat_touch_texts(char *const *list)
+{
+    for (; *list != NULL; list++)
+        (void)moat_touch_text(*list);
+}
+
 /* The next byte to look at; 0: none. */
 static uintptr_t next(uintptr_t at, uintptr_t last)
 {

@@ -19,6 +19,9 @@ bool moat_touch_is_null(const void *argument);
 /* Reads a text to its end, and returns how long it is. */
 size_t moat_touch_text(const char *text);
 
+/* Reads a list of texts, which ends with NULL. */
+void moat_touch_texts(char *const *list);
+
 /* Reads, or reads and writes, each page of the memory. */
 void moat_touch_in(const void *memory, size_t bytes);
 void moat_touch_out(void *memory, size_t bytes);

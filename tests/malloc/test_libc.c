@@ -108,6 +108,11 @@ CRIME(print_bad_stream, fprintf((FILE *)bad, "%d", 1))
 CRIME(print_to_stderr, fprintf(stderr, "%s", (char *)unmapped))
 CRIME(print_wide, fwprintf(tmpfile(), L"%ls", (wchar_t *)bad))
 CRIME(scan_to_nowhere, fscanf(stream, "%d", (int *)bad))
+CRIME(scan_at_the_end, (rewind(stream), fseek(stream, 0, SEEK_END),
+                        fscanf(stream, "%*d %d %9[^]x]%n", &(int){0},
+                               (char[10]){0}, (int *)bad)))
+CRIME(scan_wide, (fseek(stream, 0, SEEK_END),
+                  fwscanf(stream, L"%ld%%%lf", &(long){0}, (double *)bad)))
 CRIME(read_to_nowhere, (int)fread(bad, 1, 100, stream))
 CRIME(write_from_nowhere, (int)fwrite(unmapped, 1, 100, stream))
 CRIME(get_line_to_nowhere, fgets(bad, 100, stream) != NULL)
@@ -147,6 +152,7 @@ static const struct {
     ENTRY(print_bad_text),     ENTRY(print_bad_stream),
     ENTRY(print_to_stderr),    ENTRY(print_wide),
     ENTRY(scan_to_nowhere),    ENTRY(read_to_nowhere),
+    ENTRY(scan_at_the_end),    ENTRY(scan_wide),
     ENTRY(write_from_nowhere), ENTRY(get_line_to_nowhere),
     ENTRY(get_line_grown),     ENTRY(put_bad_text),
     ENTRY(open_bad_name),      ENTRY(set_position),
@@ -310,35 +316,42 @@ static void results_are_the_c_librarys(const void *arg)
 /* ---- Stacks ----------------------------------------------------------------
  */
 
-static uintptr_t seen_at;
-
-static void note_exit(void)
-{
-    char local;
-
-    seen_at = (uintptr_t)&local;
-}
-
-/* 14,768 bytes of glibc's are on the stack for this number: more than the
- * guest has left. */
 static void *print_a_long_number(moat_co *self, void *input)
 {
     (void)self;
     EXPECT(fprintf(stream, "%.15000f", 1.0) == 15002);
-    EXPECT(fprintf(stream, "%Lf", 1e4000L) > 4000);
     return input;
 }
 
-static void a_small_stack_is_enough(const void *arg)
+static void *print_long_numbers(moat_co *self, void *input)
 {
-    moat_co *co = create(print_a_long_number, 16384);
+    (void)self;
+    EXPECT(fprintf(stream, "%.1000f", 1.0) == 1002);
+    EXPECT(fprintf(stream, "%Lf", 1e4000L) > 4000);
+    EXPECT(fprintf(stream, "%.*d %20000s %.20000g", 3000, 1, "x", 0.5) > 23000);
+    return input;
+}
+
+/* glibc needs 75,000 bytes of stack for the first. They are the host's, but the
+ * guest must have as many. */
+static void a_long_number_takes_the_guests_stack(const void *arg)
+{
+    moat_co *co = create(print_a_long_number, 65536);
 
     (void)arg;
     stream = fopen("/dev/null", "w");
     REQUIRE(stream != NULL);
+    EXPECT_EQ(run(co, NULL), MOAT_EVENT_TRAP);
+    EXPECT_EQ(trap_of(co).kind, MOAT_TRAP_STACK_OVERFLOW);
+    EXPECT(!trap_of(co).in_host_call);
+    is_unlocked(stream);
+    moat_co_destroy(co);
+    co = create(print_a_long_number, 131072);
     EXPECT_EQ(run(co, NULL), MOAT_EVENT_RETURN);
     moat_co_destroy(co);
-    note_exit();
+    co = create(print_long_numbers, 16384);
+    EXPECT_EQ(run(co, NULL), MOAT_EVENT_RETURN);
+    moat_co_destroy(co);
 }
 
 /* Sweeps the phase: the overflow meets each call at each depth. */
@@ -485,7 +498,7 @@ static const struct child_case cases[] = {
     CHILD_CASE(a_bad_pointer_ends_the_guest_alone),
     CHILD_CASE(a_longjmp_of_the_host_still_works),
     CHILD_CASE(results_are_the_c_librarys),
-    CHILD_CASE(a_small_stack_is_enough),
+    CHILD_CASE(a_long_number_takes_the_guests_stack),
     CHILD_CASE(an_overflow_lands_outside),
     CHILD_CASE(streams_over_its_memory_end_with_it),
     CHILD_CASE(a_callback_runs_on_the_guests_stack),
