@@ -9,6 +9,7 @@
 #include <signal.h>
 
 #include "sys/fork.h"
+#include "sys/refusal.h"
 #include "trap/task.h"
 
 #define NEVER MOAT_CLOCK_END
@@ -193,7 +194,7 @@ moat_status moat_alarm_set_surely(uint64_t at)
     moat_timer_delete(&moat_alarm.timer);
     moat_alarm.has_timer = false;
     if (moat_alarm_make() != MOAT_OK || !moat_alarm_set(at))
-        return MOAT_E_SYSTEM;
+        return moat_refuse_errno("timer_settime");
     return MOAT_OK;
 }
 
