@@ -1,0 +1,100 @@
+#!/usr/bin/env bash
+#
+# packages.sh: builds the Debian packages, has lintian look at them, installs
+# them in a clean root, runs debian/tests there, and removes them without a
+# trace.
+#
+#   packages.sh ROOT
+#
+# Needs root, Debian 12 and its packages debhelper, lintian and mmdebstrap, and
+# a mirror.
+#
+# SPDX-License-Identifier: MIT
+set -euo pipefail
+
+source=$1
+here=$(dirname "$0")
+scratch=$(mktemp -d)
+root=$scratch/root
+
+cleanup() {
+    umount "$root/proc" 2>/dev/null || true
+    rm -rf --one-file-system "$scratch"
+}
+trap cleanup EXIT
+
+skip() {
+    echo "skipped: install.packages: $1"
+    exit 77
+}
+[ "$(id -u)" -eq 0 ] || skip "needs root"
+for tool in dh lintian mmdebstrap dpkg-buildpackage; do
+    command -v "$tool" >/dev/null || skip "there is no $tool"
+done
+grep -q '^VERSION_CODENAME=bookworm' /etc/os-release || skip "not Debian 12"
+git -C "$source" rev-parse >/dev/null 2>&1 || skip "not a git repository"
+
+quietly() {
+    "$@" >"$scratch/log" 2>&1 || {
+        echo "failed: $*"
+        tail -n 60 "$scratch/log"
+        exit 1
+    }
+}
+
+echo "the packages are built"
+mkdir "$scratch/moat"
+(cd "$source" && git ls-files -z | xargs -0 cp --parents -t "$scratch/moat")
+cd "$scratch/moat"
+quietly dpkg-buildpackage -us -uc -b
+cd "$scratch"
+ls ./*.deb
+
+echo "lintian has nothing to say"
+lintian --fail-on error,warning --no-tag-display-limit ./*.changes
+
+echo "a clean root"
+mirror=$(find /etc/apt -name '*.list' -o -name '*.sources' | sort |
+    xargs --no-run-if-empty cat |
+    sed -nE -e 's/^URIs:[[:space:]]*([^[:space:]]+).*/\1/p' \
+        -e 's/^deb[[:space:]]+(\[[^]]*\][[:space:]]+)?([^[:space:]]+).*/\2/p' |
+    sed -n 1p)
+[ -n "$mirror" ] || skip "apt's sources name no mirror"
+mmdebstrap --variant=apt --include=cmake,g++,pkg-config,make \
+    bookworm "$root" "$mirror" >"$scratch/log" 2>&1 || {
+    tail -n 20 "$scratch/log"
+    skip "no clean root can be made here"
+}
+inside() {
+    chroot "$root" /usr/bin/env -i HOME=/root LANG=C.UTF-8 \
+        DEBIAN_FRONTEND=noninteractive \
+        PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"
+}
+mount -t proc proc "$root/proc" || skip "/proc cannot be mounted"
+everything() {
+    (cd "$root" && find etc usr var/lib/dpkg/info | sort)
+}
+mkdir "$root/moat"
+cp ./*.deb debian-tests 2>/dev/null "$root/moat/" || cp ./*.deb "$root/moat/"
+cp "$source/debian/tests/consumers" "$root/moat/"
+
+echo "what the packages depend on is there before they are"
+depends=$(dpkg-deb -f ./libmoat-dev_*.deb Depends | tr ',' '\n' |
+    sed -E 's/ *\(.*\)//; s/ //g' | grep -v '^libmoat')
+# shellcheck disable=SC2086
+quietly cp /etc/resolv.conf "$root/etc/"
+# shellcheck disable=SC2086
+quietly inside apt-get install -y --no-install-recommends $depends \
+    libjansson4 liblua5.4-0
+everything >"$scratch/before"
+
+echo "they are installed, and the tests of the packages pass"
+quietly inside sh -c 'apt-get install -y --no-install-recommends /moat/*.deb'
+quietly inside ldconfig
+inside /moat/consumers
+
+echo "they are removed without a trace"
+quietly inside apt-get purge -y 'libmoat*' moat
+everything >"$scratch/after"
+diff "$scratch/before" "$scratch/after"
+echo "done, by $here/packages.sh"
