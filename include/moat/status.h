@@ -127,7 +127,9 @@ MOAT_API const char *moat_error_detail(void);
  *                  address, in static storage; "%e" is the present errno
  * @param first     the first value
  * @param second    the second value
- * @return `status`, which is not MOAT_OK
+ * @return `status`, which is not MOAT_OK, but
+ *         MOAT_E_INVAL   or another, as passed
+ *         MOAT_E_SYSTEM  likewise; errno is noted as well
  *
  * Ownership:     nothing is copied
  * Thread-safety: any
