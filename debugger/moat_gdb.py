@@ -611,6 +611,21 @@ def landing_places(world: Coroutines) -> List[int]:
     return sorted(places)
 
 
+def next_line() -> None:
+    """`next`, which prints nothing: gdb 12 and later can be told so."""
+    option = "suppress-cli-notifications"
+    try:
+        former = gdb.parameter(option)
+    except RuntimeError:
+        gdb.execute("next", False, True)
+        return
+    gdb.execute("set %s on" % option)
+    try:
+        gdb.execute("next", False, True)
+    finally:
+        gdb.execute("set %s %s" % (option, "on" if former else "off"))
+
+
 class CoroutineStepIn(gdb.Command):
     """Step into the guest that the current line resumes.
 
@@ -633,7 +648,7 @@ line resumes none that exists already, this is `next`."""
             landings = [Landing(place, thread.num)
                         for place in landing_places(coroutines())]
             try:
-                gdb.execute("next", False, True)
+                next_line()
                 reached = any(each.reached for each in landings)
             finally:
                 for each in landings:
@@ -651,7 +666,7 @@ line resumes none that exists already, this is `next`."""
         for _ in range(self.MOST_STEPS):
             if not (gdb.selected_frame().name() or "").startswith("moat_"):
                 return
-            gdb.execute("next", False, True)
+            next_line()
 
 
 def name_border() -> None:

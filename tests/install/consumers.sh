@@ -67,7 +67,9 @@ echo "links in the installed documents lead to installed files"
 dead=0
 while read -r document; do
     folder=$(dirname "$document")
-    for target in $(grep -oE '\]\([^)#: ]+' "$document" | sed 's/^](//'); do
+    # With an anchor or without; not the addresses of the web.
+    for target in $(grep -oE '\]\([^):]+\)' "$document" |
+        sed -E 's/^\]\(//; s/(#.*)?\)$//'); do
         [ -e "$folder/$target" ] || {
             echo "$document: there is no '$target'"
             dead=1
