@@ -101,12 +101,9 @@ static struct entry *own_entry(void)
 
 static void write_detail(moat_status status, char *to, size_t size)
 {
-    const char *name = moat_status_name(status);
-    size_t length = strlen(name);
+    char *end = stpcpy(stpcpy(to, moat_status_name(status)), ": ");
 
-    memcpy(to, name, length);
-    memcpy(to + length, ": ", 2);
-    moat_refusal_write(to + length + 2, size - length - 2);
+    moat_refusal_write(end, size - (size_t)(end - to));
 }
 
 const char *moat_error_detail(void)

@@ -19,8 +19,8 @@ static __thread struct {
 
 /* --- noted ---------------------------------------------------------------- */
 
-moat_status moat_refuse_values(moat_status status, const char *sentence,
-                               uint64_t first, uint64_t second)
+void moat_refusal_note(moat_status status, const char *sentence, uint64_t first,
+                       uint64_t second)
 {
     /* A handler that asks in between finds no sentence, none with values of
      * another one's. */
@@ -32,24 +32,6 @@ moat_status moat_refuse_values(moat_status status, const char *sentence,
     last.values[1] = second;
     atomic_signal_fence(memory_order_seq_cst);
     last.sentence = sentence;
-    return status;
-}
-
-moat_status moat_refuse_value(moat_status status, const char *sentence,
-                              uint64_t value)
-{
-    return moat_refuse_values(status, sentence, value, 0);
-}
-
-moat_status moat_refuse(moat_status status, const char *sentence)
-{
-    return moat_refuse_values(status, sentence, 0, 0);
-}
-
-moat_status moat_refuse_errno(const char *function)
-{
-    return moat_refuse_value(MOAT_E_SYSTEM, "%s has failed: %e",
-                             moat_refusal_text(function));
 }
 
 moat_status moat_refuse_choice(const char *variable, const char *const *words)
@@ -86,8 +68,12 @@ static void put_variable(struct line *line, const char *name)
 
     put_text(line, name);
     put_char(line, '=');
-    for (; text != NULL && *text != '\0'; text++)
-        put_char(line, *text >= ' ' && *text <= '~' ? *text : '?');
+    for (; text != NULL && *text != '\0'; text++) {
+        if (*text >= ' ' && *text <= '~')
+            put_char(line, *text);
+        else
+            put_char(line, '?');
+    }
 }
 
 static void put_number(struct line *line, uint64_t number, unsigned base)
@@ -162,10 +148,12 @@ moat_status moat_refusal_status(void)
 
 void moat_refusal_write(char *buffer, size_t size)
 {
-    struct line line = {buffer, buffer + size - 1};
+    struct line line;
     const char *sentence = last.sentence;
     size_t next = 0;
 
+    line.at = buffer;
+    line.end = buffer + size - 1;
     for (; sentence != NULL && *sentence != '\0'; sentence++) {
         if (*sentence != '%') {
             put_char(&line, *sentence);

@@ -50,7 +50,7 @@ cd "$scratch"
 ls ./*.deb
 
 echo "lintian has nothing to say"
-lintian --fail-on error,warning --no-tag-display-limit ./*.changes
+lintian --fail-on error,warning ./*.changes
 
 echo "a clean root"
 mirror=$(find /etc/apt -name '*.list' -o -name '*.sources' | sort |
