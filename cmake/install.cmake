@@ -120,7 +120,7 @@ install(FILES LICENSE README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md
 file(GLOB moat_documents CONFIGURE_DEPENDS docs/*.md)
 install(FILES ${moat_documents} COMPONENT doc
     DESTINATION ${CMAKE_INSTALL_DOCDIR}/docs)
-foreach(file IN ITEMS docs/man/moat.7 tools/packages.txt
+foreach(file IN ITEMS docs/man/moat.7 debian/control tools/packages.txt
         tests/corpus/README.md tests/fault/valgrind.c)
     cmake_path(GET file PARENT_PATH folder)
     install(FILES ${file} COMPONENT doc
