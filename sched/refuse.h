@@ -13,12 +13,14 @@
 /* An argument is bad. The sentence is static. */
 static inline moat_status refuse(const char *sentence)
 {
-    return moat_error_note(MOAT_E_INVAL, sentence, 0, 0);
+    (void)moat_error_note(MOAT_E_INVAL, sentence, 0, 0);
+    return MOAT_E_INVAL;
 }
 
 static inline moat_status refuse_value(const char *sentence, uint64_t value)
 {
-    return moat_error_note(MOAT_E_INVAL, sentence, value, 0);
+    (void)moat_error_note(MOAT_E_INVAL, sentence, value, 0);
+    return MOAT_E_INVAL;
 }
 
 static inline moat_status refuse_pointer(const char *sentence,
