@@ -20,12 +20,13 @@ NOTES = re.compile(r"\b(refuse\w*|moat_refuse\w*|moat_refusal_note"
 COMPARES = re.compile(r"[!=]= MOAT_E_\w+")
 # Statuses that a caller in the same room takes: locked pages are cleared
 # instead; a scrub that fails drops the pages; a trim goes on, and its pages have
-# noted why; a script's error is a text. What notes returns what it was given.
+# noted why; a script's error is a text; a supervisor's end is no refusal. What notes returns what it was given.
 TAKEN = {
     ("sys/linux/pages.c", "errno == EINVAL ?"),
     ("stack/scrub.c", "moat_status status = MOAT_E_SYSTEM"),
     ("stack/trim.c", "status = MOAT_E_SYSTEM"),
     ("trace/script.c", "moat_status_str(MOAT_E_LIMIT)"),
+    ("sched/restart.c", "moat_supervisor_finish(supervisor, MOAT_E_LIMIT)"),
     ("sched/refuse.h", "return MOAT_E_INVAL"),
 }
 FEWEST = 100
