@@ -36,6 +36,19 @@ function(moat_find_package prefix module wanted debian)
         message(FATAL_ERROR
             "moat needs ${module}, which pkg-config does not know. "
             "On Debian: apt-get install ${debian}. "
+            "Leave it out by -DMOAT_WITH_${prefix}=OFF. "
+            "Or run tools/setup, which installs all packages.")
+    endif()
+endfunction()
+
+# What a part of the tree needs: PREFIX as for pkg_check_modules.
+function(moat_require prefix module debian option)
+    pkg_check_modules(${prefix} QUIET IMPORTED_TARGET GLOBAL ${module})
+    if(NOT ${prefix}_FOUND)
+        message(FATAL_ERROR
+            "${option} needs ${module}, which pkg-config does not know. "
+            "On Debian: apt-get install ${debian}. "
+            "Leave it out by -D${option}=OFF. "
             "Or run tools/setup, which installs all packages.")
     endif()
 endfunction()
@@ -56,6 +69,7 @@ if(NOT MOAT_WITH_SIGSEGV STREQUAL "OFF")
     elseif(NOT MOAT_WITH_SIGSEGV STREQUAL "AUTO")
         message(FATAL_ERROR "moat-sigsegv needs libsigsegv. "
             "On Debian: apt-get install libsigsegv-dev. "
+            "Leave it out by -DMOAT_WITH_SIGSEGV=OFF. "
             "Or run tools/setup, which installs all packages.")
     endif()
 endif()

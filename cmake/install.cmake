@@ -113,14 +113,30 @@ install(FILES ${CMAKE_CURRENT_BINARY_DIR}/autoload.py
     DESTINATION
         ${CMAKE_INSTALL_DATADIR}/gdb/auto-load/${moat_autoload_libdir})
 
-install(FILES LICENSE README.md CHANGELOG.md SECURITY.md
+# The documents, with what they link to at the same places below the folder;
+# the headers name them as docs/... and examples/...
+install(FILES LICENSE README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md
     COMPONENT doc DESTINATION ${CMAKE_INSTALL_DOCDIR})
-# The headers name them as docs/... and examples/...
 file(GLOB moat_documents CONFIGURE_DEPENDS docs/*.md)
 install(FILES ${moat_documents} COMPONENT doc
     DESTINATION ${CMAKE_INSTALL_DOCDIR}/docs)
-file(GLOB moat_example_files CONFIGURE_DEPENDS examples/*.c examples/*.cc)
-install(FILES ${moat_example_files} COMPONENT doc
-    DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
+foreach(file IN ITEMS docs/man/moat.7 debian/control tools/packages.txt
+        tests/corpus/README.md tests/fault/valgrind.c)
+    cmake_path(GET file PARENT_PATH folder)
+    install(FILES ${file} COMPONENT doc
+        DESTINATION ${CMAKE_INSTALL_DOCDIR}/${folder})
+endforeach()
+install(DIRECTORY examples COMPONENT doc DESTINATION ${CMAKE_INSTALL_DOCDIR}
+    USE_SOURCE_PERMISSIONS
+    PATTERN demo EXCLUDE)
+# Links to headers lead to where they are installed.
+foreach(folder IN ITEMS "" docs)
+    cmake_path(APPEND CMAKE_INSTALL_FULL_DOCDIR "${folder}"
+        OUTPUT_VARIABLE moat_from)
+    cmake_path(RELATIVE_PATH CMAKE_INSTALL_FULL_INCLUDEDIR
+        BASE_DIRECTORY ${moat_from} OUTPUT_VARIABLE moat_to_headers${folder})
+endforeach()
+configure_file(cmake/links.cmake.in links.cmake @ONLY)
+install(SCRIPT ${CMAKE_CURRENT_BINARY_DIR}/links.cmake COMPONENT doc)
 install(DIRECTORY ${moat_man_dir}/ COMPONENT doc
     DESTINATION ${CMAKE_INSTALL_MANDIR})

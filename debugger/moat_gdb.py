@@ -4,9 +4,11 @@
     info coroutine N               show one, with its trap record
     coroutine N COMMAND            run a frame command in coroutine N
     coroutine apply all COMMAND    run it in all coroutines that have frames
+    coroutine step-in              step into the guest that this line resumes
 
 The commands work on live processes, core files and stripped programs, and
-write neither registers nor memory. gdb's own backtrace crosses from one
+write neither registers nor memory; step-in runs a live one. up and down name
+the border that they select. gdb's own backtrace crosses from one
 coroutine to its resumer without them. With them, the borders are named.
 
 A coroutine that is not running has its registers in memory. While a command
@@ -570,9 +572,131 @@ Usage: coroutine apply all COMMAND"""
                     print(error)
 
 
+# --- running -------------------------------------------------------------------
+
+
+class Landing(gdb.Breakpoint):
+    """Stops one thread where a guest begins or continues."""
+
+    def __init__(self, place: int, thread: int) -> None:
+        super().__init__("*%#x" % place, internal=True)
+        self.silent = True
+        self.thread = thread
+        self.reached = False
+
+    def stop(self) -> bool:
+        sp = int(gdb.parse_and_eval("(unsigned long)$sp"))
+        self.reached = coroutines().by_stack(sp) is not None
+        return self.reached
+
+
+def after_prologue(entry: int) -> int:
+    """Where the function's arguments are in place: its second line, as for
+    gdb's own breakpoints. The entry itself without debug information."""
+    symtab, block = gdb.find_pc_line(entry).symtab, gdb.block_for_pc(entry)
+    if symtab is None or block is None:
+        return entry
+    return min((line.pc for line in symtab.linetable()
+                if entry < line.pc < block.end), default=entry)
+
+
+def landing_places(world: Coroutines) -> List[int]:
+    """Where the coroutines that can be resumed will run: few, even of many."""
+    places = set()
+    for co in world:
+        if co.state == "fresh":
+            places.add(after_prologue(co.field("entry")))
+        elif co.state == "suspended":
+            places.add(co.registers()["rip"])
+    return sorted(places)
+
+
+def next_line() -> None:
+    """`next`, which prints nothing: gdb 12 and later can be told so."""
+    option = "suppress-cli-notifications"
+    try:
+        former = gdb.parameter(option)
+    except RuntimeError:
+        gdb.execute("next", False, True)
+        return
+    gdb.execute("set %s on" % option)
+    try:
+        gdb.execute("next", False, True)
+    finally:
+        gdb.execute("set %s %s" % (option, "on" if former else "off"))
+
+
+class CoroutineStepIn(gdb.Command):
+    """Step into the guest that the current line resumes.
+
+Usage: coroutine step-in
+
+Stops in the guest: in its entry function, or where its yield returns. If the
+line resumes none that exists already, this is `next`."""
+
+    MOST_STEPS = 20  # out of moat's inline functions
+
+    def __init__(self) -> None:
+        super().__init__("coroutine step-in", gdb.COMMAND_RUNNING,
+                         gdb.COMPLETE_NONE)
+
+    def invoke(self, _argument: str, _tty: bool) -> None:
+        with plain_errors():
+            thread = gdb.selected_thread()
+            if thread is None:
+                raise moat_table.Error("no thread is selected")
+            landings = [Landing(place, thread.num)
+                        for place in landing_places(coroutines())]
+            try:
+                next_line()
+                reached = any(each.reached for each in landings)
+            finally:
+                for each in landings:
+                    if each.is_valid():
+                        each.delete()
+            if gdb.selected_thread() is None:
+                return
+            if reached:
+                self.leave_inline()
+            else:
+                print("no guest was entered")
+            gdb.execute("frame")
+
+    def leave_inline(self) -> None:
+        for _ in range(self.MOST_STEPS):
+            if not (gdb.selected_frame().name() or "").startswith("moat_"):
+                return
+            next_line()
+
+
+def name_border() -> None:
+    """Called after up and down: the frame of a border has no name for gdb."""
+    try:
+        title = borders.title(coroutines(), gdb.selected_frame(), presenter.co)
+    except (gdb.error, moat_table.Error):
+        return
+    if title:
+        print("[%s]" % title)
+
+
+def hook(command: str) -> None:
+    """Has name_border called after a command, unless the user has a hook."""
+    try:
+        former = gdb.execute("show user hookpost-" + command, to_string=True)
+    except gdb.error:
+        former = ""
+    if not former or "moat_name_border" in former:
+        gdb.execute("define hookpost-%s\npython moat_name_border()\nend"
+                    % command)
+
+
 presenter = Presenter()
+borders = Borders()
+sys.modules["__main__"].moat_name_border = name_border  # type: ignore
+for name in ("up", "down"):
+    hook(name)
 gdb.unwinder.register_unwinder(None, presenter, replace=True)
-gdb.frame_filters[Borders.name] = Borders()
+gdb.frame_filters[Borders.name] = borders
 gdb.pretty_printers[:] = [
     each for each in gdb.pretty_printers
     if getattr(each, "name", "") != Printers.name] + [Printers()]
@@ -580,6 +704,7 @@ InfoCoroutines()
 InfoCoroutine()
 coroutine = CoroutineCommand()
 CoroutineApplyAll()
+CoroutineStepIn()
 for event in (gdb.events.cont, gdb.events.exited):
     event.connect(presenter.forget)
     event.connect(coroutine.forget)

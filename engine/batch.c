@@ -10,6 +10,8 @@
  */
 #include <moat/moat.h>
 
+#include "sys/refusal.h"
+
 /* Resumes ahead: the record is fetched first, then the stack it points to. */
 #define RECORD_AHEAD ((size_t)16)
 #define STACK_AHEAD  ((size_t)8)
@@ -39,7 +41,9 @@ moat_status moat_co_resume_n(moat_co *const *cos, void *const *inputs,
     size_t i;
 
     if (cos == NULL || out == NULL || done == NULL)
-        return MOAT_E_INVAL;
+        return moat_refuse(MOAT_E_INVAL, cos == NULL   ? "cos is NULL"
+                                         : out == NULL ? "out is NULL"
+                                                       : "done is NULL");
     for (i = 0; i < count && i < RECORD_AHEAD; i++)
         fetch_record(cos[i]);
     for (i = 0; i < count && i < STACK_AHEAD; i++)

@@ -13,6 +13,7 @@
 #include "engine/engine.h"
 #include "engine/heaps.h"
 #include "engine/options.h"
+#include "sys/refusal.h"
 #include "sys/size.h"
 
 #define MAX_BYTES ((size_t)64 << 30)
@@ -22,13 +23,49 @@
 
 /* --- sizes and flags ------------------------------------------------------ */
 
-static moat_status resolve_size(size_t *bytes, size_t if_zero)
+/* `sentence` has the size and the largest that is possible. */
+static moat_status resolve_size(size_t *bytes, size_t if_zero,
+                                const char *sentence)
 {
     if (*bytes == 0)
         *bytes = if_zero;
     if (*bytes > MAX_BYTES || !moat_size_to_pages(*bytes, bytes))
-        return MOAT_E_INVAL;
+        return moat_refuse_values(MOAT_E_INVAL, sentence, *bytes, MAX_BYTES);
     return MOAT_OK;
+}
+
+static moat_status check_flags(const moat_co_options *asked)
+{
+    if ((asked->flags & ~FLAGS_KNOWN) != 0)
+        return moat_refuse_value(
+            MOAT_E_INVAL,
+            "options->flags has %x, which no MOAT_CO_ flag "
+            "is",
+            asked->flags & ~FLAGS_KNOWN);
+    if ((asked->flags & MOAT_CO_SCRUB_MASK) == MOAT_CO_SCRUB_MASK)
+        return moat_refuse(MOAT_E_INVAL,
+                           "options->flags has two of MOAT_CO_SCRUB_");
+    if ((asked->flags & MOAT_CO_RECOVER_MASK) == MOAT_CO_RECOVER_MASK)
+        return moat_refuse(MOAT_E_INVAL,
+                           "options->flags has two of MOAT_CO_RECOVER_");
+    return MOAT_OK;
+}
+
+static moat_status resolve_sizes(moat_co_options *out)
+{
+    moat_status status;
+
+    if (out->stack_bytes != 0 && out->stack_bytes < moat_page_bytes())
+        return moat_refuse_values(MOAT_E_INVAL,
+                                  "options->stack_bytes is %u: it must be 0, "
+                                  "for 256 KiB, or at least %u",
+                                  out->stack_bytes, moat_page_bytes());
+    status = resolve_size(&out->stack_bytes, MOAT_DEFAULT_STACK_BYTES,
+                          "options->stack_bytes is %u: it must be at most %u");
+    if (status != MOAT_OK)
+        return status;
+    return resolve_size(&out->guard_bytes, MOAT_DEFAULT_GUARD_BYTES,
+                        "options->guard_bytes is %u: it must be at most %u");
 }
 
 moat_status moat_co_options_resolve(const moat_co_options *asked,
@@ -42,31 +79,28 @@ moat_status moat_co_options_resolve(const moat_co_options *asked,
     if (asked->struct_size == sizeof *out)
         *out = *asked;
     else
-        status = moat_options_copy(out, sizeof *out, asked,
+        status = moat_options_copy("options", out, sizeof *out, asked,
                                    offsetof(moat_co_options, heap));
     if (status != MOAT_OK)
         return status;
-    if ((out->flags & ~FLAGS_KNOWN) != 0 ||
-        (out->flags & MOAT_CO_SCRUB_MASK) == MOAT_CO_SCRUB_MASK ||
-        (out->flags & MOAT_CO_RECOVER_MASK) == MOAT_CO_RECOVER_MASK ||
-        (out->stack_bytes != 0 && out->stack_bytes < moat_page_bytes()))
-        return MOAT_E_INVAL;
-    status = resolve_size(&out->stack_bytes, MOAT_DEFAULT_STACK_BYTES);
-    if (status != MOAT_OK)
-        return status;
-    return resolve_size(&out->guard_bytes, MOAT_DEFAULT_GUARD_BYTES);
+    status = check_flags(out);
+    return status == MOAT_OK ? resolve_sizes(out) : status;
 }
 
 /* --- limits and script ---------------------------------------------------- */
 
 static moat_status check_limits(const moat_limits *asked, moat_limits *out)
 {
-    moat_status status = moat_options_copy(
-        out, sizeof *out, asked, offsetof(moat_limits, total_wall_ns));
+    moat_status status =
+        moat_options_copy("options->limits", out, sizeof *out, asked,
+                          offsetof(moat_limits, total_wall_ns));
     if (status != MOAT_OK)
         return status;
     if (out->slice_ns != 0)
-        return MOAT_E_UNSUPPORTED;
+        return moat_refuse_value(MOAT_E_UNSUPPORTED,
+                                 "limits->slice_ns is %u: this version has no "
+                                 "time slices, it must be 0",
+                                 out->slice_ns);
     if (out->resume_cpu_ns == 0 && out->wall_ns == 0 &&
         out->total_cpu_ns == 0 && out->total_wall_ns == 0)
         return MOAT_OK;
@@ -75,11 +109,11 @@ static moat_status check_limits(const moat_limits *asked, moat_limits *out)
 
 static moat_status check_script(const moat_script *asked, moat_script *out)
 {
-    moat_status status =
-        moat_options_copy(out, sizeof *out, asked, sizeof *asked);
+    moat_status status = moat_options_copy("options->script", out, sizeof *out,
+                                           asked, sizeof *asked);
 
     if (status == MOAT_OK && out->walk == NULL)
-        status = MOAT_E_INVAL;
+        status = moat_refuse(MOAT_E_INVAL, "options->script->walk is NULL");
     return status;
 }
 

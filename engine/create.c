@@ -16,6 +16,7 @@
 #include "engine/thread.h"
 #include "stack/arena.h"
 #include "sys/pages.h"
+#include "sys/refusal.h"
 #include "trap/altstack.h"
 #include "trap/stack_owner.h"
 
@@ -264,7 +265,8 @@ moat_status moat_co_create_slow(moat_co **out, moat_entry entry,
     struct co *co;
 
     if (out == NULL || entry == NULL)
-        return MOAT_E_INVAL;
+        return moat_refuse(MOAT_E_INVAL,
+                           out == NULL ? "out is NULL" : "entry is NULL");
     co = take_recent(entry, asked);
     if (co == NULL)
         return create_one(out, entry, asked);
@@ -282,7 +284,9 @@ moat_status moat_co_create_n(moat_co **out, moat_entry entry,
     moat_status status;
 
     if (out == NULL || entry == NULL || done == NULL)
-        return MOAT_E_INVAL;
+        return moat_refuse(MOAT_E_INVAL, out == NULL     ? "out is NULL"
+                                         : entry == NULL ? "entry is NULL"
+                                                         : "done is NULL");
     *done = 0;
     status = moat_co_options_resolve(asked, &order.filled.options);
     if (status != MOAT_OK)
@@ -321,7 +325,9 @@ moat_status moat_co_create_from_slow(moat_co **out, moat_spec *handle,
     struct co *co;
 
     if (out == NULL || spec == NULL || entry == NULL)
-        return MOAT_E_INVAL;
+        return moat_refuse(MOAT_E_INVAL, out == NULL    ? "out is NULL"
+                                         : spec == NULL ? "spec is NULL"
+                                                        : "entry is NULL");
     co = take_from(spec, entry, user);
     if (co == NULL)
         return create_uninterrupted(&order, NULL, out, 1, &made);

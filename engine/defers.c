@@ -17,6 +17,7 @@
 #include "engine/coroutine.h"
 #include "engine/nointr.h"
 #include "engine/state.h"
+#include "sys/refusal.h"
 
 /* --- which coroutine ends which ---------------------------------------
  */
@@ -156,7 +157,8 @@ moat_status moat_co_defer(moat_co *handle, void (*fn)(void *), void *arg)
     moat_status status;
 
     if (co == NULL || fn == NULL)
-        return MOAT_E_INVAL;
+        return moat_refuse(MOAT_E_INVAL,
+                           co == NULL ? "co is NULL" : "fn is NULL");
     status = moat_co_check_owner(co);
     if (status != MOAT_OK)
         return status;

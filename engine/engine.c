@@ -25,6 +25,7 @@
 #include "stack/trim.h"
 #include "sys/fork.h"
 #include "sys/pagemap.h"
+#include "sys/refusal.h"
 #include "sys/size.h"
 #include "trap/altstack.h"
 #include "trap/deadline.h"
@@ -58,16 +59,22 @@ static moat_status resolve(const moat_engine_options *asked,
 
     memset(out, 0, sizeof *out);
     if (asked != NULL)
-        status = moat_options_copy(out, sizeof *out, asked,
+        status = moat_options_copy("options", out, sizeof *out, asked,
                                    offsetof(moat_engine_options, altstack));
     if (status != MOAT_OK)
         return status;
     if ((out->flags & ~MOAT_ENGINE_OLD_PAGES) != 0 || out->reserved != 0)
-        return MOAT_E_INVAL;
+        return moat_refuse_values(MOAT_E_INVAL,
+                                  "options->flags is %x, reserved %u: only "
+                                  "MOAT_ENGINE_OLD_PAGES may be set",
+                                  out->flags, out->reserved);
     if (out->deadline_signal == 0)
         out->deadline_signal = SIGRTMAX - 3;
     if (out->deadline_signal < SIGRTMIN || out->deadline_signal > SIGRTMAX)
-        return MOAT_E_INVAL;
+        return moat_refuse_value(MOAT_E_INVAL,
+                                 "options->deadline_signal is %d: it must be "
+                                 "0, or from SIGRTMIN to SIGRTMAX",
+                                 (uint64_t)out->deadline_signal);
     status = moat_altstack_probe(out->altstack);
     if (status != MOAT_OK)
         return status;
@@ -141,7 +148,9 @@ static moat_status init(const moat_engine_options *asked)
         return MOAT_OK;
     status = resolve(asked, &options, &methods);
     if (status == MOAT_OK && moat_annotate_second_stack())
-        status = MOAT_E_UNSUPPORTED;
+        status = moat_refuse(MOAT_E_UNSUPPORTED,
+                             "another moat in this process was built with "
+                             "another sanitizer");
     /* These ask the C library, which has locks of its own: before ours. */
     if (status == MOAT_OK)
         status = moat_fork_handle();
@@ -320,9 +329,11 @@ moat_status moat_engine_get_info(moat_engine_info *out)
     moat_engine_info info = MOAT_ENGINE_INFO_INIT;
     moat_status status;
 
-    if (out == NULL ||
-        moat_options_check_out(out, OLDEST_INFO_BYTES) != MOAT_OK)
-        return MOAT_E_INVAL;
+    if (out == NULL)
+        return moat_refuse(MOAT_E_INVAL, "out is NULL");
+    status = moat_options_check_out(out, OLDEST_INFO_BYTES);
+    if (status != MOAT_OK)
+        return status;
     status = moat_sealed_begin(MOAT_STACK_FOR_ENTRY);
     if (status != MOAT_OK)
         return status;

@@ -38,12 +38,22 @@ void moat_exceptions_set_uncaught(unsigned count)
         __cxa_get_globals()->uncaught = count;
 }
 
+bool moat_exceptions_are_gnu(uint64_t exception_class)
+{
+    return (exception_class & CLASS_MASK) == CLASS_GNU;
+}
+
+bool moat_exceptions_are_cxx(uint64_t exception_class)
+{
+    return moat_exceptions_are_gnu(exception_class) ||
+           (exception_class & CLASS_MASK) == CLASS_LLVM;
+}
+
 /* The exception is a value of the event now, and no longer in flight. */
 void moat_exceptions_landed(const struct _Unwind_Exception *exception)
 {
-    uint64_t language = exception->exception_class & CLASS_MASK;
     unsigned count = moat_exceptions_uncaught();
 
-    if (count > 0 && (language == CLASS_GNU || language == CLASS_LLVM))
+    if (count > 0 && moat_exceptions_are_cxx(exception->exception_class))
         moat_exceptions_set_uncaught(count - 1);
 }

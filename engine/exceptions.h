@@ -6,12 +6,18 @@
 #ifndef MOAT_ENGINE_EXCEPTIONS_H
 #define MOAT_ENGINE_EXCEPTIONS_H
 
+#include <stdbool.h>
+#include <stdint.h>
 #include <unwind.h>
 
 /* The number of exceptions that the runtime takes to be in flight on this
  * thread. */
 unsigned moat_exceptions_uncaught(void);
 void moat_exceptions_set_uncaught(unsigned count);
+
+/* Returns whether exceptions of that class are C++'s; libstdc++'s. */
+bool moat_exceptions_are_cxx(uint64_t exception_class);
+bool moat_exceptions_are_gnu(uint64_t exception_class);
 
 /* An exception has ended at a root frame. */
 void moat_exceptions_landed(const struct _Unwind_Exception *exception);

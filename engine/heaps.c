@@ -16,11 +16,25 @@
 #include "engine/nointr.h"
 #include "heap/heap.h"
 #include "heap/region.h"
+#include "sys/refusal.h"
 #include "trap/stack_owner.h"
+
+#define NO_HEAP "heap is %x: no heap"
 
 static bool is_quota(size_t bytes)
 {
     return bytes != 0 && bytes <= MOAT_HEAP_MAX_BYTES;
+}
+
+static moat_status refuse_quota(const char *sentence, size_t bytes)
+{
+    return moat_refuse_values(MOAT_E_INVAL, sentence, bytes,
+                              MOAT_HEAP_MAX_BYTES);
+}
+
+static moat_status refuse_heap(const char *sentence, const moat_heap *heap)
+{
+    return moat_refuse_value(MOAT_E_INVAL, sentence, (uintptr_t)heap);
 }
 
 /* --- heaps of the host ---------------------------------------------------- */
@@ -29,8 +43,11 @@ moat_status moat_heap_create(moat_heap **out, size_t quota_bytes)
 {
     moat_status status;
 
-    if (out == NULL || !is_quota(quota_bytes))
-        return MOAT_E_INVAL;
+    if (out == NULL)
+        return moat_refuse(MOAT_E_INVAL, "out is NULL");
+    if (!is_quota(quota_bytes))
+        return refuse_quota("quota_bytes is %u: it must be 1 to %u",
+                            quota_bytes);
     status = moat_sealed_begin(MOAT_STACK_FOR_ENTRY);
     if (status != MOAT_OK)
         return status;
@@ -61,7 +78,7 @@ moat_status moat_heap_reset(moat_heap *heap)
     moat_status status;
 
     if (!moat_heap_region_valid(heap))
-        return MOAT_E_INVAL;
+        return refuse_heap(NO_HEAP, heap);
     status = moat_sealed_begin(MOAT_STACK_FOR_ENTRY);
     if (status != MOAT_OK)
         return status;
@@ -73,7 +90,7 @@ moat_status moat_heap_reset(moat_heap *heap)
 moat_status moat_heap_clear(moat_heap *heap, size_t keep_bytes)
 {
     if (!moat_heap_region_valid(heap))
-        return MOAT_E_INVAL;
+        return refuse_heap(NO_HEAP, heap);
     if (moat_heap_region_clear(heap, keep_bytes))
         return MOAT_OK;
     return moat_heap_reset(heap);
@@ -84,7 +101,7 @@ moat_status moat_heap_free_later(moat_heap *heap, void *pointer)
     moat_status status;
 
     if (!moat_heap_region_valid(heap))
-        return MOAT_E_INVAL;
+        return refuse_heap(NO_HEAP, heap);
     status = moat_sealed_begin(MOAT_STACK_FOR_ENTRY);
     if (status != MOAT_OK)
         return status;
@@ -98,9 +115,17 @@ moat_status moat_heap_free_later(moat_heap *heap, void *pointer)
 
 moat_status moat_co_heap_check(const moat_heap *heap, uint64_t memory_bytes)
 {
-    if (heap != NULL && (memory_bytes != 0 || !moat_heap_region_valid(heap)))
-        return MOAT_E_INVAL;
-    return memory_bytes == 0 || is_quota(memory_bytes) ? MOAT_OK : MOAT_E_INVAL;
+    if (heap != NULL && memory_bytes != 0)
+        return moat_refuse_value(MOAT_E_INVAL,
+                                 "options->heap is set, and "
+                                 "limits->memory_bytes is %u: set one of them",
+                                 memory_bytes);
+    if (heap != NULL && !moat_heap_region_valid(heap))
+        return refuse_heap("options->heap is %x: no heap", heap);
+    if (memory_bytes == 0 || is_quota(memory_bytes))
+        return MOAT_OK;
+    return refuse_quota("limits->memory_bytes is %u: it must be at most %u",
+                        memory_bytes);
 }
 
 moat_status moat_co_heap_make(uint64_t memory_bytes, moat_heap **heap)
@@ -193,7 +218,8 @@ static moat_status make_late(struct co *co, size_t quota_bytes, moat_heap **out)
     moat_status status;
 
     if (!is_quota(quota_bytes))
-        return MOAT_E_INVAL;
+        return refuse_quota("quota_bytes is %u: it must be 1 to %u",
+                            quota_bytes);
     /* A caller that may be stopped has overflowed its stack. */
     if (co->notrap == 0 && recovery_of(co) == MOAT_CO_RECOVER_ANYWHERE)
         moat_stack_require(MOAT_STACK_FOR_ENTRY);

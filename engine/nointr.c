@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "sys/refusal.h"
 #include "sys/seal.h"
 #include "trap/deadline.h"
 #include "trap/policy.h"
@@ -22,9 +23,11 @@ moat_status moat_stack_reserve(size_t bytes)
 {
     const struct co *co = moat_running();
 
-    return co == NULL || moat_stack_has(co, stack_pointer(), bytes)
-               ? MOAT_OK
-               : MOAT_E_LIMIT;
+    if (co == NULL || moat_stack_has(co, stack_pointer(), bytes))
+        return MOAT_OK;
+    return moat_refuse_value(MOAT_E_LIMIT,
+                             "less than %u bytes of the guest's stack are left",
+                             bytes);
 }
 
 void moat_guest_stack_require(size_t stack_bytes)

@@ -13,6 +13,7 @@
 #include "engine/nointr.h"
 #include "engine/trap_info.h"
 #include "engine/unwinding.h"
+#include "sys/refusal.h"
 #include "trap/altstack.h"
 #include "trap/recovery.h"
 
@@ -91,8 +92,11 @@ moat_status moat_notrap_call(void (*fn)(void *), void *arg, moat_trap_info *out)
     unsigned unwindings;
     moat_status status;
 
-    if (fn == NULL || (out != NULL && moat_trap_info_check(out) != MOAT_OK))
-        return MOAT_E_INVAL;
+    if (fn == NULL)
+        return moat_refuse(MOAT_E_INVAL, "fn is NULL");
+    status = out != NULL ? moat_trap_info_check(out) : MOAT_OK;
+    if (status != MOAT_OK)
+        return status;
     if (co == NULL)
         return MOAT_E_STATE;
     status = moat_stack_reserve(MOAT_STACK_FOR_ENTRY);

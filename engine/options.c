@@ -14,6 +14,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "sys/refusal.h"
+
 /* No public struct will ever be larger; a larger size is garbage. */
 #define MAX_BYTES ((size_t)4 << 10)
 
@@ -26,14 +28,17 @@ static bool is_zero(const unsigned char *bytes, size_t count)
     return true;
 }
 
-moat_status moat_options_copy(void *to, size_t to_bytes, const void *from,
-                              size_t min_bytes)
+moat_status moat_options_copy(const char *name, void *to, size_t to_bytes,
+                              const void *from, size_t min_bytes)
 {
     size_t from_bytes;
 
     memcpy(&from_bytes, from, sizeof from_bytes);
     if (from_bytes < min_bytes || from_bytes > MAX_BYTES)
-        return MOAT_E_INVAL;
+        return moat_refuse_values(MOAT_E_INVAL,
+                                  "%s->struct_size is %u: set it to the "
+                                  "struct's sizeof, as its _INIT macro does",
+                                  moat_refusal_text(name), from_bytes);
     memset(to, 0, to_bytes);
     if (from_bytes <= to_bytes) {
         memcpy(to, from, from_bytes);
@@ -41,7 +46,11 @@ moat_status moat_options_copy(void *to, size_t to_bytes, const void *from,
     }
     memcpy(to, from, to_bytes);
     if (!is_zero((const unsigned char *)from + to_bytes, from_bytes - to_bytes))
-        return MOAT_E_UNSUPPORTED;
+        return moat_refuse_values(MOAT_E_UNSUPPORTED,
+                                  "%s has fields after the first %u bytes, "
+                                  "which this version does not know: they must "
+                                  "be 0",
+                                  moat_refusal_text(name), to_bytes);
     return MOAT_OK;
 }
 
@@ -50,8 +59,12 @@ moat_status moat_options_check_out(const void *to, size_t min_bytes)
     size_t to_bytes;
 
     memcpy(&to_bytes, to, sizeof to_bytes);
-    return to_bytes < min_bytes || to_bytes > MAX_BYTES ? MOAT_E_INVAL
-                                                        : MOAT_OK;
+    if (to_bytes < min_bytes || to_bytes > MAX_BYTES)
+        return moat_refuse_values(MOAT_E_INVAL,
+                                  "out->struct_size is %u: set it to the "
+                                  "struct's sizeof, as its _INIT macro does",
+                                  to_bytes, 0);
+    return MOAT_OK;
 }
 
 void moat_options_copy_out(void *to, const void *from, size_t from_bytes)

@@ -11,10 +11,11 @@
 #include <moat/script.h>
 #include <moat/status.h>
 
-/* Copies an extensible struct in. A longer one must end in zeros
- * (MOAT_E_UNSUPPORTED); one shorter than in any version is MOAT_E_INVAL. */
-moat_status moat_options_copy(void *to, size_t to_bytes, const void *from,
-                              size_t min_bytes);
+/* Copies an extensible struct in, the caller's argument `name`. A longer one
+ * must end in zeros (MOAT_E_UNSUPPORTED); one shorter than in any version is
+ * MOAT_E_INVAL. */
+moat_status moat_options_copy(const char *name, void *to, size_t to_bytes,
+                              const void *from, size_t min_bytes);
 
 /* MOAT_E_INVAL: a result's struct_size is shorter than in any version, or
  * garbage. Reads nothing but the size. */

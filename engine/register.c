@@ -14,6 +14,7 @@
 #include "publish/publication.h"
 #include "registry/code.h"
 #include "registry/grace.h"
+#include "sys/refusal.h"
 #include "sys/size.h"
 #include "sys/supply.h"
 #include "trap/own_stacks.h"
@@ -27,8 +28,8 @@ static moat_status make(const moat_code *asked, struct moat_registered **out)
 {
     moat_code code;
     struct moat_cfi cfi = {NULL, 0};
-    moat_status status =
-        moat_options_copy(&code, sizeof code, asked, offsetof(moat_code, file));
+    moat_status status = moat_options_copy("code", &code, sizeof code, asked,
+                                           offsetof(moat_code, file));
 
     if (status == MOAT_OK)
         status = moat_codes_check(&code);
@@ -122,7 +123,8 @@ static moat_status withdraw(moat_code_id id)
     }
     moat_unlock(&moat_codes_lock);
     if (code == NULL)
-        return MOAT_E_INVAL;
+        return moat_refuse_value(MOAT_E_INVAL, "id is %u: no registered code",
+                                 id);
     free(code);
     return MOAT_OK;
 }
@@ -133,7 +135,8 @@ moat_status moat_code_register(const moat_code *code, moat_code_id *out)
     moat_status status;
 
     if (code == NULL || out == NULL)
-        return MOAT_E_INVAL;
+        return moat_refuse(MOAT_E_INVAL,
+                           code == NULL ? "code is NULL" : "out is NULL");
     if (moat_grace_visiting())
         return MOAT_E_STATE;
     status = moat_sealed_begin(MOAT_STACK_FOR_ENTRY);
@@ -168,7 +171,9 @@ static moat_status check_stack(const void *lowest, size_t bytes,
     uintptr_t begin = (uintptr_t)lowest;
 
     if (begin == 0 || bytes == 0 || !moat_size_add(begin, bytes, &out->end))
-        return MOAT_E_INVAL;
+        return moat_refuse_values(
+            MOAT_E_INVAL, "lowest is %x and bytes %u: no range of addresses",
+            begin, bytes);
     out->begin = begin;
     return MOAT_OK;
 }
@@ -181,7 +186,7 @@ moat_status moat_stack_register(const void *lowest, size_t bytes,
     moat_status status;
 
     if (out == NULL)
-        return MOAT_E_INVAL;
+        return moat_refuse(MOAT_E_INVAL, "out is NULL");
     status = check_stack(lowest, bytes, &stack);
     if (status == MOAT_OK)
         status = moat_sealed_begin(MOAT_STACK_FOR_ENTRY);
@@ -211,8 +216,8 @@ static moat_status add_region(const moat_fault_region_options *asked,
                               moat_fault_region *out)
 {
     moat_fault_region_options options;
-    moat_status status =
-        moat_options_copy(&options, sizeof options, asked, sizeof *asked);
+    moat_status status = moat_options_copy("options", &options, sizeof options,
+                                           asked, sizeof *asked);
 
     if (status == MOAT_OK)
         status = moat_engine_ready();
@@ -225,7 +230,8 @@ moat_status moat_fault_region_register(const moat_fault_region_options *options,
     moat_status status;
 
     if (options == NULL || out == NULL)
-        return MOAT_E_INVAL;
+        return moat_refuse(MOAT_E_INVAL,
+                           options == NULL ? "options is NULL" : "out is NULL");
     status = moat_sealed_begin(MOAT_STACK_FOR_ENTRY);
     if (status != MOAT_OK)
         return status;

@@ -17,6 +17,7 @@
 #include "engine/thread.h"
 #include "stack/scrub.h"
 #include "stack/trim.h"
+#include "sys/refusal.h"
 #include "trap/recovery.h"
 
 /* --- stacks -------------------------------------------------------------- */
@@ -92,7 +93,7 @@ moat_status moat_co_reset(moat_co *handle)
     moat_status status;
 
     if (co == NULL)
-        return MOAT_E_INVAL;
+        return moat_refuse(MOAT_E_INVAL, "co is NULL");
     status = moat_co_check_owner(co);
     if (status != MOAT_OK)
         return status;

@@ -17,6 +17,7 @@
 #include "engine/left.h"
 #include "engine/nointr.h"
 #include "engine/state.h"
+#include "sys/refusal.h"
 #include "trap/altstack.h"
 #include "trap/deadline.h"
 #include "trap/recovery.h"
@@ -158,7 +159,8 @@ moat_status moat_resume_check(const struct co *co, const moat_event *out)
     moat_status status;
 
     if (co == NULL || out == NULL)
-        return MOAT_E_INVAL;
+        return moat_refuse(MOAT_E_INVAL,
+                           co == NULL ? "co is NULL" : "out is NULL");
     /* A handler of the host's, whose frames the guest's trap would overwrite.
      */
     if (moat_altstack_is_reused((uintptr_t)__builtin_frame_address(0)))

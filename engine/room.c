@@ -8,6 +8,7 @@
 #include "engine/nointr.h"
 #include "engine/thread.h"
 #include "sys/memory.h"
+#include "sys/refusal.h"
 #include "sys/size.h"
 #include "sys/stack.h"
 #include "trap/coroutine.h"
@@ -76,7 +77,8 @@ bool moat_room_for(size_t bytes)
 moat_status moat_room_begin(size_t bytes)
 {
     if (!moat_room_for(bytes))
-        return MOAT_E_LIMIT;
+        return moat_refuse_value(
+            MOAT_E_LIMIT, "less than %u bytes of the stack are left", bytes);
     moat_nointr_enter();
     return MOAT_OK;
 }

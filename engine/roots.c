@@ -21,6 +21,7 @@
 #include "engine/thread.h"
 #include "stack/arena.h"
 #include "sys/page.h"
+#include "sys/refusal.h"
 #include "trap/altstack.h"
 #include "trap/own_stacks.h"
 
@@ -274,7 +275,8 @@ moat_status moat_co_visit_roots(moat_co *co, moat_root_visit each, void *arg)
     const struct visitor roots = {each, arg};
 
     if (co == NULL || each == NULL)
-        return MOAT_E_INVAL;
+        return moat_refuse(MOAT_E_INVAL,
+                           co == NULL ? "co is NULL" : "visit is NULL");
     if (co->state != MOAT_MARK_FREE)
         visit_one(&roots, co_of(co));
     return MOAT_OK;
@@ -356,7 +358,9 @@ static moat_status visit_hosts(const struct visitor *roots)
     for (const struct moat_thread *each = moat_threads(); each != NULL;
          each = each->next) {
         if (!visit_hosts_of(roots, each))
-            status = MOAT_E_SYSTEM;
+            status = moat_refuse(MOAT_E_SYSTEM,
+                                 "the bounds of an attached thread's stack are "
+                                 "not known");
     }
     return status;
 }
@@ -366,7 +370,7 @@ moat_status moat_visit_roots(moat_root_visit each, void *arg)
     const struct visitor roots = {each, arg};
 
     if (each == NULL)
-        return MOAT_E_INVAL;
+        return moat_refuse(MOAT_E_INVAL, "visit is NULL");
     visit_arenas(&roots);
     return visit_hosts(&roots);
 }
@@ -412,7 +416,7 @@ moat_status moat_stack_at(uintptr_t address, moat_stack_info *out)
     struct moat_range own;
 
     if (out == NULL)
-        return MOAT_E_INVAL;
+        return moat_refuse(MOAT_E_INVAL, "out is NULL");
     slot = moat_arena_slot(address);
     if (slot != NULL) {
         moat_stack_describe(slot, address, out);

@@ -10,6 +10,7 @@
 #include "engine/nointr.h"
 #include "stack/arena.h"
 #include "sys/pages.h"
+#include "sys/refusal.h"
 #include "sys/size.h"
 
 /* --- specs ---------------------------------------------------------------- */
@@ -35,7 +36,7 @@ moat_status moat_spec_create(moat_spec **out, const moat_co_options *options)
     moat_status status;
 
     if (out == NULL)
-        return MOAT_E_INVAL;
+        return moat_refuse(MOAT_E_INVAL, "out is NULL");
     status = moat_sealed_begin(MOAT_STACK_FOR_ENTRY);
     if (status != MOAT_OK)
         return status;
@@ -152,7 +153,8 @@ static moat_status prepare_some(struct spec *spec, size_t count, bool *ready)
 moat_status moat_spec_prepare(moat_spec *handle, size_t count)
 {
     bool ready = false;
-    moat_status status = handle != NULL ? MOAT_OK : MOAT_E_INVAL;
+    moat_status status =
+        handle != NULL ? MOAT_OK : moat_refuse(MOAT_E_INVAL, "spec is NULL");
 
     while (status == MOAT_OK && !ready) {
         status = moat_create_begin();

@@ -9,6 +9,7 @@
 #include "engine/nointr.h"
 #include "engine/thread.h"
 #include "sys/pagemap.h"
+#include "sys/refusal.h"
 #include "sys/size.h"
 #include "trap/altstack.h"
 #include "trap/own_stacks.h"
@@ -116,7 +117,7 @@ moat_status moat_stack_bounds(moat_stack_info *out)
     struct moat_range stack;
 
     if (out == NULL)
-        return MOAT_E_INVAL;
+        return moat_refuse(MOAT_E_INVAL, "out is NULL");
     if (co == NULL)
         return MOAT_E_STATE;
     if (moat_own_stacks_find(sp, &stack))
@@ -149,7 +150,8 @@ moat_status moat_co_stack_info(const moat_co *handle, moat_stack_info *out)
     moat_status status;
 
     if (co == NULL || out == NULL)
-        return MOAT_E_INVAL;
+        return moat_refuse(MOAT_E_INVAL,
+                           co == NULL ? "co is NULL" : "out is NULL");
     status = moat_co_check_owner(co);
     if (status != MOAT_OK)
         return status;

@@ -18,6 +18,7 @@
 #include "engine/nointr.h"
 #include "engine/resume.h"
 #include "engine/state.h"
+#include "sys/refusal.h"
 #include "trap/asides.h"
 #include "trap/stack_owner.h"
 #include "trap/watch.h"
@@ -26,7 +27,9 @@ static moat_status check(const struct co *co, const struct co *other,
                          void **input)
 {
     if (co == NULL || other == NULL || input == NULL)
-        return MOAT_E_INVAL;
+        return moat_refuse(MOAT_E_INVAL, co == NULL      ? "self is NULL"
+                                         : other == NULL ? "other is NULL"
+                                                         : "input is NULL");
     /* A coroutine cannot switch while a host call runs on its stack. */
     if (moat_running() != co || co->control.flags & CO_CANCELLED ||
         moat_host_call_sections(co) != 0)
@@ -52,7 +55,10 @@ static moat_status enter_for_resumer(const struct co *co)
     if (resumer == NULL)
         return MOAT_OK;
     if (!moat_stack_has(resumer, sp, MOAT_STACK_FOR_ENTRY))
-        return MOAT_E_LIMIT;
+        return moat_refuse_value(MOAT_E_LIMIT,
+                                 "less than %u bytes of the resumer's stack "
+                                 "are left",
+                                 MOAT_STACK_FOR_ENTRY);
     resumer->nointr++;
     return MOAT_OK;
 }

@@ -13,6 +13,7 @@
 #include "engine/state.h"
 #include "heap/region.h"
 #include "sys/memory.h"
+#include "sys/refusal.h"
 #include "sys/size.h"
 #include "trap/recovery.h"
 
@@ -94,8 +95,14 @@ void moat_trap_describe(const struct co *co, moat_trap_info *out)
 
 moat_status moat_co_trap_info(const moat_co *handle, moat_trap_info *out)
 {
-    if (handle == NULL || out == NULL || moat_trap_info_check(out) != MOAT_OK)
-        return MOAT_E_INVAL;
+    moat_status status;
+
+    if (handle == NULL || out == NULL)
+        return moat_refuse(MOAT_E_INVAL,
+                           handle == NULL ? "co is NULL" : "out is NULL");
+    status = moat_trap_info_check(out);
+    if (status != MOAT_OK)
+        return status;
     if (handle->state != MOAT_MARK_TRAPPED)
         return MOAT_E_STATE;
     moat_trap_describe(co_of(handle), out);

@@ -13,6 +13,7 @@
 #include "engine/state.h"
 #include "sys/clock.h"
 #include "sys/pagemap.h"
+#include "sys/refusal.h"
 #include "trap/alarm.h"
 
 static uint64_t since(uint64_t begin, uint64_t now)
@@ -33,7 +34,7 @@ static moat_status add_present(const struct co *co, moat_usage *out)
     uint64_t cpu = counts_cpu(co) ? moat_alarm_cpu(now) : 0;
 
     if (now == MOAT_CLOCK_END || cpu == MOAT_CLOCK_END)
-        return MOAT_E_SYSTEM;
+        return moat_refuse_errno("clock_gettime");
     out->wall_ns += since(clock->since, now);
     out->cpu_ns += since(clock->since_cpu, cpu);
     return MOAT_OK;
@@ -88,9 +89,12 @@ moat_status moat_co_usage(const moat_co *handle, moat_usage *out)
     moat_status status;
     moat_usage usage;
 
-    if (co == NULL || out == NULL ||
-        moat_options_check_out(out, sizeof *out) != MOAT_OK)
-        return MOAT_E_INVAL;
+    if (co == NULL || out == NULL)
+        return moat_refuse(MOAT_E_INVAL,
+                           co == NULL ? "co is NULL" : "out is NULL");
+    status = moat_options_check_out(out, sizeof *out);
+    if (status != MOAT_OK)
+        return status;
     status = moat_co_check_owner(co);
     if (status != MOAT_OK)
         return status;

@@ -4,7 +4,8 @@
 # Everything in a report that depends on the build is normalised first, in text
 # and in JSON: registers, code bytes, stack use, signals, addresses, offsets,
 # modules and lines. Frames of the C library below main are removed, and frames
-# of moat itself that only builds with a sanitizer have.
+# of moat itself that only builds with a sanitizer have. So are the lines of
+# MOAT_REPORT_LINE.
 #
 # Lines of scripts do not depend on the build and are kept. Equal consecutive
 # frames of a recursion are reduced to one.
@@ -39,6 +40,7 @@ sed -E \
     -e '/\.(ditch|lua):[0-9]+$/!s/ at [^ ]+:[0-9]+$//' \
     -e 's/\+0x[0-9a-f]+( in [^ ]+)?( at [^ ]+)?$/\2/' \
     -e '}' \
+    -e '/ trapped: /s/(, in [A-Za-z_0-9]+)\+0x[0-9a-f]+( in [^ ]+)?( at [^ ]+)?$/\1/' \
     -e '/^\{"coroutine"/{' \
     -e 's/"(signal|code|limit_used|stack_used|frame_count|number|line)":-?[0-9]+/"\1":N/g' \
     -e 's/"(bytes|pc|sp|module|file)":"[^"]*"/"\1":"..."/g' \

@@ -166,7 +166,7 @@ static void check_frames(const moat_co *co)
     moat_status status = moat_co_backtrace(co, frames, FRAMES, &count);
     char line[512];
 
-    TARGET_CHECK(status == MOAT_OK || status == MOAT_E_LIMIT);
+    TARGET_CHECK(status == MOAT_OK || status == MOAT_E_FULL);
     TARGET_CHECK(count > 0 && count <= FRAMES);
     for (size_t i = 0; i < count; i++) {
         reached |= frames[i].pc == caller_of_target && frames[i].co == NULL;
@@ -184,7 +184,7 @@ static void check_described(const moat_co *co)
     size_t count;
     moat_status status = moat_co_describe(co, frames, FRAMES, &count);
 
-    TARGET_CHECK(status == MOAT_OK || status == MOAT_E_LIMIT);
+    TARGET_CHECK(status == MOAT_OK || status == MOAT_E_FULL);
     TARGET_CHECK(count > 0);
 }
 

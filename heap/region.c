@@ -21,6 +21,7 @@
 
 #include "heap/heap.h"
 #include "sys/memory.h"
+#include "sys/refusal.h"
 #include "sys/size.h"
 
 #define MIN_SHIFT      20u
@@ -372,7 +373,7 @@ moat_status moat_heap_region_renew(moat_heap *heap)
 
     moat_returned_drop(&region->returned);
     if (!drop(heap, hall))
-        return MOAT_E_SYSTEM;
+        return moat_refuse_errno("mapping the heap anew");
     return moat_memory_refusal(make_heap(heap, hall->shift, quota_of(region)));
 }
 

@@ -269,5 +269,10 @@ moat_status moat_malloc_check(const char **out)
     (void)dl_iterate_phdr(find_unbound, &unbound);
     if (out != NULL)
         *out = unbound;
-    return unbound == NULL ? MOAT_OK : MOAT_E_UNSUPPORTED;
+    return unbound == NULL
+               ? MOAT_OK
+               : moat_error_note(MOAT_E_UNSUPPORTED,
+                                 "a file has functions that are bound late: "
+                                 "link it with -z now, or set LD_BIND_NOW=1",
+                                 0, 0);
 }

@@ -30,11 +30,24 @@ void *moat_malloc_refuse(void)
 
 moat_status moat_malloc_configure(const moat_malloc_options *options)
 {
-    if (options == NULL || options->struct_size != sizeof *options ||
-        options->quota_bytes > MAX_QUOTA ||
-        (options->at_limit != MOAT_MALLOC_TRAP &&
-         options->at_limit != MOAT_MALLOC_NULL))
-        return MOAT_E_INVAL;
+    if (options == NULL)
+        return moat_error_note(MOAT_E_INVAL, "options is NULL", 0, 0);
+    if (options->struct_size != sizeof *options)
+        return moat_error_note(MOAT_E_INVAL,
+                               "options->struct_size is %u: it must be %u, as "
+                               "MOAT_MALLOC_OPTIONS_INIT sets it",
+                               options->struct_size, sizeof *options);
+    if (options->quota_bytes > MAX_QUOTA)
+        return moat_error_note(MOAT_E_INVAL,
+                               "options->quota_bytes is %u: it must be at most "
+                               "%u",
+                               options->quota_bytes, MAX_QUOTA);
+    if (options->at_limit != MOAT_MALLOC_TRAP &&
+        options->at_limit != MOAT_MALLOC_NULL)
+        return moat_error_note(MOAT_E_INVAL,
+                               "options->at_limit is %u: it must be "
+                               "MOAT_MALLOC_TRAP or _NULL",
+                               options->at_limit, 0);
     moat_malloc_policy = *options;
     return MOAT_OK;
 }

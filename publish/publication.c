@@ -14,6 +14,7 @@
 #include "publish/jitdump.h"
 #include "publish/perf_map.h"
 #include "sys/lock.h"
+#include "sys/refusal.h"
 #include "sys/supply.h"
 
 /* Lies in the registration's words. */
@@ -140,7 +141,8 @@ moat_status moat_publication_make(const moat_code *asked,
     bytes = image_bytes(&(*out)->copy);
     if (bytes > room) {
         free(*out);
-        return MOAT_E_INVAL;
+        return moat_refuse(MOAT_E_INVAL,
+                           "code->name changed while it was registered");
     }
     publication = (void *)(*out)->user;
     publication->debugger = NULL;

@@ -11,6 +11,7 @@
 #include "arch/arch.h"
 #include "registry/grace.h"
 #include "sys/copy.h"
+#include "sys/refusal.h"
 #include "sys/size.h"
 
 #define MAX_FRAME_BYTES    ((size_t)1 << 30)
@@ -157,9 +158,26 @@ static bool may_have_lines(const moat_code *asked)
 moat_status moat_codes_check(const moat_code *asked)
 {
     if (asked->start == NULL ||
-        !is_one_piece((uintptr_t)asked->start, asked->size) ||
-        !is_unwindable(asked) || !may_have_lines(asked) || asked->flags != 0)
-        return MOAT_E_INVAL;
+        !is_one_piece((uintptr_t)asked->start, asked->size))
+        return moat_refuse_values(
+            MOAT_E_INVAL,
+            "code->start is %x and size %u: no range of addresses",
+            (uintptr_t)asked->start, asked->size);
+    if (!is_unwindable(asked))
+        return moat_refuse_values(
+            MOAT_E_INVAL,
+            "code->unwind is %u, frame_bytes %u: eh_frame is for _CFI alone, "
+            "frame_bytes for _FIXED alone, in words",
+            asked->unwind, asked->frame_bytes);
+    if (!may_have_lines(asked))
+        return moat_refuse_values(
+            MOAT_E_INVAL,
+            "code->line_count is %u of %u bytes: lines and file go together, "
+            "and at most one line with a byte",
+            asked->line_count, asked->size);
+    if (asked->flags != 0)
+        return moat_refuse_value(
+            MOAT_E_INVAL, "code->flags is %x: it must be 0", asked->flags);
     return MOAT_OK;
 }
 
@@ -248,7 +266,9 @@ moat_status moat_codes_make(const moat_code *asked, size_t room,
         (uintptr_t)copy_all(made, asked, name_bytes, file_bytes));
     if (!are_lines_of(&made->copy)) {
         free(made);
-        return MOAT_E_INVAL;
+        return moat_refuse(MOAT_E_INVAL,
+                           "code->lines: offsets must ascend and be less than "
+                           "code->size");
     }
     *out = made;
     return MOAT_OK;

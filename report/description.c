@@ -10,6 +10,7 @@
 
 #include "engine/nointr.h"
 #include "engine/room.h"
+#include "sys/refusal.h"
 
 /* In a build without an unwinder the trap record is all there is. */
 static moat_status fill_in(struct moat_description *description,
@@ -25,7 +26,8 @@ static moat_status fill_in(struct moat_description *description,
     return status == MOAT_E_UNSUPPORTED ? MOAT_OK : status;
 }
 
-static moat_status map_description(const moat_co *co, int fd,
+static moat_status map_description(const moat_co *co,
+                                   const struct moat_outlet *outlet,
                                    const moat_trap_info *info,
                                    uintptr_t from_sp,
                                    struct moat_description **out)
@@ -39,7 +41,7 @@ static moat_status map_description(const moat_co *co, int fd,
         return MOAT_E_NOMEM;
     description->co = co;
     description->info = *info;
-    moat_text_begin(&description->text, fd, description->buffer,
+    moat_text_begin(&description->text, outlet, description->buffer,
                     sizeof description->buffer);
     status = fill_in(description, from_sp);
     if (status == MOAT_OK) {
@@ -52,21 +54,26 @@ static moat_status map_description(const moat_co *co, int fd,
     return status;
 }
 
-moat_status moat_description_begin(const moat_co *co, int fd, uintptr_t from_sp,
+moat_status moat_description_begin(const moat_co *co,
+                                   const struct moat_outlet *outlet,
+                                   uintptr_t from_sp,
                                    struct moat_description **out)
 {
     moat_trap_info info = MOAT_TRAP_INFO_INIT;
     moat_status status;
 
-    if (co == NULL || fd < 0)
-        return MOAT_E_INVAL;
+    if (co == NULL)
+        return moat_refuse(MOAT_E_INVAL, "co is NULL");
+    if (outlet->put == NULL && outlet->fd < 0)
+        return moat_refuse_value(MOAT_E_INVAL, "fd is %d: no descriptor",
+                                 (uint64_t)outlet->fd);
     /* First: the dynamic linker needs some to find what reads the record. */
     status = moat_room_begin(MOAT_STACK_FOR_WALK);
     if (status != MOAT_OK)
         return status;
     status = moat_co_trap_info(co, &info);
     if (status == MOAT_OK)
-        status = map_description(co, fd, &info, from_sp, out);
+        status = map_description(co, outlet, &info, from_sp, out);
     if (status != MOAT_OK)
         moat_nointr_end();
     return status;

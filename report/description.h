@@ -30,7 +30,9 @@ struct moat_description {
 /* Collects the trap record and all frames of a trapped coroutine, for the
  * caller of the frame with `from_sp`. An uninterruptible section is open until
  * moat_description_end, which writes what was put into `text` and frees all. */
-moat_status moat_description_begin(const moat_co *co, int fd, uintptr_t from_sp,
+moat_status moat_description_begin(const moat_co *co,
+                                   const struct moat_outlet *outlet,
+                                   uintptr_t from_sp,
                                    struct moat_description **out);
 moat_status moat_description_end(struct moat_description *description);
 

@@ -6,9 +6,10 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "report/json.h"
+
 #include <inttypes.h>
 
-#include "report/description.h"
 #include "trace/frame.h"
 #include "trace/shown.h"
 #include "trace/trace.h"
@@ -323,21 +324,13 @@ static void put_missing(struct json *json,
     string(json, "names_obstacle", moat_names_obstacle());
 }
 
-__attribute__((noinline)) moat_status moat_co_write_json(const moat_co *co,
-                                                         int fd)
+void moat_report_put_json(struct moat_description *report)
 {
-    struct moat_description *report;
-    struct json json;
-    moat_status status =
-        moat_description_begin(co, fd, MOAT_CALLER_SP, &report);
+    struct json json = {&report->text, false};
 
-    if (status != MOAT_OK)
-        return status;
-    json = (struct json){&report->text, false};
     begin(&json, "{");
     put_record(&json, report);
     put_frames(&json, report);
     put_missing(&json, report);
     end(&json, "}\n"); /* one object, one line */
-    return moat_description_end(report);
 }

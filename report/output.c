@@ -15,9 +15,10 @@
 
 #include "sys/file.h"
 
-void moat_text_begin(struct moat_text *text, int fd, char *buffer, size_t size)
+void moat_text_begin(struct moat_text *text, const struct moat_outlet *outlet,
+                     char *buffer, size_t size)
 {
-    text->fd = fd;
+    text->outlet = *outlet;
     text->buffer = buffer;
     text->size = size;
     text->used = 0;
@@ -26,8 +27,12 @@ void moat_text_begin(struct moat_text *text, int fd, char *buffer, size_t size)
 
 static void flush(struct moat_text *text)
 {
-    if (text->status == MOAT_OK)
-        text->status = moat_write_all(text->fd, text->buffer, text->used);
+    const struct moat_outlet *outlet = &text->outlet;
+
+    if (outlet->put != NULL)
+        outlet->put(text->buffer, text->used, outlet->arg);
+    else if (text->status == MOAT_OK)
+        text->status = moat_write_all(outlet->fd, text->buffer, text->used);
     text->used = 0;
 }
 

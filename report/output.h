@@ -8,16 +8,24 @@
 
 #include <stddef.h>
 
-#include <moat/status.h>
+#include <moat/report.h>
+
+/* Where a text goes: to the function, or to the descriptor. */
+struct moat_outlet {
+    int fd;
+    moat_report_put put; /* NULL: none */
+    void *arg;
+};
 
 struct moat_text {
-    int fd;
+    struct moat_outlet outlet;
     char *buffer;
     size_t size, used;
     moat_status status; /* of the writes so far */
 };
 
-void moat_text_begin(struct moat_text *text, int fd, char *buffer, size_t size);
+void moat_text_begin(struct moat_text *text, const struct moat_outlet *outlet,
+                     char *buffer, size_t size);
 __attribute__((format(printf, 2, 3))) void
 moat_text_put(struct moat_text *text, const char *format, ...);
 

@@ -31,6 +31,7 @@
 #include "report/core_output.h"
 #include "sys/file.h"
 #include "sys/maps.h"
+#include "sys/refusal.h"
 #include "sys/size.h"
 #include "trace/live_chain.h"
 
@@ -320,7 +321,10 @@ __attribute__((noinline)) moat_status moat_co_write_core(const moat_co *handle,
     moat_status status;
 
     if (co == NULL || fd < 0)
-        return MOAT_E_INVAL;
+        return co == NULL
+                   ? moat_refuse(MOAT_E_INVAL, "co is NULL")
+                   : moat_refuse_value(MOAT_E_INVAL, "fd is %d: no descriptor",
+                                       (uint64_t)fd);
     if (handle->state != MOAT_MARK_TRAPPED)
         return MOAT_E_STATE;
     status = moat_co_check_owner(co);

@@ -3,13 +3,14 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "report/text.h"
+
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "arch/arch.h"
-#include "report/description.h"
 #include "report/names.h"
 #include "trace/frame.h"
 #include "trace/trace.h"
@@ -31,7 +32,7 @@ static const char *access_text(moat_access access)
     case MOAT_ACCESS_EXEC:
         return "jump to";
     default:
-        return NULL;
+        return "access to";
     }
 }
 
@@ -51,6 +52,12 @@ static const char *region_text(moat_region region)
     default:
         return "";
     }
+}
+
+void moat_report_put_access(struct moat_text *text, const moat_trap_info *info)
+{
+    moat_text_put(text, "%s 0x%" PRIxPTR "%s", access_text(info->access),
+                  info->address, region_text(info->region));
 }
 
 /* Real-time signals are named by their distance from the last one, as in the
@@ -96,8 +103,6 @@ static const struct {
 
 static void print_cause(struct moat_text *text, const moat_trap_info *info)
 {
-    const char *access = access_text(info->access);
-
     if (info->signo != 0)
         print_signal(text, info);
     if (info->limit != MOAT_LIMIT_NONE)
@@ -106,9 +111,11 @@ static void print_cause(struct moat_text *text, const moat_trap_info *info)
         if (info->kind == codes[i].kind)
             moat_text_put(text, "  %-8s %d\n", codes[i].name, info->user_code);
     }
-    if (access != NULL)
-        moat_text_put(text, "  access   %s 0x%" PRIxPTR "%s\n", access,
-                      info->address, region_text(info->region));
+    if (info->access != MOAT_ACCESS_NONE) {
+        moat_text_put(text, "  access   ");
+        moat_report_put_access(text, info);
+        moat_text_put(text, "\n");
+    }
 }
 
 /* Short names share a column; a longer one has two spaces before it. */
@@ -133,8 +140,8 @@ static void print_registers(struct moat_text *text, const moat_regs *regs)
 }
 
 /* One without a name is known by its address. */
-static void print_title(struct moat_text *text, const moat_co *co,
-                        moat_trap_kind kind)
+void moat_report_put_title(struct moat_text *text, const moat_co *co,
+                           moat_trap_kind kind)
 {
     const char *name = moat_co_name(co);
 
@@ -146,7 +153,7 @@ static void print_title(struct moat_text *text, const moat_co *co,
     } else {
         moat_text_put(text, "0x%" PRIxPTR, (uintptr_t)co);
     }
-    moat_text_put(text, " trapped: %s\n", moat_trap_kind_str(kind));
+    moat_text_put(text, " trapped: %s", moat_trap_kind_str(kind));
 }
 
 static void print_record(struct moat_text *text,
@@ -155,7 +162,8 @@ static void print_record(struct moat_text *text,
     const struct moat_slot *slot = &co_of(report->co)->slot;
     const moat_trap_info *info = &report->info;
 
-    print_title(text, report->co, info->kind);
+    moat_report_put_title(text, report->co, info->kind);
+    moat_text_put(text, "\n");
     print_cause(text, info);
     if (info->in_host_call)
         moat_text_put(text, "  in       a call of the host's for the guest\n");
@@ -315,16 +323,8 @@ static void print_frames(struct moat_text *text,
     print_missing(text, report);
 }
 
-__attribute__((noinline)) moat_status moat_co_print_report(const moat_co *co,
-                                                           int fd)
+void moat_report_put_text(struct moat_description *report)
 {
-    struct moat_description *report;
-    moat_status status =
-        moat_description_begin(co, fd, MOAT_CALLER_SP, &report);
-
-    if (status != MOAT_OK)
-        return status;
     print_record(&report->text, report);
     print_frames(&report->text, report);
-    return moat_description_end(report);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "sched/ask.h"
+#include "sched/refuse.h"
 #include "sched/structs.h"
 #include "sched/supervisor.h"
 
@@ -56,7 +57,8 @@ static enum verdict get_child(struct worker *worker, struct moat_task *task)
         return answer(task, MOAT_E_STATE);
     child = moat_child_find(supervisor, task->wish.other.value);
     if (child == NULL)
-        return answer(task, MOAT_E_INVAL);
+        return answer(task, refuse_value("id is %u: no child of the supervisor",
+                                         task->wish.other.value));
     info.id = child->id;
     memcpy(info.name, child->spec.options.name, sizeof info.name);
     info.state = state_of(child);
@@ -83,7 +85,8 @@ moat_status moat_supervisor_get_child(moat_supervisor *supervisor,
 
     if (!is_supervisor(supervisor) || out == NULL ||
         out->struct_size < CHILD_LEAST)
-        return MOAT_E_INVAL;
+        return refuse("supervisor is no supervisor, out is NULL, or "
+                      "out->struct_size is too small: its _INIT macro sets it");
     status = ask_into(supervisor, &gets_child, child, &info, sizeof info);
     return status == MOAT_OK
                ? moat_sched_copy_out(out, &info, sizeof info, CHILD_LEAST)
@@ -122,7 +125,8 @@ moat_status moat_supervisor_get_info(moat_supervisor *supervisor,
 
     if (!is_supervisor(supervisor) || out == NULL ||
         out->struct_size < SUPERVISOR_LEAST)
-        return MOAT_E_INVAL;
+        return refuse("supervisor is no supervisor, out is NULL, or "
+                      "out->struct_size is too small: its _INIT macro sets it");
     status = ask_into(supervisor, &gets_info, 0, &info, sizeof info);
     return status == MOAT_OK
                ? moat_sched_copy_out(out, &info, sizeof info, SUPERVISOR_LEAST)

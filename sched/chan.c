@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "sched/chan.h"
+#include "sched/refuse.h"
 
 static unsigned char *item_at(moat_chan *chan, size_t place)
 {
@@ -153,7 +154,8 @@ moat_status moat_chan_send(moat_chan *chan, const void *item, uint64_t deadline)
     size_t bytes;
 
     if (!is_chan(chan) || (item == NULL && chan->item_bytes != 0))
-        return MOAT_E_INVAL;
+        return is_chan(chan) ? refuse("item is NULL")
+                             : refuse_pointer("chan is %x: no channel", chan);
     if (task == NULL)
         return MOAT_E_STATE;
     bytes = chan->item_bytes;
@@ -172,7 +174,7 @@ moat_status moat_chan_recv(moat_chan *chan, void *item, uint64_t deadline)
     size_t bytes;
 
     if (!is_chan(chan))
-        return MOAT_E_INVAL;
+        return refuse_pointer("chan is %x: no channel", chan);
     if (task == NULL)
         return MOAT_E_STATE;
     bytes = chan->item_bytes;
@@ -198,7 +200,10 @@ static moat_status make(moat_chan **out, size_t item_bytes, size_t capacity)
 
     if (__builtin_mul_overflow(item_bytes, capacity, &bytes) ||
         bytes > MOST_BYTES || item_bytes > MOST_BYTES)
-        return MOAT_E_INVAL;
+        return moat_error_note(MOAT_E_INVAL,
+                               "item_bytes is %u, capacity %u: together at "
+                               "most 128 TiB",
+                               item_bytes, capacity);
     chan = malloc(sizeof *chan + bytes);
     if (chan == NULL)
         return MOAT_E_NOMEM;
@@ -259,7 +264,7 @@ moat_status moat_chan_create(moat_chan **out, size_t item_bytes,
     moat_status status;
 
     if (out == NULL)
-        return MOAT_E_INVAL;
+        return refuse("out is NULL");
     if (task == NULL)
         return is_outside() ? make(out, item_bytes, capacity) : MOAT_E_STATE;
     task->wish.of_chan.item_bytes = item_bytes;

@@ -6,6 +6,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "sched/mutex.h"
+#include "sched/refuse.h"
 
 /* The state of a wait, in the frame of moat_cond_wait. */
 struct round {
@@ -71,7 +72,7 @@ static const struct op broadcasts = {.perform = signal_all,
 moat_status moat_cond_init(moat_cond *cond)
 {
     if (cond == NULL)
-        return MOAT_E_INVAL;
+        return refuse("cond is NULL");
     cond->state = NULL;
     return moat_sync_create(&cond->state, COND_MAGIC, 0);
 }
@@ -85,7 +86,8 @@ moat_status moat_cond_wait(moat_cond *cond, moat_mutex *mutex,
 
     if (cond == NULL || mutex == NULL || mutex->state == NULL ||
         mutex->state->magic != MUTEX_MAGIC)
-        return MOAT_E_INVAL;
+        return cond == NULL ? refuse("cond is NULL")
+                            : refuse("mutex is NULL or not initialised");
     /* A wait that is cancelled ends here, by unwinding. */
     round.mutex = mutex->state;
     status = sync_ask(cond->state, COND_MAGIC, &waits, (uintptr_t)mutex->state,
@@ -100,13 +102,13 @@ moat_status moat_cond_wait(moat_cond *cond, moat_mutex *mutex,
 
 moat_status moat_cond_signal(moat_cond *cond)
 {
-    return cond == NULL ? MOAT_E_INVAL
+    return cond == NULL ? refuse("cond is NULL")
                         : sync_ask(cond->state, COND_MAGIC, &signals, 0, 0);
 }
 
 moat_status moat_cond_broadcast(moat_cond *cond)
 {
-    return cond == NULL ? MOAT_E_INVAL
+    return cond == NULL ? refuse("cond is NULL")
                         : sync_ask(cond->state, COND_MAGIC, &broadcasts, 0, 0);
 }
 

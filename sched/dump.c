@@ -10,6 +10,7 @@
 #include "sched/ask.h"
 #include "sched/clock.h"
 #include "sched/dump.h"
+#include "sched/refuse.h"
 #include "sched/text.h"
 
 #define MOST_FRAMES 64
@@ -200,7 +201,7 @@ static moat_status dump_to(int fd, bool json)
     struct moat_task *task = asker();
 
     if (fd < 0)
-        return MOAT_E_INVAL;
+        return refuse_value("fd is %d: no descriptor", (uint64_t)fd);
     if (task == NULL)
         return MOAT_E_STATE;
     task->wish.dump.fd = fd;

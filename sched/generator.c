@@ -15,6 +15,7 @@
 #include <moat/guest.h>
 
 #include "sched/bodies.h"
+#include "sched/refuse.h"
 #include "sched/run.h"
 #include "sched/structs.h"
 
@@ -90,12 +91,15 @@ static moat_status find_default_spec(moat_spec **out)
 static moat_status prepare(moat_gen **out, moat_gen_body body, void *arg,
                            struct gen_part **part)
 {
+    moat_status status;
+
     if (out == NULL || body == NULL)
-        return MOAT_E_INVAL;
+        return refuse(out == NULL ? "out is NULL" : "body is NULL");
     /* A guest's bad pointer faults here, before anything is made. */
     *(moat_gen *volatile *)out = *out;
-    if (moat_stack_reserve(STACK_FOR_CREATE) != MOAT_OK)
-        return MOAT_E_LIMIT;
+    status = moat_stack_reserve(STACK_FOR_CREATE);
+    if (status != MOAT_OK)
+        return status;
     *part = NULL;
     allocator_call(allocate, part);
     if (*part == NULL)
@@ -156,7 +160,7 @@ moat_status moat_gen_create_from(moat_gen **out, moat_spec *spec,
     moat_status status;
 
     if (spec == NULL)
-        return MOAT_E_INVAL;
+        return refuse("spec is NULL");
     status = prepare(out, body, arg, &part);
     if (status != MOAT_OK)
         return status;
@@ -261,7 +265,7 @@ moat_status moat_gen_cancel(moat_gen *gen)
     moat_status status;
 
     if (gen == NULL)
-        return MOAT_E_INVAL;
+        return refuse("gen is NULL");
     if (is_over(gen))
         return part_of(gen)->status;
     part_of(gen)->asks = false; /* the wait is over */
@@ -300,7 +304,7 @@ void moat_gen_destroy(moat_gen *gen)
 moat_status moat_gen_status(const moat_gen *gen)
 {
     if (gen == NULL)
-        return MOAT_E_INVAL;
+        return refuse("gen is NULL");
     (void)is_over(gen);
     return part_of(gen)->status;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "sched/group.h"
+#include "sched/refuse.h"
 #include "sched/wait.h"
 
 void moat_group_init(struct moat_group *group, struct moat_task *owner,
@@ -226,7 +227,11 @@ moat_status moat_group_open(moat_group **out, unsigned flags)
     moat_status status;
 
     if (out == NULL || (flags & ~MOAT_GROUP_FAIL_FAST) != 0)
-        return MOAT_E_INVAL;
+        return out == NULL
+                   ? refuse("out is NULL")
+                   : refuse_value("flags is %x: only MOAT_GROUP_FAIL_FAST is "
+                                  "known",
+                                  flags);
     if (task == NULL)
         return MOAT_E_STATE;
     task->wish.of_group.flags = flags;
@@ -243,7 +248,7 @@ moat_status moat_group_wait(moat_group *group, uint64_t deadline,
     moat_status status;
 
     if (!is_group(group))
-        return MOAT_E_INVAL;
+        return refuse_pointer("group is %x: no group", group);
     if (task == NULL)
         return MOAT_E_STATE;
     task->wish.of_group.group = group;
@@ -259,7 +264,7 @@ moat_status moat_group_cancel(moat_group *group)
     struct moat_task *task = asker();
 
     if (!is_group(group))
-        return MOAT_E_INVAL;
+        return refuse_pointer("group is %x: no group", group);
     if (task == NULL)
         return MOAT_E_STATE;
     task->wish.of_group.group = group;

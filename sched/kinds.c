@@ -41,7 +41,10 @@ moat_status moat_kinds_read(struct asked_options *to,
         return MOAT_OK;
     status = moat_sched_copy_in(&copy, sizeof copy, options, sizeof copy);
     if (status == MOAT_OK && copy.migratable)
-        status = MOAT_E_UNSUPPORTED;
+        status = moat_error_note(MOAT_E_UNSUPPORTED,
+                                 "options->migratable is set: in this version "
+                                 "a task stays on its thread",
+                                 0, 0);
     if (status != MOAT_OK)
         return status;
     if (copy.stack_bytes != 0)

@@ -16,6 +16,7 @@
 #include "sched/ask.h"
 #include "sched/kinds.h"
 #include "sched/local.h"
+#include "sched/refuse.h"
 #include "sched/structs.h"
 #include "sched/text.h"
 
@@ -82,7 +83,8 @@ static moat_status make_key(moat_local *out, const moat_local_options *options)
         *out = (moat_local){i, version + 1};
         return MOAT_OK;
     }
-    return MOAT_E_LIMIT;
+    return moat_error_note(MOAT_E_LIMIT, "all keys are taken: delete some", 0,
+                           0);
 }
 
 /* The task's `room` has its options, and then the key. */
@@ -108,7 +110,7 @@ moat_status moat_local_create(moat_local *out,
     moat_status status = MOAT_OK;
 
     if (out == NULL)
-        return MOAT_E_INVAL;
+        return refuse("out is NULL");
     if (options != NULL)
         status = moat_sched_copy_in(&copy, sizeof copy, options, sizeof copy);
     if (status != MOAT_OK)
@@ -131,11 +133,13 @@ moat_status moat_local_delete(moat_local key)
     uint32_t version = key.version;
 
     if (!exists(key.slot, version))
-        return MOAT_E_INVAL;
+        return refuse_value("key is %u: it was deleted, or never made",
+                            key.slot);
     return atomic_compare_exchange_strong(&keys[key.slot].version, &version,
                                           version + 1)
                ? MOAT_OK
-               : MOAT_E_INVAL;
+               : refuse_value("key is %u: it was deleted, or never made",
+                              key.slot);
 }
 
 /* ---- Values ------------------------------------------------------------- */
@@ -197,7 +201,8 @@ moat_status moat_local_set(moat_local key, void *value)
     moat_status status;
 
     if (!exists(key.slot, key.version))
-        return MOAT_E_INVAL;
+        return refuse_value("key is %u: it was deleted, or never made",
+                            key.slot);
     if (task == NULL || is_host(task))
         return MOAT_E_STATE;
     if (task->locals == NULL || key.slot >= task->locals->room) {

@@ -6,6 +6,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "sched/mutex.h"
+#include "sched/refuse.h"
 
 /* Makes the task the owner. Returns what its lock reports. */
 static moat_status take(struct moat_sync *mutex, struct moat_task *task)
@@ -134,7 +135,7 @@ moat_status moat_mutex_lock_again(struct moat_sync *mutex,
 moat_status moat_mutex_init(moat_mutex *mutex)
 {
     if (mutex == NULL)
-        return MOAT_E_INVAL;
+        return refuse("mutex is NULL");
     mutex->state = NULL;
     return moat_sync_create(&mutex->state, MUTEX_MAGIC, 0);
 }
@@ -142,13 +143,13 @@ moat_status moat_mutex_init(moat_mutex *mutex)
 moat_status moat_mutex_lock(moat_mutex *mutex, uint64_t deadline)
 {
     return mutex == NULL
-               ? MOAT_E_INVAL
+               ? refuse("mutex is NULL")
                : sync_ask(mutex->state, MUTEX_MAGIC, &locks, 0, deadline);
 }
 
 moat_status moat_mutex_unlock(moat_mutex *mutex)
 {
-    return mutex == NULL ? MOAT_E_INVAL
+    return mutex == NULL ? refuse("mutex is NULL")
                          : sync_ask(mutex->state, MUTEX_MAGIC, &unlocks, 0, 0);
 }
 

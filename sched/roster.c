@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "sched/ask.h"
+#include "sched/refuse.h"
 #include "sched/structs.h"
 #include "sched/supervisor.h"
 #include "sched/wait.h"
@@ -54,7 +55,10 @@ static moat_status read_spec(struct asked_child *to,
         return status;
     if (copy.fn == NULL || (unsigned)copy.restart > MOAT_RESTART_TEMPORARY ||
         (copy.flags & ~(MOAT_CHILD_FORGET | MOAT_CHILD_READY)) != 0)
-        return MOAT_E_INVAL;
+        return moat_error_note(MOAT_E_INVAL,
+                               "spec->fn is NULL, restart is %u and unknown, "
+                               "or flags is %x and has unknown ones",
+                               (unsigned)copy.restart, copy.flags);
     if (copy.options != NULL)
         status = moat_sched_copy_in(&options, sizeof options, copy.options,
                                     sizeof options);
@@ -82,7 +86,9 @@ moat_status moat_supervisor_add(moat_supervisor *supervisor,
     moat_status status;
 
     if (!is_supervisor(supervisor) || spec == NULL)
-        return MOAT_E_INVAL;
+        return spec == NULL ? refuse("spec is NULL")
+                            : refuse_pointer("supervisor is %x: no supervisor",
+                                             supervisor);
     status = read_spec(&asked, spec);
     if (status != MOAT_OK)
         return status;
@@ -119,7 +125,8 @@ static enum verdict stop_child(struct worker *worker, struct moat_task *task)
         return answer(task, MOAT_E_STATE);
     child = asked_child(task);
     if (child == NULL)
-        return answer(task, MOAT_E_INVAL);
+        return answer(task, refuse_value("id is %u: no child of the supervisor",
+                                         task->wish.other.value));
     if (task->group == &child->group)
         return answer(task, MOAT_E_STATE);
     child->wanted = false;
@@ -142,7 +149,8 @@ static enum verdict start_child(struct worker *worker, struct moat_task *task)
         return answer(task, MOAT_E_STATE);
     child = asked_child(task);
     if (child == NULL)
-        return answer(task, MOAT_E_INVAL);
+        return answer(task, refuse_value("id is %u: no child of the supervisor",
+                                         task->wish.other.value));
     if (supervisor->task == NULL || child->wanted)
         return answer(task, MOAT_E_STATE);
     if (is_stopping(supervisor))
@@ -170,7 +178,8 @@ static enum verdict remove_child(struct worker *worker, struct moat_task *task)
         return answer(task, MOAT_E_STATE);
     child = asked_child(task);
     if (child == NULL)
-        return answer(task, MOAT_E_INVAL);
+        return answer(task, refuse_value("id is %u: no child of the supervisor",
+                                         task->wish.other.value));
     if (child->up || (supervisor->task != NULL && child->wanted))
         return answer(task, MOAT_E_STATE);
     moat_child_free(child);
@@ -213,7 +222,7 @@ moat_status moat_supervisor_stop_child(moat_supervisor *supervisor,
     struct moat_task *task = asker();
 
     if (!is_supervisor(supervisor))
-        return MOAT_E_INVAL;
+        return refuse_pointer("supervisor is %x: no supervisor", supervisor);
     if (task == NULL)
         return MOAT_E_STATE;
     task->wish.other.value = child;
@@ -227,7 +236,7 @@ moat_status moat_supervisor_start_child(moat_supervisor *supervisor,
     struct moat_task *task = asker();
 
     if (!is_supervisor(supervisor))
-        return MOAT_E_INVAL;
+        return refuse_pointer("supervisor is %x: no supervisor", supervisor);
     if (task == NULL)
         return MOAT_E_STATE;
     task->wish.other.value = child;
@@ -240,7 +249,7 @@ moat_status moat_supervisor_remove_child(moat_supervisor *supervisor,
     struct moat_task nobody = {.magic = 0}, *task = asker();
 
     if (!is_supervisor(supervisor))
-        return MOAT_E_INVAL;
+        return refuse_pointer("supervisor is %x: no supervisor", supervisor);
     (task != NULL ? task : &nobody)->wish.other.value = child;
     return moat_supervisor_ask(supervisor, task, &nobody, &removes);
 }

@@ -7,6 +7,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "sched/refuse.h"
 #include "sched/sync.h"
 
 static void abandon_write(struct worker *worker, struct hold *hold);
@@ -133,7 +134,7 @@ static const struct op unlocks = {.perform = unlock, .words = "unlocks rwlock"};
 moat_status moat_rwlock_init(moat_rwlock *lock)
 {
     if (lock == NULL)
-        return MOAT_E_INVAL;
+        return refuse("lock is NULL");
     lock->state = NULL;
     return moat_sync_create(&lock->state, RWLOCK_MAGIC, 0);
 }
@@ -141,20 +142,20 @@ moat_status moat_rwlock_init(moat_rwlock *lock)
 moat_status moat_rwlock_read_lock(moat_rwlock *lock, uint64_t deadline)
 {
     return lock == NULL
-               ? MOAT_E_INVAL
+               ? refuse("lock is NULL")
                : sync_ask(lock->state, RWLOCK_MAGIC, &read_locks, 0, deadline);
 }
 
 moat_status moat_rwlock_write_lock(moat_rwlock *lock, uint64_t deadline)
 {
     return lock == NULL
-               ? MOAT_E_INVAL
+               ? refuse("lock is NULL")
                : sync_ask(lock->state, RWLOCK_MAGIC, &write_locks, 0, deadline);
 }
 
 moat_status moat_rwlock_unlock(moat_rwlock *lock)
 {
-    return lock == NULL ? MOAT_E_INVAL
+    return lock == NULL ? refuse("lock is NULL")
                         : sync_ask(lock->state, RWLOCK_MAGIC, &unlocks, 0, 0);
 }
 

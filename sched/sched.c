@@ -12,6 +12,7 @@
 #include "sched/group.h"
 #include "sched/kinds.h"
 #include "sched/life.h"
+#include "sched/refuse.h"
 #include "sched/report.h"
 #include "sched/structs.h"
 #include "sched/turn.h"
@@ -122,7 +123,11 @@ static moat_status work_all(struct sched *run)
     for (unsigned i = 1; i < started; i++)
         (void)pthread_join(run->workers[i].thread, NULL);
     errno = error;
-    return error == 0 ? MOAT_OK : MOAT_E_SYSTEM;
+    return error == 0 ? MOAT_OK
+                      : moat_error_note(MOAT_E_SYSTEM,
+                                        "pthread_create has failed for thread "
+                                        "%u of options->threads: %e",
+                                        started, 0);
 }
 
 static moat_status make_lock(pthread_mutex_t *lock)
@@ -186,11 +191,15 @@ static moat_status run_all(const moat_sched_options *options, moat_task_fn fn,
 static moat_status check(const moat_sched_options *options)
 {
     if (options->clock != MOAT_CLOCK_REAL && options->clock != MOAT_CLOCK_TEST)
-        return MOAT_E_INVAL;
+        return refuse_value("options->clock is %u: no moat_clock",
+                            options->clock);
     if (options->threads > MOST_THREADS)
-        return MOAT_E_INVAL;
+        return refuse_value("options->threads is %u: it must be at most 1024",
+                            options->threads);
     if (options->stats != NULL && options->stats->struct_size < STATS_LEAST)
-        return MOAT_E_INVAL;
+        return refuse_value("options->stats->struct_size is %u: set it to the "
+                            "struct's sizeof, as its _INIT macro does",
+                            options->stats->struct_size);
     return MOAT_OK;
 }
 
@@ -201,7 +210,7 @@ moat_status moat_sched_run(const moat_sched_options *options, moat_task_fn fn,
     moat_status status = MOAT_OK;
 
     if (fn == NULL)
-        return MOAT_E_INVAL;
+        return refuse("fn is NULL");
     if (options != NULL)
         status = moat_sched_copy_in(&copy, sizeof copy, options, OPTIONS_LEAST);
     if (status == MOAT_OK)
@@ -233,7 +242,7 @@ moat_status moat_sched_get_stats(moat_sched_stats *out)
     moat_status status;
 
     if (out == NULL)
-        return MOAT_E_INVAL;
+        return refuse("out is NULL");
     if (task == NULL)
         return MOAT_E_STATE;
     status = ask(task, &notes);

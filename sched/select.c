@@ -6,6 +6,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "sched/chan.h"
+#include "sched/refuse.h"
 
 #define MOST_CASES 65536
 #define ALIGNMENT  16
@@ -162,10 +163,12 @@ moat_status moat_select(const moat_select_case *cases, size_t count,
     size_t bytes;
 
     if (cases == NULL || count == 0 || count > MOST_CASES)
-        return MOAT_E_INVAL;
+        return cases == NULL
+                   ? refuse("cases is NULL")
+                   : refuse_value("count is %u: it must be 1 to 65536", count);
     bytes = bytes_of(cases, count);
     if (bytes == 0)
-        return MOAT_E_INVAL;
+        return refuse("cases: a chan is no channel, or an item is NULL");
     if (task == NULL)
         return MOAT_E_STATE;
     if (!moat_sched_room(task, bytes))

@@ -4,6 +4,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "sched/refuse.h"
 #include "sched/sync.h"
 
 /* ---- Semaphores --------------------------------------------------------- */
@@ -43,14 +44,14 @@ static const struct op releases = {.perform = release,
 moat_status moat_semaphore_init(moat_semaphore *semaphore, uint64_t permits)
 {
     if (semaphore == NULL)
-        return MOAT_E_INVAL;
+        return refuse("semaphore is NULL");
     semaphore->state = NULL;
     return moat_sync_create(&semaphore->state, SEMAPHORE_MAGIC, permits);
 }
 
 moat_status moat_semaphore_acquire(moat_semaphore *semaphore, uint64_t deadline)
 {
-    return semaphore == NULL ? MOAT_E_INVAL
+    return semaphore == NULL ? refuse("semaphore is NULL")
                              : sync_ask(semaphore->state, SEMAPHORE_MAGIC,
                                         &acquires, 0, deadline);
 }
@@ -58,7 +59,7 @@ moat_status moat_semaphore_acquire(moat_semaphore *semaphore, uint64_t deadline)
 moat_status moat_semaphore_release(moat_semaphore *semaphore)
 {
     return semaphore == NULL
-               ? MOAT_E_INVAL
+               ? refuse("semaphore is NULL")
                : sync_ask(semaphore->state, SEMAPHORE_MAGIC, &releases, 0, 0);
 }
 
@@ -77,7 +78,8 @@ static enum verdict add(struct worker *worker, struct moat_task *task)
 
     (void)worker;
     if (__builtin_add_overflow(group->count, task->wish.other.value, &count))
-        return answer(task, MOAT_E_INVAL);
+        return answer(task, refuse_value("count is %u: too many for the group",
+                                         task->wish.other.value));
     group->count = count;
     return answer(task, MOAT_OK);
 }
@@ -115,7 +117,7 @@ static const struct op waits = {.perform = wait_for_all,
 moat_status moat_wait_group_init(moat_wait_group *group)
 {
     if (group == NULL)
-        return MOAT_E_INVAL;
+        return refuse("group is NULL");
     group->state = NULL;
     return moat_sync_create(&group->state, WAIT_GROUP_MAGIC, 0);
 }
@@ -123,21 +125,21 @@ moat_status moat_wait_group_init(moat_wait_group *group)
 moat_status moat_wait_group_add(moat_wait_group *group, size_t count)
 {
     return group == NULL
-               ? MOAT_E_INVAL
+               ? refuse("group is NULL")
                : sync_ask(group->state, WAIT_GROUP_MAGIC, &adds, count, 0);
 }
 
 moat_status moat_wait_group_done(moat_wait_group *group)
 {
     return group == NULL
-               ? MOAT_E_INVAL
+               ? refuse("group is NULL")
                : sync_ask(group->state, WAIT_GROUP_MAGIC, &counts_down, 0, 0);
 }
 
 moat_status moat_wait_group_wait(moat_wait_group *group, uint64_t deadline)
 {
     return group == NULL
-               ? MOAT_E_INVAL
+               ? refuse("group is NULL")
                : sync_ask(group->state, WAIT_GROUP_MAGIC, &waits, 0, deadline);
 }
 

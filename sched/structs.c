@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "sched/refuse.h"
 #include "sched/structs.h"
 
 /* No public struct will ever be larger. */
@@ -18,10 +19,16 @@ moat_status moat_sched_copy_in(void *to, size_t size, const void *from,
 
     memcpy(&known, from, sizeof known);
     if (known < least || known > MAX_BYTES)
-        return MOAT_E_INVAL;
+        return refuse_value(
+            "options->struct_size is %u: set it to the struct's "
+            "sizeof, as its _INIT macro does",
+            known);
     for (size_t i = size; i < known; i++)
         if (bytes[i] != 0)
-            return MOAT_E_UNSUPPORTED;
+            return moat_error_note(MOAT_E_UNSUPPORTED,
+                                   "options has a byte at offset %u, which "
+                                   "this version does not know: it must be 0",
+                                   i, 0);
     memset(to, 0, size);
     memcpy(to, from, known < size ? known : size);
     return MOAT_OK;
@@ -34,7 +41,9 @@ moat_status moat_sched_copy_out(void *to, const void *from, size_t size,
 
     memcpy(&room, to, sizeof room);
     if (room < least || room > MAX_BYTES)
-        return MOAT_E_INVAL;
+        return refuse_value("out->struct_size is %u: set it to the struct's "
+                            "sizeof, as its _INIT macro does",
+                            room);
     filled = room < size ? room : size;
     memset(to, 0, room);
     memcpy(to, from, filled);

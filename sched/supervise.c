@@ -7,6 +7,7 @@
 #include "sched/clock.h"
 #include "sched/group.h"
 #include "sched/local.h"
+#include "sched/refuse.h"
 #include "sched/supervisor.h"
 #include "sched/wait.h"
 
@@ -339,7 +340,7 @@ moat_status moat_supervisor_run(moat_supervisor *supervisor)
     moat_status status;
 
     if (!is_supervisor(supervisor))
-        return MOAT_E_INVAL;
+        return refuse_pointer("supervisor is %x: no supervisor", supervisor);
     if (task == NULL)
         return MOAT_E_STATE;
     status = ask_for(supervisor, task, &begins, caller);

@@ -8,6 +8,7 @@
 
 #include "sched/ask.h"
 #include "sched/group.h"
+#include "sched/refuse.h"
 #include "sched/structs.h"
 #include "sched/supervisor.h"
 #include "sched/wait.h"
@@ -56,7 +57,7 @@ moat_status moat_supervisor_stop(moat_supervisor *supervisor)
     struct moat_task *task = asker();
 
     if (!is_supervisor(supervisor))
-        return MOAT_E_INVAL;
+        return refuse_pointer("supervisor is %x: no supervisor", supervisor);
     if (task == NULL)
         return MOAT_E_STATE;
     task->wish.other.value = 0;
@@ -79,7 +80,10 @@ static moat_status read_options(moat_supervisor_options *to,
         (to->flags & ~(MOAT_SUPERVISOR_FAIL_OPEN | MOAT_SUPERVISOR_STAY)) !=
             0 ||
         to->intensity > MAX_INTENSITY || to->jitter_percent > 100)
-        return MOAT_E_INVAL;
+        return moat_error_note(MOAT_E_INVAL,
+                               "options->intensity is %u, jitter_percent %u: "
+                               "too much, or strategy or flags is unknown",
+                               to->intensity, to->jitter_percent);
     if (to->intensity == 0)
         to->intensity = INTENSITY;
     if (to->period_ns == 0)
@@ -147,7 +151,7 @@ moat_status moat_supervisor_create(moat_supervisor **out,
     moat_status status;
 
     if (out == NULL)
-        return MOAT_E_INVAL;
+        return refuse("out is NULL");
     status = read_options(&asked.options, options);
     if (status != MOAT_OK)
         return status;

@@ -13,6 +13,7 @@
 
 #include "sched/ask.h"
 #include "sched/holds.h"
+#include "sched/refuse.h"
 #include "sched/wait.h"
 
 #define MUTEX_MAGIC      0x6d757465u
@@ -56,7 +57,9 @@ static inline moat_status sync_ask(struct moat_sync *object, uint32_t magic,
     struct moat_task *task = asker();
 
     if (object == NULL || object->magic != magic)
-        return MOAT_E_INVAL;
+        return refuse_pointer("the object at %x is not initialised, or of "
+                              "another kind",
+                              object);
     if (task == NULL)
         return MOAT_E_STATE;
     task->wish.other.object = object;

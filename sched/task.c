@@ -9,6 +9,7 @@
 #include "sched/kinds.h"
 #include "sched/life.h"
 #include "sched/local.h"
+#include "sched/refuse.h"
 #include "sched/wait.h"
 
 /* ---- Spawn -------------------------------------------------------------- */
@@ -80,7 +81,8 @@ moat_status moat_task_spawn(moat_group *group, moat_task_fn fn, void *arg,
     moat_status status;
 
     if (fn == NULL || (group != NULL && group->magic != GROUP_MAGIC))
-        return MOAT_E_INVAL;
+        return fn == NULL ? refuse("fn is NULL")
+                          : refuse_pointer("group is %x: no group", group);
     if (task == NULL)
         return MOAT_E_STATE;
     if (MOAT_LIKELY(task->locals == NULL))
@@ -106,7 +108,10 @@ static enum verdict take_result(struct worker *worker, struct moat_task *task)
     struct moat_task *other = task->wish.of_task.task;
 
     if (!is_task(other)) /* another has joined it meanwhile */
-        return answer(task, MOAT_E_INVAL);
+        return answer(task,
+                      refuse_pointer("task is %x: another task has joined "
+                                     "it",
+                                     other));
     if (other->state == TASK_ENDED) {
         task->result = other->result;
         moat_life_free(worker, other);
@@ -131,7 +136,8 @@ moat_status moat_task_join(moat_task *other, uint64_t deadline,
     moat_status status;
 
     if (!is_task(other) || other == task || other->detached)
-        return MOAT_E_INVAL;
+        return refuse_pointer("task is %x: no handle, or the caller's own",
+                              other);
     if (task == NULL)
         return MOAT_E_STATE;
     task->wish.of_task.task = other;
@@ -167,7 +173,7 @@ moat_status moat_task_cancel(moat_task *other)
     struct moat_task *task = asker();
 
     if (!is_task(other))
-        return MOAT_E_INVAL;
+        return refuse_pointer("task is %x: no handle", other);
     if (task == NULL)
         return MOAT_E_STATE;
     task->wish.of_task.task = other;

@@ -30,7 +30,9 @@ static void flush(struct text *text)
         if (n >= 0)
             done += (size_t)n;
         else if (errno != EINTR)
-            text->status = MOAT_E_SYSTEM;
+            text->status = moat_error_note(
+                MOAT_E_SYSTEM, "write to descriptor %d has failed: %e",
+                (uint64_t)text->fd, 0);
     }
     text->length = 0;
 }

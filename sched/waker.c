@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "sched/bells.h"
+#include "sched/refuse.h"
 #include "sched/wait.h"
 #include "sched/waker.h"
 
@@ -168,7 +169,7 @@ moat_status moat_waker_create(moat_waker **out)
     moat_status status;
 
     if (out == NULL)
-        return MOAT_E_INVAL;
+        return refuse("out is NULL");
     status = ask_or_do(task, &nobody, &creates);
     if (status == MOAT_OK)
         *out = who->wish.other.object;
@@ -180,7 +181,7 @@ moat_status moat_waker_wait(moat_waker *waker, uint64_t deadline)
     struct moat_task *task = asker();
 
     if (!is_waker(waker))
-        return MOAT_E_INVAL;
+        return refuse_pointer("waker is %x: no waker", waker);
     if (task == NULL)
         return MOAT_E_STATE;
     task->wish.other.object = waker;

@@ -186,17 +186,20 @@ static moat_status capture(const struct sigaction *former)
     struct sigaction ours;
 
     if (sigaction(SIGSEGV, NULL, &ours) != 0)
-        return MOAT_E_SYSTEM;
+        return moat_error_note(MOAT_E_SYSTEM, "sigaction has failed: %e", 0, 0);
     atomic_store(&capturing, true);
     if (sigsegv_install_handler(on_fault) != 0 ||
         sigaction(SIGSEGV, &ours, &captured) != 0) {
         (void)sigaction(SIGSEGV, &ours, NULL);
         atomic_store(&capturing, false);
-        return MOAT_E_SYSTEM;
+        return moat_error_note(MOAT_E_SYSTEM, "sigaction has failed: %e", 0, 0);
     }
     atomic_store(&capturing, false);
     if ((captured.sa_flags & SA_SIGINFO) == 0)
-        return MOAT_E_UNSUPPORTED;
+        return moat_error_note(MOAT_E_UNSUPPORTED,
+                               "options->source: this libsigsegv does not take "
+                               "siginfo",
+                               0, 0);
     /* Otherwise it would be its own previous handler. */
     if (former->sa_sigaction == captured.sa_sigaction)
         return MOAT_E_STATE;
@@ -209,7 +212,7 @@ static moat_status install(void)
     moat_status status;
 
     if (sigaction(SIGSEGV, NULL, &former) != 0)
-        return MOAT_E_SYSTEM;
+        return moat_error_note(MOAT_E_SYSTEM, "sigaction has failed: %e", 0, 0);
     status = moat_source_sigaction.install();
     if (status != MOAT_OK)
         return status;

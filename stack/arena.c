@@ -6,6 +6,7 @@
 #include "stack/arena.h"
 
 #include "stack/annotate.h"
+#include "sys/refusal.h"
 #include "sys/size.h"
 #include "sys/supply.h"
 
@@ -31,7 +32,11 @@ static moat_status lay_out_class(struct moat_stack_class *stack_class)
     if (!moat_size_add(stack_class->usable_bytes, page, &stride) ||
         !moat_size_add(stride, stack_class->guard_bytes, &stride) ||
         !moat_size_add(stride, page, &stride))
-        return MOAT_E_INVAL;
+        return moat_refuse_values(MOAT_E_INVAL,
+                                  "options->stack_bytes is %u and guard_bytes "
+                                  "%u: together they exceed the address space",
+                                  stack_class->usable_bytes,
+                                  stack_class->guard_bytes);
     stride -= page;
     if (stride / page % 2 == 0) {
         stride += page;

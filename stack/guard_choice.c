@@ -10,6 +10,7 @@
 #include "sys/environment.h"
 #include "sys/guard.h"
 #include "sys/pagemap.h"
+#include "sys/refusal.h"
 
 /* Asks the environment, since the host left the choice open. */
 static moat_status environment_choice(moat_guard_kind *out)
@@ -39,12 +40,15 @@ moat_status moat_guard_choose(moat_guard_kind asked, moat_guard_kind *out)
         break;
     case MOAT_GUARD_MADVISE:
         if (!moat_guard_marks_work())
-            return MOAT_E_UNSUPPORTED;
+            return moat_refuse(MOAT_E_UNSUPPORTED,
+                               "options->guard is MOAT_GUARD_MADVISE, or "
+                               "MOAT_GUARD=madvise: Linux 6.13 has it");
         break;
     case MOAT_GUARD_MPROTECT:
         break;
     default:
-        return MOAT_E_INVAL;
+        return moat_refuse_value(
+            MOAT_E_INVAL, "options->guard is %u: no moat_guard_kind", asked);
     }
     *out = asked;
     return MOAT_OK;

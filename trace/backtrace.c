@@ -23,6 +23,7 @@
 #include "engine/room.h"
 #include "engine/state.h"
 #include "engine/trap_info.h"
+#include "sys/refusal.h"
 #include "trace/live_chain.h"
 #include "trace/trace.h"
 #include "trap/own_stacks.h"
@@ -33,10 +34,11 @@
 static moat_status check_request(const moat_frame *frames, size_t *count)
 {
     if (frames == NULL || count == NULL)
-        return MOAT_E_INVAL;
+        return moat_refuse(MOAT_E_INVAL,
+                           frames == NULL ? "frames is NULL" : "count is NULL");
     *count = 0;
     if (!moat_unwind_available())
-        return MOAT_E_UNSUPPORTED;
+        return moat_refuse(MOAT_E_UNSUPPORTED, MOAT_NO_UNWINDER);
     return moat_room_begin(MOAT_STACK_FOR_WALK);
 }
 
@@ -44,7 +46,7 @@ static moat_status finish(struct moat_trace *trace, size_t *count)
 {
     moat_nointr_end();
     *count = trace->count;
-    return trace->full ? MOAT_E_LIMIT : MOAT_OK;
+    return trace->full ? moat_trace_refuse_full(trace->capacity) : MOAT_OK;
 }
 
 /* --- a suspended or trapped coroutine's own frames ----------------------- */
@@ -239,7 +241,7 @@ static moat_status check_stopped(const moat_co *handle)
     moat_status status;
 
     if (handle == NULL)
-        return MOAT_E_INVAL;
+        return moat_refuse(MOAT_E_INVAL, "co is NULL");
     status = moat_co_check_owner(co_of(handle));
     if (status != MOAT_OK)
         return status;
@@ -304,7 +306,7 @@ moat_status moat_backtrace_both_ends(const moat_co *handle, uintptr_t from_sp,
     if (status != MOAT_OK)
         return status;
     if (!moat_unwind_available())
-        return MOAT_E_UNSUPPORTED;
+        return moat_refuse(MOAT_E_UNSUPPORTED, MOAT_NO_UNWINDER);
     begin_dead_walk(&walk, co_of(handle), NULL, 0);
     walk.trace.ends = out;
     moat_nointr_enter();

@@ -11,6 +11,7 @@
 
 #include "engine/nointr.h"
 #include "engine/room.h"
+#include "sys/refusal.h"
 #include "trace/frame.h"
 #include "trace/scripts.h"
 #include "trace/trace.h"
@@ -28,15 +29,38 @@ struct backtrace {
 struct request {
     moat_described_frame *frames;
     size_t capacity, count;
-    bool full;
+    size_t met;              /* frames so far                                */
+    size_t gap_from, gap_to; /* those between the two ends are left out      */
 };
+
+/* Decides what is left out, now that the number of frames is known. The parts
+ * are those of a report. */
+static void choose_ends(struct request *request, size_t total)
+{
+    size_t last = request->capacity / 8 * 3 + request->capacity % 8 * 3 / 8;
+
+    if (total <= request->capacity)
+        return;
+    request->gap_from = request->capacity - last;
+    request->gap_to = total - last;
+}
+
+static bool is_full(const struct request *request)
+{
+    return request->gap_to > request->gap_from;
+}
+
+/* Returns whether the next frame is one of those that fit. */
+static bool next(struct request *request)
+{
+    size_t i = request->met++;
+
+    return i < request->gap_from || i >= request->gap_to;
+}
 
 static void put(struct request *request, const moat_described_frame *frame)
 {
-    if (request->count < request->capacity)
-        request->frames[request->count++] = *frame;
-    else
-        request->full = true;
+    request->frames[request->count++] = *frame;
 }
 
 #define COPY(to, from)                                                   \
@@ -88,6 +112,8 @@ static void put_native(struct request *request, struct backtrace *backtrace,
 {
     moat_described_frame out;
 
+    if (!next(request))
+        return;
     memset(&out, 0, sizeof out);
     out.frame = backtrace->ends.frames[i];
     out.number = moat_ends_number(&backtrace->ends, i);
@@ -107,6 +133,8 @@ static void put_script(struct request *request,
 {
     moat_described_frame out;
 
+    if (!next(request))
+        return;
     memset(&out, 0, sizeof out);
     out.frame = backtrace->ends.frames[line->position];
     out.frame.flags = MOAT_FRAME_SCRIPT;
@@ -121,13 +149,14 @@ static void put_script(struct request *request,
 static void put_all(struct request *request, struct backtrace *backtrace)
 {
     const struct moat_scripts *scripts = &backtrace->scripts;
-    size_t next = 0;
+    size_t script = 0;
 
-    for (size_t i = 0; i < backtrace->ends.count && !request->full; i++) {
+    choose_ends(request, backtrace->ends.count + scripts->count);
+    for (size_t i = 0; i < backtrace->ends.count; i++) {
         put_native(request, backtrace, i);
-        for (; next < scripts->count; next++) {
+        for (; script < scripts->count; script++) {
             const struct moat_script_line *line =
-                moat_scripts_line(scripts, next);
+                moat_scripts_line(scripts, script);
 
             if (line->position > i)
                 break;
@@ -153,19 +182,22 @@ static moat_status describe(const moat_co *co, uintptr_t from_sp,
         put_all(request, backtrace);
     }
     (void)munmap(backtrace, sizeof *backtrace);
-    return status == MOAT_OK && request->full ? MOAT_E_LIMIT : status;
+    return status == MOAT_OK && is_full(request)
+               ? moat_trace_refuse_full(request->capacity)
+               : status;
 }
 
 __attribute__((noinline)) moat_status
 moat_co_describe(const moat_co *co, moat_described_frame *frames,
                  size_t capacity, size_t *count)
 {
-    struct request request = {frames, capacity, 0, false};
+    struct request request = {.frames = frames, .capacity = capacity};
     uintptr_t from_sp = MOAT_CALLER_SP;
     moat_status status;
 
     if (frames == NULL || count == NULL)
-        return MOAT_E_INVAL;
+        return moat_refuse(MOAT_E_INVAL,
+                           frames == NULL ? "frames is NULL" : "count is NULL");
     *count = 0;
     status = moat_room_begin(MOAT_STACK_FOR_WALK);
     if (status != MOAT_OK)

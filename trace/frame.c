@@ -15,6 +15,7 @@
 #include "engine/nointr.h"
 #include "engine/room.h"
 #include "registry/code.h"
+#include "sys/refusal.h"
 #include "trace/frame.h"
 #include "trace/lock_search.h"
 #include "trace/shown.h"
@@ -226,7 +227,9 @@ moat_status moat_frame_describe(const moat_frame *frame, char *buffer,
     moat_status status;
 
     if (frame == NULL || buffer == NULL || size == 0)
-        return MOAT_E_INVAL;
+        return moat_refuse(MOAT_E_INVAL, frame == NULL    ? "frame is NULL"
+                                         : buffer == NULL ? "buffer is NULL"
+                                                          : "size is 0");
     status = moat_room_begin(MOAT_STACK_FOR_TEXT);
     if (status != MOAT_OK)
         return status;

@@ -21,6 +21,7 @@
 #include "engine/host_call.h"
 #include "engine/thread.h"
 #include "stack/annotate.h"
+#include "sys/refusal.h"
 #include "trace/trace.h"
 #include "unwind/frame_record.h"
 
@@ -212,7 +213,8 @@ moat_backtrace_fp(moat_frame *frames, size_t capacity, size_t *count)
     bool all;
 
     if (frames == NULL || count == NULL)
-        return MOAT_E_INVAL;
+        return moat_refuse(MOAT_E_INVAL,
+                           frames == NULL ? "frames is NULL" : "count is NULL");
     *count = 0;
     if (moat_thread_self() == NULL)
         return MOAT_E_THREAD;
@@ -226,5 +228,5 @@ moat_backtrace_fp(moat_frame *frames, size_t capacity, size_t *count)
     walk.chain.limit = walk.chain.fp;
     all = run(&walk);
     *count = walk.count;
-    return all ? MOAT_OK : MOAT_E_LIMIT;
+    return all ? MOAT_OK : moat_trace_refuse_full(capacity);
 }

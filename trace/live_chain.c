@@ -36,6 +36,7 @@
 #include "engine/host_call.h"
 #include "engine/nointr.h"
 #include "engine/room.h"
+#include "sys/refusal.h"
 #include "unwind/objects.h"
 #include "unwind/walk_libunwind.h"
 #include "unwind/walks.h"
@@ -278,10 +279,11 @@ moat_backtrace(moat_frame *frames, size_t capacity, size_t *count)
     moat_status status;
 
     if (frames == NULL || count == NULL)
-        return MOAT_E_INVAL;
+        return moat_refuse(MOAT_E_INVAL,
+                           frames == NULL ? "frames is NULL" : "count is NULL");
     *count = 0;
     if (!moat_unwind_available())
-        return MOAT_E_UNSUPPORTED;
+        return moat_refuse(MOAT_E_UNSUPPORTED, MOAT_NO_UNWINDER);
     status = check_room(moat_co_current());
     if (status != MOAT_OK)
         return status;
@@ -292,7 +294,7 @@ moat_backtrace(moat_frame *frames, size_t capacity, size_t *count)
     moat_cursor_set(&walk.cursor, &here, false);
     walk_live(&walk);
     *count = walk.trace.count;
-    return walk.trace.full ? MOAT_E_LIMIT : MOAT_OK;
+    return walk.trace.full ? moat_trace_refuse_full(capacity) : MOAT_OK;
 }
 
 /* --- the resumer's chain ------------------------------------------------- */

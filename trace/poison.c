@@ -8,6 +8,7 @@
 #include <moat/moat.h>
 
 #include "engine/state.h"
+#include "sys/refusal.h"
 #include "trace/backtrace.h"
 
 moat_status moat_co_lock_function(const moat_co *handle, const char **out)
@@ -17,7 +18,8 @@ moat_status moat_co_lock_function(const moat_co *handle, const char **out)
     moat_status status;
 
     if (co == NULL || out == NULL)
-        return MOAT_E_INVAL;
+        return moat_refuse(MOAT_E_INVAL,
+                           co == NULL ? "co is NULL" : "out is NULL");
     if (handle->state != MOAT_MARK_TRAPPED)
         return MOAT_E_STATE;
     status = moat_co_check_owner(co);

@@ -9,6 +9,7 @@
 #include "engine/room.h"
 #include "registry/code.h"
 #include "registry/grace.h"
+#include "sys/refusal.h"
 #include "trace/frame.h"
 #include "trap/probe.h"
 #include "unwind/walk_libunwind.h"
@@ -24,6 +25,12 @@ void moat_trace_end(void)
 {
     moat_walk_end();
     moat_nointr_end();
+}
+
+moat_status moat_trace_refuse_full(size_t capacity)
+{
+    return moat_refuse_value(MOAT_E_FULL,
+                             "capacity is %u: there are more frames", capacity);
 }
 
 bool moat_trace_wants_more(const struct moat_trace *trace)

@@ -38,6 +38,10 @@ struct moat_trace {
 bool moat_trace_emit(struct moat_trace *trace, uintptr_t pc, uintptr_t sp,
                      unsigned flags);
 
+/* MOAT_E_FULL: there are more frames than the caller's array takes.
+ * Signal-safe: yes. */
+moat_status moat_trace_refuse_full(size_t capacity);
+
 /* Returns whether any sink wants more frames. Signal-safe: yes. */
 bool moat_trace_wants_more(const struct moat_trace *trace);
 

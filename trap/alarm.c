@@ -9,9 +9,13 @@
 #include <signal.h>
 
 #include "sys/fork.h"
+#include "sys/refusal.h"
 #include "trap/task.h"
 
 #define NEVER MOAT_CLOCK_END
+
+#define THREAD_UNKNOWN \
+    "this is a child that shares its parent's memory: it has no timer"
 
 /* The handler sets the timer for the next time, or stops it. If other code has
  * taken the signal (sigwait, a handler of its own), it comes again after this
@@ -148,7 +152,7 @@ moat_status moat_alarm_make(void)
         return MOAT_OK;
     if (!moat_task_is_noted()) {
         errno = EINVAL;
-        return MOAT_E_SYSTEM;
+        return moat_refuse(MOAT_E_SYSTEM, THREAD_UNKNOWN);
     }
     status = moat_timer_make(&moat_alarm.timer, alarm_signo, &moat_alarm);
     if (status != MOAT_OK)
@@ -189,11 +193,11 @@ moat_status moat_alarm_set_surely(uint64_t at)
     /* Nothing watches until the new one is set, if it can be made at all. */
     moat_tls.reach = 0;
     if (!moat_task_is_noted())
-        return MOAT_E_SYSTEM;
+        return moat_refuse(MOAT_E_SYSTEM, THREAD_UNKNOWN);
     moat_timer_delete(&moat_alarm.timer);
     moat_alarm.has_timer = false;
     if (moat_alarm_make() != MOAT_OK || !moat_alarm_set(at))
-        return MOAT_E_SYSTEM;
+        return moat_refuse_errno("timer_settime");
     return MOAT_OK;
 }
 

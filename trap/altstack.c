@@ -34,6 +34,7 @@
 #include "arch/arch.h"
 #include "stack/annotate.h"
 #include "sys/memory.h"
+#include "sys/refusal.h"
 #include "sys/size.h"
 #include "trap/altstack.h"
 #include "trap/frames.h"
@@ -87,8 +88,14 @@ moat_status moat_altstack_probe(moat_altstack_kind kind)
     if (kind == MOAT_ALTSTACK_SHARED)
         return MOAT_OK;
     if (kind != MOAT_ALTSTACK_AUTODISARM)
-        return MOAT_E_INVAL;
-    return kernel_has_autodisarm() ? MOAT_OK : MOAT_E_UNSUPPORTED;
+        return moat_refuse_value(
+            MOAT_E_INVAL, "options->altstack is %u: no moat_altstack_kind",
+            kind);
+    return kernel_has_autodisarm()
+               ? MOAT_OK
+               : moat_refuse(MOAT_E_UNSUPPORTED,
+                             "options->altstack is MOAT_ALTSTACK_AUTODISARM: "
+                             "Linux 4.7 has it");
 }
 
 void moat_altstack_choose(moat_altstack_kind kind)
@@ -198,7 +205,7 @@ moat_status moat_altstack_attach(void)
     thread.bounds.high = (uintptr_t)own->stack.ss_sp + own->stack.ss_size;
     if (sigaltstack(&own->stack, &own->former) != 0) {
         unmap_guarded(own);
-        return MOAT_E_SYSTEM;
+        return moat_refuse_errno("sigaltstack");
     }
     moat_copies_link(own);
     thread.landing = NULL;
@@ -215,7 +222,7 @@ moat_status moat_altstack_check(void)
     if (thread.own == NULL)
         return MOAT_OK;
     if (sigaltstack(NULL, &now) != 0)
-        return MOAT_E_SYSTEM;
+        return moat_refuse_errno("sigaltstack");
     if (is_armed(&now) && moat_copies_find(thread.own, (uintptr_t)now.ss_sp +
                                                            now.ss_size) != NULL)
         return MOAT_OK;
@@ -230,7 +237,7 @@ moat_status moat_altstack_repair(void)
     if (thread.own == NULL || moat_altstack_check() == MOAT_OK)
         return MOAT_OK;
     if (sigaltstack(&thread.own->stack, &replaced) != 0)
-        return MOAT_E_SYSTEM;
+        return moat_refuse_errno("sigaltstack");
     /* A stack of the host's comes back at detach. A disarmed one was ours, left
      * by a handler through siglongjmp, or the host disarms what it finds. */
     if (is_armed(&replaced)) {
@@ -276,7 +283,7 @@ moat_status moat_altstack_detach(void)
     if (own == NULL)
         return MOAT_OK;
     if (!restore_former(own))
-        return MOAT_E_SYSTEM;
+        return moat_refuse_errno("sigaltstack");
     thread.own = NULL;
     moat_copies_unlink(own);
     unmap_guarded(own);

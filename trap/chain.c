@@ -18,6 +18,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "sys/refusal.h"
 #include "trap/altstack.h"
 #include "trap/chain.h"
 
@@ -103,7 +104,7 @@ moat_status moat_chain_install(int signo,
     atomic_store(&disposition->last, 0);
     /* Read first: a signal may arrive right after the installation. */
     if (sigaction(signo, NULL, &disposition->before[0]) != 0)
-        return MOAT_E_SYSTEM;
+        return moat_refuse_errno("sigaction");
     memset(&action, 0, sizeof action);
     action.sa_sigaction = handler;
     action.sa_flags = FLAGS;
@@ -111,7 +112,7 @@ moat_status moat_chain_install(int signo,
         action.sa_flags |= SA_RESTART;
     (void)sigemptyset(&action.sa_mask);
     if (sigaction(signo, &action, NULL) != 0)
-        return MOAT_E_SYSTEM;
+        return moat_refuse_errno("sigaction");
     disposition->handler = handler;
     return MOAT_OK;
 }
@@ -119,7 +120,7 @@ moat_status moat_chain_install(int signo,
 static moat_status check_in_place(int signo, struct sigaction *now)
 {
     if (sigaction(signo, NULL, now) != 0)
-        return MOAT_E_SYSTEM;
+        return moat_refuse_errno("sigaction");
     return is_ours(signo, now) ? MOAT_OK : MOAT_E_HANDLER_LOST;
 }
 
@@ -162,7 +163,7 @@ moat_status moat_chain_remove(int signo)
         status = MOAT_OK;
     else if (status == MOAT_OK &&
              sigaction(signo, previous_of(signo), NULL) != 0)
-        status = MOAT_E_SYSTEM;
+        status = moat_refuse_errno("sigaction");
     if (status == MOAT_OK)
         disposition->handler = NULL;
     return status;

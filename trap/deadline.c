@@ -19,6 +19,7 @@
 
 #include "stack/annotate.h"
 #include "sys/clock.h"
+#include "sys/refusal.h"
 #include "sys/timer.h"
 #include "trap/alarm.h"
 #include "trap/altstack.h"
@@ -211,7 +212,7 @@ moat_status moat_deadline_check(void)
         return MOAT_OK;
     if (moat_alarm.has_timer) {
         if (pthread_sigmask(SIG_BLOCK, NULL, &mask) != 0)
-            return MOAT_E_SYSTEM;
+            return moat_refuse_errno("pthread_sigmask");
         if (sigismember(&mask, deadline_signo) == 1)
             return MOAT_E_HANDLER_LOST;
     }

@@ -5,6 +5,7 @@
  */
 #include "trap/mask.h"
 
+#include "sys/refusal.h"
 #include "trap/altstack.h"
 
 const int moat_fault_signals[MOAT_FAULT_SIGNALS] = {SIGSEGV, SIGBUS,  SIGILL,
@@ -37,7 +38,7 @@ moat_status moat_mask_check(void)
     if (!moat_altstack_attached())
         return MOAT_OK;
     if (pthread_sigmask(SIG_BLOCK, NULL, &mask) != 0)
-        return MOAT_E_SYSTEM;
+        return moat_refuse_errno("pthread_sigmask");
     for (size_t i = 0; i < MOAT_FAULT_SIGNALS; i++) {
         if (sigismember(&mask, moat_fault_signals[i]) == 1)
             return MOAT_E_HANDLER_LOST;

@@ -11,6 +11,7 @@
 
 #include "registry/grace.h"
 #include "registry/registry.h"
+#include "sys/refusal.h"
 #include "sys/supply.h"
 
 static struct moat_registry stacks;
@@ -53,7 +54,10 @@ moat_status moat_own_stacks_remove(uint64_t id)
         moat_registry_remove(&stacks, gone);
     moat_unlock(&moat_ranges_lock);
     free(gone);
-    return gone != NULL ? MOAT_OK : MOAT_E_INVAL;
+    return gone != NULL
+               ? MOAT_OK
+               : moat_refuse_value(MOAT_E_INVAL,
+                                   "id is %u: no registered stack", id);
 }
 
 bool moat_own_stacks_find(uintptr_t address, struct moat_range *out)

@@ -14,6 +14,7 @@
 #include "registry/grace.h"
 #include "registry/registry.h"
 #include "stack/arena.h"
+#include "sys/refusal.h"
 #include "sys/size.h"
 #include "sys/supply.h"
 #include "trap/probe.h"
@@ -96,7 +97,12 @@ static moat_status insert(struct region *made, moat_fault_region *out)
     moat_status status = moat_registry_prepare(&regions, &made->entry);
 
     if (status == MOAT_E_OVERLAP)
-        return MOAT_E_INVAL;
+        return moat_refuse_values(MOAT_E_INVAL,
+                                  "options->begin is %x, bytes %u: part of it "
+                                  "is a fault region already",
+                                  made->entry.range.begin,
+                                  made->entry.range.end -
+                                      made->entry.range.begin);
     if (status == MOAT_OK)
         status = moat_trap_watch(&range);
     if (status == MOAT_OK)
@@ -111,11 +117,23 @@ static moat_status region_from(const moat_fault_region_options *options,
     uintptr_t begin = (uintptr_t)options->begin;
     size_t end;
 
-    if (options->fix == NULL || options->bytes == 0 || options->flags != 0 ||
+    if (options->fix == NULL)
+        return moat_refuse(MOAT_E_INVAL, "options->fix is NULL");
+    if (options->flags != 0)
+        return moat_refuse_value(
+            MOAT_E_INVAL, "options->flags is %x: it must be 0", options->flags);
+    if (options->bytes == 0 ||
         (begin | options->bytes) % moat_page_bytes() != 0 ||
-        !moat_size_add(begin, options->bytes, &end) ||
-        moat_arena_overlaps(begin, end))
-        return MOAT_E_INVAL;
+        !moat_size_add(begin, options->bytes, &end))
+        return moat_refuse_values(MOAT_E_INVAL,
+                                  "options->begin is %x, bytes %u: they must "
+                                  "be whole pages, and not 0 bytes",
+                                  begin, options->bytes);
+    if (moat_arena_overlaps(begin, end))
+        return moat_refuse_value(MOAT_E_INVAL,
+                                 "options->begin is %x: coroutines' stacks lie "
+                                 "there",
+                                 begin);
     out->entry.range.begin = begin;
     out->entry.range.end = end;
     out->fix = options->fix;
@@ -156,7 +174,7 @@ static moat_status remove_locked(moat_fault_region id)
     moat_source_range range;
 
     if (gone == NULL)
-        return MOAT_E_INVAL;
+        return moat_refuse_value(MOAT_E_INVAL, "region is %u: none such", id);
     range = range_of(gone);
     moat_trap_unwatch(&range);
     moat_registry_remove(&regions, &gone->entry);

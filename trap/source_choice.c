@@ -6,6 +6,7 @@
 #include "trap/source_choice.h"
 
 #include "sys/environment.h"
+#include "sys/refusal.h"
 
 /* --- the manual source ---------------------------------------------------- */
 
@@ -43,7 +44,9 @@ static moat_status environment_choice(const moat_source **out)
     if (status != MOAT_OK)
         return status;
     if (choice == LINKED && moat_source_linked == NULL)
-        return MOAT_E_UNSUPPORTED;
+        return moat_refuse(MOAT_E_UNSUPPORTED,
+                           "the environment has MOAT_TRAP_SOURCE=sigsegv: link "
+                           "the program with moat-sigsegv");
     if (choice == LINKED)
         *out = moat_source_linked();
     else
@@ -61,11 +64,17 @@ moat_status moat_trap_source_choose(const moat_source *asked,
     if (status != MOAT_OK)
         return status;
     if (asked->version != MOAT_SOURCE_VERSION)
-        return MOAT_E_UNSUPPORTED;
+        return moat_refuse_values(MOAT_E_UNSUPPORTED,
+                                  "options->source->version is %u: this moat "
+                                  "knows %u",
+                                  asked->version, MOAT_SOURCE_VERSION);
     if (asked->reserved != 0 || asked->name == NULL || asked->install == NULL ||
         asked->check == NULL || asked->remove == NULL ||
         (asked->watch == NULL) != (asked->unwatch == NULL))
-        return MOAT_E_INVAL;
+        return moat_refuse(MOAT_E_INVAL,
+                           "options->source: name, install, check and remove "
+                           "must be set, watch and unwatch both or neither, "
+                           "reserved 0");
     *out = asked;
     return MOAT_OK;
 }

@@ -32,6 +32,7 @@
 
 #include "stack/annotate.h"
 #include "sys/clock.h"
+#include "sys/refusal.h"
 #include "trap/alarm.h"
 #include "trap/asides.h"
 #include "trap/coroutine.h"
@@ -212,7 +213,7 @@ static moat_status stamp(struct moat_watch *watch, struct co *co, uint64_t now,
     if (limits->resume_cpu_ns != 0)
         cpu = moat_alarm_cpu_at_most(now, tolerance(limits->resume_cpu_ns) / 2);
     if (cpu == NEVER)
-        return MOAT_E_SYSTEM;
+        return moat_refuse_errno("clock_gettime");
     moat_tls.reach = 0;
     watch->on = false;
     watch->stamped = NULL;
@@ -253,7 +254,7 @@ static moat_status enter(struct co *co)
         return status;
     now = moat_clock_ns();
     if (now == NEVER)
-        return MOAT_E_SYSTEM;
+        return moat_refuse_errno("clock_gettime");
     others = due_of_others(now);
     choose_class(watch, class_of(&moat_guest_clock_of(co)->limits));
     choose_fuel(watch, now - watch->looked_at);
@@ -341,7 +342,7 @@ static moat_status enter_accounted(struct co *co)
     if ((co->traits & CO_COUNTS_CPU) != 0)
         cpu = moat_alarm_cpu(now);
     if (now == NEVER || cpu == NEVER)
-        return MOAT_E_SYSTEM;
+        return moat_refuse_errno("clock_gettime");
     if (limited)
         status = arm_for_account(clock, now);
     if (status != MOAT_OK)

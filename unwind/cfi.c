@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "arch/arch.h"
+#include "sys/refusal.h"
 #include "sys/search.h"
 #include "unwind/bytes.h"
 #include "unwind/cfi_instructions.h"
@@ -132,6 +133,14 @@ static void *extend(void **array, size_t *count, size_t *room, size_t bytes)
     return memset((char *)*array + (*count)++ * bytes, 0, bytes);
 }
 
+static moat_status refuse_entry(const char *what, size_t offset)
+{
+    return moat_refuse_values(
+        MOAT_E_INVAL,
+        "code->eh_frame: the %s at offset %u is damaged, or not of this code",
+        moat_refusal_text(what), offset);
+}
+
 static moat_status add_cie(struct source *source, size_t offset,
                            struct moat_reader *body)
 {
@@ -144,7 +153,7 @@ static moat_status add_cie(struct source *source, size_t offset,
     if (cie == NULL)
         return MOAT_E_NOMEM;
     cie->read_at = offset;
-    return read_cie(body, cie) ? MOAT_OK : MOAT_E_INVAL;
+    return read_cie(body, cie) ? MOAT_OK : refuse_entry("CIE", offset);
 }
 
 /* Returns the number of the CIE at the offset; cie_count: there is none. They
@@ -175,8 +184,10 @@ static moat_status add_fde(struct source *source, size_t cie_offset,
         return MOAT_E_NOMEM;
     fde->cie = cie_at(source, cie_offset);
     if (fde->cie == rules->cie_count)
-        return MOAT_E_INVAL;
-    return read_fde(source, body, fde) ? MOAT_OK : MOAT_E_INVAL;
+        return refuse_entry("CIE of an FDE", cie_offset);
+    return read_fde(source, body, fde)
+               ? MOAT_OK
+               : refuse_entry("FDE before", (size_t)(body->end - source->blob));
 }
 
 /* Reads the next entry. *more: there is another. */
@@ -191,13 +202,13 @@ static moat_status read_entry(struct source *source, struct moat_reader *reader,
 
     *more = false;
     if (reader->bad)
-        return MOAT_E_INVAL;
+        return refuse_entry("length", offset);
     if (length == 0)
         return MOAT_OK;
     *more = reader->at < reader->end;
     to_cie = moat_read(&body, 4);
     if (body.bad || to_cie > id_offset)
-        return MOAT_E_INVAL;
+        return refuse_entry("entry", offset);
     return to_cie == 0 ? add_cie(source, offset, &body)
                        : add_fde(source, id_offset - to_cie, &body);
 }
@@ -238,7 +249,8 @@ static moat_status rewrite(const moat_code *code, struct moat_cfi *out)
     while (status == MOAT_OK && more)
         status = read_entry(&source, &reader, &more);
     if (status == MOAT_OK && !are_apart(&source.rules))
-        status = MOAT_E_INVAL;
+        status = moat_refuse(MOAT_E_INVAL, "code->eh_frame has no FDE, or two "
+                                           "for the same code");
     if (status == MOAT_OK)
         status = moat_cfi_write(&source.rules, out);
     free(source.rules.cies);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "arch/arch.h"
+#include "sys/refusal.h"
 #include "unwind/bytes.h"
 #include "unwind/dwarf.h"
 
@@ -83,7 +84,7 @@ moat_status moat_cfi_write(const struct moat_cfi_rules *rules,
 
     put_rules(&to, rules);
     if (to.used > UINT32_MAX)
-        return MOAT_E_INVAL;
+        return moat_refuse(MOAT_E_INVAL, "code->eh_frame_bytes is too large");
     to.to = malloc(to.used);
     if (to.to == NULL)
         return MOAT_E_NOMEM;

@@ -19,6 +19,9 @@
 /* Returns whether this build has backtraces. */
 bool moat_unwind_available(void);
 
+/* Where it has none. */
+#define MOAT_NO_UNWINDER "this build has no unwinder: MOAT_WITH_LIBUNWIND=ON"
+
 /* Moves to the caller's frame where moat_cursor_step is lost: by debug
  * information, or by a guess. */
 bool moat_cursor_step_guessing(struct moat_cursor *cursor);

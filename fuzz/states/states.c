@@ -361,7 +361,7 @@ static void check_walk(int co)
     size_t count;
 
     found = moat_co_backtrace(play.handle[co], frames, 8, &count);
-    if (found != MOAT_E_LIMIT || status != MOAT_OK)
+    if (found != MOAT_E_FULL || status != MOAT_OK)
         TARGET_CHECK(found == status);
     found = moat_co_stack_info(play.handle[co], &stack);
     TARGET_CHECK(found == status);

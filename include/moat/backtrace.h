@@ -93,9 +93,10 @@ MOAT_BEGIN_DECLS
  *
  * @return MOAT_OK, or
  *         MOAT_E_INVAL        frames or count is NULL
- *         MOAT_E_LIMIT        there are more frames than capacity: the
- *                             innermost were written. Or less than 8 KiB of a
- *                             guest's stack is left: count is 0
+ *         MOAT_E_FULL         there are more frames than capacity: the
+ *                             innermost were written
+ *         MOAT_E_LIMIT        less than 8 KiB of a guest's stack is left:
+ *                             count is 0
  *         MOAT_E_UNSUPPORTED  this build has no unwinder
  *
  * Thread-safety: any
@@ -135,7 +136,7 @@ MOAT_API moat_status moat_backtrace(moat_frame *frames, size_t capacity,
  *
  * @return MOAT_OK, or
  *         MOAT_E_INVAL   frames or count is NULL
- *         MOAT_E_LIMIT   there are more frames than capacity: the innermost
+ *         MOAT_E_FULL    there are more frames than capacity: the innermost
  *                        were written
  *         MOAT_E_THREAD  the calling thread is not attached
  *
@@ -158,9 +159,9 @@ MOAT_API moat_status moat_backtrace_fp(moat_frame *frames, size_t capacity,
  *   FRESH, DONE
  *     No frame.
  *
- * An overflow has thousands of frames. With MOAT_E_LIMIT the innermost are
- * written, without the root and the resumers; moat_co_print_report and
- * moat_co_write_json keep both ends. After moat_trap_raise the first frames
+ * An overflow has thousands of frames. With MOAT_E_FULL the innermost are
+ * written, without the root and the resumers; moat_co_describe and the reports
+ * keep both ends. After moat_trap_raise the first frames
  * are moat's own, followed by the guest's that called it.
  *
  * If the guest left nothing to walk (pc = 0, smashed registers, code without
@@ -179,8 +180,8 @@ MOAT_API moat_status moat_backtrace_fp(moat_frame *frames, size_t capacity,
  *         MOAT_E_INVAL        co, frames or count is NULL
  *         MOAT_E_STATE        it is running or resuming
  *         MOAT_E_THREAD       it belongs to another thread
- *         MOAT_E_LIMIT        there are more frames than capacity. Or less
- *                             than 8 KiB of the stack is left: count is 0
+ *         MOAT_E_FULL         there are more frames than capacity
+ *         MOAT_E_LIMIT        less than 8 KiB of the stack is left: count is 0
  *         MOAT_E_UNSUPPORTED  this build has no unwinder
  *
  * Thread-safety: the owner's thread
@@ -226,6 +227,10 @@ MOAT_API moat_status moat_frame_describe(const moat_frame *frame, char *buffer,
  * coroutine's script. Of more than 3,584 native frames the first 3,072 and the
  * last 512 are described, and of the roots between them the first 512.
  *
+ * Where the frames are more than `capacity`, three eighths of the array hold
+ * the outermost, the others the innermost: the guest's fault and the way to the
+ * host's main are in an array of any size. `number` shows the gap.
+ *
  * @param co           created by this thread
  * @param[out] frames  array of `capacity`, innermost frame first
  * @param capacity     size of the array, in frames
@@ -235,8 +240,9 @@ MOAT_API moat_status moat_frame_describe(const moat_frame *frame, char *buffer,
  *         MOAT_E_INVAL        co, frames or count is NULL
  *         MOAT_E_STATE        it is running or resuming
  *         MOAT_E_THREAD       it belongs to another thread
- *         MOAT_E_LIMIT        there are more frames than capacity. Or less
- *                             than 8 KiB of the stack is left: count is 0.
+ *         MOAT_E_FULL         there are more frames than capacity: both ends
+ *                             were written
+ *         MOAT_E_LIMIT        less than 8 KiB of the stack is left: count is 0.
  *                             With less than 192 KiB lines are missing, with
  *                             less than 48 KiB also the names of static
  *                             functions

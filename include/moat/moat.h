@@ -13,6 +13,8 @@
  *   heap.h       allocators that may be stopped at any instruction
  *   allocator.h  for allocators that replace malloc
  *   backtrace.h  linked backtraces, reports, core files
+ *   report.h     reports in memory
+ *   exception.h  exceptions that left a guest, for hosts in C
  *   script.h     frames of an interpreter's script in backtraces
  *   guest.h      calls for code on a guest's stack
  *   roots.h      for garbage collectors: where coroutines keep pointers
@@ -60,11 +62,13 @@
 #include <moat/co.h>
 #include <moat/code.h>
 #include <moat/engine.h>
+#include <moat/exception.h>
 #include <moat/export.h>
 #include <moat/guest.h>
 #include <moat/heap.h>
 #include <moat/limits.h>
 #include <moat/region.h>
+#include <moat/report.h>
 #include <moat/roots.h>
 #include <moat/script.h>
 #include <moat/status.h>

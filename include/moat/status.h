@@ -9,6 +9,8 @@
 #ifndef MOAT_STATUS_H
 #define MOAT_STATUS_H
 
+#include <stdint.h>
+
 #include <moat/export.h>
 
 /* X(name, number, sentence). Numbers are pinned; the gaps separate groups. */
@@ -28,8 +30,7 @@
                                "it has made")                                  \
     X(MOAT_E_UNSUPPORTED, -20, "not available in this build, kernel or "       \
                                "machine")                                      \
-    X(MOAT_E_LIMIT,       -21, "too little stack is left, or too little room " \
-                               "in the caller's array")                        \
+    X(MOAT_E_LIMIT,       -21, "too little stack is left")                     \
     X(MOAT_E_GUARD_LIMIT, -22, "no mapping is left for another guard: raise "  \
                                "vm.max_map_count or use Linux 6.13 or later")  \
     X(MOAT_E_HANDLER_LOST, -30, "a signal handler of moat was replaced by "    \
@@ -43,14 +44,16 @@
     X(MOAT_E_CANCELLED,   -62, "the task or its group is cancelled")           \
     X(MOAT_E_DEADLOCK,    -63, "every task waits, and nothing can wake one")   \
     X(MOAT_E_OWNER_DIED,  -64, "the owner ended without unlocking: the caller " \
-                               "owns it now")
+                               "owns it now")                                  \
+    X(MOAT_E_FULL,        -70, "the caller's array is full, and there is more")
 /* clang-format on */
 
 /**
  * The result of a call; MOAT_OK is 0, errors are negative.
  *
- * MOAT_E_LIMIT means that too little of a guest's stack is left for the call,
- * or that a backtrace has more frames than the caller's array.
+ * MOAT_E_LIMIT means that too little of the stack is left for the call.
+ * MOAT_E_FULL means that there is more than the caller's array takes, which is
+ * full. moat_error_detail names the argument that was refused.
  */
 typedef enum moat_status {
 #define MOAT_STATUS_ENUM(name, number, sentence) name = number,
@@ -85,6 +88,56 @@ MOAT_API const char *moat_status_name(moat_status status);
  * Signal-safety: yes
  */
 MOAT_API const char *moat_status_str(moat_status status);
+
+/**
+ * Explains why this thread's last refused call was refused.
+ *
+ * The sentence begins with the name of the status that it explains and names
+ * the argument, its value and the values that are allowed; the environment
+ * variable; or the function of the system that failed, with errno. It is for
+ * people and for logs: the words may change.
+ *
+ * There is one for each refusal with MOAT_E_INVAL, MOAT_E_LIMIT,
+ * MOAT_E_UNSUPPORTED, MOAT_E_SYSTEM or MOAT_E_FULL, also of the libraries that
+ * stand on moat. The other statuses say all there is: they leave the sentence
+ * of an earlier refusal, as does a call that succeeds. Ask at once: moat's own
+ * work in a later call may note a reason, too.
+ *
+ * @return a sentence without a full stop, such as "MOAT_E_INVAL:
+ *         options->stack_bytes is 100: it must be 0, for 256 KiB, or at least
+ *         4096"; "" if the thread was refused nothing
+ *
+ * Ownership:     the thread's; valid until its next call of this function
+ * Thread-safety: any; each thread has its own
+ * Signal-safety: no
+ * See also:      moat_error_note, moat_status_str
+ */
+MOAT_API const char *moat_error_detail(void);
+
+/**
+ * Notes why a call is refused, for moat_error_detail.
+ *
+ * For libraries that stand on moat and return its statuses. It costs some
+ * stores; the sentence is put together when it is asked for.
+ *
+ * @param status    why the call is refused
+ * @param sentence  static storage; without a full stop. In it "%u" stands for
+ *                  the next value as a number, "%d" as one with a sign, "%x"
+ *                  as an address, "%s" as a text, for which the value is its
+ *                  address, in static storage; "%e" is the present errno
+ * @param first     the first value
+ * @param second    the second value
+ * @return `status`, which is not MOAT_OK, but
+ *         MOAT_E_INVAL   or another, as passed
+ *         MOAT_E_SYSTEM  likewise; errno is noted as well
+ *
+ * Ownership:     nothing is copied
+ * Thread-safety: any
+ * Signal-safety: yes
+ * See also:      moat_error_detail
+ */
+MOAT_API moat_status moat_error_note(moat_status status, const char *sentence,
+                                     uint64_t first, uint64_t second);
 
 MOAT_END_DECLS
 

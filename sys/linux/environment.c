@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sys/refusal.h"
+
 const char *moat_environment_get(const char *variable)
 {
     return secure_getenv(variable);
@@ -27,5 +29,5 @@ moat_status moat_environment_choose(const char *variable,
         ++*choice;
     }
     *choice = -1;
-    return MOAT_E_INVAL;
+    return moat_refuse_choice(variable, words);
 }

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "sys/refusal.h"
 #include "sys/seal.h"
 
 ssize_t moat_file_read_some(int fd, char *to, size_t size)
@@ -38,14 +39,15 @@ static moat_status read_file(const char *path, char *buffer, size_t size,
 
     *bytes = 0;
     if (fd < 0)
-        return MOAT_E_SYSTEM;
+        return moat_refuse_value(MOAT_E_SYSTEM, "%s cannot be opened: %e",
+                                 moat_refusal_text(path));
     while (got > 0 && *bytes < size) {
         got = moat_file_read_some(fd, buffer + *bytes, size - *bytes);
         if (got > 0)
             *bytes += (size_t)got;
     }
     moat_file_close(fd);
-    return got < 0 ? MOAT_E_SYSTEM : MOAT_OK;
+    return got < 0 ? moat_refuse_errno("read") : MOAT_OK;
 }
 
 moat_status moat_file_read(const char *path, char *buffer, size_t size,
@@ -67,7 +69,9 @@ static moat_status write_all(int fd, const void *from, size_t count)
         ssize_t written = write(fd, bytes, count);
 
         if (written < 0 && errno != EINTR)
-            return MOAT_E_SYSTEM;
+            return moat_refuse_value(MOAT_E_SYSTEM,
+                                     "write to descriptor %d has failed: %e",
+                                     (uint64_t)fd);
         if (written > 0) {
             bytes += written;
             count -= (size_t)written;
@@ -100,12 +104,14 @@ bool moat_file_takes_holes(int fd)
 
 moat_status moat_file_skip(int fd, size_t count)
 {
-    return lseek(fd, (off_t)count, SEEK_CUR) >= 0 ? MOAT_OK : MOAT_E_SYSTEM;
+    return lseek(fd, (off_t)count, SEEK_CUR) >= 0 ? MOAT_OK
+                                                  : moat_refuse_errno("lseek");
 }
 
 moat_status moat_file_set_end(int fd)
 {
     off_t at = lseek(fd, 0, SEEK_CUR);
 
-    return at >= 0 && ftruncate(fd, at) == 0 ? MOAT_OK : MOAT_E_SYSTEM;
+    return at >= 0 && ftruncate(fd, at) == 0 ? MOAT_OK
+                                             : moat_refuse_errno("ftruncate");
 }

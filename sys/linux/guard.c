@@ -16,6 +16,7 @@
 #include "sys/linux/advice.h"
 #include "sys/methods.h"
 #include "sys/page.h"
+#include "sys/refusal.h"
 #include "sys/seal.h"
 
 /* linux/mman.h of Debian 12 is older than the feature. */
@@ -66,7 +67,7 @@ static moat_status install_one(const struct moat_pages *range)
      * inaccessible mapping guards as well and costs two mappings. */
     if (errno == EINVAL)
         return moat_memory_close(range->low, bytes);
-    return errno == ENOMEM ? MOAT_E_NOMEM : MOAT_E_SYSTEM;
+    return errno == ENOMEM ? MOAT_E_NOMEM : moat_refuse_errno("madvise");
 }
 
 /* Where one call for all is refused, one for each finds out what is possible.

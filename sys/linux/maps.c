@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "sys/file.h"
+#include "sys/refusal.h"
 #include "sys/seal.h"
 
 /* Reads a hexadecimal number; returns the text after the character that ends
@@ -75,7 +76,7 @@ static moat_status visit(char *buffer, size_t size,
     ssize_t got;
 
     if (fd < 0)
-        return MOAT_E_SYSTEM;
+        return moat_refuse_errno("opening /proc/self/maps");
     /* A line is shorter than the buffer: its path has PATH_MAX bytes. */
     while ((got = moat_file_read_some(fd, buffer + left, size - left)) > 0) {
         size_t bytes = left + (size_t)got;
@@ -84,7 +85,7 @@ static moat_status visit(char *buffer, size_t size,
         memmove(buffer, buffer + bytes - left, left);
     }
     moat_file_close(fd);
-    return got < 0 ? MOAT_E_SYSTEM : MOAT_OK;
+    return got < 0 ? moat_refuse_errno("reading /proc/self/maps") : MOAT_OK;
 }
 
 moat_status moat_maps_visit(char *buffer, size_t size,

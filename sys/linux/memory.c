@@ -16,6 +16,7 @@
 
 #include "sys/file.h"
 #include "sys/page.h"
+#include "sys/refusal.h"
 #include "sys/seal.h"
 
 #define RESERVATION (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK)
@@ -120,7 +121,7 @@ static moat_status set_protection(uintptr_t address, size_t bytes,
     if (mprotect((void *)address, bytes, protection) == 0)
         return MOAT_OK;
     if (errno != ENOMEM)
-        return MOAT_E_SYSTEM;
+        return moat_refuse_errno("mprotect");
     return MOAT_E_GUARD_LIMIT;
 }
 
@@ -154,7 +155,7 @@ moat_status moat_memory_forbid_huge(uintptr_t address, size_t bytes)
     if (madvise((void *)address, bytes, MADV_NOHUGEPAGE) == 0 ||
         errno == EINVAL)
         return MOAT_OK;
-    return MOAT_E_SYSTEM;
+    return moat_refuse_errno("madvise");
 }
 
 /* --- reading -------------------------------------------------------------- */
@@ -180,5 +181,6 @@ moat_status moat_memory_read(const struct moat_memory_part *parts, size_t count,
                                count, 0);
     while (got < 0 && errno == EINTR);
     *copied = got > 0 ? (size_t)got : 0;
-    return got < 0 && errno != EFAULT ? MOAT_E_SYSTEM : MOAT_OK;
+    return got < 0 && errno != EFAULT ? moat_refuse_errno("process_vm_readv")
+                                      : MOAT_OK;
 }

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "sys/methods.h"
+#include "sys/refusal.h"
 #include "sys/seal.h"
 #include "sys/size.h"
 
@@ -86,7 +87,7 @@ static moat_status visit_by_words(int fd, uintptr_t low, uintptr_t high,
         if (got < 0 && errno == EINTR)
             continue;
         if (got < (ssize_t)sizeof words[0])
-            return MOAT_E_SYSTEM;
+            return moat_refuse_errno("a read of /proc/self/pagemap");
         pages = (size_t)got / sizeof words[0];
         if (!visit_words(words, pages, low, visit, arg))
             return MOAT_OK;
@@ -150,7 +151,7 @@ static moat_status visit_by_scan(int pagemap, uintptr_t low, uintptr_t high,
         if (count < 0 && errno == EINTR)
             continue;
         if (count < 0 || walked_to <= low)
-            return MOAT_E_SYSTEM;
+            return moat_refuse_errno("PAGEMAP_SCAN");
         for (int i = 0; i < count; i++) {
             if (!visit(runs[i].start, runs[i].end, arg))
                 return MOAT_OK;
@@ -201,7 +202,7 @@ moat_status moat_pagemap_lowest(uintptr_t low, uintptr_t high, uintptr_t *out)
 
     *out = high;
     if (pagemap < 0)
-        return MOAT_E_SYSTEM;
+        return moat_refuse_errno("opening /proc/self/pagemap");
     /* By the words: a page that was only read counts, too. */
     status = visit_by_words(pagemap, low, high, note_lowest, out);
     moat_pagemap_close(pagemap);

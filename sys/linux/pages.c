@@ -15,6 +15,7 @@
 #include "sys/linux/advice.h"
 #include "sys/methods.h"
 #include "sys/page.h"
+#include "sys/refusal.h"
 
 static bool is_zero(uintptr_t page)
 {
@@ -30,7 +31,7 @@ moat_status moat_pages_drop_range(uintptr_t low, uintptr_t high)
 {
     if (madvise((void *)low, high - low, MADV_DONTNEED) == 0)
         return MOAT_OK;
-    return errno == EINVAL ? MOAT_E_UNSUPPORTED : MOAT_E_SYSTEM;
+    return errno == EINVAL ? MOAT_E_UNSUPPORTED : moat_refuse_errno("madvise");
 }
 
 moat_status moat_pages_drop(const struct moat_pages *ranges, size_t count)
@@ -41,7 +42,7 @@ moat_status moat_pages_drop(const struct moat_pages *ranges, size_t count)
         return status;
     for (size_t i = 0; i < count; i++) {
         if (moat_pages_drop_range(ranges[i].low, ranges[i].high) != MOAT_OK)
-            status = MOAT_E_SYSTEM;
+            status = moat_refuse_errno("madvise");
     }
     return status;
 }

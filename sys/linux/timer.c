@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "sys/clock.h"
+#include "sys/refusal.h"
 
 #define NS_PER_S UINT64_C(1000000000)
 
@@ -47,7 +48,7 @@ moat_status moat_timer_make(struct moat_timer *timer, int signo, void *token)
     event.sigev_value.sival_ptr = token;
     event._sigev_un._tid = (pid_t)syscall(SYS_gettid);
     if (timer_create(CLOCK_MONOTONIC, &event, &made) != 0)
-        return MOAT_E_SYSTEM;
+        return moat_refuse_errno("timer_create");
     timer->handle = (void *)made;
     return MOAT_OK;
 }

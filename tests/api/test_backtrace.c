@@ -85,10 +85,10 @@ static void a_short_array_gets_the_innermost(const void *arg)
         return;
     EXPECT_EQ(moat_backtrace(frames, FRAMES, &all), MOAT_OK);
     EXPECT(all > 3 && all < FRAMES);
-    EXPECT_EQ(moat_backtrace(few, 3, &count), MOAT_E_LIMIT);
+    EXPECT_EQ(moat_backtrace(few, 3, &count), MOAT_E_FULL);
     EXPECT_EQ(count, 3);
     EXPECT_EQ(few[1].pc, frames[1].pc);
-    EXPECT_EQ(moat_backtrace(few, 0, &count), MOAT_E_LIMIT);
+    EXPECT_EQ(moat_backtrace(few, 0, &count), MOAT_E_FULL);
     EXPECT_EQ(count, 0);
     EXPECT_EQ(moat_backtrace(frames, all, &count), MOAT_OK);
     EXPECT_EQ(count, all);
@@ -136,7 +136,7 @@ static void stopped_coroutines_have_the_frames_of_their_state(const void *arg)
     EXPECT_EQ(moat_co_backtrace(trapped, frames, FRAMES, &count), MOAT_OK);
     EXPECT(count >= 3);
     EXPECT_EQ(frames[0].flags, MOAT_FRAME_TRAP);
-    EXPECT_EQ(moat_co_backtrace(trapped, frames, 2, &count), MOAT_E_LIMIT);
+    EXPECT_EQ(moat_co_backtrace(trapped, frames, 2, &count), MOAT_E_FULL);
     EXPECT_EQ(count, 2);
     moat_co_destroy(trapped);
     moat_co_destroy(suspended);
@@ -167,9 +167,9 @@ FRAME static void walk_with_little_room(void)
     moat_frame few[1];
     size_t count = 77;
 
-    EXPECT_EQ(moat_backtrace_fp(few, 1, &count), MOAT_E_LIMIT);
+    EXPECT_EQ(moat_backtrace_fp(few, 1, &count), MOAT_E_FULL);
     EXPECT_EQ(count, 1);
-    EXPECT_EQ(moat_backtrace_fp(few, 0, &count), MOAT_E_LIMIT);
+    EXPECT_EQ(moat_backtrace_fp(few, 0, &count), MOAT_E_FULL);
     EXPECT_EQ(count, 0);
 }
 
@@ -528,7 +528,7 @@ static void walk_the_circle(void)
 {
     size_t count = 0;
 
-    EXPECT_EQ(moat_backtrace(frames, FRAMES, &count), MOAT_E_LIMIT);
+    EXPECT_EQ(moat_backtrace(frames, FRAMES, &count), MOAT_E_FULL);
     EXPECT_EQ(moat_co_backtrace(dead, frames, FRAMES, &count), MOAT_OK);
     EXPECT(count > 1);
 }

@@ -506,7 +506,7 @@ static __attribute__((noinline)) unsigned own_flags(void)
 
     if (status == MOAT_E_UNSUPPORTED)
         return MOAT_FRAME_JIT;
-    EXPECT_EQ(status, MOAT_E_LIMIT);
+    EXPECT_EQ(status, MOAT_E_FULL);
     return frames[0].flags;
 }
 

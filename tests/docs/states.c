@@ -163,6 +163,29 @@ static void try_write_json(moat_co *co, char *text, size_t size)
     say_status(moat_co_write_json(co, open("/dev/null", O_WRONLY)), text, size);
 }
 
+static void try_format_report(moat_co *co, char *text, size_t size)
+{
+    static char report[1 << 16];
+
+    say_status(moat_co_format_report(co, MOAT_REPORT_TEXT, report,
+                                     sizeof report, NULL),
+               text, size);
+}
+
+static void take_part(const char *bytes, size_t count, void *arg)
+{
+    (void)bytes;
+    *(size_t *)arg += count;
+}
+
+static void try_pass_report(moat_co *co, char *text, size_t size)
+{
+    size_t count = 0;
+
+    say_status(moat_co_pass_report(co, MOAT_REPORT_JSON, take_part, &count),
+               text, size);
+}
+
 static void try_write_core(moat_co *co, char *text, size_t size)
 {
     say_status(moat_co_write_core(co, open("/dev/null", O_WRONLY)), text, size);
@@ -236,6 +259,8 @@ static const struct {
     {"moat_co_backtrace", try_backtrace},
     {"moat_co_describe", try_describe},
     {"moat_co_print_report", try_print_report},
+    {"moat_co_format_report", try_format_report},
+    {"moat_co_pass_report", try_pass_report},
     {"moat_co_write_json", try_write_json},
     {"moat_co_write_core", try_write_core},
     {"moat_co_stack_info", try_stack_info},

@@ -286,6 +286,10 @@ static void use_heap(void)
 {
     moat_heap *heap;
 
+    begin("detail");
+    if (moat_heap_create(NULL, 1) == MOAT_OK || moat_error_detail()[0] != 'M')
+        exit(2);
+    end();
     begin("heap");
     check(moat_heap_create(&heap, (size_t)1 << 20));
     moat_heap_free(heap, moat_heap_alloc(heap, 100000));

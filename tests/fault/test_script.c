@@ -251,7 +251,7 @@ static void a_suspended_script_is_described(const void *arg)
     EXPECT_STR(shown(co), ""); /* fresh */
     EXPECT_EQ(guest_resume(co, NULL).kind, MOAT_EVENT_YIELD);
     EXPECT_STR(shown(co), "loop :f :e loop :d :c loop :b :a [root]");
-    EXPECT_EQ(moat_co_describe(co, frames, 3, &count), MOAT_E_LIMIT);
+    EXPECT_EQ(moat_co_describe(co, frames, 3, &count), MOAT_E_FULL);
     EXPECT_EQ(count, 3);
     EXPECT_EQ(moat_co_describe(co, NULL, 3, &count), MOAT_E_INVAL);
     EXPECT_EQ(moat_co_describe(co, frames, 3, NULL), MOAT_E_INVAL);

@@ -209,6 +209,8 @@ static void call_small(void)
     EXPECT(moat_limit_name(MOAT_LIMIT_WALL) && moat_limit_str(MOAT_LIMIT_WALL));
     EXPECT(moat_stack_reserve(1) == MOAT_OK && moat_co_heap(co) == NULL &&
            moat_co_take_heap(co) == NULL);
+    EXPECT(moat_error_note(MOAT_E_SYSTEM, "%s: %e", (uintptr_t) "x", 0) ==
+           MOAT_E_SYSTEM);
 }
 
 static void call_is_poisoned(void)
@@ -226,6 +228,44 @@ static void call_lock_function(void)
 static void call_print_report(void)
 {
     status = moat_co_print_report(co, sink);
+}
+
+/* A function of the C library that is called for the first time may be bound by
+ * the dynamic linker. */
+static void call_error_detail(void)
+{
+    EXPECT(moat_error_note(MOAT_E_SYSTEM, "%s: %e", (uintptr_t) "x", 0) ==
+           MOAT_E_SYSTEM);
+    EXPECT(moat_error_detail()[0] == 'M');
+    status = MOAT_OK;
+}
+
+static char report_text[65536];
+
+static void call_format_report(void)
+{
+    status = moat_co_format_report(co, MOAT_REPORT_TEXT, report_text,
+                                   sizeof report_text, &count);
+}
+
+static void take_part(const char *bytes, size_t bytes_count, void *arg)
+{
+    (void)bytes;
+    *(size_t *)arg += bytes_count;
+}
+
+static void call_pass_report(void)
+{
+    status = moat_co_pass_report(co, MOAT_REPORT_TEXT, take_part, &count);
+}
+
+/* Whatever it is, it is not C++'s. */
+static void call_exception_describe(void)
+{
+    static const uint64_t exception[8];
+    moat_exception_info info = MOAT_EXCEPTION_INFO_INIT;
+
+    status = moat_exception_describe(exception, &info);
 }
 
 static void call_write_json(void)
@@ -626,6 +666,7 @@ static const struct need needs[] = {
      "moat_co_user "
      "moat_co_state_str moat_status_name moat_status_str moat_trap_kind_name "
      "moat_trap_kind_str moat_limit_name moat_limit_str moat_version "
+     "moat_error_note "
      "moat_stack_reserve moat_co_heap moat_co_take_heap",
      2, make_fresh, call_small, destroy_both, HOST},
     {"moat_co_defer", 8, make_fresh, call_defer, destroy_both, HOST},
@@ -636,6 +677,13 @@ static const struct need needs[] = {
     {"moat_co_lock_function", 8, make_trapped, call_lock_function, destroy_both,
      HOST},
     {"moat_co_print_report", 192, make_trapped, call_print_report, destroy_both,
+     HOST},
+    {"moat_co_format_report", 192, make_trapped, call_format_report,
+     destroy_both, HOST},
+    {"moat_co_pass_report", 192, make_trapped, call_pass_report, destroy_both,
+     HOST},
+    {"moat_error_detail", 8, call_init, call_error_detail, NULL, HOST},
+    {"moat_exception_describe", 8, call_init, call_exception_describe, NULL,
      HOST},
     {"moat_co_write_json", 192, make_trapped, call_write_json, destroy_both,
      HOST},

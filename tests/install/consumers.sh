@@ -63,6 +63,21 @@ for file in $named; do
     }
 done
 
+echo "links in the installed documents lead to installed files"
+dead=0
+while read -r document; do
+    folder=$(dirname "$document")
+    # With an anchor or without; not the addresses of the web.
+    for target in $(grep -oE '\]\([^):]+\)' "$document" |
+        sed -E 's/^\]\(//; s/(#.*)?\)$//'); do
+        [ -e "$folder/$target" ] || {
+            echo "$document: there is no '$target'"
+            dead=1
+        }
+    done
+done < <(find "$prefix/share/doc/moat" -name '*.md' ! -path '*/tests/*')
+[ "$dead" = 0 ]
+
 echo "the component lib alone is the shared library, ready to run"
 quietly "$cmake" --install "$build" --prefix "$scratch/lib" --component lib
 [ -e "$scratch/lib/$libdir/libmoat.so.0.1" ]
@@ -154,6 +169,16 @@ quietly "$cc" -O1 "$here/consumer/consumer.c" "${words[@]}" \
     -Wl,-rpath,"$prefix/$libdir" -o "$scratch/pc_shared"
 expect 'null' "$scratch/pc_shared"
 [ "$sigsegv" = no ] || pc_sigsegv
+
+echo "Meson, as examples/meson shows, from the installed examples"
+if command -v meson >/dev/null && command -v ninja >/dev/null; then
+    quietly env CC="$cc" meson setup "$scratch/meson" \
+        "$prefix/share/doc/moat/examples/meson"
+    quietly ninja -C "$scratch/meson"
+    LD_LIBRARY_PATH=$prefix/$libdir expect 'still here' "$scratch/meson/hello"
+else
+    echo "skipped: meson: it is not installed"
+fi
 
 if [ -e "$prefix/$libdir/pkgconfig/moat-malloc.pc" ]; then
     package=moat-malloc

@@ -21,7 +21,8 @@ static const char *show(const char *name)
     ssize_t bytes;
 
     assert_true(fd >= 0);
-    moat_text_begin(&text, fd, buffer, sizeof buffer);
+    moat_text_begin(&text, &(struct moat_outlet){.fd = fd}, buffer,
+                    sizeof buffer);
     moat_text_put_name(&text, name);
     assert_int_equal(moat_text_end(&text), MOAT_OK);
     bytes = pread(fd, shown, sizeof shown - 1, 0);

@@ -28,7 +28,8 @@ struct third {
 static moat_status copy(const void *from, struct second *to)
 {
     memset(to, 0xee, sizeof *to);
-    return moat_options_copy(to, sizeof *to, from, sizeof(struct first));
+    return moat_options_copy("from", to, sizeof *to, from,
+                             sizeof(struct first));
 }
 
 static void the_same_version_is_copied(void **state)

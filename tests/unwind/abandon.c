@@ -196,7 +196,7 @@ static void scene_walk(void)
     moat_frame frames[4];
     size_t count;
 
-    EXPECT(moat_backtrace(frames, 4, &count) == MOAT_E_LIMIT);
+    EXPECT(moat_backtrace(frames, 4, &count) == MOAT_E_FULL);
 }
 
 static void create_and_destroy(size_t stack_bytes, const char *name)
@@ -332,7 +332,7 @@ static void scene_co_backtrace(void)
     moat_frame frames[4];
     size_t count;
 
-    EXPECT(moat_co_backtrace(dead, frames, 4, &count) == MOAT_E_LIMIT ||
+    EXPECT(moat_co_backtrace(dead, frames, 4, &count) == MOAT_E_FULL ||
            forks_ends_a_probe());
 }
 

@@ -222,7 +222,7 @@ static void check_capacity(const moat_co *co, size_t capacity)
     CHECK(count_guest(all, total) == DEPTH + 2);
     memset(some, 0xee, sizeof(some));
     status = moat_co_backtrace(co, some, capacity, &count);
-    CHECK(status == (capacity < total ? MOAT_E_LIMIT : MOAT_OK));
+    CHECK(status == (capacity < total ? MOAT_E_FULL : MOAT_OK));
     CHECK(count == (capacity < total ? capacity : total));
     for (size_t i = 0; i < count; i++)
         CHECK(some[i].pc == all[i].pc && some[i].sp == all[i].sp);
@@ -241,7 +241,7 @@ static void test_capacity(void)
     resume_and_return(co);
     for (size_t i = 0; i < sizeof(capacities) / sizeof(capacities[0]); i++)
         check_capacity(co, capacities[i]);
-    CHECK(moat_backtrace(frames, 1, &count) == MOAT_E_LIMIT && count == 1);
+    CHECK(moat_backtrace(frames, 1, &count) == MOAT_E_FULL && count == 1);
     CHECK(strcmp(chain_name(frames[0].pc), "?") == 0 ||
           strcmp(chain_name(frames[0].pc), "moat_backtrace") != 0);
     moat_co_destroy(co);

@@ -21,7 +21,7 @@ static moat_status print_frames(const moat_co *co)
     size_t count;
     moat_status status = moat_co_backtrace(co, frames, 64, &count);
 
-    if (status != MOAT_OK && status != MOAT_E_LIMIT)
+    if (status != MOAT_OK && status != MOAT_E_FULL)
         return status;
     for (size_t i = 0; i < count; i++)
         if (moat_frame_describe(&frames[i], line, sizeof line) == MOAT_OK)
