@@ -1,23 +1,28 @@
 /*
- * sched.c: tasks and channels on one thread, beside POSIX threads and, where it
- * is installed, Go. CPU time of the process, since the peers have threads.
+ * sched.c: tasks and channels, beside POSIX threads and, where they are
+ * installed, Go and Boost.Fiber. On one thread the CPU time of the process,
+ * since the peers have threads; on several the time that passes.
  *
  * SPDX-License-Identifier: MIT
  */
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <moat/sched.h>
 
 #include "bench/bench.h"
+#include "bench/peers/fibers.h"
 
 #define NEVER MOAT_NO_DEADLINE
 #define CHANS 8
 
-static size_t count; /* operations of a sample */
+static size_t count;     /* operations of a sample */
+static unsigned threads; /* of a run                */
 
 static void check(moat_status status)
 {
@@ -156,14 +161,24 @@ static void *moat_skynet(void *arg)
     return arg;
 }
 
-static double run_moat(const void *what)
+static double clock_ns(void)
 {
-    moat_task_fn fn;
-    double start = bench_process_ns();
+    struct timespec now;
 
-    memcpy(&fn, what, sizeof fn);
-    check(moat_sched_run(NULL, fn, NULL, NULL));
-    return (bench_process_ns() - start) / (double)count;
+    if (threads == 1)
+        return bench_process_ns();
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
+}
+
+static double run_moat(moat_task_fn fn)
+{
+    moat_sched_options options = MOAT_SCHED_OPTIONS_INIT;
+    double start = clock_ns();
+
+    options.threads = threads;
+    check(moat_sched_run(&options, fn, NULL, NULL));
+    return (clock_ns() - start) / (double)count;
 }
 
 /* ---- POSIX threads
@@ -221,7 +236,8 @@ static double run_go(const char *name, size_t operations)
     double ns = 0;
     FILE *output;
 
-    snprintf(command, sizeof command, "%s %s %zu", BENCH_GO, name, operations);
+    snprintf(command, sizeof command, "%s %s %zu %u", BENCH_GO, name,
+             operations, threads);
     output = popen(command, "r");
     if (output == NULL || fscanf(output, "%lf", &ns) != 1 ||
         pclose(output) != 0)
@@ -230,26 +246,54 @@ static double run_go(const char *name, size_t operations)
 }
 #endif
 
+/* ---- Boost.Fiber -----------------------------------------------------------
+ */
+
+#ifdef BENCH_FIBERS
+/* False: it has no such program. */
+static bool run_fibers(const char *name, double *ns)
+{
+    double start = clock_ns();
+    int found = bench_fibers_run(name, count);
+
+    if (found < 0)
+        bench_stop("the fibers' items");
+    *ns = (clock_ns() - start) / (double)count;
+    return found != 0;
+}
+#endif
+
 /* ---- The cases
  * ------------------------------------------------------------------ */
 
 struct bench_case {
-    const char *title, *name; /* `name`: Go's */
+    const char *title, *name, *fibers; /* `name`: Go's */
     moat_task_fn moat;
     void (*threads)(void);
     size_t count, thread_count;
+    unsigned workers;
 };
 
 static const struct bench_case cases[] = {
-    {"a message, unbuffered", "unbuffered", moat_unbuffered, threads_unbuffered,
-     1000000, 20000},
-    {"a message, buffer of 100", "buffered", moat_buffered, NULL, 1000000, 0},
-    {"spawn and join", "spawn", moat_spawn, threads_spawn, 500000, 5000},
-    {"select, one of 8 ready", "select", moat_selects, NULL, 500000, 0},
-    {"a sleeper, of 100,000, 3 sleeps", "sleepers", moat_sleepers, NULL, 100000,
-     0},
-    {"skynet, a task of 1,000,000", "skynet", moat_skynet, NULL, 1000000, 0},
+    {"a message, unbuffered", "unbuffered", "unbuffered", moat_unbuffered,
+     threads_unbuffered, 1000000, 20000, 1},
+    {"a message, unbuffered, 2 threads", "unbuffered", "across",
+     moat_unbuffered, NULL, 300000, 0, 2},
+    {"a message, buffer of 100", "buffered", "buffered", moat_buffered, NULL,
+     1000000, 0, 1},
+    {"spawn and join", "spawn", "spawn", moat_spawn, threads_spawn, 500000,
+     5000, 1},
+    {"select, one of 8 ready", "select", NULL, moat_selects, NULL, 500000, 0,
+     1},
+    {"a sleeper, of 100,000, 3 sleeps", "sleepers", NULL, moat_sleepers, NULL,
+     100000, 0, 1},
+    {"skynet, a task of 1,000,000", "skynet", NULL, moat_skynet, NULL, 1000000,
+     0, 1},
+    {"skynet, a task of 1,000,000, 2 threads", "skynet", NULL, moat_skynet,
+     NULL, 1000000, 0, 2},
 };
+
+enum { MOAT, GO, FIBERS, THREADS, VARIANTS };
 
 static void sample(const struct bench_case *one, double scale,
                    struct bench_series *series)
@@ -260,29 +304,41 @@ static void sample(const struct bench_case *one, double scale,
     if (one->moat == moat_skynet)
         scaled = scale < 0.1 ? 1000 : one->count;
     count = scaled < 100 ? 100 : scaled;
-    bench_add(&series[0], run_moat(&one->moat));
+    threads = one->workers;
+    bench_add(&series[MOAT], run_moat(one->moat));
 #ifdef BENCH_GO
-    bench_add(&series[1], run_go(one->name, count));
+    bench_add(&series[GO], run_go(one->name, count));
+#endif
+#ifdef BENCH_FIBERS
+    if (one->fibers != NULL && run_fibers(one->fibers, &start))
+        bench_add(&series[FIBERS], start);
 #endif
     if (one->threads == NULL)
         return;
     count = (size_t)((double)one->thread_count * scale) + 10;
     start = bench_process_ns();
     one->threads();
-    bench_add(&series[2], (bench_process_ns() - start) / (double)count);
+    bench_add(&series[THREADS], (bench_process_ns() - start) / (double)count);
 }
+
+/* Cases with more threads run on all CPUs of the process. */
+static cpu_set_t all_cpus, one_cpu;
 
 static void run_case(const struct bench_case *one,
                      const struct bench_options *options)
 {
-    struct bench_series series[3] = {
-        {.name = "moat"}, {.name = "Go"}, {.name = "POSIX threads"}};
-    struct bench_series shown[3];
+    struct bench_series series[VARIANTS] = {{.name = "moat"},
+                                            {.name = "Go"},
+                                            {.name = "Boost.Fiber"},
+                                            {.name = "POSIX threads"}};
+    struct bench_series shown[VARIANTS];
     size_t shown_count = 0;
 
+    (void)sched_setaffinity(0, sizeof all_cpus,
+                            one->workers > 1 ? &all_cpus : &one_cpu);
     for (size_t round = 0; round < options->rounds; round++)
         sample(one, options->scale, series);
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < VARIANTS; i++)
         if (series[i].count != 0)
             shown[shown_count++] = series[i];
     bench_report(one->title, shown, shown_count, shown_count > 1 ? 1 : 0);
@@ -342,7 +398,10 @@ int main(int argc, char **argv)
 {
     struct bench_options options = bench_read_options(argc, argv, 7);
 
-    bench_open("Tasks and channels on one thread", &options);
+    (void)sched_getaffinity(0, sizeof all_cpus, &all_cpus);
+    bench_open("Tasks and channels", &options);
+    (void)sched_getaffinity(0, sizeof one_cpu, &one_cpu);
+    threads = 1;
     run_idle(options.scale); /* before others have left memory */
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         run_case(&cases[i], &options);

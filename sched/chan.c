@@ -130,6 +130,76 @@ static enum verdict receive_item(struct worker *worker, struct moat_task *task)
                            chan);
 }
 
+/* ---- On the caller's stack ---------------------------------------------- */
+
+/* Takes the first item of the buffer, which has been copied. */
+static inline void step_ring(struct worker *worker, moat_chan *chan)
+{
+    struct step *step = &worker->step;
+
+    step->chan = chan;
+    step->head = chan->head + 1 == chan->capacity ? 0 : chan->head + 1;
+    step->count = chan->count - 1;
+    step_begin(worker, STEP_RING);
+    chan->head = step->head;
+    chan->count = step->count;
+    step_end(worker);
+}
+
+static inline void send_here(struct worker *worker, moat_chan *chan,
+                             const void *item)
+{
+    struct waiter *receiver = first_of(&chan->receivers);
+
+    worker->left--;
+    if (receiver != NULL) {
+        copy_item(receiver->slot, item, chan->item_bytes);
+        step_wake(worker, receiver->task);
+        return;
+    }
+    copy_item(item_at(chan, chan->head + chan->count), item, chan->item_bytes);
+    /* One store, so it has no step. */
+    atomic_signal_fence(memory_order_seq_cst);
+    chan->count++;
+}
+
+static inline void recv_here(struct worker *worker, moat_chan *chan, void *item)
+{
+    struct waiter *sender = first_of(&chan->senders);
+    const void *slot =
+        chan->count != 0 ? item_at(chan, chan->head) : sender->slot;
+
+    worker->left--;
+    if (item != NULL)
+        copy_item(item, slot, chan->item_bytes);
+    if (chan->count != 0)
+        step_ring(worker, chan);
+    else
+        step_wake(worker, sender->task);
+}
+
+void moat_chan_here(struct worker *worker, moat_chan *chan, bool send,
+                    void *item)
+{
+    if (send)
+        send_here(worker, chan, item);
+    else
+        recv_here(worker, chan, item);
+}
+
+/* Returns whether the task can wait where it is. Its slot is set then. */
+static inline bool waits_here(const struct worker *worker,
+                              struct moat_task *task, size_t bytes,
+                              uint64_t deadline)
+{
+    if (deadline != MOAT_NO_DEADLINE || !step_can_hand(worker, task))
+        return false;
+    task->slot = bytes <= ITEM_INLINE ? task->small : task->room;
+    return bytes <= ITEM_INLINE || bytes <= task->room_bytes;
+}
+
+/* ---- The calls ---------------------------------------------------------- */
+
 static const struct op sends = {
     .perform = send_item, .words = "sends to channel", .late = MOAT_E_TIMEOUT};
 static const struct op receives = {.perform = receive_item,
@@ -148,12 +218,20 @@ static bool take_slot(struct moat_task *task, size_t bytes)
     return true;
 }
 
-moat_status moat_chan_send(moat_chan *chan, const void *item, uint64_t deadline)
+static bool may_send(const moat_chan *chan, const void *item)
+{
+    return is_chan(chan) && (item != NULL || chan->item_bytes == 0);
+}
+
+/* The worker does it. In the frame of the public function, whose name a
+ * backtrace shall show. */
+static inline __attribute__((always_inline)) moat_status
+ask_to_send(moat_chan *chan, const void *item, uint64_t deadline)
 {
     struct moat_task *task = asker();
     size_t bytes;
 
-    if (!is_chan(chan) || (item == NULL && chan->item_bytes != 0))
+    if (!may_send(chan, item))
         return is_chan(chan) ? refuse("item is NULL")
                              : refuse_pointer("chan is %x: no channel", chan);
     if (task == NULL)
@@ -167,7 +245,8 @@ moat_status moat_chan_send(moat_chan *chan, const void *item, uint64_t deadline)
     return ask(task, &sends);
 }
 
-moat_status moat_chan_recv(moat_chan *chan, void *item, uint64_t deadline)
+static inline __attribute__((always_inline)) moat_status
+ask_to_recv(moat_chan *chan, void *item, uint64_t deadline)
 {
     struct moat_task *task = asker();
     moat_status status;
@@ -186,6 +265,52 @@ moat_status moat_chan_recv(moat_chan *chan, void *item, uint64_t deadline)
     if (status == MOAT_OK && item != NULL)
         copy_item(item, task->slot, bytes);
     return status;
+}
+
+moat_status moat_chan_send(moat_chan *chan, const void *item, uint64_t deadline)
+{
+    struct worker *worker = moat_sched_worker;
+    enum here here = HERE_ASKS;
+
+    if (MOAT_LIKELY(step_allowed(worker) && may_send(chan, item)))
+        here = chan_here(worker, chan, true);
+    if (MOAT_LIKELY(here == HERE_DONE)) {
+        send_here(worker, chan, item);
+        return MOAT_OK;
+    }
+    if (here == HERE_WAITS &&
+        waits_here(worker, worker->running, chan->item_bytes, deadline)) {
+        struct moat_task *task = worker->running;
+
+        copy_item(task->slot, item, chan->item_bytes);
+        return step_wait(worker, task, &sends, &chan->senders, chan);
+    }
+    return ask_to_send(chan, item, deadline);
+}
+
+moat_status moat_chan_recv(moat_chan *chan, void *item, uint64_t deadline)
+{
+    struct worker *worker = moat_sched_worker;
+    enum here here = HERE_ASKS;
+
+    if (MOAT_LIKELY(step_allowed(worker) && is_chan(chan)))
+        here = chan_here(worker, chan, false);
+    if (MOAT_LIKELY(here == HERE_DONE)) {
+        recv_here(worker, chan, item);
+        return MOAT_OK;
+    }
+    if (here == HERE_WAITS &&
+        waits_here(worker, worker->running, chan->item_bytes, deadline)) {
+        struct moat_task *task = worker->running;
+        size_t bytes = chan->item_bytes; /* the channel may be gone then */
+        moat_status status =
+            step_wait(worker, task, &receives, &chan->receivers, chan);
+
+        if (status == MOAT_OK && item != NULL)
+            copy_item(item, task->slot, bytes);
+        return status;
+    }
+    return ask_to_recv(chan, item, deadline);
 }
 
 /* ---- Life --------------------------------------------------------------- */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "sched/ask.h"
+#include "sched/step.h"
 #include "sched/wait.h"
 
 static inline bool is_chan(const moat_chan *chan)
@@ -37,6 +38,34 @@ static inline bool chan_ready(const moat_chan *chan, bool send)
 /* Does a send or a receive that need not wait; the item is at `slot`. */
 moat_status moat_chan_step(struct worker *worker, moat_chan *chan, bool send,
                            void *slot);
+
+/* What a send or a receive is on the stack of the task that calls. */
+enum here {
+    HERE_DONE,  /* moat_chan_here does it                    */
+    HERE_WAITS, /* it has to wait                            */
+    HERE_ASKS   /* the worker has to do it, or to refuse it  */
+};
+
+static inline enum here chan_here(const struct worker *worker,
+                                  const moat_chan *chan, bool send)
+{
+    const struct waiter *other =
+        first_of(send ? &chan->receivers : &chan->senders);
+
+    if (MOAT_UNLIKELY(chan->run != worker->run || (send && chan->closed)))
+        return HERE_ASKS;
+    if (!send && chan->count != 0)
+        return other == NULL ? HERE_DONE : HERE_ASKS;
+    if (other != NULL)
+        return step_can_wake(worker, other->task) ? HERE_DONE : HERE_ASKS;
+    if (send && chan->count < chan->capacity)
+        return HERE_DONE;
+    return chan->closed ? HERE_ASKS : HERE_WAITS;
+}
+
+/* Does it, with the program's item. */
+void moat_chan_here(struct worker *worker, moat_chan *chan, bool send,
+                    void *item);
 
 /* Returns whether tasks of this run may wait at the channel: none of another
  * run does. */

@@ -52,6 +52,7 @@ static enum verdict last_in_line(struct worker *worker, struct moat_task *task)
     if (is_host(task))
         return answer(task, MOAT_E_STATE);
     task->status = MOAT_OK;
+    moat_sched_defer_to_spawned(worker);
     enqueue(worker, task);
     return QUEUED;
 }

@@ -7,6 +7,7 @@
 
 #include "sched/group.h"
 #include "sched/refuse.h"
+#include "sched/result.h"
 #include "sched/wait.h"
 
 void moat_group_init(struct moat_group *group, struct moat_task *owner,
@@ -36,12 +37,6 @@ void moat_group_cancel_members(struct worker *worker, struct moat_group *group)
         moat_sched_cancel(worker, LINKED(at, struct moat_task, member));
 }
 
-static bool is_failure(const moat_result *result)
-{
-    return result->kind == MOAT_EVENT_TRAP ||
-           result->kind == MOAT_EVENT_PANIC || result->status != MOAT_OK;
-}
-
 /* A woken task does not read the group: it may be closed by then. */
 static void wake_waiters(struct worker *worker, struct moat_group *group)
 {
@@ -49,20 +44,18 @@ static void wake_waiters(struct worker *worker, struct moat_group *group)
         struct moat_task *task = first_of(&group->waiters)->task;
 
         if (!task->over)
-            task->result = group->failure;
+            result_copy(&task->result, &group->failure);
         moat_sched_wake(worker, task, MOAT_OK);
     }
 }
 
-void moat_group_leave(struct worker *worker, struct moat_task *task)
+void moat_group_settle(struct worker *worker, struct moat_task *task)
 {
     struct moat_group *group = task->group;
 
-    list_remove(&task->member);
-    group->live--;
     if (is_failure(&task->result) && !group->failed) {
         group->failed = true;
-        group->failure = task->result;
+        result_copy(&group->failure, &task->result);
         group->failure.value = NULL; /* the exception has one owner */
         if (group->flags & MOAT_GROUP_FAIL_FAST)
             moat_group_cancel_members(worker, group);
@@ -168,7 +161,7 @@ static enum verdict wait_for_group(struct worker *worker,
     if (group->live != 0)
         return moat_sched_wait(worker, task, &group->waiters, task->deadline,
                                group);
-    task->result = group->failure;
+    result_copy(&task->result, &group->failure);
     return answer(task, MOAT_OK);
 }
 
@@ -255,7 +248,7 @@ moat_status moat_group_wait(moat_group *group, uint64_t deadline,
     task->deadline = deadline;
     status = ask(task, &waits);
     if (status == MOAT_OK && first_failure != NULL)
-        *first_failure = task->result;
+        result_show(first_failure, &task->result);
     return status;
 }
 

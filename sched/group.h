@@ -16,8 +16,25 @@ void moat_group_init(struct moat_group *group, struct moat_task *owner,
 void moat_group_enter(struct moat_group *group, struct moat_task *task);
 /* Requests the end of all members. Nothing more can be spawned. */
 void moat_group_cancel_members(struct worker *worker, struct moat_group *group);
+/* The last member has ended, or one has failed. */
+void moat_group_settle(struct worker *worker, struct moat_task *task);
+
+static inline bool is_failure(const moat_result *result)
+{
+    return result->kind == MOAT_EVENT_TRAP ||
+           result->kind == MOAT_EVENT_PANIC || result->status != MOAT_OK;
+}
+
 /* A member has ended: its result may be the group's failure. */
-void moat_group_leave(struct worker *worker, struct moat_task *task);
+static inline void group_leave(struct worker *worker, struct moat_task *task)
+{
+    list_unlink(&task->member);
+    task->group->live--;
+    if (MOAT_UNLIKELY(task->group->live == 0 || task->group->guard != NULL ||
+                      is_failure(&task->result)))
+        moat_group_settle(worker, task);
+}
+
 /* Cancels the members of all groups that the task has opened, and lets it wait
  * for them, the last group first. False: none runs any more. */
 bool moat_groups_await(struct worker *worker, struct moat_task *task);

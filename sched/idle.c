@@ -131,7 +131,7 @@ static void keep_time(struct worker *worker, uint64_t next)
     run->keeper = NULL;
     moat_idle_fire(worker);
     if (run->timers.count != 0 &&
-        (worker->ready.first != NULL || run->fresh.first != NULL))
+        (worker->ready.first != NULL || !list_empty(&run->fresh)))
         moat_sched_ring_one(run);
 }
 

@@ -113,6 +113,7 @@ static moat_status make(struct kinds *kinds,
     if (kind == NULL)
         return MOAT_E_NOMEM;
     memcpy(&kind->options, options, sizeof *options);
+    kind->sliced = options->limits.slice_ns != 0 || kinds->slice_ns != 0;
     status = make_spec(kinds, options, &kind->spec);
     if (status != MOAT_OK) {
         free(kind);

@@ -27,6 +27,7 @@ struct kind {
     struct asked_options options;
     moat_spec *spec;
     size_t users; /* tasks that have not started */
+    bool sliced;  /* they are interrupted        */
 };
 
 struct kinds {

@@ -4,7 +4,6 @@
  * SPDX-License-Identifier: MIT
  */
 #include <stdlib.h>
-#include <string.h>
 
 #include "sched/ask.h"
 #include "sched/group.h"
@@ -12,6 +11,7 @@
 #include "sched/life.h"
 #include "sched/local.h"
 #include "sched/report.h"
+#include "sched/result.h"
 #include "sched/wait.h"
 
 /* A task keeps more room than this only while it lives. */
@@ -22,43 +22,30 @@ struct moat_task *moat_life_begin(struct worker *worker,
                                   void *arg, struct kind *kind)
 {
     struct sched *run = worker->run;
-    struct moat_task *task = moat_pool_take(&run->pool);
+    struct moat_task *task = pool_take(&run->pool);
 
     if (task == NULL)
         return NULL;
+    life_fill(task, group, fn, arg, kind);
     task->magic = TASK_MAGIC;
-    task->cancelled = task->unwinding = task->satisfied = false;
-    task->members_first = task->over = task->detached = false;
-    task->co = task->top = NULL;
-    task->timer = 0;
-    task->waiter_count = 0;
-    task->waits_in = NULL;
-    list_init(&task->groups);
-    list_init(&task->joiners);
-    list_init(&task->holds);
     list_append(&run->everyone, &task->everyone);
-    task->fn = fn;
-    task->arg = arg;
-    task->kind = kind;
     kind->users++;
-    memcpy(task->name, kind->options.name, sizeof task->name);
     task->number = ++run->stats.spawned;
     run->live++;
-    task->home = run->threads > 1 ? NULL : worker;
     moat_group_enter(group, task);
-    enqueue(worker, task);
+    moat_sched_offer(worker, task);
     return task;
 }
 
 void moat_life_free(struct worker *worker, struct moat_task *task)
 {
-    list_remove(&task->everyone);
+    list_unlink(&task->everyone);
     if (task->room_bytes > KEEP_ROOM) {
         free(task->room);
         task->room = NULL;
         task->room_bytes = 0;
     }
-    moat_pool_give(&worker->run->pool, task);
+    pool_give(&worker->run->pool, task);
 }
 
 /* ---- The end ------------------------------------------------------------ */
@@ -82,9 +69,9 @@ static void deliver(struct worker *worker, struct moat_task *task)
 
     task->state = TASK_ENDED;
     if (task == run->first && run->out != NULL) {
-        *run->out = task->result;
+        result_show(run->out, &task->result);
     } else if (joiner != NULL) {
-        joiner->task->result = task->result;
+        result_copy(&joiner->task->result, &task->result);
         moat_sched_wake(worker, joiner->task, MOAT_OK);
     } else if (!task->detached) {
         return;
@@ -97,7 +84,8 @@ static void deliver(struct worker *worker, struct moat_task *task)
 
 /* The groups are empty: the stack on which their members may have had memory
  * can go. */
-void moat_life_finish(struct worker *worker, struct moat_task *task)
+static inline __attribute__((always_inline)) void finish(struct worker *worker,
+                                                         struct moat_task *task)
 {
     if (!list_empty(&task->groups))
         moat_groups_free(task);
@@ -109,8 +97,14 @@ void moat_life_finish(struct worker *worker, struct moat_task *task)
     task->co = task->top = NULL;
     worker->run->live--;
     count(&worker->run->stats, task->result.kind);
-    moat_group_leave(worker, task);
+    group_leave(worker, task);
     deliver(worker, task);
+}
+
+static inline void abandon_holds(struct worker *worker, struct moat_task *task)
+{
+    if (MOAT_UNLIKELY(!list_empty(&task->holds) || task->spare_hold != NULL))
+        moat_holds_abandon(worker, task);
 }
 
 void moat_life_end(struct worker *worker, struct moat_task *task,
@@ -119,11 +113,15 @@ void moat_life_end(struct worker *worker, struct moat_task *task,
     task->over = true;
     task->result.kind = kind;
     task->result.value = value;
-    task->result.trap = (moat_trap_info)MOAT_TRAP_INFO_INIT;
     task->result.status = status;
-    moat_holds_abandon(worker, task);
+    abandon_holds(worker, task);
     if (list_empty(&task->groups) || !moat_groups_await(worker, task))
-        moat_life_finish(worker, task);
+        finish(worker, task);
+}
+
+void moat_life_finish(struct worker *worker, struct moat_task *task)
+{
+    finish(worker, task);
 }
 
 void moat_life_trap(struct worker *worker, struct moat_task *task,
@@ -138,7 +136,7 @@ void moat_life_trap(struct worker *worker, struct moat_task *task,
     task->result.value = NULL;
     task->result.trap = info;
     task->result.status = MOAT_OK;
-    moat_holds_abandon(worker, task);
+    abandon_holds(worker, task);
     if (list_empty(&task->groups) || !moat_groups_await(worker, task))
         moat_life_finish(worker, task);
 }

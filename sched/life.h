@@ -6,14 +6,73 @@
 #ifndef SCHED_LIFE_H
 #define SCHED_LIFE_H
 
+#include <string.h>
+
 #include "sched/kinds.h"
 #include "sched/run.h"
+#include "sched/step.h"
 #include "sched/task.h"
 
 /* Makes a task of a kind, ready to run; NULL: no memory. */
 struct moat_task *moat_life_begin(struct worker *worker,
                                   struct moat_group *group, moat_task_fn fn,
                                   void *arg, struct kind *kind);
+
+/* Fills in a task of the pool, which is on no list yet. */
+static inline void life_fill(struct moat_task *task, struct moat_group *group,
+                             moat_task_fn fn, void *arg, struct kind *kind)
+{
+    task->cancelled = task->unwinding = task->satisfied = false;
+    task->members_first = task->over = task->detached = false;
+    task->co = task->top = NULL;
+    task->timer = 0;
+    task->waiter_count = 0;
+    task->waits_in = NULL;
+    list_init(&task->groups);
+    list_init(&task->joiners);
+    list_init(&task->holds);
+    task->fn = fn;
+    task->arg = arg;
+    task->kind = kind;
+    task->sliced = kind->sliced;
+    memcpy(task->name, kind->options.name, sizeof task->name);
+    task->home = NULL;
+    task->group = group;
+}
+
+/* As moat_life_begin, on the stack of the task that spawns it, with the run's
+ * options, if step_allowed. NULL: the worker has to be asked. */
+static inline struct moat_task *
+life_begin_here(struct worker *worker, struct moat_group *group,
+                moat_task_fn fn, void *arg, bool detached, uintptr_t creator)
+{
+    struct sched *run = worker->run;
+    struct moat_task *task = run->pool.spare;
+    struct kind *kind = run->kinds->ordinary;
+    struct step *step = &worker->step;
+
+    if (task == NULL)
+        return NULL;
+    life_fill(task, group, fn, arg, kind);
+    task->detached = detached;
+    task->creator = creator;
+    task->number = run->stats.spawned + 1;
+    task->state = TASK_READY;
+    task->spawner = worker;
+    list_aim(&run->everyone, &task->everyone);
+    list_aim(&group->members, &task->member);
+    list_aim(moat_sched_place_of_new(worker)->next, &task->waiter.link);
+    step->to = task;
+    step->spare = task->next;
+    step->live = run->live + 1;
+    step->members = group->live + 1;
+    step->users = kind->users + 1;
+    step_begin(worker, STEP_SPAWN);
+    step_spawn_stores(worker);
+    step_end(worker);
+    worker->left--;
+    return task;
+}
 
 /* The task's function has ended, or will not be run (`status`). The result is
  * delivered when the groups that it has opened are empty. */

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct link {
     struct link *next, *prev;
@@ -27,6 +28,13 @@ static inline void list_init(struct link *list)
 static inline bool list_empty(const struct link *list)
 {
     return list->next == list;
+}
+
+/* Names the neighbours that an entry will have at the end of a list. */
+static inline void list_aim(const struct link *list, struct link *entry)
+{
+    entry->prev = list->prev;
+    entry->next = (struct link *)(uintptr_t)list;
 }
 
 static inline void list_append(struct link *list, struct link *entry)

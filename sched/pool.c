@@ -4,7 +4,6 @@
  * SPDX-License-Identifier: MIT
  */
 #include <stdlib.h>
-#include <string.h>
 
 #include "sched/pool.h"
 #include "sched/task.h"
@@ -16,7 +15,7 @@ struct slab {
     struct moat_task tasks[PER_SLAB];
 };
 
-static bool grow(struct pool *pool)
+bool moat_pool_grow(struct pool *pool)
 {
     struct slab *slab = calloc(1, sizeof *slab);
 
@@ -29,26 +28,6 @@ static bool grow(struct pool *pool)
         pool->spare = &slab->tasks[i];
     }
     return true;
-}
-
-struct moat_task *moat_pool_take(struct pool *pool)
-{
-    struct moat_task *task;
-
-    if (pool->spare == NULL && !grow(pool))
-        return NULL;
-    task = pool->spare;
-    pool->spare = task->next;
-    task->next = NULL;
-    return task;
-}
-
-void moat_pool_give(struct pool *pool, struct moat_task *task)
-{
-    task->magic = 0;
-    task->state = TASK_FREE;
-    task->next = pool->spare;
-    pool->spare = task;
 }
 
 void moat_pool_free(struct pool *pool)

@@ -17,6 +17,15 @@
 #include "sched/task.h"
 #include "sched/timers.h"
 
+/* Calls that a task may make in one turn, if it need not wait for them. */
+#define MAX_CALLS 64
+
+/* Turns between two looks at the clock. */
+#define TURNS_PER_ROUND 61
+
+/* Turns of tasks that were just woken, while others are in the queue. */
+#define MAX_IN_A_ROW 32
+
 /* Tasks that can run, first in, first out. */
 struct queue {
     struct moat_task *first, *last;
@@ -31,7 +40,8 @@ struct sched {
     unsigned threads;
     pthread_mutex_t lock;
     struct worker *workers;
-    struct queue fresh;    /* threads > 1: not started, so on no thread */
+    struct link fresh;     /* not started, so on no thread (turn.c) */
+    unsigned fresh_turns;  /* that began one of them                */
     unsigned asleep;       /* workers                                   */
     struct worker *keeper; /* of the workers asleep, the one that wakes for the
                               next deadline; NULL: none */
@@ -54,9 +64,33 @@ struct sched {
     moat_sched_stats stats;
 };
 
+/* What a task does on its own stack at this moment (step.h). */
+enum step_kind {
+    STEP_NONE,
+    STEP_WAKE, /* ends the wait of `to`                          */
+    STEP_RING, /* takes an item out of the buffer of `chan`      */
+    STEP_HAND, /* `from` waits, and `to` goes on in its place    */
+    STEP_SPAWN /* `to` is new                                    */
+};
+
+struct step {
+    enum step_kind kind;
+    struct moat_task *from, *to;
+    moat_chan *chan;
+    /* What things are afterwards. */
+    size_t head, count;          /* of the buffer          */
+    size_t live, members, users; /* of run, group and kind */
+    struct moat_task *spare;     /* of the pool            */
+};
+
 struct worker {
     struct sched *run;
     struct moat_task *running;
+    bool in_place;        /* tasks of the run may make steps          */
+    bool may_step;        /* the running one may                      */
+    unsigned left;        /* calls that the running task may yet make */
+    unsigned until_round; /* turns until the next look at the clock   */
+    struct step step;
     struct queue ready;
     /* The next task to run, woken by the one that had the last turn: what
      * passed between them is still in the cache, and a sender's items do not
@@ -65,7 +99,10 @@ struct worker {
     unsigned in_a_row; /* turns that `next` has had before the queue's */
     uint64_t now;      /* read once per round */
     uint64_t random;
-    bool took_fresh; /* at the last turn that had a choice */
+    unsigned fresh_in_a_row; /* turns of tasks that had not started */
+    /* The task that the running one has spawned last, among the fresh ones;
+     * NULL: none, or it has been taken. */
+    struct moat_task *spawned;
     pthread_t thread;
     bool asleep; /* until the bell rings */
     sem_t *bell;
@@ -73,6 +110,12 @@ struct worker {
     /* Asks on behalf of the host: deferred functions, host calls. */
     struct moat_task host;
 };
+
+/* Returns whether tasks wait for a turn besides the one that was woken last. */
+static inline bool others_ready(const struct worker *worker)
+{
+    return worker->ready.first != NULL || !list_empty(&worker->run->fresh);
+}
 
 static inline void run_lock(struct sched *run)
 {

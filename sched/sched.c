@@ -70,6 +70,7 @@ static void init(struct sched *run, const moat_sched_options *options)
     run->stats.struct_size = sizeof run->stats;
     moat_group_init(&run->root, NULL, 0);
     list_init(&run->everyone);
+    list_init(&run->fresh);
     list_init(&run->wakers);
     for (unsigned i = 0; i < run->threads; i++) {
         struct worker *worker = &run->workers[i];

@@ -155,9 +155,44 @@ static void read_case(const struct moat_task *task,
         copy_item(cases[chosen].item, waiter->slot, waiter->bytes);
 }
 
+static bool case_done_here(const struct worker *worker,
+                           const moat_select_case *one)
+{
+    return one->chan != NULL &&
+           chan_here(worker, one->chan, one->send) == HERE_DONE;
+}
+
+/* Does a random one of the cases that need not wait, on the caller's stack.
+ * Returns its index; `count`: the worker has to be asked, be it for a single
+ * case, since it makes the choice then. */
+static size_t choose_here(struct worker *worker, const moat_select_case *cases,
+                          size_t count)
+{
+    size_t ready = 0, pick, at = count;
+
+    for (size_t i = 0; i < count; i++) {
+        enum here here = HERE_WAITS;
+
+        if (cases[i].chan != NULL)
+            here = chan_here(worker, cases[i].chan, cases[i].send);
+        if (here == HERE_ASKS)
+            return count;
+        if (here == HERE_DONE && ready++ == 0)
+            at = i;
+    }
+    if (ready == 0)
+        return count;
+    pick = ready == 1 ? 0 : random_below(worker, ready);
+    for (; pick != 0; pick -= case_done_here(worker, &cases[at]))
+        at++;
+    moat_chan_here(worker, cases[at].chan, cases[at].send, cases[at].item);
+    return at;
+}
+
 moat_status moat_select(const moat_select_case *cases, size_t count,
                         uint64_t deadline, size_t *chosen)
 {
+    struct worker *worker = moat_sched_worker;
     struct moat_task *task = asker();
     moat_status status;
     size_t bytes;
@@ -171,6 +206,15 @@ moat_status moat_select(const moat_select_case *cases, size_t count,
         return refuse("cases: a chan is no channel, or an item is NULL");
     if (task == NULL)
         return MOAT_E_STATE;
+    if (step_allowed(worker)) {
+        size_t done = choose_here(worker, cases, count);
+
+        if (done < count) {
+            if (chosen != NULL)
+                *chosen = done;
+            return MOAT_OK;
+        }
+    }
     if (!moat_sched_room(task, bytes))
         return task->status;
     write_cases(task, cases, count);

@@ -10,6 +10,8 @@
 #include "sched/life.h"
 #include "sched/local.h"
 #include "sched/refuse.h"
+#include "sched/result.h"
+#include "sched/step.h"
 #include "sched/wait.h"
 
 /* ---- Spawn -------------------------------------------------------------- */
@@ -50,7 +52,7 @@ static const struct op spawns = {.perform = begin, .words = "spawns a task"};
 static moat_status ask_to_spawn(struct moat_task *task, moat_group *group,
                                 moat_task_fn fn, void *arg,
                                 const moat_task_options *options,
-                                moat_task **out, uintptr_t caller)
+                                moat_task **out, uintptr_t creator)
 {
     moat_status status;
 
@@ -66,17 +68,18 @@ static moat_status ask_to_spawn(struct moat_task *task, moat_group *group,
     task->wish.spawn.arg = arg;
     task->wish.spawn.group = group;
     task->wish.spawn.detached = out == NULL;
-    task->wish.spawn.caller = caller;
+    task->wish.spawn.caller = creator;
     status = ask(task, &spawns);
     if (status == MOAT_OK && out != NULL)
         *out = task->wish.spawn.created;
     return status;
 }
 
-moat_status moat_task_spawn(moat_group *group, moat_task_fn fn, void *arg,
-                            const moat_task_options *options, moat_task **out)
+static NOT_INLINE moat_status spawn_slowly(moat_group *group, moat_task_fn fn,
+                                           void *arg,
+                                           const moat_task_options *options,
+                                           moat_task **out, uintptr_t creator)
 {
-    uintptr_t caller = (uintptr_t)__builtin_return_address(0);
     struct moat_task *task = asker();
     moat_status status;
 
@@ -85,15 +88,36 @@ moat_status moat_task_spawn(moat_group *group, moat_task_fn fn, void *arg,
                           : refuse_pointer("group is %x: no group", group);
     if (task == NULL)
         return MOAT_E_STATE;
-    if (MOAT_LIKELY(task->locals == NULL))
-        return ask_to_spawn(task, group, fn, arg, options, out, caller);
     status = moat_locals_bequeath(task);
     if (status != MOAT_OK)
         return status;
-    status = ask_to_spawn(task, group, fn, arg, options, out, caller);
+    status = ask_to_spawn(task, group, fn, arg, options, out, creator);
     if (status != MOAT_OK && task->heir != NULL)
         moat_locals_withdraw(task);
     return status;
+}
+
+moat_status moat_task_spawn(moat_group *group, moat_task_fn fn, void *arg,
+                            const moat_task_options *options, moat_task **out)
+{
+    uintptr_t creator = (uintptr_t)__builtin_return_address(0);
+    struct worker *worker = moat_sched_worker;
+    struct moat_group *into = group;
+    struct moat_task *created;
+
+    if (!step_allowed(worker) || options != NULL || fn == NULL ||
+        worker->running->locals != NULL)
+        return spawn_slowly(group, fn, arg, options, out, creator);
+    if (into == NULL)
+        into = worker->running->group;
+    if (into->magic != GROUP_MAGIC || into->cancelled)
+        return spawn_slowly(group, fn, arg, options, out, creator);
+    created = life_begin_here(worker, into, fn, arg, out == NULL, creator);
+    if (MOAT_UNLIKELY(created == NULL))
+        return spawn_slowly(group, fn, arg, options, out, creator);
+    if (out != NULL)
+        *out = created;
+    return MOAT_OK;
 }
 
 /* ---- Join --------------------------------------------------------------- */
@@ -113,7 +137,7 @@ static enum verdict take_result(struct worker *worker, struct moat_task *task)
                                      "it",
                                      other));
     if (other->state == TASK_ENDED) {
-        task->result = other->result;
+        result_copy(&task->result, &other->result);
         moat_life_free(worker, other);
         return answer(task, MOAT_OK);
     }
@@ -146,7 +170,7 @@ moat_status moat_task_join(moat_task *other, uint64_t deadline,
     if (status != MOAT_OK)
         return status;
     if (out != NULL)
-        *out = task->result;
+        result_show(out, &task->result);
     else if (task->result.kind == MOAT_EVENT_PANIC)
         _Unwind_DeleteException(task->result.value);
     return MOAT_OK;

@@ -109,8 +109,10 @@ struct moat_task {
     bool detached;          /* it has no handle to join          */
     bool over;              /* its function has ended            */
     bool asks_slowly;       /* not by a yield of its own: ask.c  */
+    bool sliced;            /* it may be interrupted anywhere    */
     uint32_t magic;
-    struct worker *home; /* whose coroutine it is; NULL: none's yet */
+    struct worker *home;    /* whose coroutine it is; NULL: none's yet */
+    struct worker *spawner; /* until it starts                         */
     union wish wish;
 
     uint64_t deadline; /* of the wait                            */

@@ -12,17 +12,9 @@
 #include "sched/group.h"
 #include "sched/idle.h"
 #include "sched/life.h"
+#include "sched/step.h"
 #include "sched/wait.h"
 #include "sched/waker.h"
-
-/* Calls that a task may make in one turn, if it need not wait for them. */
-#define PER_TURN 64
-
-/* Turns between two looks at the clock. */
-#define PER_ROUND 61
-
-/* Turns of tasks that were just woken, while others are in the queue. */
-#define MOST_IN_A_ROW 32
 
 static void *main_of(moat_co *self, void *input)
 {
@@ -120,16 +112,18 @@ static bool is_helpers_return(const struct moat_task *task,
 }
 
 /* Handles an event that is not a wish. */
-static void judge(struct worker *worker, struct moat_task *task,
-                  const moat_event *event)
+static void judge(struct worker *worker, const moat_event *event)
 {
+    struct moat_task *task;
+
+    /* This also finds out which task has trapped in a transfer. */
+    if (event->kind == MOAT_EVENT_TRAP && worker->in_place)
+        moat_step_settle(worker, event->co);
+    task = worker->running;
+    task->top = event->co;
     switch (event->kind) {
-    case MOAT_EVENT_RETURN:
-        if (task->unwinding)
-            moat_life_end(worker, task, MOAT_EVENT_CANCELLED, NULL, MOAT_OK);
-        else
-            moat_life_end(worker, task, MOAT_EVENT_RETURN, event->value,
-                          MOAT_OK);
+    case MOAT_EVENT_RETURN: /* it was unwound */
+        moat_life_end(worker, task, MOAT_EVENT_CANCELLED, NULL, MOAT_OK);
         break;
     case MOAT_EVENT_TRAP:
         moat_life_trap(worker, task, event->co);
@@ -141,24 +135,25 @@ static void judge(struct worker *worker, struct moat_task *task,
     case MOAT_EVENT_PREEMPT:
     case MOAT_EVENT_CANCELLED:
     default:
+        moat_sched_defer_to_spawned(worker);
         enqueue(worker, task);
         break;
     }
 }
 
 /* Performs what the task asks for. True: it goes on at once. */
-static bool perform(struct worker *worker, struct moat_task *task,
-                    unsigned *left)
+static bool perform(struct worker *worker, struct moat_task *task)
 {
     if (task->op->perform(worker, task) == QUEUED)
         return false;
-    if (MOAT_LIKELY(--*left != 0))
+    if (MOAT_LIKELY(--worker->left != 0))
         return true;
     if (task->op->is_part) { /* the object of the call must still be there */
-        *left = 1;
+        worker->left = 1;
         return true;
     }
     task->satisfied = is_gain(task->status);
+    moat_sched_defer_to_spawned(worker);
     enqueue(worker, task);
     return false;
 }
@@ -167,43 +162,58 @@ static inline void turn(struct worker *worker, struct moat_task *task)
 {
     moat_event event = {MOAT_EVENT_YIELD, NULL, NULL};
     moat_status status = MOAT_OK;
-    unsigned left = PER_TURN;
 
     task->state = TASK_RUNNING;
     worker->running = task;
+    worker->left = MAX_CALLS;
+    worker->step.kind = STEP_NONE; /* a transfer to one that has ended */
+    worker->may_step = worker->in_place && !task->sliced;
     if (!enter(worker, task, &status, &event)) {
         worker->running = NULL;
         return;
     }
     for (;;) {
         worker->run->stats.switches++;
+        task = worker->running; /* others have had their turns since, perhaps */
         if (MOAT_UNLIKELY(status != MOAT_OK)) {
             moat_life_end(worker, task, MOAT_EVENT_CANCELLED, NULL, status);
             break;
         }
-        task->top = event.co;
         if (MOAT_LIKELY(event.kind == MOAT_EVENT_YIELD &&
                         event.value == &task->op)) {
-            if (!perform(worker, task, &left))
+            task->top = event.co;
+            if (!perform(worker, task))
                 break;
             status = resume(worker, task->top, NULL, &event);
+        } else if (MOAT_LIKELY(event.kind == MOAT_EVENT_RETURN &&
+                               event.co == task->co && !task->unwinding)) {
+            moat_life_end(worker, task, MOAT_EVENT_RETURN, event.value,
+                          MOAT_OK);
+            break;
         } else if (is_helpers_return(task, &event)) {
             status = resume(worker, task->co, event.value, &event);
         } else {
-            judge(worker, task, &event);
+            judge(worker, &event);
             break;
         }
     }
     worker->running = NULL;
 }
 
-/* Tasks that have not started have every other turn, on any thread. */
-static bool take_fresh(struct worker *worker)
+/* Tasks that have not started come before others, but not for ever. On several
+ * threads they have every other turn: a thread that is idle may take them. */
+static struct moat_task *take_fresh(struct worker *worker)
 {
-    if (worker->run->fresh.first == NULL)
-        return false;
-    worker->took_fresh = !worker->took_fresh || worker->ready.first == NULL;
-    return worker->took_fresh;
+    unsigned most = worker->run->threads > 1 ? 1 : MAX_IN_A_ROW;
+
+    if (list_empty(&worker->run->fresh))
+        return NULL;
+    if (worker->ready.first != NULL && worker->fresh_in_a_row >= most) {
+        worker->fresh_in_a_row = 0;
+        return NULL;
+    }
+    worker->fresh_in_a_row++;
+    return moat_sched_take_fresh(worker->run);
 }
 
 /* The one that was just woken goes before the queue, but not for ever. */
@@ -211,15 +221,16 @@ static struct moat_task *dequeue(struct worker *worker)
 {
     struct moat_task *task = worker->next;
 
+    worker->spawned = NULL;
     if (task != NULL) {
         worker->next = NULL;
-        if (worker->ready.first == NULL || ++worker->in_a_row < MOST_IN_A_ROW)
+        if (!others_ready(worker) || ++worker->in_a_row < MAX_IN_A_ROW)
             return task;
         enqueue(worker, task);
     }
     worker->in_a_row = 0;
-    return take_fresh(worker) ? queue_take(&worker->run->fresh)
-                              : queue_take(&worker->ready);
+    task = take_fresh(worker);
+    return task != NULL ? task : queue_take(&worker->ready);
 }
 
 static void look_around(struct worker *worker)
@@ -231,8 +242,9 @@ static void look_around(struct worker *worker)
 void moat_turns(struct worker *worker)
 {
     struct sched *run = worker->run;
-    unsigned turns = 0;
 
+    worker->in_place = run->threads == 1;
+    worker->until_round = TURNS_PER_ROUND;
     run_lock(run);
     while (run->live != 0) {
         struct moat_task *task = dequeue(worker);
@@ -241,8 +253,10 @@ void moat_turns(struct worker *worker)
             moat_idle(worker);
             continue;
         }
-        if (MOAT_UNLIKELY(++turns % PER_ROUND == 0))
+        if (MOAT_UNLIKELY(--worker->until_round == 0)) {
+            worker->until_round = TURNS_PER_ROUND;
             look_around(worker);
+        }
         turn(worker, task);
     }
     for (unsigned i = 0; i < run->threads; i++)

@@ -25,15 +25,69 @@ void moat_sched_ring_one(struct sched *run)
         }
 }
 
-void moat_sched_hand_over(struct worker *worker, struct moat_task *task)
+void moat_sched_hand_over(struct moat_task *task)
 {
-    if (task->home != NULL) {
-        queue_append(&task->home->ready, task);
-        moat_sched_ring(task->home);
-    } else {
-        queue_append(&worker->run->fresh, task);
-        moat_sched_ring_one(worker->run);
-    }
+    queue_append(&task->home->ready, task);
+    moat_sched_ring(task->home);
+}
+
+/* ---- Tasks that have not started ----------------------------------------
+ *
+ * Those that one task spawns in a turn stay in their order, and come before
+ * older ones: a tree of tasks runs depth first, so that few of its tasks live
+ * at a time, and those have memory that is still in the cache. None waits for
+ * ever: each OLDEST_EVERYth that is taken is the oldest.
+ */
+
+#define OLDEST_EVERY 256
+
+static struct moat_task *fresh_of(struct link *at)
+{
+    return LINKED(at, struct moat_task, waiter.link);
+}
+
+void moat_sched_offer(struct worker *worker, struct moat_task *task)
+{
+    struct sched *run = worker->run;
+
+    list_append(moat_sched_place_of_new(worker)->next, &task->waiter.link);
+    task->state = TASK_READY;
+    task->spawner = worker;
+    worker->spawned = task;
+    moat_sched_ring_one(run);
+}
+
+static void take_out(struct moat_task *task)
+{
+    list_unlink(&task->waiter.link);
+    if (task->spawner->spawned == task)
+        task->spawner->spawned = NULL;
+}
+
+struct moat_task *moat_sched_take_fresh(struct sched *run)
+{
+    struct moat_task *task;
+
+    if (list_empty(&run->fresh))
+        return NULL;
+    task = fresh_of(++run->fresh_turns % OLDEST_EVERY == 0 ? run->fresh.prev
+                                                           : run->fresh.next);
+    take_out(task);
+    return task;
+}
+
+void moat_sched_defer_to_spawned(struct worker *worker)
+{
+    struct moat_task *last = worker->spawned, *task;
+
+    if (worker->run->threads > 1 || last == NULL)
+        return;
+    do {
+        task = fresh_of(worker->run->fresh.next);
+        take_out(task);
+        task->home = worker;
+        enqueue(worker, task);
+    } while (task != last);
 }
 
 /* The one that wakes for the next deadline must know of an earlier one. */

@@ -29,8 +29,8 @@ static inline struct moat_task *queue_take(struct queue *queue)
     return task;
 }
 
-/* For a task of another worker, or of none yet. */
-void moat_sched_hand_over(struct worker *worker, struct moat_task *task);
+/* For a task of another worker. */
+void moat_sched_hand_over(struct moat_task *task);
 
 /* Lets a task run, after those that can. */
 static inline void enqueue(struct worker *worker, struct moat_task *task)
@@ -39,8 +39,23 @@ static inline void enqueue(struct worker *worker, struct moat_task *task)
     if (MOAT_LIKELY(task->home == worker))
         queue_append(&worker->ready, task);
     else
-        moat_sched_hand_over(worker, task);
+        moat_sched_hand_over(task);
 }
+
+/* The entry after which a new task is put. */
+static inline struct link *moat_sched_place_of_new(const struct worker *worker)
+{
+    return worker->spawned != NULL ? &worker->spawned->waiter.link
+                                   : &worker->run->fresh;
+}
+
+/* Lets a task that is new run, by any worker. */
+void moat_sched_offer(struct worker *worker, struct moat_task *task);
+/* Takes one; NULL: there is none. */
+struct moat_task *moat_sched_take_fresh(struct sched *run);
+/* A task that yields lets those run first that it has spawned, if no other
+ * thread may have taken some of them. */
+void moat_sched_defer_to_spawned(struct worker *worker);
 
 /* Wakes a worker that sleeps. */
 void moat_sched_ring(struct worker *worker);

@@ -73,7 +73,8 @@ typedef struct moat_task_options {
 MOAT_BEGIN_DECLS
 
 /**
- * Starts a task. It runs when its turn comes, after the tasks that can run now.
+ * Starts a task. It runs when its turn comes: after those that the caller has
+ * spawned since its last wait, and before older ones that have not started.
  *
  * However the task ends, its joiner and its group get a result. It leaves all
  * queues that it waits in, and its open groups and its coroutine are freed. Its

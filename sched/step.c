@@ -1,0 +1,41 @@
+/*
+ * step.c: what is done about a step whose task was stopped in it.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "sched/step.h"
+
+/* The task has not left, and has ended. */
+static void take_back(struct worker *worker)
+{
+    struct moat_task *task = worker->step.from, *other = worker->step.to;
+
+    list_unlink(&task->waiter.link);
+    task->state = TASK_RUNNING;
+    other->state = TASK_READY;
+    other->satisfied = true;
+    worker->next = other;
+    worker->running = task;
+}
+
+void moat_step_settle(struct worker *worker, const moat_co *co)
+{
+    struct step *step = &worker->step;
+    struct moat_task *task;
+
+    if (step->kind == STEP_WAKE) {
+        step_wake_stores(worker, step->to);
+    } else if (step->kind == STEP_RING) {
+        step->chan->head = step->head;
+        step->chan->count = step->count;
+    } else if (step->kind == STEP_SPAWN) {
+        step_spawn_stores(worker);
+    } else if (step->kind == STEP_HAND && step->from->co == co) {
+        take_back(worker);
+    }
+    step->kind = STEP_NONE;
+    /* It may have been about to wait. */
+    task = worker->running;
+    task->waits_in = NULL;
+    task->waiter_count = 0;
+}
