@@ -12,6 +12,7 @@
 #include "sched/life.h"
 #include "sched/local.h"
 #include "sched/report.h"
+#include "sched/trace.h"
 #include "sched/wait.h"
 
 /* A task keeps more room than this only while it lives. */
@@ -42,7 +43,9 @@ struct moat_task *moat_life_begin(struct worker *worker,
     task->kind = kind;
     kind->users++;
     memcpy(task->name, kind->options.name, sizeof task->name);
-    task->number = ++run->stats.spawned;
+    task->number = ++run->spawned;
+    task->watched_in = NULL;
+    count(&worker->counters, COUNT_SPAWNED);
     run->live++;
     task->home = run->threads > 1 ? NULL : worker;
     moat_group_enter(group, task);
@@ -62,18 +65,6 @@ void moat_life_free(struct worker *worker, struct moat_task *task)
 }
 
 /* ---- The end ------------------------------------------------------------ */
-
-static void count(moat_sched_stats *stats, moat_event_kind kind)
-{
-    if (kind == MOAT_EVENT_RETURN)
-        stats->returned++;
-    else if (kind == MOAT_EVENT_TRAP)
-        stats->trapped++;
-    else if (kind == MOAT_EVENT_PANIC)
-        stats->panicked++;
-    else
-        stats->cancelled++;
-}
 
 static void deliver(struct worker *worker, struct moat_task *task)
 {
@@ -108,7 +99,9 @@ void moat_life_finish(struct worker *worker, struct moat_task *task)
     run_lock(worker->run);
     task->co = task->top = NULL;
     worker->run->live--;
-    count(&worker->run->stats, task->result.kind);
+    moat_counters_end(&worker->counters, &task->result);
+    if (MOAT_UNLIKELY(worker->trace != NULL))
+        moat_events_end(worker, task);
     moat_group_leave(worker, task);
     deliver(worker, task);
 }

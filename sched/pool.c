@@ -43,10 +43,34 @@ struct moat_task *moat_pool_take(struct pool *pool)
     return task;
 }
 
+/* Keeps a task that is gone, and returns the oldest one if they are too many.
+ */
+static struct moat_task *keep(struct pool *pool, struct moat_task *task)
+{
+    struct moat_task *oldest = pool->gone;
+
+    task->next = NULL;
+    if (oldest == NULL)
+        pool->gone = task;
+    else
+        pool->gone_last->next = task;
+    pool->gone_last = task;
+    if (pool->kept < POOL_KEEPS) {
+        pool->kept++;
+        return NULL;
+    }
+    pool->gone = oldest->next;
+    return oldest;
+}
+
 void moat_pool_give(struct pool *pool, struct moat_task *task)
 {
-    task->magic = 0;
+    task->magic = GONE_MAGIC;
     task->state = TASK_FREE;
+    if (POOL_KEEPS != 0)
+        task = keep(pool, task);
+    if (task == NULL)
+        return;
     task->next = pool->spare;
     pool->spare = task;
 }

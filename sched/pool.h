@@ -9,10 +9,20 @@
 struct moat_task;
 struct slab;
 
+/* In debug builds the memory of a task is not used for another one before so
+ * many others have ended: a handle that is used too late is noticed. */
+#ifdef NDEBUG
+#    define POOL_KEEPS 0
+#else
+#    define POOL_KEEPS 1024
+#endif
+
 /* Tasks come in slabs and stay until the run ends: a handle that is used too
  * late finds a task, not foreign memory. */
 struct pool {
     struct moat_task *spare;
+    struct moat_task *gone, *gone_last; /* kept, the oldest first */
+    unsigned kept;
     struct slab *slabs;
 };
 

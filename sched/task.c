@@ -9,6 +9,8 @@
 #include "sched/kinds.h"
 #include "sched/life.h"
 #include "sched/local.h"
+#include "sched/report.h"
+#include "sched/trace.h"
 #include "sched/wait.h"
 
 /* ---- Spawn -------------------------------------------------------------- */
@@ -40,6 +42,8 @@ static enum verdict begin(struct worker *worker, struct moat_task *task)
     created->creator = task->wish.spawn.caller;
     if (MOAT_UNLIKELY(task->heir != NULL))
         moat_locals_take(created, task);
+    if (MOAT_UNLIKELY(worker->trace != NULL))
+        moat_events_spawn(worker, created);
     task->wish.spawn.created = created;
     return answer(task, MOAT_OK);
 }
@@ -101,6 +105,32 @@ static bool is_task(const moat_task *task)
     return task != NULL && task->magic == TASK_MAGIC;
 }
 
+#ifndef NDEBUG
+static enum verdict tell_stale(struct worker *worker, struct moat_task *task)
+{
+    moat_report_stale(worker, task->wish.of_task.task, task);
+    return answer(task, MOAT_E_INVAL);
+}
+
+static const struct op tells_stale = {.perform = tell_stale,
+                                      .words = "uses a handle that is gone"};
+#endif
+
+/* Debug builds report a handle that is used after it was joined. */
+static moat_status refuse(moat_task *other)
+{
+#ifndef NDEBUG
+    struct moat_task *task = asker();
+
+    if (other != NULL && other->magic == GONE_MAGIC && task != NULL) {
+        task->wish.of_task.task = other;
+        return ask(task, &tells_stale);
+    }
+#endif
+    (void)other;
+    return MOAT_E_INVAL;
+}
+
 static enum verdict take_result(struct worker *worker, struct moat_task *task)
 {
     struct moat_task *other = task->wish.of_task.task;
@@ -130,7 +160,9 @@ moat_status moat_task_join(moat_task *other, uint64_t deadline,
     struct moat_task *task = asker();
     moat_status status;
 
-    if (!is_task(other) || other == task || other->detached)
+    if (!is_task(other))
+        return refuse(other);
+    if (other == task || other->detached)
         return MOAT_E_INVAL;
     if (task == NULL)
         return MOAT_E_STATE;
@@ -167,7 +199,7 @@ moat_status moat_task_cancel(moat_task *other)
     struct moat_task *task = asker();
 
     if (!is_task(other))
-        return MOAT_E_INVAL;
+        return refuse(other);
     if (task == NULL)
         return MOAT_E_STATE;
     task->wish.of_task.task = other;

@@ -9,11 +9,14 @@
  */
 #include "sched/turn.h"
 #include "sched/ask.h"
+#include "sched/clock.h"
+#include "sched/gather.h"
 #include "sched/group.h"
 #include "sched/idle.h"
 #include "sched/life.h"
 #include "sched/wait.h"
 #include "sched/waker.h"
+#include "sched/watch.h"
 
 /* Calls that a task may make in one turn, if it need not wait for them. */
 #define PER_TURN 64
@@ -163,7 +166,10 @@ static bool perform(struct worker *worker, struct moat_task *task,
     return false;
 }
 
-static inline void turn(struct worker *worker, struct moat_task *task)
+/* `watched` is a constant: a run that is not watched has a loop without that.
+ */
+static inline __attribute__((always_inline)) void
+turn(struct worker *worker, struct moat_task *task, bool watched)
 {
     moat_event event = {MOAT_EVENT_YIELD, NULL, NULL};
     moat_status status = MOAT_OK;
@@ -171,12 +177,16 @@ static inline void turn(struct worker *worker, struct moat_task *task)
 
     task->state = TASK_RUNNING;
     worker->running = task;
+    if (watched)
+        moat_times_begin(worker, task);
     if (!enter(worker, task, &status, &event)) {
         worker->running = NULL;
         return;
     }
     for (;;) {
-        worker->run->stats.switches++;
+        count(&worker->counters, COUNT_SWITCHES);
+        if (watched)
+            (void)moat_clock_read(worker);
         if (MOAT_UNLIKELY(status != MOAT_OK)) {
             moat_life_end(worker, task, MOAT_EVENT_CANCELLED, NULL, status);
             break;
@@ -184,8 +194,11 @@ static inline void turn(struct worker *worker, struct moat_task *task)
         task->top = event.co;
         if (MOAT_LIKELY(event.kind == MOAT_EVENT_YIELD &&
                         event.value == &task->op)) {
-            if (!perform(worker, task, &left))
+            if (!perform(worker, task, &left)) {
+                if (watched)
+                    moat_times_wait(task);
                 break;
+            }
             status = resume(worker, task->top, NULL, &event);
         } else if (is_helpers_return(task, &event)) {
             status = resume(worker, task->co, event.value, &event);
@@ -195,6 +208,8 @@ static inline void turn(struct worker *worker, struct moat_task *task)
         }
     }
     worker->running = NULL;
+    if (watched)
+        moat_times_end(worker);
 }
 
 /* Tasks that have not started have every other turn, on any thread. */
@@ -218,22 +233,25 @@ static struct moat_task *dequeue(struct worker *worker)
         enqueue(worker, task);
     }
     worker->in_a_row = 0;
-    return take_fresh(worker) ? queue_take(&worker->run->fresh)
-                              : queue_take(&worker->ready);
+    if (!take_fresh(worker))
+        return queue_take(&worker->ready);
+    count(&worker->counters, COUNT_FRESH_TAKEN);
+    return queue_take(&worker->run->fresh);
 }
 
 static void look_around(struct worker *worker)
 {
     moat_wakers_look(worker);
+    moat_gather_look(worker);
     moat_idle_fire(worker);
 }
 
-void moat_turns(struct worker *worker)
+static inline __attribute__((always_inline)) void turns(struct worker *worker,
+                                                        bool watched)
 {
     struct sched *run = worker->run;
-    unsigned turns = 0;
+    unsigned count = 0;
 
-    run_lock(run);
     while (run->live != 0) {
         struct moat_task *task = dequeue(worker);
 
@@ -241,10 +259,21 @@ void moat_turns(struct worker *worker)
             moat_idle(worker);
             continue;
         }
-        if (MOAT_UNLIKELY(++turns % PER_ROUND == 0))
+        if (MOAT_UNLIKELY(++count % PER_ROUND == 0))
             look_around(worker);
-        turn(worker, task);
+        turn(worker, task, watched);
     }
+}
+
+void moat_turns(struct worker *worker)
+{
+    struct sched *run = worker->run;
+
+    run_lock(run);
+    if (run->watched)
+        turns(worker, true);
+    else
+        turns(worker, false);
     for (unsigned i = 0; i < run->threads; i++)
         moat_sched_ring(&run->workers[i]);
     run_unlock(run);

@@ -32,6 +32,7 @@ void moat_sched_hand_over(struct worker *worker, struct moat_task *task)
         moat_sched_ring(task->home);
     } else {
         queue_append(&worker->run->fresh, task);
+        count(&worker->counters, COUNT_FRESH);
         moat_sched_ring_one(worker->run);
     }
 }
@@ -66,8 +67,10 @@ bool moat_sched_may_wait(struct worker *worker, struct moat_task *task,
         task->status = MOAT_E_NOMEM;
         return false;
     }
-    if (deadline != MOAT_NO_DEADLINE)
+    if (deadline != MOAT_NO_DEADLINE) {
         tell_keeper(worker->run, deadline);
+        count(&worker->counters, COUNT_TIMERS_SET);
+    }
     *verdict = QUEUED;
     begin_wait(worker, task, object);
     if (task->cancelled && !task->unwinding && !task->op->to_the_end) {
@@ -83,7 +86,10 @@ void moat_sched_wake_slowly(struct worker *worker, struct moat_task *task,
     for (size_t i = 0; i < task->waiter_count; i++)
         list_unlink(&task->waiters[i].link);
     task->waiter_count = 0;
-    moat_timers_remove(&worker->run->timers, task);
+    if (task->timer != 0) {
+        moat_timers_remove(&worker->run->timers, task);
+        count(&worker->counters, COUNT_TIMERS_GONE);
+    }
     let_run(worker, task, status);
 }
 
