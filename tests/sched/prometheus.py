@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """prometheus.py: a monitor's text is valid for Prometheus, and says what the
-run has done. Read by promtool too, where it is installed.
+run has done; DOCUMENT names each metric. Read by promtool too, where it is
+installed.
 
-    prometheus.py PROGRAM
+    prometheus.py PROGRAM DOCUMENT
 
 SPDX-License-Identifier: MIT
 """
 
+import re
 import shutil
 import subprocess
 import sys
@@ -51,6 +53,12 @@ for name in kinds:
     assert at == list(range(at[0], at[0] + len(at))), name
 keys = [line.rsplit(" ", 1)[0] for line in lines if not line.startswith("#")]
 assert len(set(keys)) == len(keys)
+
+with open(sys.argv[2]) as file:
+    table = [line for line in file if line.startswith("| `")]
+shown = {name for line in table
+         for name in re.findall(r"`([a-z_]+)", line.split("|")[1])}
+assert {name.replace("moat_sched_", "") for name in kinds} <= shown
 
 # The run had six tasks on two threads (test_seen.c).
 assert total("tasks_spawned_total") == 6
