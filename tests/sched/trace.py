@@ -2,7 +2,7 @@
 """trace.py: the trace of a run is valid JSON in Chrome's format, and says what
 the run has done (`traces` of test_seen.c).
 
-    trace.py PROGRAM [DOCUMENT]
+    trace.py PROGRAM
 
 SPDX-License-Identifier: MIT
 """
