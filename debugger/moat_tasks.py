@@ -74,8 +74,11 @@ class Task:
 
     @property
     def thread(self) -> str:
+        """The thread that has it; none does before it has started."""
         home = self.word("home")
-        return str(self.run.index_of(home)) if home else "-"
+        if home == 0 or self.state == "not started":
+            return "-"
+        return str(self.run.index_of(home))
 
     @property
     def wait(self) -> str:

@@ -59,7 +59,7 @@ static void fill_in(const uint64_t *at, moat_sched_stats *out)
     out->not_run = at[COUNT_NOT_RUN];
     out->outside_wakes = at[COUNT_OUTSIDE_WAKES];
     out->timers = difference(at[COUNT_TIMERS_SET], at[COUNT_TIMERS_GONE]);
-    out->fresh = difference(at[COUNT_FRESH], at[COUNT_FRESH_TAKEN]);
+    out->fresh = at[COUNT_FRESH];
     out->longest_run_ns = at[COUNT_LONGEST_RUN];
     out->delay_ns = at[COUNT_DELAY_NS];
     for (int i = 0; i < MOAT_SCHED_DELAYS; i++)

@@ -25,8 +25,7 @@ enum counter {
     COUNT_OUTSIDE_WAKES,
     COUNT_TIMERS_SET,
     COUNT_TIMERS_GONE,
-    COUNT_FRESH, /* tasks that wait for any thread */
-    COUNT_FRESH_TAKEN,
+    COUNT_FRESH,       /* tasks that wait for any thread, now (wait.h) */
     COUNT_LONGEST_RUN, /* a maximum, in nanoseconds */
     COUNT_DELAY_NS,
     COUNT_DELAY_BUCKET,

@@ -159,24 +159,25 @@ static void put_json_task(struct dump *dump, const struct moat_task *task)
 
 static bool is_of(const struct moat_task *task, const struct dump_part *part)
 {
-    return part->all || task->home == part->home;
+    return (part->round == 0 || task->dumped != part->round) &&
+           (part->home == NULL || task->home == part->home);
 }
 
-void moat_dump_put(const struct sched *run, const struct dump_part *part,
-                   bool json, struct text *text)
+void moat_dump_put(struct sched *run, const struct dump_part *part, bool json,
+                   struct text *text)
 {
     struct dump dump;
     const char *between = "";
 
     dump.part = part;
     dump.text = text;
-    for (const struct link *at = run->everyone.next; at != &run->everyone;
+    for (struct link *at = run->everyone.next; at != &run->everyone;
          at = at->next) {
-        const struct moat_task *task =
-            LINKED(at, const struct moat_task, everyone);
+        struct moat_task *task = LINKED(at, struct moat_task, everyone);
 
         if (!is_of(task, part))
             continue;
+        task->dumped = part->round;
         if (!json) {
             put_task(&dump, task);
             continue;
@@ -190,7 +191,7 @@ void moat_dump_put(const struct sched *run, const struct dump_part *part,
 void moat_dump_one(struct worker *worker, const struct moat_task *task,
                    struct text *text)
 {
-    struct dump_part part = {.all = true, .walker = worker};
+    struct dump_part part = {.walker = worker};
     struct dump dump;
 
     part.now = moat_clock_read(worker);
@@ -201,7 +202,7 @@ void moat_dump_one(struct worker *worker, const struct moat_task *task,
 
 void moat_dump_all(struct worker *worker, bool json, struct text *text)
 {
-    struct dump_part part = {.all = true, .walker = worker};
+    struct dump_part part = {.walker = worker};
 
     part.now = moat_clock_read(worker);
     moat_sched_text_put(text, "%s", json ? "{\"tasks\":[" : "");

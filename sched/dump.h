@@ -13,15 +13,15 @@
 
 /* Some tasks of a run. */
 struct dump_part {
-    bool all;
-    const struct worker *home;   /* else: those of one worker; NULL: of none */
-    const struct worker *walker; /* the calling thread's; NULL: of no run's   */
+    const struct worker *home;   /* those of one worker; NULL: all           */
+    const struct worker *walker; /* the calling thread's; NULL: of no run's  */
     uint64_t now;
+    uint64_t round; /* without those in this dump already; 0: with all */
 };
 
 /* Appends what they do. The run is locked. */
-void moat_dump_put(const struct sched *run, const struct dump_part *part,
-                   bool json, struct text *text);
+void moat_dump_put(struct sched *run, const struct dump_part *part, bool json,
+                   struct text *text);
 /* Appends what one of the worker's does. */
 void moat_dump_one(struct worker *worker, const struct moat_task *task,
                    struct text *text);

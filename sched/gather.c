@@ -21,9 +21,10 @@ struct gather {
     pthread_mutex_t lock; /* one dump at a time */
     struct sched *run;
     _Atomic bool shut;
-    bool json; /* what is asked for */
+    bool json;      /* what is asked for             */
+    uint64_t round; /* the number of the dump, from 1 */
     sem_t answers;
-    struct text *parts; /* one for each worker, and one for tasks of none */
+    struct text *parts; /* one for each worker, and one for the rest */
 };
 
 struct gather *moat_gather_open(struct sched *run)
@@ -66,12 +67,14 @@ void moat_gather_free(struct gather *gather)
 void moat_gather_part(struct worker *worker)
 {
     struct gather *gather = worker->run->gather;
-    struct dump_part part = {.home = worker, .walker = worker};
+    struct dump_part part = {.walker = worker, .round = gather->round};
     int asked = PART_ASKED;
 
     if (!atomic_compare_exchange_strong(&worker->part, &asked, PART_BEGUN))
         return;
     part.now = moat_clock_read(worker);
+    if (worker->run->threads > 1)
+        part.home = worker;
     moat_dump_put(worker->run, &part, gather->json,
                   &gather->parts[worker - worker->run->workers]);
     atomic_store(&worker->part, PART_NONE);
@@ -85,6 +88,7 @@ static void ask_all(struct gather *gather, bool json)
     struct sched *run = gather->run;
 
     gather->json = json;
+    gather->round++;
     for (unsigned i = 0; i < run->threads; i++)
         atomic_store(&run->workers[i].part, PART_ASKED);
     moat_bells_alarm(run->bells);
@@ -127,17 +131,17 @@ static uint64_t now_of(const struct sched *run)
                : moat_now();
 }
 
-/* Describes the tasks of workers that have not come to it, and those that no
- * thread has. A worker that has begun holds the lock. */
+/* Describes the tasks of workers that have not come to it, those that no thread
+ * has, and those that came to a thread after its part. A worker that has begun
+ * its part holds the lock. */
 static void put_rest(struct gather *gather)
 {
     struct sched *run = gather->run;
-    struct dump_part part = {.now = now_of(run)};
+    struct text *text = &gather->parts[run->threads];
+    struct dump_part part = {.now = now_of(run), .round = gather->round};
 
     run_lock(run);
     for (unsigned i = 0; i < run->threads; i++) {
-        struct text *text = &gather->parts[i];
-
         if (is_answered(gather, i))
             continue;
         atomic_store(&run->workers[i].part, PART_NONE);
@@ -146,12 +150,8 @@ static void put_rest(struct gather *gather)
                                 "thread %u does not answer: its task keeps its "
                                 "turn\n",
                                 i);
-        part.home = &run->workers[i];
-        moat_dump_put(run, &part, gather->json, text);
     }
-    part.home = NULL;
-    if (run->threads > 1)
-        moat_dump_put(run, &part, gather->json, &gather->parts[run->threads]);
+    moat_dump_put(run, &part, gather->json, text);
     run_unlock(run);
 }
 

@@ -55,12 +55,12 @@ static struct moat_task *keep(struct pool *pool, struct moat_task *task)
     else
         pool->gone_last->next = task;
     pool->gone_last = task;
-    if (pool->kept < POOL_KEEPS) {
-        pool->kept++;
-        return NULL;
+    if (pool->kept == POOL_KEEPS) {
+        pool->gone = oldest->next;
+        return oldest;
     }
-    pool->gone = oldest->next;
-    return oldest;
+    pool->kept++;
+    return NULL;
 }
 
 void moat_pool_give(struct pool *pool, struct moat_task *task)

@@ -28,12 +28,12 @@
 
 /* Listeners stay for ever: a handler may be on its way to one. */
 static struct listener {
-    _Atomic int signal; /* 0: free */
-    _Atomic bool ready; /* its bell is made */
+    _Atomic int signal; /* 0: it does not listen */
+    bool taken, made;   /* by a run; its bell    */
     sem_t bell;
 } listeners[MOST_LISTENERS];
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of the next */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of all this */
 static struct former {
     int signal;
     unsigned users;
@@ -154,10 +154,15 @@ static struct listener *take_listener(void)
     for (unsigned i = 0; i < MOST_LISTENERS; i++) {
         struct listener *listener = &listeners[i];
 
-        if (atomic_load(&listener->ready) || atomic_load(&listener->signal))
+        if (listener->taken)
             continue;
-        (void)sem_init(&listener->bell, 0, 0);
-        atomic_store(&listener->ready, true);
+        listener->taken = true;
+        if (!listener->made)
+            (void)sem_init(&listener->bell, 0, 0);
+        listener->made = true;
+        /* A handler may have been late for the run before. */
+        while (sem_trywait(&listener->bell) == 0)
+            ;
         return listener;
     }
     return NULL;
@@ -169,7 +174,7 @@ static void give_back(struct quit *quit)
 
     (void)pthread_mutex_lock(&lock);
     atomic_store(&quit->listener->signal, 0);
-    atomic_store(&quit->listener->ready, false);
+    quit->listener->taken = false;
     /* A handler that the host has installed since stays. */
     if (--quit->former->users == 0 &&
         sigaction(quit->former->signal, NULL, &action) == 0 &&

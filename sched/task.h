@@ -124,6 +124,7 @@ struct moat_task {
     uint64_t since;
     uint64_t ready_since;   /* by the clock of who let it run */
     const char *watched_in; /* the wait before its next turn, if watched */
+    uint64_t dumped;        /* the last gathered dump that it is in */
 
     void *slot; /* the item that goes or comes */
     void *room; /* more of it                  */

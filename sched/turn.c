@@ -36,8 +36,8 @@ static void *main_of(moat_co *self, void *input)
 }
 
 /* While a task runs the worker has no lock. */
-static inline moat_status resume(struct worker *worker, moat_co *co,
-                                 void *input, moat_event *event)
+static inline __attribute__((always_inline)) moat_status
+resume(struct worker *worker, moat_co *co, void *input, moat_event *event)
 {
     moat_status status;
 
@@ -48,8 +48,8 @@ static inline moat_status resume(struct worker *worker, moat_co *co,
 }
 
 /* From here on the task is this worker's: a coroutine belongs to its thread. */
-static moat_status start(struct worker *worker, struct moat_task *task,
-                         moat_event *event)
+static inline __attribute__((always_inline)) moat_status
+start(struct worker *worker, struct moat_task *task, moat_event *event)
 {
     moat_status status;
 
@@ -96,8 +96,10 @@ static bool unwind(struct worker *worker, struct moat_task *task,
     return true;
 }
 
-static bool enter(struct worker *worker, struct moat_task *task,
-                  moat_status *status, moat_event *event)
+static inline __attribute__((always_inline)) bool enter(struct worker *worker,
+                                                        struct moat_task *task,
+                                                        moat_status *status,
+                                                        moat_event *event)
 {
     if (MOAT_UNLIKELY(task->over)) {
         if (!moat_groups_await(worker, task))
@@ -150,8 +152,8 @@ static void judge(struct worker *worker, struct moat_task *task,
 }
 
 /* Performs what the task asks for. True: it goes on at once. */
-static bool perform(struct worker *worker, struct moat_task *task,
-                    unsigned *left)
+static inline __attribute__((always_inline)) bool
+perform(struct worker *worker, struct moat_task *task, unsigned *left)
 {
     if (task->op->perform(worker, task) == QUEUED)
         return false;
@@ -167,7 +169,7 @@ static bool perform(struct worker *worker, struct moat_task *task,
 }
 
 /* `watched` is a constant: a run that is not watched has a loop without that.
- */
+ * So there are two loops, and what resumes tasks has to be inline in both. */
 static inline __attribute__((always_inline)) void
 turn(struct worker *worker, struct moat_task *task, bool watched)
 {
@@ -222,7 +224,8 @@ static bool take_fresh(struct worker *worker)
 }
 
 /* The one that was just woken goes before the queue, but not for ever. */
-static struct moat_task *dequeue(struct worker *worker)
+static inline __attribute__((always_inline)) struct moat_task *
+dequeue(struct worker *worker)
 {
     struct moat_task *task = worker->next;
 
@@ -235,7 +238,7 @@ static struct moat_task *dequeue(struct worker *worker)
     worker->in_a_row = 0;
     if (!take_fresh(worker))
         return queue_take(&worker->ready);
-    count(&worker->counters, COUNT_FRESH_TAKEN);
+    fresh_change(worker->run, (uint64_t)-1);
     return queue_take(&worker->run->fresh);
 }
 

@@ -32,7 +32,7 @@ void moat_sched_hand_over(struct worker *worker, struct moat_task *task)
         moat_sched_ring(task->home);
     } else {
         queue_append(&worker->run->fresh, task);
-        count(&worker->counters, COUNT_FRESH);
+        fresh_change(worker->run, 1);
         moat_sched_ring_one(worker->run);
     }
 }

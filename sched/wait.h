@@ -42,6 +42,13 @@ static inline struct moat_task *queue_take(struct queue *queue)
     return task;
 }
 
+/* How many tasks are fresh, for any thread to read: the first worker's counter,
+ * which changes under the lock. */
+static inline void fresh_change(struct sched *run, uint64_t by)
+{
+    counter_add(&run->workers[0].counters, COUNT_FRESH, by);
+}
+
 /* For a task of another worker, or of none yet. */
 void moat_sched_hand_over(struct worker *worker, struct moat_task *task);
 

@@ -557,6 +557,54 @@ static void a_signal_asks_for_a_dump(const void *arg)
     (void)sem_wait(&is_there);
 }
 
+/* Two runs with the same signal: it asks both, and the last one restores. */
+static void a_signal_asks_every_run(const void *arg)
+{
+    moat_sched_options options[2] = {MOAT_SCHED_OPTIONS_INIT,
+                                     MOAT_SCHED_OPTIONS_INIT};
+    struct sigaction before, during, after;
+    pthread_t threads[2];
+
+    (void)arg;
+    REQUIRE(sem_init(&may_end, 0, 0) == 0 && sem_init(&is_there, 0, 0) == 0);
+    REQUIRE(sigaction(SIGUSR1, NULL, &before) == 0);
+    open_pipe();
+    for (int i = 0; i < 2; i++) {
+        options[i].dump_signal = SIGUSR1;
+        options[i].report_fd = ends[1];
+        REQUIRE(pthread_create(&threads[i], NULL, run_holding, &options[i]) ==
+                0);
+    }
+    (void)sem_wait(&is_there);
+    (void)sem_wait(&is_there);
+    REQUIRE(kill(getpid(), SIGUSR1) == 0);
+    /* One of them has the whole pipe first; or each its part. */
+    read_until("moat-sched: what the tasks do:");
+    while (count_of("moat-sched: what the tasks do:") < 2) {
+        size_t length = strlen(text);
+        ssize_t n = read(ends[0], text + length, sizeof text - 1 - length);
+
+        REQUIRE(n > 0);
+        text[length + (size_t)n] = '\0';
+    }
+    (void)sem_post(&may_end);
+    (void)sem_post(&may_end);
+    for (int i = 0; i < 2; i++)
+        REQUIRE(pthread_join(threads[i], NULL) == 0);
+    REQUIRE(sigaction(SIGUSR1, NULL, &after) == 0);
+    EXPECT(after.sa_handler == before.sa_handler);
+    /* What the host has installed during the run stays. */
+    options[0].threads = 1;
+    REQUIRE(pthread_create(&threads[0], NULL, run_holding, &options[0]) == 0);
+    (void)sem_wait(&is_there);
+    during = (struct sigaction){.sa_handler = on_former};
+    REQUIRE(sigaction(SIGUSR1, &during, NULL) == 0);
+    let_it_end(threads[0]);
+    REQUIRE(sigaction(SIGUSR1, NULL, &after) == 0);
+    EXPECT(after.sa_handler == on_former);
+    close_pipe();
+}
+
 /* The pipe is full, and nobody reads: the run goes on and ends. */
 static void a_full_pipe_does_not_stop_the_run(const void *arg)
 {
@@ -749,6 +797,7 @@ int main(int argc, char **argv)
         CHILD_CASE(any_thread_may_dump),
         CHILD_CASE(a_task_that_keeps_its_turn_is_noted),
         CHILD_CASE(a_signal_asks_for_a_dump),
+        CHILD_CASE(a_signal_asks_every_run),
         CHILD_CASE(a_full_pipe_does_not_stop_the_run),
         CHILD_CASE(a_dump_stops_no_other_thread),
         CHILD_CASE(wrong_options_are_refused),

@@ -41,8 +41,7 @@ typedef struct moat_sched_stats {
      * time limit are at MOAT_TRAP_DEADLINE. */
     uint64_t traps[MOAT_SCHED_TRAP_KINDS];
     /* Now: tasks in the threads' queues, which can run; tasks that have not
-     * started, which any thread may take (0 with one thread: they are in its
-     * queue); deadlines that are waited for. */
+     * started and are in no thread's queue; deadlines that are waited for. */
     uint64_t ready, fresh, timers;
     /* Waits that moat_waker_wake has ended. */
     uint64_t outside_wakes;
