@@ -67,12 +67,13 @@ void moat_gather_free(struct gather *gather)
 void moat_gather_part(struct worker *worker)
 {
     struct gather *gather = worker->run->gather;
-    struct dump_part part = {.walker = worker, .round = gather->round};
+    struct dump_part part = {.walker = worker};
     int asked = PART_ASKED;
 
     if (!atomic_compare_exchange_strong(&worker->part, &asked, PART_BEGUN))
         return;
     part.now = moat_clock_read(worker);
+    part.round = gather->round;
     if (worker->run->threads > 1)
         part.home = worker;
     moat_dump_put(worker->run, &part, gather->json,
