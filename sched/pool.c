@@ -55,7 +55,7 @@ static struct moat_task *keep(struct pool *pool, struct moat_task *task)
     else
         pool->gone_last->next = task;
     pool->gone_last = task;
-    if (pool->kept == POOL_KEEPS) {
+    if (oldest != NULL && pool->kept == POOL_KEEPS) {
         pool->gone = oldest->next;
         return oldest;
     }
