@@ -56,6 +56,7 @@ static void *see(void *arg)
 
 void sched_things_make(struct things *things)
 {
+    moat_child_spec child = MOAT_CHILD_SPEC_INIT;
     long item = 1;
 
     sink = open("/dev/null", O_WRONLY | O_CLOEXEC);
@@ -78,6 +79,11 @@ void sched_things_make(struct things *things)
     check(moat_wait_group_add(&things->one, 1));
     check(moat_waker_create(&things->waker));
     moat_waker_wake(things->waker);
+    check(moat_local_create(&things->local, NULL));
+    check(moat_local_set(things->local, things));
+    check(moat_supervisor_create(&things->supervisor, NULL));
+    child.fn = return_it;
+    check(moat_supervisor_add(things->supervisor, &child, NULL));
     check(moat_sleep(1));
 }
 
@@ -261,6 +267,85 @@ static const char *make_now(struct things *things)
     return moat_now() != 0 ? "the time" : "0";
 }
 
+/* ---- Local values, supervisors ---- */
+
+static moat_supervisor *the_supervisor(const struct things *things)
+{
+    return things->is_null ? NULL : things->supervisor;
+}
+
+static const char *make_local_create(struct things *things)
+{
+    static moat_local made;
+
+    return moat_status_name(
+               moat_local_create(things->is_null ? NULL : &made, NULL)) +
+           5;
+}
+
+STATUS(local_delete, things->local)
+STATUS(local_set, things->local, things)
+CREATED(supervisor_create, moat_supervisor *, (out, NULL))
+/* Its child returns, again and again, until the supervisor gives up. */
+static const char *make_supervisor_run(struct things *things)
+{
+    return moat_status_name(moat_supervisor_run(the_supervisor(things))) + 5;
+}
+
+static const char *make_supervisor_add(struct things *things)
+{
+    moat_child_spec spec = MOAT_CHILD_SPEC_INIT;
+
+    spec.fn = return_it;
+    return moat_status_name(moat_supervisor_add(
+               the_supervisor(things), things->is_null ? NULL : &spec, NULL)) +
+           5;
+}
+
+STATUS(supervisor_stop, the_supervisor(things))
+STATUS(supervisor_start_child, the_supervisor(things), 1)
+STATUS(supervisor_stop_child, the_supervisor(things), 1, 0)
+STATUS(supervisor_remove_child, the_supervisor(things), 1)
+STATUS(child_ready, )
+
+static const char *make_local_get(struct things *things)
+{
+    return moat_local_get(things->local) == NULL ? "NULL" : "the value";
+}
+
+static const char *make_supervisor_get_child(struct things *things)
+{
+    static moat_child_info info;
+
+    info.struct_size = sizeof info;
+    return moat_status_name(
+               moat_supervisor_get_child(the_supervisor(things), 1, &info)) +
+           5;
+}
+
+static const char *make_supervisor_get_info(struct things *things)
+{
+    static moat_supervisor_info info;
+
+    info.struct_size = sizeof info;
+    return moat_status_name(
+               moat_supervisor_get_info(the_supervisor(things), &info)) +
+           5;
+}
+
+static const char *make_supervisor_next_child(struct things *things)
+{
+    return moat_supervisor_next_child(the_supervisor(things), 0) == 0
+               ? "0"
+               : "a child";
+}
+
+static const char *make_supervisor_destroy(struct things *things)
+{
+    moat_supervisor_destroy(the_supervisor(things));
+    return "returns";
+}
+
 /* ---- The table ---- */
 
 #define ROW(function, kib, effect)                      \
@@ -313,6 +398,22 @@ const struct sched_call sched_calls[] = {
     ROW(wait_group_done, 2, NULL),
     ROW(wait_group_wait, 2, NULL),
     ROW(wait_group_destroy, 2, NULL),
+    ROW(local_create, 2, NULL),
+    ROW(local_get, 2, NULL),
+    ROW(local_set, 2, NULL),
+    ROW(local_delete, 2, NULL),
+    ROW(supervisor_create, 2, NULL),
+    ROW(supervisor_add, 8, NULL),
+    ROW(supervisor_get_child, 8, NULL),
+    ROW(supervisor_get_info, 2, NULL),
+    ROW(supervisor_next_child, 2, NULL),
+    ROW(supervisor_start_child, 2, NULL),
+    ROW(supervisor_stop_child, 2, NULL),
+    ROW(supervisor_remove_child, 2, NULL),
+    ROW(supervisor_run, 8, NULL),
+    ROW(supervisor_stop, 2, NULL),
+    ROW(supervisor_destroy, 2, NULL),
+    ROW(child_ready, 2, NULL),
     ROW(waker_create, 2, NULL),
     ROW(waker_wait, 2, NULL),
     ROW(waker_wake, 2, NULL),

@@ -21,10 +21,12 @@ struct things {
     moat_mutex free, held;
     moat_rwlock unlocked, locked;
     moat_cond cond;
-    moat_semaphore semaphore;  /* with two permits       */
-    moat_wait_group none, one; /* how many it waits for  */
-    moat_waker *waker;         /* woken                  */
-    moat_monitor *monitor;     /* without a run          */
+    moat_semaphore semaphore;    /* with two permits       */
+    moat_wait_group none, one;   /* how many it waits for  */
+    moat_waker *waker;           /* woken                  */
+    moat_monitor *monitor;       /* without a run          */
+    moat_local local;            /* with a value           */
+    moat_supervisor *supervisor; /* with a child that has not started */
     bool is_null;
     volatile bool
         seen; /* another task has had its turn, or has ended its wait */
