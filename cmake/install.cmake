@@ -93,6 +93,7 @@ endif()
 set(moat_debugger_dir ${CMAKE_INSTALL_DATADIR}/moat/debugger)
 install(FILES
     debugger/moat_table.py
+    debugger/moat_tasks.py
     debugger/moat_gdb.py
     debugger/moat_lldb.py
     debugger/moat_lldb_threads.py

@@ -5,6 +5,8 @@
     coroutine N COMMAND            run a frame command in coroutine N
     coroutine apply all COMMAND    run it in all coroutines that have frames
     coroutine step-in              step into the guest that this line resumes
+    info moat tasks [STATE|NAME]   list the tasks of moat-sched
+    moat task N COMMAND            run a frame command in task N
 
 The commands work on live processes, core files and stripped programs, and
 write neither registers nor memory; step-in runs a live one. up and down name
@@ -30,6 +32,7 @@ from gdb.FrameDecorator import FrameDecorator
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import moat_table  # noqa: E402
+import moat_tasks  # noqa: E402
 from moat_table import Coroutine, Coroutines  # noqa: E402
 
 # Commands that would continue the program or pop frames. They are refused,
@@ -58,6 +61,21 @@ def coroutines() -> Coroutines:
     except gdb.error:
         raise moat_table.Error("no moat in this program (no symbol moat_debug)")
     return Coroutines(read, table)
+
+
+def sched_table() -> Optional[int]:
+    try:
+        return int(gdb.parse_and_eval("(unsigned long)&moat_sched_debug"))
+    except gdb.error:
+        return None
+
+
+def tasks() -> moat_tasks.Tasks:
+    world, table = coroutines(), sched_table()
+    if table is None:
+        raise moat_table.Error(
+            "no moat-sched in this program (no symbol moat_sched_debug)")
+    return moat_tasks.Tasks(world, table)
 
 
 def stack_pointer(frame: gdb.Frame) -> int:
@@ -690,6 +708,59 @@ def hook(command: str) -> None:
                     % command)
 
 
+class InfoTasks(gdb.Command):
+    """List tasks of moat-sched: number, name, state, thread, coroutine, what
+each waits for and for how long, where it was created.
+
+Usage: info moat tasks [STATE|NAME]"""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, gdb.COMMAND_STACK)
+
+    def invoke(self, argument: str, _tty: bool) -> None:
+        with plain_errors():
+            for line in moat_tasks.listing(tasks(), argument.strip(),
+                                           called_from):
+                print(line)
+
+
+class TaskCommand(gdb.Command):
+    """Run a frame command (bt, frame, info locals, up) in a task.
+
+Usage: moat task N COMMAND
+
+It is "coroutine" with the number of a task."""
+
+    def __init__(self) -> None:
+        super().__init__("moat task", gdb.COMMAND_STACK, gdb.COMPLETE_COMMAND)
+
+    def invoke(self, argument: str, tty: bool) -> None:
+        words = argument.split(None, 1)
+        with plain_errors():
+            if len(words) < 2:
+                raise moat_table.Error("Usage: moat task N COMMAND")
+            coroutine.run(tasks().coroutine_of(words[0]), words[1], tty)
+
+
+def called_from(pc: int) -> str:
+    """Returns the code that has called, by the return address."""
+    sal = gdb.find_pc_line(pc - 1)
+    text = re.sub(r" \+ \d+$", " ()", symbol(pc - 1))
+    if sal.symtab:
+        text += " at %s:%d" % (sal.symtab.filename, sal.line)
+    return text
+
+
+def name_info_tasks(_event: object = None) -> None:
+    """Where a program has moat-sched, "info tasks" are its tasks. gdb has a
+    command of that name for programs in Ada, which keep it."""
+    if not name_info_tasks.done and sched_table() is not None:
+        InfoTasks("info tasks")
+        name_info_tasks.done = True
+
+
+name_info_tasks.done = False  # type: ignore[attr-defined]
+
 presenter = Presenter()
 borders = Borders()
 sys.modules["__main__"].moat_name_border = name_border  # type: ignore
@@ -705,6 +776,12 @@ InfoCoroutine()
 coroutine = CoroutineCommand()
 CoroutineApplyAll()
 CoroutineStepIn()
+gdb.Command("info moat", gdb.COMMAND_STACK, gdb.COMPLETE_NONE, True)
+InfoTasks("info moat tasks")
+gdb.Command("moat", gdb.COMMAND_STACK, gdb.COMPLETE_NONE, True)
+TaskCommand()
+name_info_tasks()
+gdb.events.new_objfile.connect(name_info_tasks)
 for event in (gdb.events.cont, gdb.events.exited):
     event.connect(presenter.forget)
     event.connect(coroutine.forget)

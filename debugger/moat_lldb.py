@@ -3,6 +3,8 @@
     command script import .../moat_lldb.py
     coroutine list [STATE|NAME]      list them
     coroutine backtrace N|all        show the frames of one, or of all
+    task list [STATE|NAME]           list the tasks of moat-sched
+    task backtrace N|all             show the frames of one, or of all
 
 The commands work on live processes, core files and stripped programs, and
 write neither registers nor memory. lldb's own backtrace crosses from one
@@ -23,7 +25,9 @@ import lldb
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import moat_table  # noqa: E402
-from moat_lldb_threads import FIRST_TID, coroutines  # noqa: E402
+import moat_tasks  # noqa: E402
+from moat_lldb_threads import (  # noqa: E402
+    FIRST_TID, coroutines, table_address)
 from moat_table import Coroutine  # noqa: E402
 
 # The path of the plug-in, for lldb.
@@ -164,17 +168,67 @@ def backtrace_command(process: lldb.SBProcess, argument: str) -> Iterator[str]:
             yield from backtrace(process, co)
 
 
+def tasks(process: lldb.SBProcess) -> moat_tasks.Tasks:
+    world = coroutines(process)
+    table = table_address(process, "moat_sched_debug")
+    if table is None:
+        raise moat_table.Error(
+            "no moat-sched in this program (no symbol moat_sched_debug)")
+    return moat_tasks.Tasks(world, table)
+
+
+def list_tasks(process: lldb.SBProcess, argument: str) -> Iterator[str]:
+    target = process.GetTarget()
+
+    def called_from(pc: int) -> str:
+        text = symbol(target, pc - 1)
+        line = target.ResolveLoadAddress(pc - 1).GetLineEntry()
+        if line.IsValid():
+            text += " at %s:%d" % (line.GetFileSpec().GetFilename(),
+                                   line.GetLine())
+        return text
+
+    return moat_tasks.listing(tasks(process), argument, called_from)
+
+
+def backtrace_task(process: lldb.SBProcess, argument: str) -> Iterator[str]:
+    found = tasks(process)
+    if not argument:
+        raise moat_table.Error("Usage: task backtrace N|all")
+    if argument != "all":
+        yield from backtrace(process, found.coroutine_of(argument))
+        return
+    for task in found:
+        if task.co is not None:
+            yield task.title + ":"
+            yield from backtrace(process, task.co)
+
+
 COMMANDS = {"list": list_command, "backtrace": backtrace_command}
+TASK_COMMANDS = {"list": list_tasks, "backtrace": backtrace_task}
+
+
+def task(debugger: lldb.SBDebugger, line: str,
+         context: lldb.SBExecutionContext,
+         result: lldb.SBCommandReturnObject, _state: dict) -> None:
+    """task list [STATE|NAME]; task backtrace N|all"""
+    run(TASK_COMMANDS, str(task.__doc__), debugger, line, context, result)
 
 
 def coroutine(debugger: lldb.SBDebugger, line: str,
               context: lldb.SBExecutionContext,
               result: lldb.SBCommandReturnObject, _state: dict) -> None:
     """coroutine list [STATE|NAME]; coroutine backtrace N|all"""
+    run(COMMANDS, str(coroutine.__doc__), debugger, line, context, result)
+
+
+def run(commands: dict, usage: str, debugger: lldb.SBDebugger, line: str,
+        context: lldb.SBExecutionContext,
+        result: lldb.SBCommandReturnObject) -> None:
     words = line.split()
-    command = COMMANDS.get(words[0]) if words else None
+    command = commands.get(words[0]) if words else None
     if command is None:
-        result.SetError("Usage: " + coroutine.__doc__)
+        result.SetError("Usage: " + usage)
         return
     try:
         with plugin(debugger):
@@ -187,3 +241,4 @@ def coroutine(debugger: lldb.SBDebugger, line: str,
 def __lldb_init_module(debugger: lldb.SBDebugger, _state: dict) -> None:
     debugger.HandleCommand(
         "command script add -f %s.coroutine coroutine" % __name__)
+    debugger.HandleCommand("command script add -f %s.task task" % __name__)

@@ -10,7 +10,7 @@ SPDX-License-Identifier: MIT
 import os
 import struct
 import sys
-from typing import List
+from typing import List, Optional
 
 import lldb
 
@@ -29,6 +29,16 @@ GENERIC = {"rip": "pc", "rsp": "sp", "rbp": "fp"}
 NAMES = [name for name in moat_table.REGISTERS if name in DWARF]
 
 
+def table_address(process: lldb.SBProcess, name: str) -> Optional[int]:
+    """Returns the address of a table for debuggers."""
+    target = process.GetTarget()
+    for found in target.FindSymbols(name):
+        address = found.GetSymbol().GetStartAddress().GetLoadAddress(target)
+        if address != lldb.LLDB_INVALID_ADDRESS:
+            return int(address)
+    return None
+
+
 def coroutines(process: lldb.SBProcess) -> Coroutines:
     target = process.GetTarget()
 
@@ -43,10 +53,9 @@ def coroutines(process: lldb.SBProcess) -> Coroutines:
 
     if not process.IsValid() or process.GetState() != lldb.eStateStopped:
         raise moat_table.Error("no process that is stopped, and no core file")
-    for found in target.FindSymbols("moat_debug"):
-        address = found.GetSymbol().GetStartAddress().GetLoadAddress(target)
-        if address != lldb.LLDB_INVALID_ADDRESS:
-            return Coroutines(read, address)
+    table = table_address(process, "moat_debug")
+    if table is not None:
+        return Coroutines(read, table)
     raise moat_table.Error("no moat in this program (no symbol moat_debug)")
 
 

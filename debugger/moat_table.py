@@ -50,6 +50,25 @@ def shown(name: str) -> str:
         for each in name)
 
 
+def read_table(read: Read, address: int, version: int) -> Dict[str, int]:
+    """Reads a table for debuggers (moat/debug.h)."""
+    table: Dict[str, int] = {}
+    while True:
+        label, value = struct.unpack("<24sQ", read(address, 32))
+        name = label.rstrip(b"\0").decode("ascii", "replace")
+        if not table and name != "version":
+            raise Error("moat_debug is no table of moat's, or the process "
+                        "has not started")
+        if not name:
+            break
+        table[name] = value
+        address += 32
+    if table["version"] != version:
+        raise Error("this program's moat has table %d for debuggers; this "
+                    "extension reads %d" % (table["version"], version))
+    return table
+
+
 class Arena:
     """An arena of stacks, and the entries of its coroutines."""
 
@@ -221,8 +240,7 @@ class Coroutines:
 
     def __init__(self, read: Read, table: int) -> None:
         self.read = read
-        self.table: Dict[str, int] = {}
-        self._read_table(table)
+        self.table = read_table(read, table, VERSION)
         self._children: Optional[Dict[int, Coroutine]] = None
         self.arenas: List[Arena] = []
         address = self.word(self.table["arenas"])
@@ -234,21 +252,6 @@ class Coroutines:
         for arena in self.arenas:
             arena.first = first
             first += arena.capacity
-
-    def _read_table(self, address: int) -> None:
-        while True:
-            label, value = struct.unpack("<24sQ", self.read(address, 32))
-            name = label.rstrip(b"\0").decode("ascii", "replace")
-            if not self.table and name != "version":
-                raise Error("moat_debug is no table of moat's, or the process "
-                            "has not started")
-            if not name:
-                break
-            self.table[name] = value
-            address += 32
-        if self.table["version"] != VERSION:
-            raise Error("this program's moat has table %d for debuggers; this "
-                        "extension reads %d" % (self.table["version"], VERSION))
 
     def word(self, address: int) -> int:
         return struct.unpack("<Q", self.read(address, 8))[0]

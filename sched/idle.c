@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "sched/clock.h"
+#include "sched/gather.h"
 #include "sched/idle.h"
 #include "sched/report.h"
 #include "sched/wait.h"
@@ -19,7 +20,7 @@ void moat_idle_fire(struct worker *worker)
     struct moat_task *task;
 
     while ((task = moat_timers_due(&run->timers, now)) != NULL) {
-        run->stats.timeouts++;
+        count(&worker->counters, COUNT_TIMEOUTS);
         moat_sched_give_up(worker, task, task->waits_in->late);
     }
 }
@@ -68,7 +69,7 @@ static bool outside_may_come(const struct sched *run)
  * wait for may end now. */
 static void deadlock(struct worker *worker)
 {
-    worker->run->stats.deadlocks++;
+    count(&worker->counters, COUNT_DEADLOCKS);
     moat_report_deadlock(worker);
     if (give_up(worker, false) == 0)
         (void)give_up(worker, true);
@@ -146,7 +147,10 @@ void moat_idle(struct worker *worker)
     struct sched *run = worker->run;
     uint64_t next = moat_timers_next(&run->timers);
 
+    if (run->watched)
+        (void)moat_clock_read(worker);
     moat_wakers_look(worker);
+    moat_gather_look(worker);
     if (worker->ready.first != NULL)
         return;
     if (is_last(worker) && next == MOAT_NO_DEADLINE && !outside_may_come(run)) {

@@ -12,6 +12,7 @@
 #include "sched/local.h"
 #include "sched/report.h"
 #include "sched/result.h"
+#include "sched/trace.h"
 #include "sched/wait.h"
 
 /* A task keeps more room than this only while it lives. */
@@ -30,7 +31,9 @@ struct moat_task *moat_life_begin(struct worker *worker,
     task->magic = TASK_MAGIC;
     list_append(&run->everyone, &task->everyone);
     kind->users++;
-    task->number = ++run->stats.spawned;
+    task->number = ++run->spawned;
+    task->watched_in = NULL;
+    count(&worker->counters, COUNT_SPAWNED);
     run->live++;
     moat_group_enter(group, task);
     moat_sched_offer(worker, task);
@@ -49,18 +52,6 @@ void moat_life_free(struct worker *worker, struct moat_task *task)
 }
 
 /* ---- The end ------------------------------------------------------------ */
-
-static void count(moat_sched_stats *stats, moat_event_kind kind)
-{
-    if (kind == MOAT_EVENT_RETURN)
-        stats->returned++;
-    else if (kind == MOAT_EVENT_TRAP)
-        stats->trapped++;
-    else if (kind == MOAT_EVENT_PANIC)
-        stats->panicked++;
-    else
-        stats->cancelled++;
-}
 
 static void deliver(struct worker *worker, struct moat_task *task)
 {
@@ -96,7 +87,9 @@ static inline __attribute__((always_inline)) void finish(struct worker *worker,
     run_lock(worker->run);
     task->co = task->top = NULL;
     worker->run->live--;
-    count(&worker->run->stats, task->result.kind);
+    moat_counters_end(&worker->counters, &task->result);
+    if (MOAT_UNLIKELY(worker->trace != NULL))
+        moat_events_end(worker, task);
     group_leave(worker, task);
     deliver(worker, task);
 }

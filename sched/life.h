@@ -56,7 +56,7 @@ life_begin_here(struct worker *worker, struct moat_group *group,
     life_fill(task, group, fn, arg, kind);
     task->detached = detached;
     task->creator = creator;
-    task->number = run->stats.spawned + 1;
+    task->number = run->spawned + 1;
     task->state = TASK_READY;
     task->spawner = worker;
     list_aim(&run->everyone, &task->everyone);
@@ -65,6 +65,7 @@ life_begin_here(struct worker *worker, struct moat_group *group,
     step->to = task;
     step->spare = task->next;
     step->live = run->live + 1;
+    step->fresh = counter_read(&worker->counters, COUNT_FRESH) + 1;
     step->members = group->live + 1;
     step->users = kind->users + 1;
     step_begin(worker, STEP_SPAWN);

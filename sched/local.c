@@ -375,14 +375,15 @@ static void report_failure(const struct sched *run,
 
     if (run->report_fd < 0)
         return;
-    moat_text_begin(&text, run->report_fd);
-    moat_text_put(&text, "moat-sched: task %llu",
-                  (unsigned long long)task->number);
+    moat_sched_text_begin(&text);
+    moat_sched_text_put(&text, "moat-sched: task %llu",
+                        (unsigned long long)task->number);
     if (task->name[0] != '\0')
-        moat_text_put(&text, " '%s'", task->name);
-    moat_text_put(&text, ": the destructor of a local value has failed: %s\n",
-                  words);
-    (void)moat_text_end(&text);
+        moat_sched_text_put(&text, " '%s'", task->name);
+    moat_sched_text_put(
+        &text, ": the destructor of a local value has failed: %s\n", words);
+    (void)moat_sched_text_write(&text, run->report_fd);
+    moat_sched_text_free(&text);
 }
 
 /* Returns when the coroutine can do no more. */

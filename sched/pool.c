@@ -30,6 +30,24 @@ bool moat_pool_grow(struct pool *pool)
     return true;
 }
 
+struct moat_task *moat_pool_keep(struct pool *pool, struct moat_task *task)
+{
+    struct moat_task *oldest = pool->gone;
+
+    task->next = NULL;
+    if (oldest == NULL)
+        pool->gone = task;
+    else
+        pool->gone_last->next = task;
+    pool->gone_last = task;
+    if (oldest != NULL && pool->kept == POOL_KEEPS) {
+        pool->gone = oldest->next;
+        return oldest;
+    }
+    pool->kept++;
+    return NULL;
+}
+
 void moat_pool_free(struct pool *pool)
 {
     while (pool->slabs != NULL) {

@@ -10,15 +10,29 @@
 
 struct slab;
 
+/* In debug builds the memory of a task is not used for another one before so
+ * many others have ended: a handle that is used too late is noticed. */
+#ifdef NDEBUG
+#    define POOL_KEEPS 0
+#else
+#    define POOL_KEEPS 1024
+#endif
+
 /* Tasks come in slabs and stay until the run ends: a handle that is used too
  * late finds a task, not foreign memory. */
 struct pool {
     struct moat_task *spare;
+    struct moat_task *gone, *gone_last; /* kept, the oldest first */
+    unsigned kept;
     struct slab *slabs;
 };
 
 /* Adds a slab. False: no memory. */
 bool moat_pool_grow(struct pool *pool);
+
+/* Keeps a task that is gone, and returns the oldest one if they are too many;
+ * NULL: they are not. */
+struct moat_task *moat_pool_keep(struct pool *pool, struct moat_task *task);
 
 /* NULL: no memory. All zero, except for its room. */
 static inline struct moat_task *pool_take(struct pool *pool)
@@ -35,8 +49,12 @@ static inline struct moat_task *pool_take(struct pool *pool)
 
 static inline void pool_give(struct pool *pool, struct moat_task *task)
 {
-    task->magic = 0;
+    task->magic = GONE_MAGIC;
     task->state = TASK_FREE;
+    if (POOL_KEEPS != 0)
+        task = moat_pool_keep(pool, task);
+    if (task == NULL)
+        return;
     task->next = pool->spare;
     pool->spare = task;
 }

@@ -5,6 +5,7 @@
  */
 #include <unwind.h>
 
+#include "sched/ask.h"
 #include "sched/dump.h"
 #include "sched/report.h"
 #include "sched/text.h"
@@ -24,19 +25,28 @@ static const char *words_of(const moat_result *result)
     }
 }
 
-void moat_report_unseen(const struct sched *run, const struct moat_task *task)
+/* The run is not locked meanwhile: the reader may be slow. */
+static void write_unlocked(struct sched *run, struct text *text)
+{
+    run_unlock(run);
+    (void)moat_sched_text_write(text, run->report_fd);
+    run_lock(run);
+    moat_sched_text_free(text);
+}
+
+void moat_report_unseen(struct sched *run, const struct moat_task *task)
 {
     const char *words = words_of(&task->result);
     struct text text;
 
     if (words != NULL && run->report_fd >= 0 && task->group == &run->root) {
-        moat_text_begin(&text, run->report_fd);
-        moat_text_put(&text, "moat-sched: nobody waits for task %llu",
-                      (unsigned long long)task->number);
+        moat_sched_text_begin(&text);
+        moat_sched_text_put(&text, "moat-sched: nobody waits for task %llu",
+                            (unsigned long long)task->number);
         if (task->name[0] != '\0')
-            moat_text_put(&text, " '%s'", task->name);
-        moat_text_put(&text, ", which has failed: %s\n", words);
-        (void)moat_text_end(&text);
+            moat_sched_text_put(&text, " '%s'", task->name);
+        moat_sched_text_put(&text, ", which has failed: %s\n", words);
+        write_unlocked(run, &text);
     }
 }
 
@@ -49,6 +59,24 @@ void moat_report_drop(struct sched *run, const struct moat_task *task)
     run_lock(run);
 }
 
+void moat_report_stale(struct worker *worker, const struct moat_task *gone,
+                       const struct moat_task *task)
+{
+    struct text text;
+
+    if (worker->run->report_fd < 0)
+        return;
+    moat_sched_text_begin(&text);
+    moat_sched_text_put(
+        &text,
+        "moat-sched: the handle of task %llu, which is gone, is used "
+        "by %s",
+        (unsigned long long)gone->number, is_host(task) ? "the host\n" : "");
+    if (!is_host(task))
+        moat_dump_one(worker, task, &text);
+    write_unlocked(worker->run, &text);
+}
+
 void moat_report_deadlock(struct worker *worker)
 {
     struct sched *run = worker->run;
@@ -57,9 +85,9 @@ void moat_report_deadlock(struct worker *worker)
     if (run->reported || run->report_fd < 0)
         return;
     run->reported = true;
-    moat_text_begin(&text, run->report_fd);
-    moat_text_put(&text,
-                  "moat-sched: every task waits, and nothing can wake one:\n");
-    (void)moat_text_end(&text);
-    (void)moat_dump_write(worker, run->report_fd, false);
+    moat_sched_text_begin(&text);
+    moat_sched_text_put(
+        &text, "moat-sched: every task waits, and nothing can wake one:\n");
+    moat_dump_all(worker, false, &text);
+    write_unlocked(run, &text);
 }

@@ -196,7 +196,7 @@ static const char *words_of(const moat_result *result)
 static void put_name(struct text *text, const char *name)
 {
     if (name[0] != '\0')
-        moat_text_put(text, " '%s'", name);
+        moat_sched_text_put(text, " '%s'", name);
 }
 
 void moat_restart_print(const struct sched *run,
@@ -209,23 +209,26 @@ void moat_restart_print(const struct sched *run,
 
     if (run->report_fd < 0)
         return;
-    moat_text_begin(&text, run->report_fd);
-    moat_text_put(&text, "moat-sched: supervisor");
+    moat_sched_text_begin(&text);
+    moat_sched_text_put(&text, "moat-sched: supervisor");
     put_name(&text, supervisor->name);
-    moat_text_put(&text, ": child %llu", (unsigned long long)event->child);
+    moat_sched_text_put(&text, ": child %llu",
+                        (unsigned long long)event->child);
     put_name(&text, event->name);
     if (event->kind == MOAT_SUPERVISOR_CHILD_STUCK)
-        moat_text_put(&text, " was cancelled, and does not end");
+        moat_sched_text_put(&text, " was cancelled, and does not end");
     else
-        moat_text_put(&text, " has ended: %s", words_of(&event->result));
+        moat_sched_text_put(&text, " has ended: %s", words_of(&event->result));
     if (event->kind == MOAT_SUPERVISOR_GIVES_UP)
-        moat_text_put(&text, "; too many restarts: all children are stopped");
+        moat_sched_text_put(&text,
+                            "; too many restarts: all children are stopped");
     else if (event->kind == MOAT_SUPERVISOR_CHILD_GIVEN_UP)
-        moat_text_put(&text, "; too many restarts: it stays down");
+        moat_sched_text_put(&text, "; too many restarts: it stays down");
     else if (event->restart_at != MOAT_NO_DEADLINE)
-        moat_text_put(&text, "; starts again in %llu.%03llu s",
-                      (unsigned long long)(ms / 1000),
-                      (unsigned long long)(ms % 1000));
-    moat_text_put(&text, "\n");
-    (void)moat_text_end(&text);
+        moat_sched_text_put(&text, "; starts again in %llu.%03llu s",
+                            (unsigned long long)(ms / 1000),
+                            (unsigned long long)(ms % 1000));
+    moat_sched_text_put(&text, "\n");
+    (void)moat_sched_text_write(&text, run->report_fd);
+    moat_sched_text_free(&text);
 }

@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 
+#include "sched/counters.h"
 #include "sched/pool.h"
 #include "sched/task.h"
 #include "sched/timers.h"
@@ -29,15 +30,23 @@
 /* Tasks that can run, first in, first out. */
 struct queue {
     struct moat_task *first, *last;
+    _Atomic size_t count; /* changes under the lock; any thread may read it */
 };
+
+struct gather;
+struct quit;
+struct trace;
 
 /*
  * A run. With more than one thread, `lock` protects all of it: its tasks,
  * groups and channels. A worker releases the lock while a task runs. With one
- * thread no lock is taken.
+ * thread no lock is taken, unless a signal may ask for a dump.
  */
 struct sched {
+    struct sched *next_run; /* of the process, for debuggers */
     unsigned threads;
+    bool locked;  /* others than the one worker read the run */
+    bool watched; /* times are measured, or traced           */
     pthread_mutex_t lock;
     struct worker *workers;
     struct link fresh;     /* not started, so on no thread (turn.c) */
@@ -58,10 +67,19 @@ struct sched {
     struct pool pool;
     struct timers timers;
     struct kinds *kinds;
-    struct link wakers;  /* that tasks wait for */
-    struct bells *bells; /* a worker's is that of its index                 */
-    bool reported;       /* a deadlock */
-    moat_sched_stats stats;
+    struct link wakers;    /* that tasks wait for */
+    struct bells *bells;   /* a worker's is that of its index                 */
+    bool reported;         /* a deadlock */
+    uint64_t spawned;      /* the number of the last task */
+    struct gather *gather; /* dumps for other threads; NULL: none may ask */
+    struct quit *quit;     /* a signal may ask; NULL: none                */
+};
+
+/* The turn that is being watched (watch.h). */
+struct watch {
+    uint64_t begun;
+    uint64_t number; /* of the task */
+    char name[24];
 };
 
 /* What a task does on its own stack at this moment (step.h). */
@@ -109,6 +127,12 @@ struct worker {
     moat_sched_stats stats; /* the run's, for a task that has asked */
     /* Asks on behalf of the host: deferred functions, host calls. */
     struct moat_task host;
+    struct watch watch;
+    struct trace *trace; /* NULL: none */
+    _Atomic int part;    /* of a dump for another thread: enum part */
+    /* The last field: it stays what it is for readers when all others are
+     * cleared for another run. */
+    struct counters counters;
 };
 
 /* Returns whether tasks wait for a turn besides the one that was woken last. */
@@ -119,13 +143,13 @@ static inline bool others_ready(const struct worker *worker)
 
 static inline void run_lock(struct sched *run)
 {
-    if (MOAT_UNLIKELY(run->threads > 1))
+    if (MOAT_UNLIKELY(run->locked))
         (void)pthread_mutex_lock(&run->lock);
 }
 
 static inline void run_unlock(struct sched *run)
 {
-    if (MOAT_UNLIKELY(run->threads > 1))
+    if (MOAT_UNLIKELY(run->locked))
         (void)pthread_mutex_unlock(&run->lock);
 }
 

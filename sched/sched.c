@@ -12,15 +12,18 @@
 #include "sched/group.h"
 #include "sched/kinds.h"
 #include "sched/life.h"
+#include "sched/monitor.h"
+#include "sched/quit.h"
 #include "sched/refuse.h"
 #include "sched/report.h"
+#include "sched/seen.h"
 #include "sched/structs.h"
 #include "sched/turn.h"
 
 #define MOST_THREADS 1024
 
-#define STATS_LEAST   sizeof(moat_sched_stats)
-#define OPTIONS_LEAST sizeof(moat_sched_options)
+#define STATS_LEAST   offsetof(moat_sched_stats, not_run)
+#define OPTIONS_LEAST offsetof(moat_sched_options, monitor)
 
 /* ---- The run ------------------------------------------------------------ */
 
@@ -67,7 +70,8 @@ static void init(struct sched *run, const moat_sched_options *options)
 {
     run->clock = options->clock;
     run->report_fd = options->report_fd == 0 ? 2 : options->report_fd;
-    run->stats.struct_size = sizeof run->stats;
+    run->locked = run->threads > 1 || options->dump_signal != 0;
+    run->watched = options->measure_times || options->trace_fd != 0;
     moat_group_init(&run->root, NULL, 0);
     list_init(&run->everyone);
     list_init(&run->fresh);
@@ -81,6 +85,7 @@ static void init(struct sched *run, const moat_sched_options *options)
         if (run->clock == MOAT_CLOCK_REAL)
             worker->random ^= moat_clock_read(worker);
         worker->bell = &run->bells->bells[i];
+        (void)moat_clock_read(worker);
     }
 }
 
@@ -145,6 +150,14 @@ static moat_status make_lock(pthread_mutex_t *lock)
     return error == 0 ? MOAT_OK : MOAT_E_NOMEM;
 }
 
+static void copy_stats(const struct sched *run, moat_sched_stats *out)
+{
+    moat_sched_stats stats;
+
+    moat_counters_sum(run->workers, run->threads, &stats);
+    (void)moat_sched_copy_out(out, &stats, sizeof stats, STATS_LEAST);
+}
+
 static moat_status run_tasks(struct sched *run,
                              const moat_sched_options *options, moat_task_fn fn,
                              void *arg)
@@ -153,16 +166,20 @@ static moat_status run_tasks(struct sched *run,
     moat_status status;
 
     init(run, options);
+    status = moat_seen_open(run, options);
     moat_sched_worker = worker;
-    status = begin(worker, options, fn, arg);
+    if (status == MOAT_OK)
+        status = begin(worker, options, fn, arg);
     if (status == MOAT_OK)
         status = work_all(run);
     if (status == MOAT_OK)
         release_handles(worker);
     moat_sched_worker = NULL;
     if (status == MOAT_OK && options->stats != NULL)
-        (void)moat_sched_copy_out(options->stats, &run->stats,
-                                  sizeof run->stats, STATS_LEAST);
+        copy_stats(run, options->stats);
+    if (status == MOAT_OK)
+        moat_seen_write(run, options);
+    moat_seen_close(run, options);
     end(run);
     return status;
 }
@@ -178,13 +195,14 @@ static moat_status run_all(const moat_sched_options *options, moat_task_fn fn,
     status = make_lock(&run.lock);
     if (status != MOAT_OK)
         return status;
-    run.workers = calloc(run.threads, sizeof *run.workers);
     run.bells = moat_bells_create(run.threads);
-    status = run.workers != NULL && run.bells != NULL
-                 ? run_tasks(&run, options, fn, arg)
-                 : MOAT_E_NOMEM;
+    status = run.bells != NULL ? moat_monitor_enter(options->monitor, &run)
+                               : MOAT_E_NOMEM;
+    if (status == MOAT_OK) {
+        status = run_tasks(&run, options, fn, arg);
+        moat_monitor_leave(options->monitor, &run);
+    }
     moat_bells_drop(run.bells);
-    free(run.workers);
     (void)pthread_mutex_destroy(&run.lock);
     return status;
 }
@@ -201,6 +219,16 @@ static moat_status check(const moat_sched_options *options)
         return refuse_value("options->stats->struct_size is %u: set it to the "
                             "struct's sizeof, as its _INIT macro does",
                             options->stats->struct_size);
+    if (!moat_quit_may_be(options->dump_signal))
+        return refuse_value("options->dump_signal is %u: it must be 0, SIGQUIT, "
+                            "SIGHUP, SIGUSR1 or SIGUSR2",
+                            (uint64_t)(int64_t)options->dump_signal);
+    if (options->dump_signal != 0 && options->report_fd < 0)
+        return refuse("options->report_fd is -1: dumps have nowhere to go");
+    if (options->trace_fd < 0)
+        return refuse_value("options->trace_fd is %d: it must be a descriptor, "
+                            "or 0 for none",
+                            (uint64_t)(int64_t)options->trace_fd);
     return MOAT_OK;
 }
 
@@ -227,8 +255,8 @@ moat_status moat_sched_run(const moat_sched_options *options, moat_task_fn fn,
 
 static enum verdict note_stats(struct worker *worker, struct moat_task *task)
 {
-    worker->stats = worker->run->stats;
-    worker->stats.live = worker->run->live;
+    moat_counters_sum(worker->run->workers, worker->run->threads,
+                      &worker->stats);
     return answer(task, MOAT_OK);
 }
 

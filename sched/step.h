@@ -137,7 +137,9 @@ static inline void step_spawn_stores(struct worker *worker)
     task->magic = TASK_MAGIC;
     run->pool.spare = step->spare;
     run->live = step->live;
-    run->stats.spawned = task->number;
+    run->spawned = task->number;
+    counter_set(&worker->counters, COUNT_SPAWNED, task->number);
+    counter_set(&worker->counters, COUNT_FRESH, step->fresh);
     task->group->live = step->members;
     task->kind->users = step->users;
     step_link(&task->everyone);
@@ -200,7 +202,7 @@ step_wait(struct worker *worker, struct moat_task *task, const struct op *op,
     worker->until_round--;
     worker->in_a_row++;
     worker->spawned = NULL;
-    worker->run->stats.switches++;
+    count(&worker->counters, COUNT_SWITCHES);
 
     worker->step.from = task;
     worker->step.to = other;

@@ -10,8 +10,10 @@
 #include "sched/life.h"
 #include "sched/local.h"
 #include "sched/refuse.h"
+#include "sched/report.h"
 #include "sched/result.h"
 #include "sched/step.h"
+#include "sched/trace.h"
 #include "sched/wait.h"
 
 /* ---- Spawn -------------------------------------------------------------- */
@@ -43,6 +45,8 @@ static enum verdict begin(struct worker *worker, struct moat_task *task)
     created->creator = task->wish.spawn.caller;
     if (MOAT_UNLIKELY(task->heir != NULL))
         moat_locals_take(created, task);
+    if (MOAT_UNLIKELY(worker->trace != NULL))
+        moat_events_spawn(worker, created);
     task->wish.spawn.created = created;
     return answer(task, MOAT_OK);
 }
@@ -127,6 +131,31 @@ static bool is_task(const moat_task *task)
     return task != NULL && task->magic == TASK_MAGIC;
 }
 
+#ifndef NDEBUG
+static enum verdict tell_stale(struct worker *worker, struct moat_task *task)
+{
+    moat_report_stale(worker, task->wish.of_task.task, task);
+    return answer(task, MOAT_E_INVAL);
+}
+
+static const struct op tells_stale = {.perform = tell_stale,
+                                      .words = "uses a handle that is gone"};
+#endif
+
+/* Debug builds report a handle that is used after it was joined. */
+static moat_status refuse_task(moat_task *other)
+{
+#ifndef NDEBUG
+    struct moat_task *task = asker();
+
+    if (other != NULL && other->magic == GONE_MAGIC && task != NULL) {
+        task->wish.of_task.task = other;
+        return ask(task, &tells_stale);
+    }
+#endif
+    return refuse_pointer("task is %x: no handle", other);
+}
+
 static enum verdict take_result(struct worker *worker, struct moat_task *task)
 {
     struct moat_task *other = task->wish.of_task.task;
@@ -159,8 +188,11 @@ moat_status moat_task_join(moat_task *other, uint64_t deadline,
     struct moat_task *task = asker();
     moat_status status;
 
-    if (!is_task(other) || other == task || other->detached)
-        return refuse_pointer("task is %x: no handle, or the caller's own",
+    if (!is_task(other))
+        return refuse_task(other);
+    if (other == task || other->detached)
+        return refuse_pointer("task is %x: the caller's own, or one without a "
+                              "handle",
                               other);
     if (task == NULL)
         return MOAT_E_STATE;
@@ -197,7 +229,7 @@ moat_status moat_task_cancel(moat_task *other)
     struct moat_task *task = asker();
 
     if (!is_task(other))
-        return refuse_pointer("task is %x: no handle", other);
+        return refuse_task(other);
     if (task == NULL)
         return MOAT_E_STATE;
     task->wish.of_task.task = other;

@@ -20,6 +20,7 @@
 #include "sched/list.h"
 
 #define TASK_MAGIC  0x7461736bu
+#define GONE_MAGIC  0x676f6e65u /* a task that was joined, or has no handle */
 #define GROUP_MAGIC 0x67726f75u
 #define CHAN_MAGIC  0x6368616eu
 
@@ -79,8 +80,8 @@ union wish {
         size_t bytes;
     } room;
     struct {
-        int fd;
         bool json;
+        size_t length; /* the answer, in the room */
     } dump;
     struct {
         uint32_t magic;
@@ -123,6 +124,9 @@ struct moat_task {
     const struct op *waits_in; /* for reports */
     const void *waits_for;
     uint64_t since;
+    uint64_t ready_since;   /* by the clock of who let it run */
+    const char *watched_in; /* the wait before its next turn, if watched */
+    uint64_t dumped;        /* the last gathered dump that it is in */
 
     void *slot; /* the item that goes or comes */
     void *room; /* more of it                  */

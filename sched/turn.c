@@ -9,12 +9,15 @@
  */
 #include "sched/turn.h"
 #include "sched/ask.h"
+#include "sched/clock.h"
+#include "sched/gather.h"
 #include "sched/group.h"
 #include "sched/idle.h"
 #include "sched/life.h"
 #include "sched/step.h"
 #include "sched/wait.h"
 #include "sched/waker.h"
+#include "sched/watch.h"
 
 static void *main_of(moat_co *self, void *input)
 {
@@ -25,8 +28,8 @@ static void *main_of(moat_co *self, void *input)
 }
 
 /* While a task runs the worker has no lock. */
-static inline moat_status resume(struct worker *worker, moat_co *co,
-                                 void *input, moat_event *event)
+static inline __attribute__((always_inline)) moat_status
+resume(struct worker *worker, moat_co *co, void *input, moat_event *event)
 {
     moat_status status;
 
@@ -37,8 +40,8 @@ static inline moat_status resume(struct worker *worker, moat_co *co,
 }
 
 /* From here on the task is this worker's: a coroutine belongs to its thread. */
-static moat_status start(struct worker *worker, struct moat_task *task,
-                         moat_event *event)
+static inline __attribute__((always_inline)) moat_status
+start(struct worker *worker, struct moat_task *task, moat_event *event)
 {
     moat_status status;
 
@@ -85,8 +88,10 @@ static bool unwind(struct worker *worker, struct moat_task *task,
     return true;
 }
 
-static bool enter(struct worker *worker, struct moat_task *task,
-                  moat_status *status, moat_event *event)
+static inline __attribute__((always_inline)) bool enter(struct worker *worker,
+                                                        struct moat_task *task,
+                                                        moat_status *status,
+                                                        moat_event *event)
 {
     if (MOAT_UNLIKELY(task->over)) {
         if (!moat_groups_await(worker, task))
@@ -142,7 +147,8 @@ static void judge(struct worker *worker, const moat_event *event)
 }
 
 /* Performs what the task asks for. True: it goes on at once. */
-static bool perform(struct worker *worker, struct moat_task *task)
+static inline __attribute__((always_inline)) bool
+perform(struct worker *worker, struct moat_task *task)
 {
     if (task->op->perform(worker, task) == QUEUED)
         return false;
@@ -158,7 +164,10 @@ static bool perform(struct worker *worker, struct moat_task *task)
     return false;
 }
 
-static inline void turn(struct worker *worker, struct moat_task *task)
+/* `watched` is a constant: a run that is not watched has a loop without that.
+ * So there are two loops, and what resumes tasks has to be inline in both. */
+static inline __attribute__((always_inline)) void
+turn(struct worker *worker, struct moat_task *task, bool watched)
 {
     moat_event event = {MOAT_EVENT_YIELD, NULL, NULL};
     moat_status status = MOAT_OK;
@@ -168,13 +177,17 @@ static inline void turn(struct worker *worker, struct moat_task *task)
     worker->left = MAX_CALLS;
     worker->step.kind = STEP_NONE; /* a transfer to one that has ended */
     worker->may_step = worker->in_place && !task->sliced;
+    if (watched)
+        moat_times_begin(worker, task);
     if (!enter(worker, task, &status, &event)) {
         worker->running = NULL;
         return;
     }
     for (;;) {
-        worker->run->stats.switches++;
+        count(&worker->counters, COUNT_SWITCHES);
         task = worker->running; /* others have had their turns since, perhaps */
+        if (watched)
+            (void)moat_clock_read(worker);
         if (MOAT_UNLIKELY(status != MOAT_OK)) {
             moat_life_end(worker, task, MOAT_EVENT_CANCELLED, NULL, status);
             break;
@@ -182,8 +195,11 @@ static inline void turn(struct worker *worker, struct moat_task *task)
         if (MOAT_LIKELY(event.kind == MOAT_EVENT_YIELD &&
                         event.value == &task->op)) {
             task->top = event.co;
-            if (!perform(worker, task))
+            if (!perform(worker, task)) {
+                if (watched)
+                    moat_times_wait(task);
                 break;
+            }
             status = resume(worker, task->top, NULL, &event);
         } else if (MOAT_LIKELY(event.kind == MOAT_EVENT_RETURN &&
                                event.co == task->co && !task->unwinding)) {
@@ -198,6 +214,8 @@ static inline void turn(struct worker *worker, struct moat_task *task)
         }
     }
     worker->running = NULL;
+    if (watched)
+        moat_times_end(worker);
 }
 
 /* Tasks that have not started come before others, but not for ever. On several
@@ -217,7 +235,8 @@ static struct moat_task *take_fresh(struct worker *worker)
 }
 
 /* The one that was just woken goes before the queue, but not for ever. */
-static struct moat_task *dequeue(struct worker *worker)
+static inline __attribute__((always_inline)) struct moat_task *
+dequeue(struct worker *worker)
 {
     struct moat_task *task = worker->next;
 
@@ -236,16 +255,17 @@ static struct moat_task *dequeue(struct worker *worker)
 static void look_around(struct worker *worker)
 {
     moat_wakers_look(worker);
+    moat_gather_look(worker);
     moat_idle_fire(worker);
 }
 
-void moat_turns(struct worker *worker)
+static inline __attribute__((always_inline)) void turns(struct worker *worker,
+                                                        bool watched)
 {
     struct sched *run = worker->run;
 
-    worker->in_place = run->threads == 1;
+    worker->in_place = !run->locked && !watched;
     worker->until_round = TURNS_PER_ROUND;
-    run_lock(run);
     while (run->live != 0) {
         struct moat_task *task = dequeue(worker);
 
@@ -257,8 +277,19 @@ void moat_turns(struct worker *worker)
             worker->until_round = TURNS_PER_ROUND;
             look_around(worker);
         }
-        turn(worker, task);
+        turn(worker, task, watched);
     }
+}
+
+void moat_turns(struct worker *worker)
+{
+    struct sched *run = worker->run;
+
+    run_lock(run);
+    if (run->watched)
+        turns(worker, true);
+    else
+        turns(worker, false);
     for (unsigned i = 0; i < run->threads; i++)
         moat_sched_ring(&run->workers[i]);
     run_unlock(run);

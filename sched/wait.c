@@ -53,13 +53,16 @@ void moat_sched_offer(struct worker *worker, struct moat_task *task)
     list_append(moat_sched_place_of_new(worker)->next, &task->waiter.link);
     task->state = TASK_READY;
     task->spawner = worker;
+    task->ready_since = worker->now;
     worker->spawned = task;
+    fresh_change(run, 1);
     moat_sched_ring_one(run);
 }
 
 static void take_out(struct moat_task *task)
 {
     list_unlink(&task->waiter.link);
+    fresh_change(task->spawner->run, (uint64_t)-1);
     if (task->spawner->spawned == task)
         task->spawner->spawned = NULL;
 }
@@ -120,8 +123,10 @@ bool moat_sched_may_wait(struct worker *worker, struct moat_task *task,
         task->status = MOAT_E_NOMEM;
         return false;
     }
-    if (deadline != MOAT_NO_DEADLINE)
+    if (deadline != MOAT_NO_DEADLINE) {
         tell_keeper(worker->run, deadline);
+        count(&worker->counters, COUNT_TIMERS_SET);
+    }
     *verdict = QUEUED;
     begin_wait(worker, task, object);
     if (task->cancelled && !task->unwinding && !task->op->to_the_end) {
@@ -137,7 +142,10 @@ void moat_sched_wake_slowly(struct worker *worker, struct moat_task *task,
     for (size_t i = 0; i < task->waiter_count; i++)
         list_unlink(&task->waiters[i].link);
     task->waiter_count = 0;
-    moat_timers_remove(&worker->run->timers, task);
+    if (task->timer != 0) {
+        moat_timers_remove(&worker->run->timers, task);
+        count(&worker->counters, COUNT_TIMERS_GONE);
+    }
     let_run(worker, task, status);
 }
 

@@ -6,12 +6,23 @@
 #ifndef SCHED_WAIT_H
 #define SCHED_WAIT_H
 
+#include <stdatomic.h>
+
 #include "sched/ask.h"
 #include "sched/run.h"
 #include "sched/task.h"
 
+static inline void queue_change(struct queue *queue, size_t by)
+{
+    atomic_store_explicit(
+        &queue->count,
+        atomic_load_explicit(&queue->count, memory_order_relaxed) + by,
+        memory_order_relaxed);
+}
+
 static inline void queue_append(struct queue *queue, struct moat_task *task)
 {
+    queue_change(queue, 1);
     task->next = NULL;
     if (queue->first == NULL)
         queue->first = task;
@@ -24,8 +35,10 @@ static inline struct moat_task *queue_take(struct queue *queue)
 {
     struct moat_task *task = queue->first;
 
-    if (task != NULL)
+    if (task != NULL) {
         queue->first = task->next;
+        queue_change(queue, (size_t)-1);
+    }
     return task;
 }
 
@@ -36,10 +49,18 @@ void moat_sched_hand_over(struct moat_task *task);
 static inline void enqueue(struct worker *worker, struct moat_task *task)
 {
     task->state = TASK_READY;
+    task->ready_since = worker->now;
     if (MOAT_LIKELY(task->home == worker))
         queue_append(&worker->ready, task);
     else
         moat_sched_hand_over(task);
+}
+
+/* How many tasks are fresh, for any thread to read: the first worker's counter,
+ * which changes under the lock. */
+static inline void fresh_change(struct sched *run, uint64_t by)
+{
+    counter_add(&run->workers[0].counters, COUNT_FRESH, by);
 }
 
 /* The entry after which a new task is put. */
@@ -120,6 +141,7 @@ static inline void let_run(struct worker *worker, struct moat_task *task,
     if (status == MOAT_OK && worker->next == NULL && worker->running != NULL &&
         task->home == worker) {
         task->state = TASK_READY;
+        task->ready_since = worker->now;
         worker->next = task;
     } else {
         enqueue(worker, task);

@@ -46,6 +46,7 @@ void moat_wakers_look(struct worker *worker)
         next = at->next;
         if (atomic_exchange(&waker->woken, false)) {
             list_remove(&waker->waited);
+            count(&worker->counters, COUNT_OUTSIDE_WAKES);
             moat_sched_wake(worker, first_of(&waker->waiters)->task, MOAT_OK);
         }
     }

@@ -19,6 +19,10 @@ s/(0xN in )?(libc.so.6`)?(__GI_)?syscall at .*/syscall/
 /__libc_start|_start( |$)|No such file or directory|This version of LLDB|^\[Thread debugging/d
 /^Using host libthread_db/d
 
+# The frames of tasks lie beyond those of moat-sched, however many these are.
+/tasks\.c|'(receiver|joiner)' #[0-9]+\]/s/^( *frame )?#[0-9]+:? +/\1#N /
+/^[0-9]+\tin /d
+
 # Trailing blanks.
 s/ +$//
 

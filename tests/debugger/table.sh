@@ -1,9 +1,9 @@
 #!/bin/sh
 #
-# table.sh: checks that docs/debugging.md lists exactly the names of the table
-# for debuggers.
+# table.sh: checks that docs/debugging.md lists exactly the names of a table for
+# debuggers.
 #
-#   table.sh SOURCE PROGRAM
+#   table.sh SOURCE TABLE PROGRAM
 #
 # SPDX-License-Identifier: MIT
 set -eu
@@ -11,7 +11,8 @@ set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-"$2" >"$work/real"
-sed -n '/^<!-- table: debug -->$/,$p' "$1/docs/debugging.md" | grep '^|' |
+"$3" >"$work/real"
+sed -n "/^<!-- table: $2 -->\$/,/^\$/p" "$1/docs/debugging.md" | grep '^|' |
     sed 's/|[^|]*|$//' | grep -o '`[a-z._]*`' | tr -d '\`' >"$work/shown"
+[ "$(wc -l <"$work/real")" -ge 20 ]
 diff -u "$work/shown" "$work/real"

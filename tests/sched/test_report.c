@@ -203,6 +203,47 @@ static void a_dump_shows_every_task(const void *arg)
     EXPECT(count_of("is_shown+") >= 2);
 }
 
+/* ---- Handles that are gone ---------------------------------------------- */
+
+static void *returns(void *arg)
+{
+    return arg;
+}
+
+static void *joins_twice(void *arg)
+{
+    moat_task *others[64], *task = spawn(returns, NULL);
+
+    (void)join(task);
+    EXPECT_EQ(moat_task_join(task, NEVER, NULL), MOAT_E_INVAL);
+    EXPECT_EQ(moat_task_cancel(task), MOAT_E_INVAL);
+#ifndef NDEBUG
+    /* It is no other task's. */
+    for (size_t i = 0; i < 64; i++)
+        others[i] = spawn(returns, NULL);
+    EXPECT_EQ(moat_task_cancel(task), MOAT_E_INVAL);
+    for (size_t i = 0; i < 64; i++)
+        EXPECT_EQ(join(others[i]).kind, MOAT_EVENT_RETURN);
+#else
+    (void)others;
+#endif
+    return arg;
+}
+
+static void a_handle_that_is_gone_is_told(const void *arg)
+{
+    (void)arg;
+    (void)report_of(joins_twice, MOAT_OK);
+#ifndef NDEBUG
+    EXPECT_EQ(count_of("the handle of task 2, which is gone, is used by task "
+                       "1: running"),
+              3);
+    EXPECT_EQ(count_of("joins_twice+"), 3);
+#else
+    EXPECT_EQ(count_of("gone"), 0);
+#endif
+}
+
 /* ---- Statistics
  * ---------------------------------------------------------------- */
 
@@ -244,6 +285,7 @@ int main(void)
         CHILD_CASE(failures_that_nobody_sees_are_reported),
         CHILD_CASE(a_dump_shows_every_task),
         CHILD_CASE(a_run_counts),
+        CHILD_CASE(a_handle_that_is_gone_is_told),
     };
 
     return child_cases_run("sched.report", cases,

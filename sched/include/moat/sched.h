@@ -3,8 +3,8 @@
  * tasks (task.h), groups (group.h), channels (chan.h), wakers (waker.h),
  * mutexes and conditions (mutex.h), rwlocks (rwlock.h), semaphores and wait
  * groups (semaphore.h), task-local values (local.h), supervisors
- * (supervisor.h). docs/scheduler.md describes them. Not included:
- * generators (gen.h, gen.hpp), which need no run.
+ * (supervisor.h), statistics and monitors (monitor.h). docs/scheduler.md
+ * describes them. Not included: generators (gen.h, gen.hpp), which need no run.
  *
  * A task is a coroutine that may wait: for the end of another task, for an item
  * of a channel, for a time. If it overflows its stack, faults, passes a limit
@@ -19,6 +19,7 @@
 #ifndef MOAT_SCHED_H
 #define MOAT_SCHED_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,6 +28,7 @@
 #include <moat/group.h>
 #include <moat/local.h>
 #include <moat/moat.h>
+#include <moat/monitor.h>
 #include <moat/mutex.h>
 #include <moat/rwlock.h>
 #include <moat/semaphore.h>
@@ -43,27 +45,6 @@ typedef enum moat_clock {
      * the next deadline when all wait. */
     MOAT_CLOCK_TEST = 1
 } moat_clock;
-
-/** Statistics of a run. */
-typedef struct moat_sched_stats {
-    /* sizeof(moat_sched_stats); MOAT_SCHED_STATS_INIT sets it. */
-    size_t struct_size;
-    /* Tasks spawned, the first included, and those that have not ended. */
-    uint64_t spawned, live;
-    /* How tasks have ended. */
-    uint64_t returned, trapped, panicked, cancelled;
-    /* Times that a task was resumed. */
-    uint64_t switches;
-    /* Deadlines that passed while a task waited. */
-    uint64_t timeouts;
-    /* Times that every task waited and nothing could wake one. */
-    uint64_t deadlocks;
-} moat_sched_stats;
-
-#define MOAT_SCHED_STATS_INIT                               \
-    {                                                       \
-        sizeof(moat_sched_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0 \
-    }
 
 /**
  * Options of a run. Initialise the struct with MOAT_SCHED_OPTIONS_INIT.
@@ -87,11 +68,29 @@ typedef struct moat_sched_options {
     int report_fd;
     /* NULL, or the run's statistics; written when it ends. */
     moat_sched_stats *stats;
+    /* NULL, or what other threads see the run by; stays the caller's, and must
+     * outlive the run. */
+    moat_monitor *monitor;
+    /* Measures the times of moat_sched_stats. Costs a look at the clock for
+     * each switch. */
+    bool measure_times;
+    /* 0, or a signal that makes the run write to report_fd what all tasks do,
+     * as moat_monitor_dump does, and go on: SIGQUIT, SIGHUP, SIGUSR1 or
+     * SIGUSR2. Its disposition is restored when the run ends. With one thread
+     * it costs a lock at each switch. */
+    int dump_signal;
+    /* 0, or a descriptor open for writing: a trace of the run in Chrome's JSON
+     * format, written when it ends. Costs what measure_times does. */
+    int trace_fd;
+    /* Events that the trace keeps of each thread, the last ones, in 64 bytes
+     * each. 0: 65536. */
+    size_t trace_events;
 } moat_sched_options;
 
-#define MOAT_SCHED_OPTIONS_INIT                                          \
-    {                                                                    \
-        sizeof(moat_sched_options), 1, MOAT_CLOCK_REAL, 0, NULL, 0, NULL \
+#define MOAT_SCHED_OPTIONS_INIT                                           \
+    {                                                                     \
+        sizeof(moat_sched_options), 1, MOAT_CLOCK_REAL, 0, NULL, 0, NULL, \
+            NULL, 0, 0, 0, 0                                              \
     }
 
 MOAT_BEGIN_DECLS
@@ -120,8 +119,12 @@ MOAT_BEGIN_DECLS
  * @return MOAT_OK, whatever the tasks did, or
  *         MOAT_E_INVAL        fn is NULL; an unknown clock; too many threads; a
  *                             struct_size that no version had; options that
- *                             moat_co_create refuses
- *         MOAT_E_STATE        the caller is a coroutine, or inside a run
+ *                             moat_co_create refuses; a dump_signal that is not
+ *                             one of the four, or without a report_fd; a
+ *                             negative trace_fd
+ *         MOAT_E_STATE        the caller is a coroutine, or inside a run; the
+ *                             monitor has another run
+ *         MOAT_E_LIMIT        16 runs have a dump_signal
  *         MOAT_E_NOMEM        no memory
  *         MOAT_E_UNSUPPORTED  migratable; a limit that this build lacks
  *         MOAT_E_SYSTEM       a system call of the initialisation failed, or a
