@@ -33,6 +33,7 @@ struct moat_task *moat_life_begin(struct worker *worker,
     task->timer = 0;
     task->waiter_count = 0;
     task->waits_in = NULL;
+    task->drained = NULL;
     list_init(&task->groups);
     list_init(&task->joiners);
     list_init(&task->holds);

@@ -11,11 +11,14 @@
 #include <stdint.h>
 
 #include <pthread.h>
-#include <semaphore.h>
 
+#include "sched/bells.h"
 #include "sched/pool.h"
 #include "sched/task.h"
 #include "sched/timers.h"
+
+struct descriptors;
+struct poller;
 
 /* Tasks that can run, first in, first out. */
 struct queue {
@@ -51,6 +54,8 @@ struct sched {
     struct link wakers;  /* that tasks wait for */
     struct bells *bells; /* a worker's is that of its index                 */
     bool reported;       /* a deadlock */
+    _Atomic(struct descriptors *) descriptors; /* NULL: none was used */
+    struct link starved; /* tasks that wait for a free descriptor */
     moat_sched_stats stats;
 };
 
@@ -68,7 +73,8 @@ struct worker {
     bool took_fresh; /* at the last turn that had a choice */
     pthread_t thread;
     bool asleep; /* until the bell rings */
-    sem_t *bell;
+    struct bell *bell;
+    struct poller *poller;  /* NULL: no task has waited for a descriptor */
     moat_sched_stats stats; /* the run's, for a task that has asked */
     /* Asks on behalf of the host: deferred functions, host calls. */
     struct moat_task host;

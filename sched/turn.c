@@ -11,6 +11,7 @@
 #include "sched/ask.h"
 #include "sched/group.h"
 #include "sched/idle.h"
+#include "sched/io/descriptors.h"
 #include "sched/life.h"
 #include "sched/wait.h"
 #include "sched/waker.h"
@@ -225,6 +226,7 @@ static struct moat_task *dequeue(struct worker *worker)
 static void look_around(struct worker *worker)
 {
     moat_wakers_look(worker);
+    moat_descriptors_look(worker);
     moat_idle_fire(worker);
 }
 

@@ -3,8 +3,9 @@
  * tasks (task.h), groups (group.h), channels (chan.h), wakers (waker.h),
  * mutexes and conditions (mutex.h), rwlocks (rwlock.h), semaphores and wait
  * groups (semaphore.h), task-local values (local.h), supervisors
- * (supervisor.h). docs/scheduler.md describes them. Not included:
- * generators (gen.h, gen.hpp), which need no run.
+ * (supervisor.h), descriptors (io.h), sockets (socket.h), calls on other
+ * threads (offload.h). docs/scheduler.md and docs/io.md describe them. Not
+ * included: generators (gen.h, gen.hpp), which need no run.
  *
  * A task is a coroutine that may wait: for the end of another task, for an item
  * of a channel, for a time. If it overflows its stack, faults, passes a limit
@@ -25,11 +26,14 @@
 #include <moat/chan.h>
 #include <moat/export.h>
 #include <moat/group.h>
+#include <moat/io.h>
 #include <moat/local.h>
 #include <moat/moat.h>
 #include <moat/mutex.h>
+#include <moat/offload.h>
 #include <moat/rwlock.h>
 #include <moat/semaphore.h>
+#include <moat/socket.h>
 #include <moat/status.h>
 #include <moat/supervisor.h>
 #include <moat/task.h>
