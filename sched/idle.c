@@ -8,7 +8,7 @@
 
 #include "sched/clock.h"
 #include "sched/idle.h"
-#include "sched/io/descriptors.h"
+#include "sched/io/fire.h"
 #include "sched/report.h"
 #include "sched/wait.h"
 #include "sched/waker.h"

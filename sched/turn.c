@@ -11,7 +11,7 @@
 #include "sched/ask.h"
 #include "sched/group.h"
 #include "sched/idle.h"
-#include "sched/io/descriptors.h"
+#include "sched/io/fire.h"
 #include "sched/life.h"
 #include "sched/wait.h"
 #include "sched/waker.h"

@@ -28,8 +28,7 @@ struct descriptors {
 
 /* ---- Records ------------------------------------------------------------ */
 
-/* NULL: the number has none. */
-static struct descriptor *look_up(struct sched *run, int fd)
+struct descriptor *moat_descriptor_at(struct sched *run, int fd)
 {
     struct descriptors *all = atomic_load(&run->descriptors);
     struct descriptor *block;
@@ -77,7 +76,7 @@ struct descriptor *moat_descriptor_record(struct sched *run, int fd)
 
 void moat_descriptor_forget(struct worker *worker, int fd)
 {
-    struct descriptor *record = look_up(worker->run, fd);
+    struct descriptor *record = moat_descriptor_at(worker->run, fd);
 
     if (record == NULL)
         return;
@@ -184,12 +183,12 @@ static struct descriptor *find(struct moat_task *task, int fd, uint32_t flags,
     struct descriptor *record;
 
     count_call(task);
-    record = look_up(run, fd);
+    record = moat_descriptor_at(run, fd);
     if (record != NULL && (atomic_load(&record->flags) & flags) == flags)
         return record;
     task->wish.of_fd.fd = fd;
     if (ask(task, op) == MOAT_OK)
-        return look_up(run, fd);
+        return moat_descriptor_at(run, fd);
     errno = task->wish.of_fd.error;
     return NULL;
 }
@@ -225,7 +224,7 @@ static bool is_waited_for(const struct descriptor *record)
 
 int moat_descriptor_watch(struct worker *worker, int fd)
 {
-    struct descriptor *record = look_up(worker->run, fd);
+    struct descriptor *record = moat_descriptor_at(worker->run, fd);
     int error;
 
     if (record->watcher == worker ||
@@ -280,7 +279,7 @@ static enum verdict wait_twice(struct worker *worker, struct moat_task *task,
 static enum verdict wait_for_edge(struct worker *worker, struct moat_task *task)
 {
     int fd = task->wish.of_fd.fd;
-    struct descriptor *record = look_up(worker->run, fd);
+    struct descriptor *record = moat_descriptor_at(worker->run, fd);
     const void *object = (const void *)(uintptr_t)(unsigned)fd;
     int error = 0;
 
@@ -370,59 +369,4 @@ bool moat_descriptor_block(struct moat_task *task, int fd, int side,
         return true;
     errno = moat_descriptor_errno(status);
     return false;
-}
-
-/* ---- What the pollers tell ------------------------------------------------
- */
-
-/* One edge may be enough for several: all who wait try again. */
-static void add_edge(struct worker *worker, struct descriptor *record, int side)
-{
-    atomic_fetch_add(&record->edges[side], 1);
-    moat_sched_wake_all(worker, &record->waiters[side], MOAT_OK);
-}
-
-static void fire(struct worker *worker, const struct poller_event *event)
-{
-    int fd = (int)(uint32_t)event->key;
-    struct descriptor *record = look_up(worker->run, fd);
-
-    if (record == NULL || record->use != (uint32_t)(event->key >> 32))
-        return;
-    if ((event->what & POLLER_ENDS) != 0)
-        atomic_fetch_or(&record->flags, FD_ENDS);
-    if ((event->what & POLLER_READ) != 0)
-        add_edge(worker, record, SIDE_READ);
-    if ((event->what & POLLER_WRITE) == 0)
-        return;
-    if (record->settle != NULL)
-        record->settle(worker, fd);
-    else
-        add_edge(worker, record, SIDE_WRITE);
-}
-
-void moat_descriptors_fire(struct worker *worker)
-{
-    struct poller_event event;
-
-    if (worker->poller == NULL)
-        return;
-    while (moat_poller_next(worker->poller, &event))
-        fire(worker, &event);
-}
-
-void moat_descriptors_look(struct worker *worker)
-{
-    if (worker->poller == NULL)
-        return;
-    moat_poller_wait(worker->poller, 0);
-    moat_descriptors_fire(worker);
-}
-
-void moat_descriptors_sleep(struct worker *worker, uint64_t deadline)
-{
-    bool has_rung = moat_bell_begin_polling(worker->bell);
-
-    moat_poller_wait(worker->poller, has_rung ? 0 : deadline);
-    moat_bell_end_polling(worker->bell);
 }

@@ -74,6 +74,8 @@ int moat_descriptor_errno(moat_status status);
 
 /* ---- For operations, on the host's stack --------------------------------- */
 
+/* The record; NULL: the number has none. Any thread. */
+struct descriptor *moat_descriptor_at(struct sched *run, int fd);
 /* The record; makes the memory for it. NULL: errno is set. */
 struct descriptor *moat_descriptor_record(struct sched *run, int fd);
 /* A new descriptor has this number: forgets what an earlier one has left. */
@@ -83,13 +85,6 @@ struct descriptor *moat_descriptor_begin(struct worker *worker, int fd,
 void moat_descriptor_forget(struct worker *worker, int fd);
 /* Has its events told to the worker. Returns 0 or an errno. */
 int moat_descriptor_watch(struct worker *worker, int fd);
-
-/* What the poller has told goes to those who wait. */
-void moat_descriptors_fire(struct worker *worker);
-/* Looks at the poller, without a wait. */
-void moat_descriptors_look(struct worker *worker);
-/* Sleeps in the poller, without the run's lock. */
-void moat_descriptors_sleep(struct worker *worker, uint64_t deadline);
 
 void moat_descriptors_free(struct sched *run);
 

@@ -41,10 +41,11 @@ int moat_poller_add(struct poller *poller, int fd, uint64_t key);
 void moat_poller_remove(struct poller *poller, int fd);
 
 /* Waits for events, at most until `deadline`, on CLOCK_MONOTONIC; UINT64_MAX:
- * for ever; 0: does not wait. They stay until the next wait. Spurious ends of
- * the wait are allowed. */
+ * for ever; 0: does not wait. Spurious ends of the wait are allowed. */
 void moat_poller_wait(struct poller *poller, uint64_t deadline);
-/* Takes the next event of the last wait; false: there is none. */
-bool moat_poller_next(struct poller *poller, struct poller_event *out);
+/* Takes the events of the last wait; they stay until the next. Those of the
+ * bell are left out. */
+const struct poller_event *moat_poller_take(struct poller *poller,
+                                            size_t *count);
 
 #endif

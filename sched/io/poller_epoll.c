@@ -22,8 +22,9 @@
 struct poller {
     int epoll;
     bool in_ms; /* the kernel has no epoll_pwait2 */
-    int count, taken;
+    int count;
     struct epoll_event events[EVENTS];
+    struct poller_event told[EVENTS];
 };
 
 static int add(const struct poller *poller, int fd, uint32_t events,
@@ -113,7 +114,6 @@ static int wait_ns(struct poller *poller, uint64_t ns)
 
 void moat_poller_wait(struct poller *poller, uint64_t deadline)
 {
-    poller->taken = 0;
     if (deadline == 0)
         poller->count = epoll_wait(poller->epoll, poller->events, EVENTS, 0);
     else if (deadline == UINT64_MAX)
@@ -138,16 +138,17 @@ static unsigned what_of(uint32_t events)
     return what;
 }
 
-bool moat_poller_next(struct poller *poller, struct poller_event *out)
+const struct poller_event *moat_poller_take(struct poller *poller,
+                                            size_t *count)
 {
-    while (poller->taken < poller->count) {
-        const struct epoll_event *event = &poller->events[poller->taken++];
+    *count = 0;
+    for (int i = 0; i < poller->count; i++) {
+        const struct epoll_event *event = &poller->events[i];
 
-        if (event->data.u64 == BELL_KEY)
-            continue;
-        out->key = event->data.u64;
-        out->what = what_of(event->events);
-        return true;
+        if (event->data.u64 != BELL_KEY)
+            poller->told[(*count)++] =
+                (struct poller_event){event->data.u64, what_of(event->events)};
     }
-    return false;
+    poller->count = 0;
+    return poller->told;
 }
