@@ -70,14 +70,19 @@ static void *work(void *arg)
     return arg;
 }
 
-/* The process' signals are for its own threads. With the lock. */
+/* The process' signals are for its own threads, except those of faults, for
+ * which it may have handlers. With the lock. */
 static bool add_thread(void)
 {
+    static const int faults[] = {SIGSEGV, SIGBUS,  SIGFPE,
+                                 SIGILL,  SIGTRAP, SIGSYS};
     pthread_t thread;
     sigset_t all, before;
     int error;
 
     (void)sigfillset(&all);
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++)
+        (void)sigdelset(&all, faults[i]);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     error = pthread_create(&thread, NULL, work, NULL);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);

@@ -293,7 +293,14 @@ static void try_all(const struct victim *victim)
     }
 }
 
-/* Each function's calls, the first of which never fail. */
+/* It depends on the order of events whether there are calls of these. */
+static bool is_rare(const char *name)
+{
+    return strncmp(name, "epoll_", 6) == 0 || strcmp(name, "write") == 0 ||
+           strcmp(name, "pthread_create") == 0;
+}
+
+/* Each function's calls, after a play in which none fails. */
 static void each_call_fails_once(const void *arg)
 {
     (void)arg;
@@ -302,8 +309,7 @@ static void each_call_fails_once(const void *arg)
         fails_at = 0;
         try_one();
         expect_context("%s", target);
-        if (strcmp(target, "pthread_create") != 0)
-            EXPECT(calls > 0);
+        EXPECT(calls > 0 || is_rare(target));
         try_all(&victims[i]);
     }
 }

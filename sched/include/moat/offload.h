@@ -3,8 +3,8 @@
  * <moat/sched.h> includes it.
  *
  * The threads are one pool for the process: at most 16, made when they are
- * needed, ended when they have had no work for ten seconds. All signals are
- * blocked on them. A fault there is the host's, and ends the process.
+ * needed, ended when they have had no work for ten seconds. All signals but
+ * those of faults are blocked on them. A fault there is the host's.
  *
  * SPDX-License-Identifier: MIT
  */
