@@ -89,9 +89,9 @@ union wish {
         struct moat_sync *object; /* the answer */
     } make;
     struct {
-        int fd, error;  /* also the answers; an errno */
-        unsigned sides; /* of descriptors.h           */
+        int fd, error; /* also the answers; an errno */
         uint32_t edges[2];
+        struct descriptor *record;
         size_t index;
     } of_fd;
     /* For objects of other files. */

@@ -49,8 +49,8 @@ static inline bool try_again(const struct call *call)
         return true;
     if (errno != EAGAIN && errno != EWOULDBLOCK)
         return false;
-    return moat_descriptor_block(call->task, call->fd, call->side, call->edges,
-                                 call->deadline);
+    return moat_descriptor_block(call->task, call->record, call->fd, call->side,
+                                 call->edges, call->deadline);
 }
 
 #endif

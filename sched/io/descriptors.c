@@ -17,33 +17,13 @@
 /* Calls that a task may make in a row, if it need not wait for them. */
 #define PER_TURN 64
 
-#define BLOCK  512
-#define BLOCKS 4096
-
-/* Records never move, so a task may read its own while another worker makes
- * others. */
-struct descriptors {
-    _Atomic(struct descriptor *) blocks[BLOCKS];
-};
-
 /* ---- Records ------------------------------------------------------------ */
-
-struct descriptor *moat_descriptor_at(struct sched *run, int fd)
-{
-    struct descriptors *all = atomic_load(&run->descriptors);
-    struct descriptor *block;
-
-    if (all == NULL || fd < 0 || fd >= BLOCK * BLOCKS)
-        return NULL;
-    block = atomic_load(&all->blocks[fd / BLOCK]);
-    return block == NULL ? NULL : &block[fd % BLOCK];
-}
 
 static struct descriptor *make_block(void)
 {
-    struct descriptor *block = calloc(BLOCK, sizeof *block);
+    struct descriptor *block = calloc(FD_BLOCK, sizeof *block);
 
-    for (size_t i = 0; block != NULL && i < BLOCK; i++)
+    for (size_t i = 0; block != NULL && i < FD_BLOCK; i++)
         for (int side = 0; side < SIDES; side++)
             list_init(&block[i].waiters[side]);
     return block;
@@ -54,7 +34,7 @@ struct descriptor *moat_descriptor_record(struct sched *run, int fd)
     struct descriptors *all = atomic_load(&run->descriptors);
     struct descriptor *block;
 
-    if (fd < 0 || fd >= BLOCK * BLOCKS) {
+    if ((unsigned)fd >= FD_BLOCK * FD_BLOCKS) {
         errno = EBADF;
         return NULL;
     }
@@ -64,14 +44,14 @@ struct descriptor *moat_descriptor_record(struct sched *run, int fd)
             return NULL;
         atomic_store(&run->descriptors, all);
     }
-    block = atomic_load(&all->blocks[fd / BLOCK]);
+    block = atomic_load(&all->blocks[(unsigned)fd / FD_BLOCK]);
     if (block == NULL) {
         block = make_block();
         if (block == NULL)
             return NULL;
-        atomic_store(&all->blocks[fd / BLOCK], block);
+        atomic_store(&all->blocks[(unsigned)fd / FD_BLOCK], block);
     }
-    return &block[fd % BLOCK];
+    return &block[(unsigned)fd % FD_BLOCK];
 }
 
 void moat_descriptor_forget(struct worker *worker, int fd)
@@ -111,7 +91,7 @@ void moat_descriptors_free(struct sched *run)
 
     for (unsigned i = 0; i < run->threads; i++)
         moat_poller_close(run->workers[i].poller);
-    for (size_t i = 0; all != NULL && i < BLOCKS; i++)
+    for (size_t i = 0; all != NULL && i < FD_BLOCKS; i++)
         free(atomic_load(&all->blocks[i]));
     free(all);
 }
@@ -119,7 +99,7 @@ void moat_descriptors_free(struct sched *run)
 /* ---- First use ---------------------------------------------------------- */
 
 /* 0: errno is set. */
-static uint32_t flags_of(int fd)
+static uint32_t read_flags(int fd)
 {
     int protocol = 0;
     socklen_t size = sizeof protocol;
@@ -144,7 +124,7 @@ static enum verdict adopt(struct worker *worker, struct moat_task *task)
     uint32_t flags = 0;
 
     if (record != NULL && do_not_block(fd))
-        flags = flags_of(fd);
+        flags = read_flags(fd);
     if (flags == 0) {
         task->wish.of_fd.error = errno;
         return answer(task, MOAT_E_SYSTEM);
@@ -168,29 +148,34 @@ static const struct op makes_record = {
 
 /* A task whose calls never wait gives up its turn now and then: before the
  * call, since it may be unwound. */
-static void count_call(struct moat_task *task)
+static void pass_turn(struct moat_task *task)
 {
-    if (++task->io_calls < PER_TURN || is_host(task))
-        return;
     task->io_calls = 0;
-    moat_task_yield();
+    if (!is_host(task))
+        moat_task_yield();
 }
 
-static struct descriptor *find(struct moat_task *task, int fd, uint32_t flags,
-                               const struct op *op)
+static struct descriptor *find_anew(struct moat_task *task, int fd,
+                                    const struct op *op)
 {
-    struct sched *run = moat_sched_worker->run;
-    struct descriptor *record;
-
-    count_call(task);
-    record = moat_descriptor_at(run, fd);
-    if (record != NULL && (atomic_load(&record->flags) & flags) == flags)
-        return record;
     task->wish.of_fd.fd = fd;
     if (ask(task, op) == MOAT_OK)
-        return moat_descriptor_at(run, fd);
+        return moat_descriptor_at(moat_sched_worker->run, fd);
     errno = task->wish.of_fd.error;
     return NULL;
+}
+
+static inline struct descriptor *find(struct moat_task *task, int fd,
+                                      uint32_t flags, const struct op *op)
+{
+    struct descriptor *record;
+
+    if (MOAT_UNLIKELY(++task->io_calls >= PER_TURN))
+        pass_turn(task);
+    record = moat_descriptor_at(moat_sched_worker->run, fd);
+    if (MOAT_LIKELY(record != NULL && (flags_of(record) & flags) == flags))
+        return record;
+    return find_anew(task, fd, op);
 }
 
 struct descriptor *moat_descriptor_use(struct moat_task *task, int fd)
@@ -222,9 +207,9 @@ static bool is_waited_for(const struct descriptor *record)
            !list_empty(&record->waiters[SIDE_WRITE]);
 }
 
-int moat_descriptor_watch(struct worker *worker, int fd)
+int moat_descriptor_watch(struct worker *worker, struct descriptor *record,
+                          int fd)
 {
-    struct descriptor *record = moat_descriptor_at(worker->run, fd);
     int error;
 
     if (record->watcher == worker ||
@@ -243,29 +228,71 @@ int moat_descriptor_watch(struct worker *worker, int fd)
     return error;
 }
 
-static bool has_sides(const struct moat_task *task, int side)
+static inline bool has_had_edge(const struct moat_task *task, int side)
 {
-    return (task->wish.of_fd.sides & 1u << side) != 0;
+    return edges_of(task->wish.of_fd.record, side) !=
+           task->wish.of_fd.edges[side];
 }
 
-static bool has_had_edge(const struct moat_task *task,
-                         const struct descriptor *record)
+static const void *object_of(const struct moat_task *task)
 {
-    for (int side = 0; side < SIDES; side++)
-        if (has_sides(task, side) &&
-            atomic_load(&record->edges[side]) != task->wish.of_fd.edges[side])
-            return true;
+    return (const void *)(uintptr_t)(unsigned)task->wish.of_fd.fd;
+}
+
+/* False: the task cannot wait, and has the answer. */
+static bool watch(struct worker *worker, struct moat_task *task)
+{
+    int error = 0;
+
+    task->io_calls = 0;
+    if (MOAT_LIKELY(task->wish.of_fd.record->watcher == worker))
+        return true;
+    if (task->deadline != 0 && !is_host(task))
+        error = moat_descriptor_watch(worker, task->wish.of_fd.record,
+                                      task->wish.of_fd.fd);
+    if (error == 0)
+        return true;
+    task->wish.of_fd.error = error;
+    task->status = error == EPERM ? MOAT_E_UNSUPPORTED : MOAT_E_SYSTEM;
     return false;
 }
 
-/* On both sides: the task has made room for two waiters. */
-static enum verdict wait_twice(struct worker *worker, struct moat_task *task,
-                               struct descriptor *record, const void *object)
+static inline enum verdict wait_for(struct worker *worker,
+                                    struct moat_task *task, int side)
 {
+    if (has_had_edge(task, side))
+        return answer(task, MOAT_OK);
+    if (!watch(worker, task))
+        return GOES_ON;
+    return moat_sched_wait(worker, task,
+                           &task->wish.of_fd.record->waiters[side],
+                           task->deadline, object_of(task));
+}
+
+static enum verdict wait_to_read(struct worker *worker, struct moat_task *task)
+{
+    return wait_for(worker, task, SIDE_READ);
+}
+
+static enum verdict wait_to_write(struct worker *worker, struct moat_task *task)
+{
+    return wait_for(worker, task, SIDE_WRITE);
+}
+
+/* The task has made room for two waiters. */
+static enum verdict wait_for_either(struct worker *worker,
+                                    struct moat_task *task)
+{
+    struct descriptor *record = task->wish.of_fd.record;
     struct waiter *waiters = task->room;
     enum verdict verdict;
 
-    if (!moat_sched_may_wait(worker, task, task->deadline, object, &verdict))
+    if (has_had_edge(task, SIDE_READ) || has_had_edge(task, SIDE_WRITE))
+        return answer(task, MOAT_OK);
+    if (!watch(worker, task))
+        return GOES_ON;
+    if (!moat_sched_may_wait(worker, task, task->deadline, object_of(task),
+                             &verdict))
         return verdict;
     task->waiters = waiters;
     task->waiter_count = SIDES;
@@ -276,51 +303,27 @@ static enum verdict wait_twice(struct worker *worker, struct moat_task *task,
     return verdict;
 }
 
-static enum verdict wait_for_edge(struct worker *worker, struct moat_task *task)
-{
-    int fd = task->wish.of_fd.fd;
-    struct descriptor *record = moat_descriptor_at(worker->run, fd);
-    const void *object = (const void *)(uintptr_t)(unsigned)fd;
-    int error = 0;
-
-    if (has_had_edge(task, record))
-        return answer(task, MOAT_OK);
-    if (task->deadline != 0 && !is_host(task))
-        error = moat_descriptor_watch(worker, fd);
-    if (error == EPERM)
-        return answer(task, MOAT_E_UNSUPPORTED);
-    if (error != 0) {
-        task->wish.of_fd.error = error;
-        return answer(task, MOAT_E_SYSTEM);
-    }
-    task->io_calls = 0;
-    if (has_sides(task, SIDE_READ) && has_sides(task, SIDE_WRITE))
-        return wait_twice(worker, task, record, object);
-    return moat_sched_wait(
-        worker, task,
-        &record->waiters[has_sides(task, SIDE_READ) ? SIDE_READ : SIDE_WRITE],
-        task->deadline, object);
-}
-
 static const struct op waits[] = {
-    [1u << SIDE_READ] = {.perform = wait_for_edge,
+    [1u << SIDE_READ] = {.perform = wait_to_read,
                          .words = "reads from descriptor",
                          .late = MOAT_E_TIMEOUT,
                          .from_outside = true,
                          .for_fd = true},
-    [1u << SIDE_WRITE] = {.perform = wait_for_edge,
+    [1u << SIDE_WRITE] = {.perform = wait_to_write,
                           .words = "writes to descriptor",
                           .late = MOAT_E_TIMEOUT,
                           .from_outside = true,
                           .for_fd = true},
-    [1u << SIDE_READ | 1u << SIDE_WRITE] = {.perform = wait_for_edge,
+    [1u << SIDE_READ | 1u << SIDE_WRITE] = {.perform = wait_for_either,
                                             .words = "waits for descriptor",
                                             .late = MOAT_E_TIMEOUT,
                                             .from_outside = true,
                                             .for_fd = true}};
 
-moat_status moat_descriptor_wait(struct moat_task *task, int fd, unsigned sides,
-                                 const uint32_t edges[SIDES], uint64_t deadline)
+moat_status moat_descriptor_wait(struct moat_task *task,
+                                 struct descriptor *record, int fd,
+                                 unsigned sides, const uint32_t edges[SIDES],
+                                 uint64_t deadline)
 {
     moat_status status;
 
@@ -328,7 +331,7 @@ moat_status moat_descriptor_wait(struct moat_task *task, int fd, unsigned sides,
         !moat_sched_room(task, SIDES * sizeof(struct waiter)))
         return MOAT_E_NOMEM;
     task->wish.of_fd.fd = fd;
-    task->wish.of_fd.sides = sides;
+    task->wish.of_fd.record = record;
     for (int side = 0; side < SIDES; side++)
         task->wish.of_fd.edges[side] = edges[side];
     task->deadline = deadline;
@@ -358,15 +361,19 @@ int moat_descriptor_errno(moat_status status)
     }
 }
 
-bool moat_descriptor_block(struct moat_task *task, int fd, int side,
-                           uint32_t edges, uint64_t deadline)
+bool moat_descriptor_block(struct moat_task *task, struct descriptor *record,
+                           int fd, int side, uint32_t edges, uint64_t deadline)
 {
-    uint32_t both[SIDES] = {edges, edges};
-    moat_status status =
-        moat_descriptor_wait(task, fd, 1u << side, both, deadline);
+    moat_status status;
 
-    if (status == MOAT_OK)
+    task->wish.of_fd.fd = fd;
+    task->wish.of_fd.record = record;
+    task->wish.of_fd.edges[side] = edges;
+    task->deadline = deadline;
+    status = ask(task, &waits[1u << side]);
+    if (MOAT_LIKELY(status == MOAT_OK))
         return true;
-    errno = moat_descriptor_errno(status);
+    errno = status == MOAT_E_SYSTEM ? task->wish.of_fd.error
+                                    : moat_descriptor_errno(status);
     return false;
 }

@@ -47,6 +47,15 @@ struct descriptor {
     void (*settle)(struct worker *worker, int fd);
 };
 
+#define FD_BLOCK  512u
+#define FD_BLOCKS 4096u
+
+/* Records never move, so a task may read its own while another worker makes
+ * others. */
+struct descriptors {
+    _Atomic(struct descriptor *) blocks[FD_BLOCKS];
+};
+
 /* The record of a descriptor that does not block; makes one, and makes the
  * descriptor so, if the task is the first to use it. NULL: errno is set. */
 struct descriptor *moat_descriptor_use(struct moat_task *task, int fd);
@@ -59,15 +68,21 @@ static inline uint32_t edges_of(const struct descriptor *descriptor, int side)
     return atomic_load_explicit(&descriptor->edges[side], memory_order_acquire);
 }
 
-/* Waits for another edge than those, on the sides that are in `sides` (bits
- * 1 << SIDE_...). `edges` has a member for each side. MOAT_E_UNSUPPORTED: it is
- * always ready. MOAT_E_SYSTEM: errno is set. */
-moat_status moat_descriptor_wait(struct moat_task *task, int fd, unsigned sides,
-                                 const uint32_t edges[SIDES],
+static inline uint32_t flags_of(const struct descriptor *descriptor)
+{
+    return atomic_load_explicit(&descriptor->flags, memory_order_acquire);
+}
+
+/* Waits for another edge than `edges` on one side, by the conventions of
+ * read(2): false: errno is set. */
+bool moat_descriptor_block(struct moat_task *task, struct descriptor *record,
+                           int fd, int side, uint32_t edges, uint64_t deadline);
+/* The same for either side. MOAT_E_UNSUPPORTED: it is always ready.
+ * MOAT_E_SYSTEM: errno is set. */
+moat_status moat_descriptor_wait(struct moat_task *task,
+                                 struct descriptor *record, int fd,
+                                 unsigned sides, const uint32_t edges[SIDES],
                                  uint64_t deadline);
-/* The same for one side, by the conventions of read(2): false: errno is set. */
-bool moat_descriptor_block(struct moat_task *task, int fd, int side,
-                           uint32_t edges, uint64_t deadline);
 
 /* A status of a wait as an errno. */
 int moat_descriptor_errno(moat_status status);
@@ -75,7 +90,18 @@ int moat_descriptor_errno(moat_status status);
 /* ---- For operations, on the host's stack --------------------------------- */
 
 /* The record; NULL: the number has none. Any thread. */
-struct descriptor *moat_descriptor_at(struct sched *run, int fd);
+static inline struct descriptor *moat_descriptor_at(struct sched *run, int fd)
+{
+    struct descriptors *all =
+        atomic_load_explicit(&run->descriptors, memory_order_acquire);
+    struct descriptor *block;
+
+    if (all == NULL || (unsigned)fd >= FD_BLOCK * FD_BLOCKS)
+        return NULL;
+    block = atomic_load_explicit(&all->blocks[(unsigned)fd / FD_BLOCK],
+                                 memory_order_acquire);
+    return block == NULL ? NULL : &block[(unsigned)fd % FD_BLOCK];
+}
 /* The record; makes the memory for it. NULL: errno is set. */
 struct descriptor *moat_descriptor_record(struct sched *run, int fd);
 /* A new descriptor has this number: forgets what an earlier one has left. */
@@ -84,7 +110,8 @@ struct descriptor *moat_descriptor_begin(struct worker *worker, int fd,
 /* The descriptor is about to be closed: ends all waits for it. */
 void moat_descriptor_forget(struct worker *worker, int fd);
 /* Has its events told to the worker. Returns 0 or an errno. */
-int moat_descriptor_watch(struct worker *worker, int fd);
+int moat_descriptor_watch(struct worker *worker, struct descriptor *record,
+                          int fd);
 
 void moat_descriptors_free(struct sched *run);
 

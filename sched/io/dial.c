@@ -69,7 +69,8 @@ static enum verdict wait_for_connection(struct worker *worker,
                                         struct moat_task *task, int fd)
 {
     struct descriptor *record = moat_descriptor_begin(worker, fd, TCP_FLAGS);
-    int error = record == NULL ? ENOMEM : moat_descriptor_watch(worker, fd);
+    int error =
+        record == NULL ? ENOMEM : moat_descriptor_watch(worker, record, fd);
     enum verdict verdict;
 
     if (error != 0) {

@@ -23,12 +23,12 @@ static bool is_drained(const struct call *call)
 {
     return call->task->drained == call->record &&
            call->task->drained_edges == call->edges &&
-           (atomic_load(&call->record->flags) & FD_ENDS) == 0;
+           (flags_of(call->record) & FD_ENDS) == 0;
 }
 
 static void note_drained(const struct call *call, size_t asked, ssize_t got)
 {
-    uint32_t flags = atomic_load(&call->record->flags);
+    uint32_t flags = flags_of(call->record);
     bool is_drained = (flags & FD_TCP) != 0 && got > 0 && (size_t)got < asked;
 
     call->task->drained = is_drained ? call->record : NULL;
@@ -46,8 +46,8 @@ ssize_t moat_read(int fd, void *buffer, size_t size, uint64_t deadline)
     /* If the wait fails something may have come all the same, unless the number
      * is another descriptor's by now. */
     if (is_drained(&call) &&
-        !moat_descriptor_block(call.task, fd, SIDE_READ, call.edges,
-                               deadline) &&
+        !moat_descriptor_block(call.task, call.record, fd, SIDE_READ,
+                               call.edges, deadline) &&
         errno == EBADF)
         return -1;
     do {
@@ -63,7 +63,7 @@ ssize_t moat_read(int fd, void *buffer, size_t size, uint64_t deadline)
 
 static ssize_t put(const struct call *call, const char *bytes, size_t size)
 {
-    if ((atomic_load(&call->record->flags) & FD_SOCKET) != 0)
+    if ((flags_of(call->record) & FD_SOCKET) != 0)
         return send(call->fd, bytes, size, MSG_NOSIGNAL);
     return write(call->fd, bytes, size);
 }
@@ -125,7 +125,7 @@ moat_status moat_fd_wait(int fd, int events, uint64_t deadline)
 {
     struct moat_task *task = asker();
     moat_status status = MOAT_OK;
-    const struct descriptor *record;
+    struct descriptor *record;
 
     if (events == 0 || (events & ~(MOAT_FD_READ | MOAT_FD_WRITE)) != 0)
         return MOAT_E_INVAL;
@@ -141,8 +141,8 @@ moat_status moat_fd_wait(int fd, int events, uint64_t deadline)
 
         if (ready != 0)
             return ready > 0 ? MOAT_OK : failure();
-        status =
-            moat_descriptor_wait(task, fd, sides_of(events), edges, deadline);
+        status = moat_descriptor_wait(task, record, fd, sides_of(events), edges,
+                                      deadline);
     }
     if (status == MOAT_E_SYSTEM)
         return failure();
