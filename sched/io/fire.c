@@ -19,7 +19,7 @@
 /* Events that are fetched at a time. */
 #define AHEAD 32
 
-#define LINE_BYTES 64
+#define LINE_BYTES ((size_t)64)
 
 /* A prefetch never faults. */
 static void fetch(const void *at, size_t bytes)

@@ -38,8 +38,9 @@ struct job {
  * that of moat_sched_wait. */
 enum verdict moat_job_start(struct worker *worker, struct moat_task *task,
                             struct job *job);
-/* For struct op.leaves: the task does not wait for the job any more. */
-void moat_job_leave(struct worker *worker, const void *job);
+/* For struct op.leaves: the task does not wait for the job `object` any more.
+ */
+void moat_job_leave(struct worker *worker, const void *object);
 /* Hands what is done to the tasks that wait. */
 void moat_jobs_take(struct worker *worker);
 
