@@ -254,9 +254,13 @@ writes_and_traps(void *arg)
     return arg;
 }
 
+/* A task that is cancelled before its first turn has deferred nothing. */
+static bool has_begun;
+
 static void *writes_for_ever(void *arg)
 {
     REQUIRE(moat_co_defer(moat_co_current(), close_it, arg) == MOAT_OK);
+    has_begun = true;
     (void)!moat_write((int)(intptr_t)arg, large, LARGE, NEVER);
     EXPECT(false);
     return arg;
@@ -291,6 +295,8 @@ static void *stops_reading(void *arg)
         EXPECT_EQ(moat_read(live[1], &byte, 1, NEVER), 1);
     }
     EXPECT_EQ(join(traps).trap.kind, MOAT_TRAP_NULL);
+    while (!has_begun)
+        moat_task_yield();
     EXPECT_EQ(moat_task_cancel(waits), MOAT_OK);
     EXPECT_EQ(join(waits).kind, MOAT_EVENT_CANCELLED);
     EXPECT(read_the_rest(stuck[1]) < LARGE);
