@@ -20,7 +20,7 @@
 struct page {
     const char *name;
     uint64_t patience_ms;
-    char words[32]; /* the answer */
+    char words[80]; /* the answer */
     const char *failed;
 };
 
