@@ -42,9 +42,9 @@ struct descriptor {
     uint32_t use;
     struct worker *watcher; /* NULL: it is not in a poller */
     struct link waiters[SIDES];
-    /* Called instead of waking the writers, while its connection is made;
-     * otherwise NULL. */
-    void (*settle)(struct worker *worker, int fd);
+    /* Called for its events instead of waking its waiters, while it belongs to
+     * a wait (newcomer.h); otherwise NULL. `what` is a poller's. */
+    void (*settle)(struct worker *worker, int fd, unsigned what);
 };
 
 #define FD_BLOCK  512u

@@ -10,11 +10,13 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <moat/socket.h>
 
 #include "sched/io/address.h"
 #include "sched/io/newcomer.h"
+#include "sched/io/poller.h"
 #include "sched/wait.h"
 
 #define TCP_FLAGS (FD_KNOWN | FD_SOCKET | FD_TCP)
@@ -37,22 +39,15 @@ static int give_up(int fd)
 
 /* ---- Dial --------------------------------------------------------------- */
 
-static void leave_dial(struct worker *worker, const void *object)
-{
-    int fd = (int)(uintptr_t)object;
-
-    moat_descriptor_forget(worker, fd);
-    (void)close(fd);
-}
-
 /* The connection is made, or refused. */
-static void settle(struct worker *worker, int fd)
+static void settle(struct worker *worker, int fd, unsigned what)
 {
-    struct descriptor *record = moat_descriptor_record(worker->run, fd);
-    struct moat_task *task = first_of(&record->waiters[SIDE_WRITE])->task;
+    struct moat_task *task = moat_newcomer_waiter(worker, fd, SIDE_WRITE);
     socklen_t size = sizeof task->wish.of_fd.error;
 
-    record->settle = NULL;
+    if ((what & POLLER_WRITE) == 0)
+        return;
+    moat_descriptor_at(worker->run, fd)->settle = NULL;
     if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &task->wish.of_fd.error, &size) !=
         0)
         task->wish.of_fd.error = errno;
@@ -61,29 +56,8 @@ static void settle(struct worker *worker, int fd)
         moat_sched_wake(worker, task, MOAT_OK);
     } else {
         moat_sched_wake(worker, task, MOAT_E_SYSTEM);
-        leave_dial(worker, (const void *)(uintptr_t)fd);
+        moat_newcomer_leave(worker, (const void *)(uintptr_t)(unsigned)fd);
     }
-}
-
-static enum verdict wait_for_connection(struct worker *worker,
-                                        struct moat_task *task, int fd)
-{
-    struct descriptor *record = moat_descriptor_begin(worker, fd, TCP_FLAGS);
-    int error =
-        record == NULL ? ENOMEM : moat_descriptor_watch(worker, record, fd);
-    enum verdict verdict;
-
-    if (error != 0) {
-        moat_descriptor_forget(worker, fd);
-        (void)close(fd);
-        return moat_newcomer_refuse(task, error);
-    }
-    record->settle = settle;
-    verdict = moat_sched_wait(worker, task, &record->waiters[SIDE_WRITE],
-                              task->deadline, (const void *)(uintptr_t)fd);
-    if (list_empty(&record->waiters[SIDE_WRITE])) /* it may not wait */
-        leave_dial(worker, (const void *)(uintptr_t)fd);
-    return verdict;
 }
 
 static enum verdict dial(struct worker *worker, struct moat_task *task)
@@ -99,7 +73,8 @@ static enum verdict dial(struct worker *worker, struct moat_task *task)
                 address->length) == 0)
         return moat_newcomer_answer(worker, task, fd, TCP_FLAGS);
     if (errno == EINPROGRESS || errno == EINTR)
-        return wait_for_connection(worker, task, fd);
+        return moat_newcomer_wait(worker, task, fd, TCP_FLAGS, SIDE_WRITE,
+                                  settle);
     error = errno;
     (void)close(fd);
     return moat_newcomer_refuse(task, error);
@@ -110,7 +85,7 @@ static const struct op dials = {.perform = dial,
                                 .late = MOAT_E_TIMEOUT,
                                 .from_outside = true,
                                 .for_fd = true,
-                                .leaves = leave_dial};
+                                .leaves = moat_newcomer_leave};
 
 static int dial_all(struct moat_task *task, size_t count, uint64_t deadline)
 {

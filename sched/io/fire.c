@@ -92,13 +92,13 @@ static void fire(struct worker *worker, const struct poller_event *event)
         return;
     if ((event->what & POLLER_ENDS) != 0)
         atomic_fetch_or(&record->flags, FD_ENDS);
+    if (record->settle != NULL) {
+        record->settle(worker, fd, event->what);
+        return;
+    }
     if ((event->what & POLLER_READ) != 0)
         add_edge(worker, record, SIDE_READ);
-    if ((event->what & POLLER_WRITE) == 0)
-        return;
-    if (record->settle != NULL)
-        record->settle(worker, fd);
-    else
+    if ((event->what & POLLER_WRITE) != 0)
         add_edge(worker, record, SIDE_WRITE);
 }
 
