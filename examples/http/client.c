@@ -47,10 +47,10 @@ static void print_answers(int fd)
     for (char *line = strtok(text, "\n"); line != NULL;
          line = strtok(NULL, "\n")) {
         bool status = strncmp(line, "HTTP/1.1 ", 9) == 0;
+        const char *shown = status ? line + 9 : line;
 
         if (status || !header)
-            printf("  %.*s\n", (int)strcspn(line, "\r"),
-                   status ? line + 9 : line);
+            printf("  %.*s\n", (int)strcspn(shown, "\r"), shown);
         header = status || (header && line[0] != '\r');
     }
 }
