@@ -1,8 +1,9 @@
 /*
  * echo.c: echo servers on one thread, under many connections that wait for each
- * answer: moat's, one by callbacks of libuv, and Go's. Times are CPU time of
- * the server per request; requests per second depend on the client as well,
- * which shares the CPU.
+ * answer: moat's, one by callbacks of libuv, and Go's; and moat's with a guest
+ * for each request, without and with crashes. Times are CPU time of the server
+ * per request; requests per second depend on the client as well, which shares
+ * the CPU.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -28,7 +29,7 @@
 #define MAX_EVENTS  256
 
 struct server {
-    const char *name, *path;
+    const char *name, *path, *mode;
     pid_t pid;
     struct sockaddr_in address;
     int epoll;
@@ -39,6 +40,8 @@ struct server {
 
 static struct server servers[] = {
     {.name = "moat", .path = BENCH_ECHO_MOAT},
+    {.name = "guests", .path = BENCH_ECHO_MOAT, .mode = "guests"},
+    {.name = "crashes", .path = BENCH_ECHO_MOAT, .mode = "crashes"},
 #ifdef BENCH_ECHO_UV
     {.name = "libuv", .path = BENCH_ECHO_UV},
 #endif
@@ -84,7 +87,7 @@ static void start(struct server *server)
             (void)fcntl(3, F_SETFD, 0);
         else
             (void)dup2(listener, 3);
-        (void)execl(server->path, server->path, (char *)NULL);
+        (void)execl(server->path, server->path, server->mode, (char *)NULL);
         _exit(127);
     }
     check(close(listener), "close");
@@ -235,12 +238,12 @@ static void run_load(const struct bench_options *options)
     for (size_t i = 0; i < SERVERS; i++)
         stop(&servers[i]);
     snprintf(title, sizeof title, "a request, %zu connections", connections);
-    bench_report(title, series, SERVERS, SERVERS > 1 ? 1 : 0);
+    bench_report(title, series, SERVERS, 0);
     printf("requests per second, best of the rounds\n");
     for (size_t i = 0; i < SERVERS; i++) {
         snprintf(title, sizeof title, "requests per second of %s",
                  servers[i].name);
-        printf("  %-6s %.0f\n", servers[i].name, servers[i].per_second);
+        printf("  %-8s %.0f\n", servers[i].name, servers[i].per_second);
         bench_note("echo", title, servers[i].per_second);
     }
 }
@@ -255,7 +258,7 @@ static void run_idle(struct server *server, size_t connections)
     before = resident(server);
     connect_all(server, connections);
     bytes = (resident(server) - before) / (double)(connections - 1);
-    printf("  %-6s %.0f\n", server->name, bytes);
+    printf("  %-8s %.0f\n", server->name, bytes);
     snprintf(title, sizeof title, "bytes per idle connection of %s",
              server->name);
     bench_note("echo", title, bytes);

@@ -19,14 +19,14 @@
  */
 
 static atomic_bool armed;
-static const char *target;
-static int target_error;
-static long calls, fails_at;
+static _Atomic(const char *) target;
+static atomic_int target_error;
+static atomic_long calls, fails_at;
 
 static bool fails(const char *name)
 {
-    if (!atomic_load(&armed) || strcmp(name, target) != 0 ||
-        ++calls != fails_at)
+    if (!atomic_load(&armed) || strcmp(name, atomic_load(&target)) != 0 ||
+        atomic_fetch_add(&calls, 1) + 1 != fails_at)
         return false;
     errno = target_error;
     return true;
@@ -281,14 +281,15 @@ static void try_all(const struct victim *victim)
 {
     target = victim->name;
     for (int i = 0; i < ERRORS && victim->errors[i] != 0; i++) {
-        long count = 1;
+        long count = 1, seen;
 
         target_error = victim->errors[i];
         for (fails_at = 1; fails_at <= count; fails_at++) {
             expect_context("%s fails with %d at %ld", target, target_error,
                            fails_at);
             try_one();
-            count = calls < 40 ? calls : 40;
+            seen = calls;
+            count = seen < 40 ? seen : 40;
         }
     }
 }
