@@ -35,7 +35,7 @@ struct server {
     int epoll;
     int *fds;
     size_t count;
-    double per_second; /* of the fastest sample */
+    struct bench_series wall; /* of a request */
 };
 
 static struct server servers[] = {
@@ -197,22 +197,20 @@ static void exchange(const struct server *server, size_t requests)
     }
 }
 
-static double wall(void)
+static double wall_ns(void)
 {
     struct timespec time;
 
     (void)clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+    return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
 }
 
 static double sample(struct server *server, size_t requests)
 {
-    double cpu = cpu_of(server), begun = wall(), per_second;
+    double cpu = cpu_of(server), begun = wall_ns();
 
     exchange(server, requests);
-    per_second = (double)requests / (wall() - begun);
-    if (per_second > server->per_second)
-        server->per_second = per_second;
+    bench_add(&server->wall, (wall_ns() - begun) / (double)requests);
     return (cpu_of(server) - cpu) / (double)requests;
 }
 
@@ -239,12 +237,14 @@ static void run_load(const struct bench_options *options)
         stop(&servers[i]);
     snprintf(title, sizeof title, "a request, %zu connections", connections);
     bench_report(title, series, SERVERS, 0);
-    printf("requests per second, best of the rounds\n");
+    printf("requests per second, median of the rounds\n");
     for (size_t i = 0; i < SERVERS; i++) {
+        double per_second = 1e9 / bench_median(&servers[i].wall);
+
         snprintf(title, sizeof title, "requests per second of %s",
                  servers[i].name);
-        printf("  %-8s %.0f\n", servers[i].name, servers[i].per_second);
-        bench_note("echo", title, servers[i].per_second);
+        printf("  %-8s %.0f\n", servers[i].name, per_second);
+        bench_note("echo", title, per_second);
     }
 }
 
