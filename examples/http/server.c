@@ -238,8 +238,8 @@ static void end_gracefully(const struct server *server)
 
 static void *run(void *arg)
 {
+    static const int signals[] = {SIGINT, SIGTERM};
     struct server server;
-    sigset_t signals;
 
     http_parser_set_max_header_size(HEADER_BYTES);
     server.listener = moat_listen_tcp(arg != NULL ? NULL : "127.0.0.1",
@@ -251,10 +251,7 @@ static void *run(void *arg)
     if (arg == NULL) {
         be_clients(server.listener);
     } else {
-        (void)sigemptyset(&signals);
-        (void)sigaddset(&signals, SIGINT);
-        (void)sigaddset(&signals, SIGTERM);
-        (void)!moat_signal_wait(&signals, NEVER, NULL);
+        (void)!moat_signal_wait(signals, 2, NEVER, NULL);
     }
     end_gracefully(&server);
     return NULL;

@@ -5,6 +5,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include <errno.h>
+#include <signal.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -123,13 +124,16 @@ moat_status moat_child_wait(pid_t pid, uint64_t deadline, int *status)
                : ask_for(asker(), &event, &waits_for_child, deadline, status);
 }
 
-moat_status moat_signal_wait(const sigset_t *signals, uint64_t deadline,
-                             int *signal)
+moat_status moat_signal_wait(const int *signals, size_t count,
+                             uint64_t deadline, int *signal)
 {
     struct event event = {.pid = 0};
 
-    if (signals == NULL)
+    if (signals == NULL || count == 0)
         return MOAT_E_INVAL;
-    event.signals = *signals;
+    (void)sigemptyset(&event.signals);
+    for (size_t i = 0; i < count; i++)
+        if (sigaddset(&event.signals, signals[i]) != 0)
+            return MOAT_E_INVAL;
     return ask_for(asker(), &event, &waits_for_signal, deadline, signal);
 }

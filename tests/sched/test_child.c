@@ -137,25 +137,28 @@ static sigset_t set_of(int first, int second)
 
 static void *waits_for_signal(void *arg)
 {
-    sigset_t set = set_of((int)(intptr_t)arg, (int)(intptr_t)arg);
-    int number = 0;
+    int signals[] = {(int)(intptr_t)arg}, number = 0;
 
-    EXPECT_EQ(moat_signal_wait(&set, NEVER, &number), MOAT_OK);
+    EXPECT_EQ(moat_signal_wait(signals, 1, NEVER, &number), MOAT_OK);
     EXPECT_EQ(number, (intptr_t)arg);
     return arg;
 }
 
 static void *gets_signals(void *arg)
 {
-    sigset_t set = set_of(SIGUSR1, SIGUSR2);
+    const int signals[] = {SIGUSR1, SIGUSR2};
+    const int bad[] = {SIGUSR1, 1000};
     moat_task *tasks[2];
     int number = 0;
 
-    EXPECT_EQ(moat_signal_wait(&set, 0, &number), MOAT_E_TIMEOUT);
-    EXPECT_EQ(moat_signal_wait(&set, moat_now() + MS, &number), MOAT_E_TIMEOUT);
-    EXPECT_EQ(moat_signal_wait(NULL, 0, &number), MOAT_E_INVAL);
+    EXPECT_EQ(moat_signal_wait(signals, 2, 0, &number), MOAT_E_TIMEOUT);
+    EXPECT_EQ(moat_signal_wait(signals, 2, moat_now() + MS, &number),
+              MOAT_E_TIMEOUT);
+    EXPECT_EQ(moat_signal_wait(NULL, 1, 0, &number), MOAT_E_INVAL);
+    EXPECT_EQ(moat_signal_wait(signals, 0, 0, &number), MOAT_E_INVAL);
+    EXPECT_EQ(moat_signal_wait(bad, 2, 0, &number), MOAT_E_INVAL);
     EXPECT_EQ(kill(getpid(), SIGUSR2), 0); /* pending */
-    EXPECT_EQ(moat_signal_wait(&set, 0, &number), MOAT_OK);
+    EXPECT_EQ(moat_signal_wait(signals, 2, 0, &number), MOAT_OK);
     EXPECT_EQ(number, SIGUSR2);
     for (int round = 0; round < 3; round++) {
         tasks[0] = spawn(waits_for_signal, (void *)(intptr_t)SIGUSR1);
@@ -178,7 +181,8 @@ static void signals_come(const void *arg)
     sigset_t set = set_of(SIGUSR1, SIGUSR2);
 
     (void)arg;
-    EXPECT_EQ(moat_signal_wait(&set, 0, NULL), MOAT_E_STATE);
+    EXPECT_EQ(moat_signal_wait((const int[]){SIGUSR1}, 1, 0, NULL),
+              MOAT_E_STATE);
     REQUIRE(sigprocmask(SIG_BLOCK, &set, NULL) == 0);
     run_real(gets_signals);
 }

@@ -7,7 +7,7 @@
 #ifndef MOAT_CHILD_H
 #define MOAT_CHILD_H
 
-#include <signal.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -55,13 +55,14 @@ MOAT_API MOAT_NODISCARD moat_status moat_child_wait(pid_t pid,
  * All threads of the process must have the signals blocked, or they are
  * delivered instead: block them before the run starts.
  *
- * @param signals       not NULL; the signals
+ * @param signals       not NULL; their numbers
+ * @param count         how many; at least one
  * @param deadline      on moat_now; MOAT_NO_DEADLINE; 0: does not wait
  * @param[out] signal   NULL, or the number of the signal; written only on
  *                      MOAT_OK
  *
  * @return MOAT_OK, or
- *         MOAT_E_INVAL      signals is NULL
+ *         MOAT_E_INVAL      signals is NULL, count is 0, or one is not a signal
  *         MOAT_E_STATE      the caller is not a task
  *         MOAT_E_TIMEOUT    the deadline has passed
  *         MOAT_E_CANCELLED  the caller is being unwound, and would have to wait
@@ -74,7 +75,8 @@ MOAT_API MOAT_NODISCARD moat_status moat_child_wait(pid_t pid,
  * Legal in:      a task
  * See also:      moat_child_wait, moat_waker_wake
  */
-MOAT_API MOAT_NODISCARD moat_status moat_signal_wait(const sigset_t *signals,
+MOAT_API MOAT_NODISCARD moat_status moat_signal_wait(const int *signals,
+                                                     size_t count,
                                                      uint64_t deadline,
                                                      int *signal);
 
