@@ -32,7 +32,8 @@ struct op {
     bool on_tasks;     /* it ends when tasks end                */
     bool from_outside; /* it can end although all tasks wait    */
     bool may_be_stuck; /* to_the_end, but a deadlock ends it    */
-    bool for_task;     /* what it waits for is a task           */
+    bool for_task;     /* what it waits for is a task...        */
+    bool for_fd;       /* ...or a descriptor: a number          */
     bool is_part;      /* of a call that goes on                */
     /* Called when the task stops waiting for the object and has not got it, so
      * that others may go on. NULL: no task depends on that. */

@@ -83,6 +83,8 @@ static void put_wait(struct dump *dump, const struct moat_task *task)
     moat_sched_text_put(text, ", %s", task->waits_in->words);
     if (task->waits_in->for_task)
         moat_sched_text_put(text, " %llu", (unsigned long long)other->number);
+    else if (task->waits_in->for_fd)
+        moat_sched_text_put(text, " %d", (int)(uintptr_t)task->waits_for);
     else if (other != NULL)
         moat_sched_text_put(text, " %p", task->waits_for);
     moat_sched_text_put(text, " for %llu.%03llu s",
@@ -124,6 +126,9 @@ static void put_json_wait(struct dump *dump, const struct moat_task *task)
     if (task->waits_in->for_task)
         moat_sched_text_put(text, ",\"for_task\":%llu",
                             (unsigned long long)other->number);
+    else if (task->waits_in->for_fd)
+        moat_sched_text_put(text, ",\"for_fd\":%d",
+                            (int)(uintptr_t)task->waits_for);
     else if (other != NULL)
         moat_sched_text_put(text, ",\"for\":\"%p\"", task->waits_for);
     moat_sched_text_put(text, ",\"waited_ns\":%llu",

@@ -9,6 +9,7 @@
 #include "sched/clock.h"
 #include "sched/gather.h"
 #include "sched/idle.h"
+#include "sched/io/fire.h"
 #include "sched/report.h"
 #include "sched/wait.h"
 #include "sched/waker.h"
@@ -87,20 +88,15 @@ static void sleep_until(struct worker *worker, uint64_t deadline)
                              (long)(deadline % 1000000000u)};
 
     for (unsigned i = 0; i < LOOKS && worker->run->threads > 1; i++)
-        if (sem_trywait(worker->bell) == 0)
+        if (sem_trywait(&worker->bell->rings) == 0)
             return;
     /* A signal only makes the worker look again. */
-    if (deadline == MOAT_NO_DEADLINE)
-        (void)sem_wait(worker->bell);
+    if (worker->poller != NULL)
+        moat_descriptors_sleep(worker, deadline);
+    else if (deadline == MOAT_NO_DEADLINE)
+        (void)sem_wait(&worker->bell->rings);
     else
-        (void)sem_clockwait(worker->bell, CLOCK_MONOTONIC, &until);
-}
-
-/* Drops the rings that came while the worker was awake. */
-static void silence(struct worker *worker)
-{
-    while (sem_trywait(worker->bell) == 0)
-        ;
+        (void)sem_clockwait(&worker->bell->rings, CLOCK_MONOTONIC, &until);
 }
 
 /* Sleeps without the lock, until the bell rings or the deadline passes. */
@@ -112,12 +108,13 @@ static void sleep_unlocked(struct worker *worker, uint64_t deadline)
     run->asleep++;
     run_unlock(run);
     sleep_until(worker, deadline);
-    silence(worker);
+    moat_bell_silence(worker->bell);
     run_lock(run);
     if (worker->asleep) {
         worker->asleep = false;
         run->asleep--;
     }
+    moat_descriptors_fire(worker);
 }
 
 /* One of the sleeping workers wakes for the next deadline. If it then has work
@@ -151,6 +148,8 @@ void moat_idle(struct worker *worker)
         (void)moat_clock_read(worker);
     moat_wakers_look(worker);
     moat_gather_look(worker);
+    if (run->clock == MOAT_CLOCK_TEST)
+        moat_descriptors_look(worker); /* before time jumps */
     if (worker->ready.first != NULL)
         return;
     if (is_last(worker) && next == MOAT_NO_DEADLINE && !outside_may_come(run)) {

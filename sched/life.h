@@ -28,6 +28,7 @@ static inline void life_fill(struct moat_task *task, struct moat_group *group,
     task->timer = 0;
     task->waiter_count = 0;
     task->waits_in = NULL;
+    task->drained = NULL;
     list_init(&task->groups);
     list_init(&task->joiners);
     list_init(&task->holds);

@@ -11,12 +11,15 @@
 #include <stdint.h>
 
 #include <pthread.h>
-#include <semaphore.h>
 
+#include "sched/bells.h"
 #include "sched/counters.h"
 #include "sched/pool.h"
 #include "sched/task.h"
 #include "sched/timers.h"
+
+struct descriptors;
+struct poller;
 
 /* Calls that a task may make in one turn, if it need not wait for them. */
 #define MAX_CALLS 64
@@ -73,6 +76,8 @@ struct sched {
     uint64_t spawned;      /* the number of the last task */
     struct gather *gather; /* dumps for other threads; NULL: none may ask */
     struct quit *quit;     /* a signal may ask; NULL: none                */
+    _Atomic(struct descriptors *) descriptors; /* NULL: none was used */
+    struct link starved; /* tasks that wait for a free descriptor */
 };
 
 /* The turn that is being watched (watch.h). */
@@ -98,6 +103,7 @@ struct step {
     /* What things are afterwards. */
     size_t head, count;          /* of the buffer          */
     size_t live, members, users; /* of run, group and kind */
+    uint64_t fresh;              /* of the first worker    */
     struct moat_task *spare;     /* of the pool            */
 };
 
@@ -123,7 +129,8 @@ struct worker {
     struct moat_task *spawned;
     pthread_t thread;
     bool asleep; /* until the bell rings */
-    sem_t *bell;
+    struct bell *bell;
+    struct poller *poller;  /* NULL: no task has waited for a descriptor */
     moat_sched_stats stats; /* the run's, for a task that has asked */
     /* Asks on behalf of the host: deferred functions, host calls. */
     struct moat_task host;

@@ -10,6 +10,7 @@
 #include "sched/bells.h"
 #include "sched/clock.h"
 #include "sched/group.h"
+#include "sched/io/descriptors.h"
 #include "sched/kinds.h"
 #include "sched/life.h"
 #include "sched/monitor.h"
@@ -76,6 +77,7 @@ static void init(struct sched *run, const moat_sched_options *options)
     list_init(&run->everyone);
     list_init(&run->fresh);
     list_init(&run->wakers);
+    list_init(&run->starved);
     for (unsigned i = 0; i < run->threads; i++) {
         struct worker *worker = &run->workers[i];
 
@@ -93,6 +95,7 @@ static void end(struct sched *run)
 {
     for (unsigned i = 0; i < run->threads; i++)
         free(run->workers[i].host.room);
+    moat_descriptors_free(run);
     moat_kinds_free(run->kinds);
     moat_timers_free(&run->timers);
     moat_pool_free(&run->pool);

@@ -27,6 +27,7 @@
 /* Items up to this size need no memory beside the task. */
 #define ITEM_INLINE 16
 
+struct descriptor;
 struct worker;
 struct kind;
 struct locals;
@@ -88,6 +89,12 @@ union wish {
         uint64_t count;
         struct moat_sync *object; /* the answer */
     } make;
+    struct {
+        int fd, error; /* also the answers; an errno */
+        uint32_t edges[2];
+        struct descriptor *record;
+        size_t index;
+    } of_fd;
     /* For objects of other files. */
     struct {
         void *object;
@@ -142,6 +149,12 @@ struct moat_task {
     struct hold *spare_hold; /* for a lock to read; NULL: none */
     struct locals *locals;   /* its values; NULL: none                     */
     struct locals *heir;     /* those of a task that it is about to spawn  */
+
+    /* For descriptors: the calls since the last wait; the last descriptor that
+     * it has read empty, and that one's edges then (io/read.c). */
+    unsigned io_calls;
+    uint32_t drained_edges;
+    const struct descriptor *drained;
 
     moat_task_fn fn;
     void *arg;

@@ -13,6 +13,7 @@
 #include "sched/gather.h"
 #include "sched/group.h"
 #include "sched/idle.h"
+#include "sched/io/fire.h"
 #include "sched/life.h"
 #include "sched/step.h"
 #include "sched/wait.h"
@@ -256,6 +257,7 @@ static void look_around(struct worker *worker)
 {
     moat_wakers_look(worker);
     moat_gather_look(worker);
+    moat_descriptors_look(worker);
     moat_idle_fire(worker);
 }
 

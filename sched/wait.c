@@ -13,7 +13,7 @@ void moat_sched_ring(struct worker *worker)
         return;
     worker->asleep = false;
     worker->run->asleep--;
-    (void)sem_post(worker->bell);
+    moat_bell_ring(worker->bell);
 }
 
 void moat_sched_ring_one(struct sched *run)

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "sched/bells.h"
+#include "sched/io/job.h"
 #include "sched/refuse.h"
 #include "sched/wait.h"
 #include "sched/waker.h"
@@ -40,6 +41,7 @@ void moat_wakers_look(struct worker *worker)
                                           memory_order_relaxed)))
         return;
     atomic_store(&worker->run->bells->alarm, false);
+    moat_jobs_take(worker);
     for (at = wakers->next; at != wakers; at = next) {
         moat_waker *waker = LINKED(at, moat_waker, waited);
 

@@ -8,7 +8,8 @@
 
 #include "sched/run.h"
 
-/* Wakes the tasks whose wakers were woken since the last call. */
+/* Wakes the tasks whose wakers were woken since the last call, and those whose
+ * jobs are done. */
 void moat_wakers_look(struct worker *worker);
 
 #endif

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "sched/scene.h"
 
@@ -206,8 +207,39 @@ static void use_supervisor(void)
     moat_supervisor_destroy(supervisor);
 }
 
+static void *closes_later(void *arg)
+{
+    EXPECT(is_told(moat_sleep(MS)));
+    (void)moat_close((int)(intptr_t)arg);
+    return NULL;
+}
+
+static void use_descriptors(void)
+{
+    moat_task *task = NULL;
+    char byte;
+    int fds[2];
+
+    REQUIRE(pipe(fds) == 0);
+    EXPECT(moat_write(fds[1], "x", 1, NEVER) == 1 || errno == ENOMEM);
+    EXPECT(moat_read(fds[0], &byte, 1, moat_now() + MS) == 1 ||
+           errno == ENOMEM || errno == ETIMEDOUT);
+    EXPECT(moat_fd_wait(fds[0], MOAT_FD_READ, moat_now() + MS) ==
+               MOAT_E_TIMEOUT ||
+           errno == ENOMEM);
+    if (moat_task_spawn(NULL, closes_later, (void *)(intptr_t)fds[1], NULL,
+                        &task) == MOAT_OK) {
+        EXPECT(moat_read(fds[0], &byte, 1, NEVER) == 0 || errno == ENOMEM);
+        EXPECT_EQ(moat_task_join(task, NEVER, NULL), MOAT_OK);
+    } else {
+        EXPECT_EQ(moat_close(fds[1]), 0);
+    }
+    EXPECT_EQ(moat_close(fds[0]), 0);
+}
+
 static void *uses_all(void *arg)
 {
+    use_descriptors();
     use_locals();
     use_supervisor();
     use_tasks();

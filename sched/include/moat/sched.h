@@ -3,8 +3,10 @@
  * tasks (task.h), groups (group.h), channels (chan.h), wakers (waker.h),
  * mutexes and conditions (mutex.h), rwlocks (rwlock.h), semaphores and wait
  * groups (semaphore.h), task-local values (local.h), supervisors
- * (supervisor.h), statistics and monitors (monitor.h). docs/scheduler.md
- * describes them. Not included: generators (gen.h, gen.hpp), which need no run.
+ * (supervisor.h), statistics and monitors (monitor.h), descriptors (io.h),
+ * sockets (socket.h), children and signals (child.h), calls on other threads
+ * (offload.h). docs/scheduler.md and docs/io.md describe them. Not included:
+ * generators (gen.h, gen.hpp), which need no run.
  *
  * A task is a coroutine that may wait: for the end of another task, for an item
  * of a channel, for a time. If it overflows its stack, faults, passes a limit
@@ -24,14 +26,18 @@
 #include <stdint.h>
 
 #include <moat/chan.h>
+#include <moat/child.h>
 #include <moat/export.h>
 #include <moat/group.h>
+#include <moat/io.h>
 #include <moat/local.h>
 #include <moat/moat.h>
 #include <moat/monitor.h>
 #include <moat/mutex.h>
+#include <moat/offload.h>
 #include <moat/rwlock.h>
 #include <moat/semaphore.h>
+#include <moat/socket.h>
 #include <moat/status.h>
 #include <moat/supervisor.h>
 #include <moat/task.h>

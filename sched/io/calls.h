@@ -1,0 +1,56 @@
+/*
+ * calls.h: what the calls have in common that try first and then wait.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SCHED_IO_CALLS_H
+#define SCHED_IO_CALLS_H
+
+#include <errno.h>
+#include <stdbool.h>
+
+#include "sched/ask.h"
+#include "sched/io/descriptors.h"
+
+/* A call on a descriptor, on the stack of the task that makes it. */
+struct call {
+    struct moat_task *task;
+    struct descriptor *record;
+    int fd, side;
+    uint32_t edges; /* before the last try */
+    uint64_t deadline;
+};
+
+/* False: the call is over; errno is set. */
+static inline bool begin_call(struct call *call, int fd, int side,
+                              uint64_t deadline)
+{
+    call->task = asker();
+    call->fd = fd;
+    call->side = side;
+    call->deadline = deadline;
+    errno = EPERM;
+    if (call->task == NULL)
+        return false;
+    call->record = moat_descriptor_use(call->task, fd);
+    return call->record != NULL;
+}
+
+static inline void before_try(struct call *call)
+{
+    call->edges = edges_of(call->record, call->side);
+}
+
+/* A try has failed: returns whether it is to be repeated, after a wait if the
+ * system would have waited. False: errno is set. */
+static inline bool try_again(const struct call *call)
+{
+    if (errno == EINTR)
+        return true;
+    if (errno != EAGAIN && errno != EWOULDBLOCK)
+        return false;
+    return moat_descriptor_block(call->task, call->record, call->fd, call->side,
+                                 call->edges, call->deadline);
+}
+
+#endif

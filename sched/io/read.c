@@ -1,0 +1,181 @@
+/*
+ * read.c: reading and writing, waiting for either, and closing.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <moat/io.h>
+
+#include "sched/io/calls.h"
+#include "sched/wait.h"
+
+/* ---- Read --------------------------------------------------------------- */
+
+/*
+ * A TCP socket that gave less than was asked for is empty. Until its next edge
+ * another try would be in vain, so the next read by the same task waits first.
+ * The task's own memory has that knowledge: one that is stopped takes it along.
+ */
+static bool is_drained(const struct call *call)
+{
+    return call->task->drained == call->record &&
+           call->task->drained_edges == call->edges &&
+           (flags_of(call->record) & FD_ENDS) == 0;
+}
+
+static void note_drained(const struct call *call, size_t asked, ssize_t got)
+{
+    uint32_t flags = flags_of(call->record);
+    bool is_drained = (flags & FD_TCP) != 0 && got > 0 && (size_t)got < asked;
+
+    call->task->drained = is_drained ? call->record : NULL;
+    call->task->drained_edges = call->edges;
+}
+
+ssize_t moat_read(int fd, void *buffer, size_t size, uint64_t deadline)
+{
+    struct call call;
+    ssize_t got;
+
+    if (!begin_call(&call, fd, SIDE_READ, deadline))
+        return -1;
+    before_try(&call);
+    /* If the wait fails something may have come all the same, unless the number
+     * is another descriptor's by now. */
+    if (is_drained(&call) &&
+        !moat_descriptor_block(call.task, call.record, fd, SIDE_READ,
+                               call.edges, deadline) &&
+        errno == EBADF)
+        return -1;
+    do {
+        before_try(&call);
+        got = read(fd, buffer, size);
+    } while (got < 0 && try_again(&call));
+    if (got >= 0)
+        note_drained(&call, size, got);
+    return got;
+}
+
+/* ---- Write -------------------------------------------------------------- */
+
+static ssize_t put(const struct call *call, const char *bytes, size_t size)
+{
+    if ((flags_of(call->record) & FD_SOCKET) != 0)
+        return send(call->fd, bytes, size, MSG_NOSIGNAL);
+    return write(call->fd, bytes, size);
+}
+
+ssize_t moat_write(int fd, const void *bytes, size_t size, uint64_t deadline)
+{
+    struct call call;
+    size_t done = 0;
+
+    if (!begin_call(&call, fd, SIDE_WRITE, deadline))
+        return -1;
+    do {
+        ssize_t count;
+
+        before_try(&call);
+        count = put(&call, (const char *)bytes + done, size - done);
+        if (count >= 0)
+            done += (size_t)count;
+        else if (!try_again(&call))
+            return -1;
+    } while (done < size);
+    return (ssize_t)size;
+}
+
+/* ---- Wait --------------------------------------------------------------- */
+
+/* 1: it is ready; 0: it is not; -1: errno is set. */
+static int is_ready(int fd, int events)
+{
+    struct pollfd poll_fd = {.fd = fd};
+    int count;
+
+    poll_fd.events = (short)(((events & MOAT_FD_READ) != 0 ? POLLIN : 0) |
+                             ((events & MOAT_FD_WRITE) != 0 ? POLLOUT : 0));
+    do
+        count = poll(&poll_fd, 1, 0);
+    while (count < 0 && errno == EINTR);
+    if (count > 0 && (poll_fd.revents & POLLNVAL) != 0) {
+        errno = EBADF;
+        return -1;
+    }
+    return count;
+}
+
+static moat_status failure(void)
+{
+    if (errno == EBADF)
+        return MOAT_E_INVAL;
+    return errno == ENOMEM ? MOAT_E_NOMEM : MOAT_E_SYSTEM;
+}
+
+static unsigned sides_of(int events)
+{
+    return ((events & MOAT_FD_READ) != 0 ? 1u << SIDE_READ : 0) |
+           ((events & MOAT_FD_WRITE) != 0 ? 1u << SIDE_WRITE : 0);
+}
+
+moat_status moat_fd_wait(int fd, int events, uint64_t deadline)
+{
+    struct moat_task *task = asker();
+    moat_status status = MOAT_OK;
+    struct descriptor *record;
+
+    if (events == 0 || (events & ~(MOAT_FD_READ | MOAT_FD_WRITE)) != 0)
+        return MOAT_E_INVAL;
+    if (task == NULL || is_host(task))
+        return MOAT_E_STATE;
+    record = moat_descriptor_find(task, fd);
+    if (record == NULL)
+        return failure();
+    while (status == MOAT_OK) {
+        uint32_t edges[SIDES] = {edges_of(record, SIDE_READ),
+                                 edges_of(record, SIDE_WRITE)};
+        int ready = is_ready(fd, events);
+
+        if (ready != 0)
+            return ready > 0 ? MOAT_OK : failure();
+        status = moat_descriptor_wait(task, record, fd, sides_of(events), edges,
+                                      deadline);
+    }
+    if (status == MOAT_E_SYSTEM)
+        return failure();
+    return status == MOAT_E_UNSUPPORTED ? MOAT_OK : status;
+}
+
+/* ---- Close -------------------------------------------------------------- */
+
+static enum verdict close_it(struct worker *worker, struct moat_task *task)
+{
+    int fd = task->wish.of_fd.fd;
+
+    moat_descriptor_forget(worker, fd);
+    task->wish.of_fd.error = close(fd) == 0 ? 0 : errno;
+    moat_sched_wake_all(worker, &worker->run->starved, MOAT_OK);
+    return answer(task, MOAT_OK);
+}
+
+static const struct op closes = {.perform = close_it,
+                                 .words = "closes a descriptor"};
+
+int moat_close(int fd)
+{
+    struct moat_task *task = asker();
+
+    if (task == NULL && moat_sched_worker == NULL && moat_co_current() == NULL)
+        return close(fd);
+    if (task != NULL) {
+        task->wish.of_fd.fd = fd;
+        (void)ask(task, &closes);
+        if (task->wish.of_fd.error == 0)
+            return 0;
+    }
+    errno = task != NULL ? task->wish.of_fd.error : EPERM;
+    return -1;
+}
