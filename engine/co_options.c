@@ -16,6 +16,8 @@
 #include "sys/size.h"
 
 #define MAX_BYTES ((size_t)64 << 30)
+/* A shorter slice would hardly let a guest run between two signals. */
+#define MIN_SLICE_NS UINT64_C(20000)
 #define FLAGS_KNOWN                                         \
     ((uint64_t)(MOAT_CO_SCRUB_MASK | MOAT_CO_RECOVER_MASK | \
                 MOAT_CO_FORK_RETURNS | MOAT_CO_EXACT_USAGE))
@@ -65,10 +67,12 @@ static moat_status check_limits(const moat_limits *asked, moat_limits *out)
         out, sizeof *out, asked, offsetof(moat_limits, total_wall_ns));
     if (status != MOAT_OK)
         return status;
-    if (out->slice_ns != 0)
+    if (out->slice_ns != 0 && !moat_arch_can_preempt())
         return MOAT_E_UNSUPPORTED;
+    if (out->slice_ns != 0 && out->slice_ns < MIN_SLICE_NS)
+        return MOAT_E_INVAL;
     if (out->resume_cpu_ns == 0 && out->wall_ns == 0 &&
-        out->total_cpu_ns == 0 && out->total_wall_ns == 0)
+        out->total_cpu_ns == 0 && out->total_wall_ns == 0 && out->slice_ns == 0)
         return MOAT_OK;
     return moat_engine_need_deadlines();
 }

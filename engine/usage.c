@@ -5,6 +5,7 @@
  */
 #include <moat/usage.h>
 
+#include <stddef.h>
 #include <string.h>
 
 #include "engine/coroutine.h"
@@ -56,6 +57,13 @@ static moat_status take_times(const struct co *co, moat_usage *out)
     return moat_is_entered(co) ? add_present(co, out) : MOAT_OK;
 }
 
+static void take_preemptions(const struct co *co, moat_usage *out)
+{
+    if ((co->traits & CO_LIMITED) != 0 &&
+        moat_guest_clock_of(co)->limits.slice_ns != 0)
+        out->preemptions = moat_preemption_of(co)->count;
+}
+
 static void take_heap(const struct co *co, moat_usage *out)
 {
     const moat_heap *heap = moat_co_heap(&co->control);
@@ -89,7 +97,8 @@ moat_status moat_co_usage(const moat_co *handle, moat_usage *out)
     moat_usage usage;
 
     if (co == NULL || out == NULL ||
-        moat_options_check_out(out, sizeof *out) != MOAT_OK)
+        moat_options_check_out(out, offsetof(moat_usage, preemptions)) !=
+            MOAT_OK)
         return MOAT_E_INVAL;
     status = moat_co_check_owner(co);
     if (status != MOAT_OK)
@@ -101,6 +110,7 @@ moat_status moat_co_usage(const moat_co *handle, moat_usage *out)
     if (status != MOAT_OK)
         return status;
     take_heap(co, &usage);
+    take_preemptions(co, &usage);
     moat_options_copy_out(out, &usage, sizeof usage);
     return MOAT_OK;
 }
