@@ -23,7 +23,7 @@ static moat_status end_at_once(struct co *co, struct moat_switched *back)
 
     if (status != MOAT_OK)
         return status;
-    if ((co->traits & CO_ACCOUNTED) != 0)
+    if ((co->traits & CO_ACCOUNTED) != 0 && moat_arch_is_fresh(handle_of(co)))
         moat_watch_begin_life(co);
     co->control.flags |= CO_SPECIAL;
     co->control.state = MOAT_MARK_DONE;
