@@ -251,6 +251,34 @@ bool moat_arch_can_land(const void *ucontext);
 /* Goes to where the context leads, which can land, without the kernel. */
 MOAT_NORETURN void moat_arch_land(const void *ucontext);
 
+/* What a preempted guest continues with, as the handler leaves it for the code
+ * that saves it on the guest's stack. */
+struct moat_arch_preempted {
+    uintptr_t bx, pc, sp, flags;
+    uint64_t used;   /* components of the vector state that are saved        */
+    uint64_t unused; /* the others: they have their initial values           */
+    uint64_t bytes;  /* of the saved state                                   */
+    moat_co *co;
+    void (*suspend)(void); /* called on the guest's stack; the guest continues
+                              when it returns                                */
+};
+
+/* Returns whether guests can be preempted on this CPU. Must be called, and must
+ * have returned true, before the next two are. Signal-safe: no. */
+bool moat_arch_can_preempt(void);
+
+/* Returns the bytes below the interrupted stack pointer that moat_arch_preempt
+ * takes; 0: this context cannot be preempted. */
+size_t moat_arch_preempt_bytes(const void *ucontext);
+
+/* Makes the handler return to code that saves all registers below the guest's
+ * red zone and calls `suspend`. `words`, of which the caller has set `co` and
+ * `suspend`, must stay until that call. */
+void moat_arch_preempt(void *ucontext, struct moat_arch_preempted *words);
+
+/* Returns whether the registers are those of that code. */
+bool moat_arch_is_preempting(const moat_regs *regs);
+
 /* Returns whether the fault is that of a moat_arch_peek, and makes that call
  * return false. */
 bool moat_arch_fix_peek(void *ucontext);

@@ -12,15 +12,18 @@
 #include "engine/nointr.h"
 #include "engine/resume.h"
 #include "engine/state.h"
+#include "trap/preempt.h"
 #include "trap/watch.h"
 
-static moat_status end_fresh(struct co *co, struct moat_switched *back)
+/* A fresh coroutine has no frames. Those of a preempted one are not at a call,
+ * so no unwinder can run their cleanup code. */
+static moat_status end_at_once(struct co *co, struct moat_switched *back)
 {
     moat_status status = moat_nointr_begin(MOAT_STACK_FOR_ENTRY);
 
     if (status != MOAT_OK)
         return status;
-    if ((co->traits & CO_ACCOUNTED) != 0)
+    if ((co->traits & CO_ACCOUNTED) != 0 && moat_arch_is_fresh(handle_of(co)))
         moat_watch_begin_life(co);
     co->control.flags |= CO_SPECIAL;
     co->control.state = MOAT_MARK_DONE;
@@ -51,8 +54,8 @@ moat_status moat_co_cancel(moat_co *handle, moat_event *out)
 
     if (status != MOAT_OK)
         return status;
-    if (moat_arch_is_fresh(handle))
-        status = end_fresh(co, &back);
+    if (moat_arch_is_fresh(handle) || moat_is_preempted(co))
+        status = end_at_once(co, &back);
     else
         status = unwind(co, &back);
     if (status != MOAT_OK)

@@ -17,6 +17,8 @@
 #include "sys/size.h"
 
 #define MAX_BYTES ((size_t)64 << 30)
+/* A shorter slice would hardly let a guest run between two signals. */
+#define MIN_SLICE_NS UINT64_C(20000)
 #define FLAGS_KNOWN                                         \
     ((uint64_t)(MOAT_CO_SCRUB_MASK | MOAT_CO_RECOVER_MASK | \
                 MOAT_CO_FORK_RETURNS | MOAT_CO_EXACT_USAGE))
@@ -96,13 +98,18 @@ static moat_status check_limits(const moat_limits *asked, moat_limits *out)
                           offsetof(moat_limits, total_wall_ns));
     if (status != MOAT_OK)
         return status;
-    if (out->slice_ns != 0)
+    if (out->slice_ns != 0 && !moat_arch_can_preempt())
         return moat_refuse_value(MOAT_E_UNSUPPORTED,
-                                 "limits->slice_ns is %u: this version has no "
-                                 "time slices, it must be 0",
+                                 "limits->slice_ns is %u: this CPU cannot save "
+                                 "a guest's registers (XSAVE), it must be 0",
+                                 out->slice_ns);
+    if (out->slice_ns != 0 && out->slice_ns < MIN_SLICE_NS)
+        return moat_refuse_value(MOAT_E_INVAL,
+                                 "limits->slice_ns is %u: it must be 0 or at "
+                                 "least 20000",
                                  out->slice_ns);
     if (out->resume_cpu_ns == 0 && out->wall_ns == 0 &&
-        out->total_cpu_ns == 0 && out->total_wall_ns == 0)
+        out->total_cpu_ns == 0 && out->total_wall_ns == 0 && out->slice_ns == 0)
         return MOAT_OK;
     return moat_engine_need_deadlines();
 }

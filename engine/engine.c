@@ -17,6 +17,7 @@
 #include "engine/lock.h"
 #include "engine/nointr.h"
 #include "engine/options.h"
+#include "engine/preempt.h"
 #include "engine/thread.h"
 #include "heap/region.h"
 #include "stack/annotate.h"
@@ -125,6 +126,7 @@ static moat_status set_up(const moat_engine_options *options,
     moat_altstack_choose(options->altstack);
     moat_copies_on_left = moat_thread_left;
     moat_trap_serve_copies();
+    moat_preempt_serve();
     engine.policy.free_bytes = options->keep_free_bytes;
     engine.policy.stack_bytes = options->keep_stack_bytes;
     moat_trim_configure(&engine.policy);

@@ -21,7 +21,7 @@ static struct moat_time_limits time_limits(const struct spec *spec)
     const moat_limits *limits = &spec->limits;
     const struct moat_time_limits times = {
         limits->resume_cpu_ns, limits->total_cpu_ns, limits->wall_ns,
-        limits->total_wall_ns};
+        limits->total_wall_ns, limits->slice_ns};
 
     return times;
 }

@@ -16,6 +16,7 @@
 #include "engine/landing.h"
 #include "engine/left.h"
 #include "engine/nointr.h"
+#include "engine/preempt.h"
 #include "engine/state.h"
 #include "sys/refusal.h"
 #include "trap/altstack.h"
@@ -49,6 +50,7 @@ void moat_resume_prepare(struct co *co, moat_entry entry)
     /* To drop a recovery point is to close the sections inside it only. */
     if (co->recovers)
         moat_recovery_drop(co);
+    moat_preempt_forget(co);
     co->notrap = 0;
     co->nointr = 0;
     co->control.entry = entry;
@@ -101,7 +103,7 @@ static void fill_in(const struct moat_switched *back, moat_event *out)
     bool yields =
         back->kind == MOAT_SWITCH_YIELD_SLOW || back->kind == MOAT_SWITCH_YIELD;
 
-    if (!yields)
+    if (!yields && back->kind != MOAT_EVENT_PREEMPT)
         moat_defers_run(co_of(back->co));
     out->kind = yields ? MOAT_EVENT_YIELD : (moat_event_kind)back->kind;
     out->value = back->value;

@@ -28,7 +28,8 @@ void moat_spec_clear(struct spec *spec)
 bool moat_spec_limited(const struct spec *spec)
 {
     return spec->limits.resume_cpu_ns != 0 || spec->limits.wall_ns != 0 ||
-           spec->limits.total_cpu_ns != 0 || spec->limits.total_wall_ns != 0;
+           spec->limits.total_cpu_ns != 0 || spec->limits.total_wall_ns != 0 ||
+           spec->limits.slice_ns != 0;
 }
 
 bool moat_spec_accounted(const struct spec *spec)

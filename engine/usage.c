@@ -5,6 +5,7 @@
  */
 #include <moat/usage.h>
 
+#include <stddef.h>
 #include <string.h>
 
 #include "engine/coroutine.h"
@@ -57,6 +58,13 @@ static moat_status take_times(const struct co *co, moat_usage *out)
     return moat_is_entered(co) ? add_present(co, out) : MOAT_OK;
 }
 
+static void take_preemptions(const struct co *co, moat_usage *out)
+{
+    if ((co->traits & CO_LIMITED) != 0 &&
+        moat_guest_clock_of(co)->limits.slice_ns != 0)
+        out->preemptions = moat_preemption_of(co)->count;
+}
+
 static void take_heap(const struct co *co, moat_usage *out)
 {
     const moat_heap *heap = moat_co_heap(&co->control);
@@ -92,7 +100,7 @@ moat_status moat_co_usage(const moat_co *handle, moat_usage *out)
     if (co == NULL || out == NULL)
         return moat_refuse(MOAT_E_INVAL,
                            co == NULL ? "co is NULL" : "out is NULL");
-    status = moat_options_check_out(out, sizeof *out);
+    status = moat_options_check_out(out, offsetof(moat_usage, preemptions));
     if (status != MOAT_OK)
         return status;
     status = moat_co_check_owner(co);
@@ -105,6 +113,7 @@ moat_status moat_co_usage(const moat_co *handle, moat_usage *out)
     if (status != MOAT_OK)
         return status;
     take_heap(co, &usage);
+    take_preemptions(co, &usage);
     moat_options_copy_out(out, &usage, sizeof usage);
     return MOAT_OK;
 }

@@ -12,6 +12,7 @@
 #include "trap/alarm.h"
 #include "trap/coroutine.h"
 #include "trap/guest_clock.h"
+#include "trap/preempt.h"
 
 #define NEVER MOAT_CLOCK_END
 
@@ -32,6 +33,7 @@ uint64_t moat_asides_look(uint64_t now)
                 moat_tls.poll = 1;
         }
         again = moat_earlier(again, look_at);
+        again = moat_earlier(again, moat_slices_look(aside->co, now));
     }
     return again;
 }
@@ -44,6 +46,7 @@ void moat_asides_arm_again(void)
     if (moat_guest_clock_is_over(moat_guest_clock_find(moat_running()), now,
                                  &look_at))
         look_at = now;
+    look_at = moat_earlier(look_at, moat_slices_look(moat_running(), now));
     look_at = moat_earlier(look_at, aside);
     if (look_at != NEVER && moat_alarm_make() == MOAT_OK)
         (void)moat_alarm_set_surely(look_at);

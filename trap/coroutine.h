@@ -130,7 +130,7 @@ struct moat_recovery {
 
 /* Those limits of a guest that its clocks are for; 0: none. */
 struct moat_time_limits {
-    uint64_t resume_cpu_ns, total_cpu_ns, wall_ns, total_wall_ns;
+    uint64_t resume_cpu_ns, total_cpu_ns, wall_ns, total_wall_ns, slice_ns;
 };
 
 /* The limits of a guest, and since when they count (guest_clock.h). */
@@ -151,6 +151,14 @@ struct moat_guest_clock {
      * NULL: none. */
     struct moat_guest_clock *first_wall, *first_cpu;
     struct co *inner; /* for moat_guest_clocks_start                         */
+};
+
+/* The state of a guest with time slices (preempt.h). */
+struct moat_preemption {
+    struct moat_arch_preempted words;
+    uint64_t count;          /* of its life                                 */
+    int saved_errno;         /* of the interrupted code                     */
+    volatile bool suspended; /* it is, or is on its way in or out           */
 };
 
 /* A limit that has passed. */
@@ -188,6 +196,7 @@ struct moat_trap_record {
 struct moat_cold_front {
     struct moat_trap_record trap;
     struct moat_guest_clock clock;
+    struct moat_preemption preemption;
 };
 
 static inline struct moat_trap_record *moat_trap_record_of(const struct co *co)
@@ -201,6 +210,14 @@ static inline struct moat_guest_clock *moat_guest_clock_of(const struct co *co)
     struct moat_cold_front *front = moat_slot_cold(&co->slot);
 
     return &front->clock;
+}
+
+/* If it is limited, and has slices. */
+static inline struct moat_preemption *moat_preemption_of(const struct co *co)
+{
+    struct moat_cold_front *front = moat_slot_cold(&co->slot);
+
+    return &front->preemption;
 }
 
 /* Forgets the last trap, not what the running guest has open. */

@@ -31,6 +31,7 @@
 #include "trap/handler.h"
 #include "trap/host_handler.h"
 #include "trap/policy.h"
+#include "trap/preempt.h"
 #include "trap/recovery.h"
 #include "trap/stack_owner.h"
 #include "trap/watch.h"
@@ -93,16 +94,17 @@ static void note_waiting(void)
         MOAT_TLS_WRITE_CURRENT(MOAT_TLS_READ(MOAT_TLS_CURRENT) | 1);
 }
 
-/* Of a guest that is stopped: when to look at those that wait for it. */
-static uint64_t look_at_outer(const struct co *stopped, uint64_t now)
+/* Of a guest that leaves: when to look at those that wait for it. */
+static uint64_t look_at_outer(const struct co *left, uint64_t now)
 {
     uint64_t look_at;
 
-    if (!moat_guest_clock_is_over(moat_guest_clock_find(resumer_of(stopped)),
-                                  now, &look_at))
-        return look_at;
-    moat_tls.poll = 1;
-    return moat_later_by(now, RETRY_NS);
+    if (moat_guest_clock_is_over(moat_guest_clock_find(resumer_of(left)), now,
+                                 &look_at)) {
+        moat_tls.poll = 1;
+        look_at = moat_later_by(now, RETRY_NS);
+    }
+    return moat_earlier(look_at, moat_slices_look(resumer_of(left), now));
 }
 
 /* The guest is being entered, but the thread is still on its resumer's stack.
@@ -121,6 +123,25 @@ static bool is_entering(const moat_regs *regs)
     return ++moat_alarm.waited < MAX_WAITS;
 }
 
+/* Returns after how long to try again to interrupt the guest; 0: it can be
+ * interrupted where it is. */
+static uint64_t must_wait(struct co *co, const moat_regs *regs, void *ucontext,
+                          uint64_t now)
+{
+    if (co == NULL || co->notrap != 0 || co->nointr != 0 ||
+        moat_annotate_copies_context() || moat_annotate_switching() ||
+        !moat_policy_allows(co, regs->pc)) {
+        note_waiting();
+        return SECTION_RETRY_NS;
+    }
+    if (!moat_is_entered(co) || is_entering(regs) ||
+        moat_arch_is_preempting(regs) || moat_altstack_in_use(ucontext) ||
+        moat_altstack_is_returning(ucontext) ||
+        moat_host_handler_wait(co, ucontext, now))
+        return RETRY_NS;
+    return 0;
+}
+
 /* The time is over: stops the guest, or notes that it must be stopped. Returns
  * when to look again, for a guest that could not be stopped yet and for a
  * resumer whose time is over, too. */
@@ -128,22 +149,50 @@ static uint64_t expire(uint64_t now, const siginfo_t *info, void *ucontext)
 {
     struct co *co;
     moat_regs regs;
+    uint64_t wait;
 
     moat_arch_regs_from_context(ucontext, &regs);
     co = find_guest(ucontext, regs.sp);
-    if (co == NULL || co->notrap != 0 || co->nointr != 0 ||
-        moat_annotate_copies_context() || moat_annotate_switching() ||
-        !moat_policy_allows(co, regs.pc)) {
-        note_waiting();
-        return moat_later_by(now, SECTION_RETRY_NS);
-    }
-    if (!moat_is_entered(co) || is_entering(&regs) ||
-        moat_altstack_in_use(ucontext) ||
-        moat_altstack_is_returning(ucontext) ||
-        moat_host_handler_wait(co, ucontext, now))
-        return moat_later_by(now, RETRY_NS);
+    wait = must_wait(co, &regs, ucontext, now);
+    if (wait != 0)
+        return moat_later_by(now, wait);
     stop_guest(co, info, ucontext, &regs);
     return look_at_outer(co, now);
+}
+
+/* The slice of the running guest is over: suspends it. The timer is set for the
+ * next one's slice, which is likely to be as long. */
+static uint64_t end_slice(uint64_t now, void *ucontext, int saved_errno)
+{
+    struct co *co;
+    moat_regs regs;
+    uint64_t wait, slice;
+
+    moat_arch_regs_from_context(ucontext, &regs);
+    co = find_guest(ucontext, regs.sp);
+    wait = must_wait(co, &regs, ucontext, now);
+    if (wait == 0 &&
+        (co != moat_running() || !moat_preempt(co, ucontext, saved_errno)))
+        wait = RETRY_NS;
+    if (wait != 0)
+        return moat_later_by(now, wait);
+    slice = moat_guest_clock_of(co)->limits.slice_ns;
+    return moat_earlier(look_at_outer(co, now),
+                        moat_later_by(now, slice + moat_slice_slack(slice)));
+}
+
+/* Returns when to look again at the slices, of which the innermost guest's may
+ * be over. */
+static uint64_t look_at_slices(uint64_t now, void *ucontext, int saved_errno)
+{
+    uint64_t look_at;
+
+    if (moat_slice_is_over(moat_running(), now, &look_at))
+        return end_slice(now, ucontext, saved_errno);
+    if (look_at == NEVER)
+        return moat_slices_look(moat_running(), now);
+    return moat_earlier(look_at,
+                        moat_slices_look(resumer_of(moat_running()), now));
 }
 
 /* Between the stores of a resume there may be a limited guest that is not
@@ -155,7 +204,7 @@ static bool is_switching(void)
     return co != NULL && !moat_is_entered(co);
 }
 
-static void on_timer(const siginfo_t *info, void *ucontext)
+static void on_timer(const siginfo_t *info, void *ucontext, int saved_errno)
 {
     uint64_t now = moat_clock_ns(), look_at, again;
     const struct moat_guest_clock *clock;
@@ -170,6 +219,9 @@ static void on_timer(const siginfo_t *info, void *ucontext)
     again = moat_earlier(again, moat_asides_look(now));
     if (moat_guest_clock_is_over(clock, now, &look_at))
         look_at = expire(now, info, ucontext);
+    else
+        look_at =
+            moat_earlier(look_at, look_at_slices(now, ucontext, saved_errno));
     again = moat_earlier(again, look_at);
     (void)moat_alarm_set(again);
 }
@@ -181,7 +233,7 @@ static void on_signal(int signo, siginfo_t *info, void *ucontext)
     moat_arch_enter_handler();
     saved_errno = errno;
     if (moat_timer_sent(info, &moat_alarm))
-        on_timer(info, ucontext);
+        on_timer(info, ucontext, saved_errno);
     else
         moat_chain_call(signo, info, ucontext);
     moat_altstack_return(ucontext, MOAT_ARCH_CALLED_BY_KERNEL(ucontext));

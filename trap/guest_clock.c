@@ -33,7 +33,8 @@ static uint64_t end_of(uint64_t since, uint64_t resume_ns, uint64_t total_ns,
 
 static bool limits_cpu(const struct moat_guest_clock *clock)
 {
-    return clock->limits.resume_cpu_ns != 0 || clock->limits.total_cpu_ns != 0;
+    return clock->limits.resume_cpu_ns != 0 ||
+           clock->limits.total_cpu_ns != 0 || clock->limits.slice_ns != 0;
 }
 
 /* Returns whether the watch has stamped the resume (watch.c). */

@@ -37,6 +37,7 @@
 #include "trap/asides.h"
 #include "trap/coroutine.h"
 #include "trap/guest_clock.h"
+#include "trap/preempt.h"
 
 #define NEVER MOAT_CLOCK_END
 
@@ -91,6 +92,7 @@ static unsigned class_of(const struct moat_time_limits *limits)
     shortest = shorter(shortest, limits->total_cpu_ns);
     shortest = shorter(shortest, limits->wall_ns);
     shortest = shorter(shortest, limits->total_wall_ns);
+    shortest = shorter(shortest, limits->slice_ns);
     most = tolerance(shortest) / 10 * 9;
     while (class > 1 && watch_ns(class - 1) <= most)
         class --;
@@ -144,7 +146,8 @@ static uint64_t due_of_others(uint64_t now)
     /* One that had CPU time left at the last look is not due yet. */
     if (due <= now && !moat_guest_clock_is_over(clock, now, &look_at))
         due = look_at;
-    aside = moat_asides_look(now);
+    aside = moat_earlier(moat_asides_look(now),
+                         moat_slices_look(moat_running(), now));
     return moat_earlier(due, aside);
 }
 
@@ -198,8 +201,15 @@ static moat_status watch_on(struct moat_watch *watch, uint64_t now,
 
 static uint64_t due_alone(const struct moat_time_limits *limits, uint64_t now)
 {
-    return moat_later_by(
-        now, shorter(shorter(NEVER, limits->wall_ns), limits->resume_cpu_ns));
+    uint64_t shortest =
+        shorter(shorter(NEVER, limits->wall_ns), limits->resume_cpu_ns);
+
+    /* At the end of the last slice the timer was set for about this one. */
+    if (limits->slice_ns != 0)
+        shortest = moat_earlier(
+            shortest, moat_later_by(limits->slice_ns,
+                                    2 * moat_slice_slack(limits->slice_ns)));
+    return moat_later_by(now, shortest);
 }
 
 /* The CPU clock is read if the last reading is so old that the upper bound
@@ -208,10 +218,14 @@ static moat_status stamp(struct moat_watch *watch, struct co *co, uint64_t now,
                          uint64_t others)
 {
     const struct moat_time_limits *limits = &moat_guest_clock_of(co)->limits;
-    uint64_t cpu = 0, due = due_alone(limits, now);
+    uint64_t cpu = 0, due = due_alone(limits, now), error = NEVER;
 
     if (limits->resume_cpu_ns != 0)
-        cpu = moat_alarm_cpu_at_most(now, tolerance(limits->resume_cpu_ns) / 2);
+        error = tolerance(limits->resume_cpu_ns) / 2;
+    if (limits->slice_ns != 0)
+        error = moat_earlier(error, moat_slice_slack(limits->slice_ns));
+    if (error != NEVER)
+        cpu = moat_alarm_cpu_at_most(now, error);
     if (cpu == NEVER)
         return moat_refuse_errno("clock_gettime");
     moat_tls.reach = 0;

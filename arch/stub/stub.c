@@ -236,6 +236,26 @@ MOAT_NORETURN void moat_arch_land(const void *ucontext)
     missing();
 }
 
+bool moat_arch_can_preempt(void)
+{
+    missing();
+}
+
+size_t moat_arch_preempt_bytes(const void *ucontext)
+{
+    missing();
+}
+
+void moat_arch_preempt(void *ucontext, struct moat_arch_preempted *words)
+{
+    missing();
+}
+
+bool moat_arch_is_preempting(const moat_regs *regs)
+{
+    missing();
+}
+
 bool moat_arch_fix_peek(void *ucontext)
 {
     missing();

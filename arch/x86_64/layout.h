@@ -59,6 +59,17 @@
 #define SWITCHED_KIND  8
 #define SWITCHED_CO    16
 
+/* struct moat_arch_preempted */
+#define PREEMPTED_BX      0
+#define PREEMPTED_PC      8
+#define PREEMPTED_SP      16
+#define PREEMPTED_FLAGS   24
+#define PREEMPTED_USED    32
+#define PREEMPTED_UNUSED  40
+#define PREEMPTED_BYTES   48
+#define PREEMPTED_CO      56
+#define PREEMPTED_SUSPEND 64
+
 /* struct moat_arch_border */
 #define BORDER_FP      0
 #define BORDER_PC      8

@@ -7,12 +7,14 @@ set(moat_arch_sources
     arch/x86_64/calls.S
     arch/x86_64/capture.S
     arch/x86_64/peek.S
+    arch/x86_64/preempt.S
     arch/x86_64/load.c
     arch/x86_64/instruction.c
     arch/x86_64/frame.c
     arch/x86_64/register_table.c
     arch/x86_64/personality.c
     arch/x86_64/context_${MOAT_OS}.c
+    arch/x86_64/preempt_${MOAT_OS}.c
     arch/x86_64/land_${MOAT_OS}.c
     arch/x86_64/frame_${MOAT_OS}.c
     arch/x86_64/core.c)

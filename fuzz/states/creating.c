@@ -98,7 +98,7 @@ static void spoil(struct wish *wish)
     case 10:
         wish->limits.slice_ns = 1;
         wish->options.limits = &wish->limits;
-        wish->status = MOAT_E_UNSUPPORTED;
+        wish->status = MOAT_E_INVAL;
         break;
     default:
         wish->status = MOAT_OK;

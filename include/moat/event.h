@@ -16,7 +16,9 @@ typedef enum moat_event_kind {
     MOAT_EVENT_RETURN = 2,
     /* The guest trapped: see moat_co_trap_info. Now TRAPPED. */
     MOAT_EVENT_TRAP = 3,
-    /* Reserved: the time slice ended. */
+    /* The guest's time slice ended (moat_limits.slice_ns). Now SUSPENDED, at
+     * any of its instructions: the next resume continues there, and its input
+     * is not used. */
     MOAT_EVENT_PREEMPT = 4,
     /* An exception reached the root frame. The value is a struct
      * _Unwind_Exception * that the host now owns (_Unwind_DeleteException). Now

@@ -67,9 +67,15 @@ struct trapped {
     }
 };
 
+/** An event: the guest's time slice has ended (moat_limits.slice_ns). The next
+ * resume goes on where it was, and its input is not used. */
+struct preempted {
+};
+
 /** The event of a resume or a cancel. */
 template <class Out, class Result>
-using event = std::variant<yielded<Out>, returned<Result>, trapped, cancelled>;
+using event =
+    std::variant<yielded<Out>, returned<Result>, trapped, cancelled, preempted>;
 
 /** Returns options with all defaults, for the constructor of coroutine. */
 inline moat_co_options default_options() noexcept

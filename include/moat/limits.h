@@ -77,6 +77,27 @@ typedef enum moat_limit {
  * so for guests that know nothing of moat. docs/threat-model.md lists what else
  * can be left behind.
  *
+ * A slice is not a limit that ends the guest but a turn: when `slice_ns` of CPU
+ * time have passed in one resume, the guest is suspended at whatever
+ * instruction it has reached. The next resume, or a transfer to it, continues
+ * there with every register, flag, vector register and errno as they were; the
+ * value passed to it is not used, and a new slice begins. A slice is late by up
+ * to an eighth of its length and ten microseconds, and early by as little. It
+ * ends only the guest that runs, where a deadline could stop it: not in no-trap
+ * sections, host calls, and the library's own code, not where the recovery
+ * policy spares the code, and not where less than about 4 KiB of stack is left
+ * (3 KiB of registers with AVX-512, 11 KiB while AMX tiles are in use). There
+ * it waits, and moat_poll returns true meanwhile. A guest that has resumed
+ * another one is suspended when it runs again.
+ *
+ * A guest that is suspended inside malloc or stdio keeps their locks until it
+ * is resumed, and whoever wants such a lock meanwhile waits for ever. What has
+ * been said about deadlines applies all the more: give the guest a heap of its
+ * own, let the library moat-malloc make its calls, or put them into no-trap
+ * sections. moat_co_cancel and moat_co_destroy do not unwind a guest that was
+ * preempted, since it is not at a call; they run its moat_co_defer functions.
+ * MOAT_E_UNSUPPORTED: this CPU has no XSAVE.
+ *
  * Time limits have effects on the thread that resumes:
  *
  * - The signal moat_engine_options.deadline_signal must reach moat. The first
@@ -103,8 +124,9 @@ typedef struct moat_limits {
     uint64_t total_cpu_ns;
     /* Nanoseconds of CLOCK_MONOTONIC, per resume. */
     uint64_t wall_ns;
-    /* Reserved: preemption after so many nanoseconds. MOAT_E_UNSUPPORTED in
-     * this version. */
+    /* CPU nanoseconds of the thread, per resume: then the guest is suspended,
+     * and the resume returns MOAT_EVENT_PREEMPT. At least 20,000; less:
+     * MOAT_E_INVAL. */
     uint64_t slice_ns;
     /* Bytes of the guest's heap: the quota of moat_co_heap, which the coroutine
      * then owns (moat_heap_create has the range). It bounds what is taken from

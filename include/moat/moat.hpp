@@ -377,6 +377,8 @@ template <class Out, class In = void, class Result = void> class coroutine
             return yield_of(event.value);
         case MOAT_EVENT_TRAP:
             return trap();
+        case MOAT_EVENT_PREEMPT:
+            return preempted{};
         case MOAT_EVENT_PANIC:
             detail::throw_again(event.value);
         default:

@@ -50,11 +50,13 @@ typedef struct moat_usage {
     /* The most stack that was in use: bytes between the lowest resident page
      * and the stack's base. Earlier use of the stack may count. */
     uint64_t stack_peak;
+    /* How often a time slice has ended (moat_limits.slice_ns). */
+    uint64_t preemptions;
 } moat_usage;
 
-#define MOAT_USAGE_INIT                         \
-    {                                           \
-        sizeof(moat_usage), 0, 0, 0, 0, 0, 0, 0 \
+#define MOAT_USAGE_INIT                            \
+    {                                              \
+        sizeof(moat_usage), 0, 0, 0, 0, 0, 0, 0, 0 \
     }
 
 MOAT_BEGIN_DECLS

@@ -449,10 +449,10 @@ static void bad_orders_are_refused(const void *arg)
     options.limits = &limits;
     done = 9;
     EXPECT_EQ(moat_co_create_n(cos, echo, &options, NULL, 2, &done),
-              MOAT_E_UNSUPPORTED);
+              MOAT_E_INVAL);
     EXPECT_EQ(done, 0);
     EXPECT_EQ(moat_co_create_n(cos, echo, &options, NULL, 0, &done),
-              MOAT_E_UNSUPPORTED);
+              MOAT_E_INVAL);
     EXPECT(cos[0] == untouched && cos[1] == untouched);
     EXPECT_EQ(live(), 0);
 }

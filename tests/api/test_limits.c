@@ -60,7 +60,7 @@ static void what_cannot_be_enforced_is_refused(const void *arg)
 
     (void)arg;
     limits.slice_ns = 1;
-    expect_refused(&limits, MOAT_E_UNSUPPORTED);
+    expect_refused(&limits, MOAT_E_INVAL);
     limits = (moat_limits)MOAT_LIMITS_INIT;
     limits.struct_size = offsetof(moat_limits, total_wall_ns) - 1;
     expect_refused(&limits, MOAT_E_INVAL);

@@ -440,7 +440,7 @@ static void option_structs_of_other_versions(const void *arg)
     moat_co_destroy(co);
 }
 
-static void limits_that_this_version_lacks_are_refused(const void *arg)
+static void limits_without_a_meaning_are_refused(const void *arg)
 {
     moat_co_options options = MOAT_CO_OPTIONS_INIT;
     moat_limits limits = MOAT_LIMITS_INIT;
@@ -448,7 +448,7 @@ static void limits_that_this_version_lacks_are_refused(const void *arg)
     (void)arg;
     options.limits = &limits;
     limits.slice_ns = 1;
-    expect_refused_options(&options, MOAT_E_UNSUPPORTED);
+    expect_refused_options(&options, MOAT_E_INVAL);
     limits.slice_ns = 0;
     limits.struct_size = 0;
     expect_refused_options(&options, MOAT_E_INVAL);
@@ -783,7 +783,7 @@ static const struct child_case cases[] = {
     CHILD_CASE(a_guard_of_one_byte_is_a_page),
     CHILD_CASE(unknown_flags_are_refused),
     CHILD_CASE(option_structs_of_other_versions),
-    CHILD_CASE(limits_that_this_version_lacks_are_refused),
+    CHILD_CASE(limits_without_a_meaning_are_refused),
     CHILD_CASE(a_guest_that_a_handler_cannot_cut_is_cut_by_a_call),
     CHILD_CASE(trap_info_of_another_version),
     CHILD_CASE(results_without_a_size_are_refused),

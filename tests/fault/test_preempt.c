@@ -1,0 +1,660 @@
+/*
+ * test_preempt.c: time slices: guests that are suspended at any instruction and
+ * continue as if nothing had happened, and places where they are not suspended.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <alloca.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include <moat/moat.h>
+#include <moat/usage.h>
+
+#include "../support/fixture.h"
+#include "guests.h"
+#include "preempted.h"
+
+#define US           UINT64_C(1000)
+#define SLICE_NS     (200 * US)
+#define SHORTEST     (20 * US)
+#define INSTRUCTIONS 10000
+#define TRAP_FLAG    0x100
+
+int __real_timer_create(clockid_t clock, struct sigevent *event,
+                        timer_t *timer);
+int __wrap_timer_create(clockid_t clock, struct sigevent *event,
+                        timer_t *timer);
+
+static struct sigevent timers; /* what the library's timer sends */
+
+int __wrap_timer_create(clockid_t clock, struct sigevent *event, timer_t *timer)
+{
+    timers = *event;
+    return __real_timer_create(clock, event, timer);
+}
+
+static moat_co *create_sliced(moat_entry entry, uint64_t slice_ns)
+{
+    moat_co_options options = MOAT_CO_OPTIONS_INIT;
+    moat_limits limits = MOAT_LIMITS_INIT;
+    moat_co *co = NULL;
+
+    limits.slice_ns = slice_ns;
+    options.limits = &limits;
+    REQUIRE(moat_co_create(&co, entry, &options) == MOAT_OK);
+    return co;
+}
+
+static uint64_t preemptions_of(const moat_co *co)
+{
+    moat_usage usage = MOAT_USAGE_INIT;
+
+    EXPECT_EQ(moat_co_usage(co, &usage), MOAT_OK);
+    return usage.preemptions;
+}
+
+/* ---- Suspended, and continued ---- */
+
+static volatile uint64_t laps;
+
+static void *count_for_ever(moat_co *self, void *input)
+{
+    (void)self;
+    (void)input;
+    for (;;)
+        laps++;
+    return NULL;
+}
+
+static void an_endless_loop_gives_way_again_and_again(const void *arg)
+{
+    moat_co *co = create_sliced(count_for_ever, SLICE_NS);
+
+    (void)arg;
+    for (unsigned i = 1; i <= 20; i++) {
+        uint64_t before = laps;
+        moat_event event = guest_resume(co, NULL);
+
+        EXPECT_EQ(event.kind, MOAT_EVENT_PREEMPT);
+        EXPECT(event.value == NULL && event.co == co);
+        EXPECT_EQ(moat_co_get_state(co), MOAT_CO_SUSPENDED);
+        EXPECT_EQ(preemptions_of(co), i);
+        EXPECT(laps > before);
+        EXPECT(moat_co_current() == NULL);
+    }
+    EXPECT_EQ(moat_engine_check(), MOAT_OK);
+    moat_co_destroy(co);
+}
+
+static void *watch_errno(moat_co *self, void *input)
+{
+    uint64_t end = clock_ns(CLOCK_THREAD_CPUTIME_ID) + 20 * SLICE_NS;
+
+    (void)self;
+    EXPECT(input == &laps);
+    errno = 77;
+    while (clock_ns(CLOCK_THREAD_CPUTIME_ID) < end)
+        EXPECT_EQ(errno, 77);
+    return input;
+}
+
+static void errno_and_the_first_input_are_kept(const void *arg)
+{
+    moat_co *co = create_sliced(watch_errno, SLICE_NS);
+    moat_event event = guest_resume(co, (void *)&laps);
+    unsigned times = 0;
+
+    (void)arg;
+    for (; event.kind == MOAT_EVENT_PREEMPT; times++) {
+        errno = 5;
+        event = guest_resume(co, NULL);
+        EXPECT_EQ(errno, 77);
+    }
+    EXPECT(times > 2);
+    EXPECT_EQ(event.kind, MOAT_EVENT_RETURN);
+    EXPECT(event.value == (void *)&laps);
+    moat_co_destroy(co);
+}
+
+/* ---- At each instruction ---- */
+
+static unsigned char *code;
+static size_t code_bytes;
+static uint32_t starts[INSTRUCTIONS];
+static volatile bool fired, on_its_way_in;
+static volatile uintptr_t last_offset = UINTPTR_MAX;
+static volatile unsigned missed;
+static struct cpu_image *given;
+
+/* As the timer does. Blocked until the handler that calls it returns. */
+static void fire(void)
+{
+    siginfo_t info;
+
+    memset(&info, 0, sizeof info);
+    info.si_signo = timers.sigev_signo;
+    info.si_code = SI_TIMER;
+    info.si_value = timers.sigev_value;
+    (void)syscall(SYS_rt_tgsigqueueinfo, getpid(), syscall(SYS_gettid),
+                  info.si_signo, &info);
+}
+
+static void on_step(int signo, siginfo_t *info, void *ucontext)
+{
+    greg_t *g = ((ucontext_t *)ucontext)->uc_mcontext.gregs;
+    uintptr_t offset = (uintptr_t)g[REG_RIP] - (uintptr_t)code;
+    uint64_t end;
+
+    (void)signo;
+    (void)info;
+    if (offset >= code_bytes) {
+        /* On its way out. On its way in it goes on, step by step. */
+        if (!on_its_way_in)
+            g[REG_EFL] &= ~(greg_t)TRAP_FLAG;
+        return;
+    }
+    on_its_way_in = false;
+    if (offset == last_offset)
+        return;
+    last_offset = offset;
+    if (fired)
+        missed++;
+    end = clock_ns(CLOCK_THREAD_CPUTIME_ID) + SHORTEST * 3 / 2;
+    while (clock_ns(CLOCK_THREAD_CPUTIME_ID) < end)
+        continue;
+    fired = true;
+    fire();
+}
+
+static void map_program(uint64_t *seed)
+{
+    code = mmap(NULL, PROGRAM_BYTES(INSTRUCTIONS), PROT_READ | PROT_WRITE,
+                MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    REQUIRE(code != MAP_FAILED);
+    code_bytes = random_program(seed, INSTRUCTIONS, code, starts);
+    REQUIRE(mprotect(code, PROGRAM_BYTES(INSTRUCTIONS),
+                     PROT_READ | PROT_EXEC) == 0);
+    preempted_body = code;
+}
+
+static void *run_program(moat_co *self, void *input)
+{
+    (void)self;
+    preempted_run(given, input);
+    return input;
+}
+
+static void skip_without_xsave(void)
+{
+    if (!cpu_has_xsave())
+        child_leave_out("this CPU has no XSAVE");
+}
+
+static void nothing_is_lost_at_any_instruction(const void *arg)
+{
+    uint64_t seed = 1;
+    struct cpu_image *expected, *out, *garbage;
+    struct sigaction action;
+    moat_event event;
+    moat_co *co;
+    unsigned times = 0;
+
+    (void)arg;
+    skip_without_xsave();
+    given = cpu_image_make(&seed, true);
+    garbage = cpu_image_make(&seed, true);
+    expected = cpu_image_make(&seed, false);
+    out = cpu_image_make(&seed, false);
+    map_program(&seed);
+    preempted_run(given, expected);
+    co = create_sliced(run_program, SHORTEST);
+    memset(&action, 0, sizeof action);
+    action.sa_sigaction = on_step;
+    action.sa_flags = SA_SIGINFO | SA_ONSTACK;
+    (void)sigfillset(&action.sa_mask);
+    REQUIRE(sigaction(SIGTRAP, &action, NULL) == 0);
+    given->flags |= TRAP_FLAG;
+    on_its_way_in = true;
+    for (event = guest_resume(co, out); event.kind == MOAT_EVENT_PREEMPT;
+         event = guest_resume(co, NULL), times++) {
+        preempted_destroy(garbage);
+        fired = false;
+        on_its_way_in = true;
+    }
+    if (!EXPECT_EQ(event.kind, MOAT_EVENT_RETURN))
+        (void)!moat_co_print_report(co, STDERR_FILENO);
+    EXPECT_STR(cpu_image_difference(expected, out), "");
+    EXPECT_EQ(missed, 0);
+    EXPECT(times >= INSTRUCTIONS);
+    moat_co_destroy(co);
+}
+
+/* ---- At random instructions, on several threads ---- */
+
+#define GUESTS  3
+#define THREADS 4
+
+static struct cpu_image *reference;
+static unsigned long wanted; /* preemptions of a thread */
+
+static void *run_again_and_again(moat_co *self, void *input)
+{
+    uint64_t seed = 3;
+    struct cpu_image *out = cpu_image_make(&seed, false);
+
+    for (;;) {
+        preempted_run(given, out);
+        if (!EXPECT_STR(cpu_image_difference(reference, out), ""))
+            break;
+        input = moat_co_yield(self, input);
+    }
+    return input;
+}
+
+static void *preempt_three(void *arg)
+{
+    uint64_t seed = (uintptr_t)arg;
+    struct cpu_image *garbage = cpu_image_make(&seed, true);
+    moat_co *guests[GUESTS];
+    unsigned long times = 0;
+
+    for (unsigned i = 0; i < GUESTS; i++)
+        guests[i] = create_sliced(run_again_and_again, SHORTEST + i * US);
+    for (unsigned i = 0; times < wanted; i++) {
+        moat_event event = guest_resume(guests[i % GUESTS], arg);
+
+        if (event.kind == MOAT_EVENT_PREEMPT) {
+            times++;
+            preempted_destroy(garbage);
+        } else if (!EXPECT_EQ(event.kind, MOAT_EVENT_YIELD)) {
+            break;
+        }
+    }
+    for (unsigned i = 0; i < GUESTS; i++)
+        moat_co_destroy(guests[i]);
+    return NULL;
+}
+
+static void nothing_is_lost_at_random_on_several_threads(const void *arg)
+{
+    const char *asked = getenv("MOAT_TEST_PREEMPTIONS");
+    uint64_t seed = 2;
+    pthread_t threads[THREADS];
+
+    (void)arg;
+    skip_without_xsave();
+    wanted = (asked != NULL ? strtoul(asked, NULL, 10) : 2000) / THREADS;
+    given = cpu_image_make(&seed, true);
+    reference = cpu_image_make(&seed, false);
+    map_program(&seed);
+    preempted_run(given, reference);
+    for (uintptr_t i = 0; i < THREADS; i++)
+        REQUIRE(pthread_create(&threads[i], NULL, preempt_three,
+                               (void *)(i + 1)) == 0);
+    for (unsigned i = 0; i < THREADS; i++)
+        (void)pthread_join(threads[i], NULL);
+}
+
+/* ---- Where a guest is not suspended ---- */
+
+static volatile bool spared;
+
+static void spin(uint64_t ns)
+{
+    uint64_t end = clock_ns(CLOCK_THREAD_CPUTIME_ID) + ns;
+
+    while (clock_ns(CLOCK_THREAD_CPUTIME_ID) < end)
+        continue;
+}
+
+/* Resumes the guest to its end, and expects it never to be suspended while
+ * `spared` is set, and yet somewhere. */
+static void expect_never_while_spared(moat_co *co)
+{
+    moat_event event = guest_resume(co, NULL);
+    unsigned times = 0;
+
+    for (; event.kind == MOAT_EVENT_PREEMPT; times++) {
+        EXPECT(!spared);
+        event = guest_resume(co, NULL);
+    }
+    EXPECT_EQ(event.kind, MOAT_EVENT_RETURN);
+    EXPECT(times > 0);
+    moat_co_destroy(co);
+}
+
+static void *spin_in_a_section(moat_co *self, void *input)
+{
+    (void)self;
+    for (unsigned i = 0; i < 3; i++) {
+        moat_notrap_enter();
+        spared = true;
+        spin(5 * SLICE_NS);
+        while (!moat_poll())
+            continue;
+        spared = false;
+        moat_notrap_leave();
+        spin(5 * MS);
+    }
+    return input;
+}
+
+static void a_guest_in_a_section_is_not_suspended(const void *arg)
+{
+    (void)arg;
+    expect_never_while_spared(create_sliced(spin_in_a_section, SLICE_NS));
+}
+
+static void *spin_on_hosts_stack(void *arg)
+{
+    spared = true;
+    spin(5 * MS);
+    spared = false;
+    return arg;
+}
+
+static void *spin_in_a_host_call(moat_co *self, void *input)
+{
+    for (unsigned i = 0; i < 3; i++) {
+        (void)moat_call_on_parent(self, spin_on_hosts_stack, NULL);
+        spin(5 * MS);
+    }
+    return input;
+}
+
+static void a_guest_in_a_host_call_is_not_suspended(const void *arg)
+{
+    (void)arg;
+    expect_never_while_spared(create_sliced(spin_in_a_host_call, SLICE_NS));
+}
+
+static __attribute__((noinline)) void spin_near_the_limit(void)
+{
+    moat_stack_info info;
+    volatile char *used;
+
+    REQUIRE(moat_stack_bounds(&info) == MOAT_OK);
+    used = alloca((uintptr_t)__builtin_frame_address(0) - info.limit - 2000);
+    used[0] = 0;
+    spared = true;
+    for (laps = 0; laps < 20000000; laps++)
+        continue;
+    spared = false;
+}
+
+static void *spin_deep_and_flat(moat_co *self, void *input)
+{
+    (void)self;
+    spin_near_the_limit();
+    spin(10 * SLICE_NS);
+    return input;
+}
+
+static void a_guest_without_room_is_not_suspended(const void *arg)
+{
+    (void)arg;
+    expect_never_while_spared(create_sliced(spin_deep_and_flat, SLICE_NS));
+}
+
+static moat_co *inner;
+
+static void *resume_inner(moat_co *self, void *input)
+{
+    (void)self;
+    for (unsigned i = 0; i < 3; i++) {
+        spared = true;
+        EXPECT_EQ(guest_resume(inner, NULL).kind, MOAT_EVENT_YIELD);
+        spared = false;
+        spin(5 * MS);
+    }
+    return input;
+}
+
+static void *spin_and_yield(moat_co *self, void *input)
+{
+    for (;;) {
+        spin(5 * MS);
+        input = moat_co_yield(self, input);
+    }
+    return input;
+}
+
+static void a_guest_is_not_suspended_amid_another(const void *arg)
+{
+    moat_co *outer = create_sliced(resume_inner, SLICE_NS);
+
+    (void)arg;
+    inner = guest_create(spin_and_yield);
+    expect_never_while_spared(outer);
+    moat_co_destroy(inner);
+}
+
+static void *resume_sliced(moat_co *self, void *input)
+{
+    EXPECT_EQ(guest_resume(inner, NULL).kind, MOAT_EVENT_PREEMPT);
+    EXPECT(moat_co_current() == self);
+    EXPECT_EQ(guest_resume(inner, NULL).kind, MOAT_EVENT_PREEMPT);
+    return input;
+}
+
+static void a_guest_has_the_event_of_its_own_guest(const void *arg)
+{
+    moat_co *outer = guest_create(resume_sliced);
+
+    (void)arg;
+    inner = create_sliced(count_for_ever, SLICE_NS);
+    EXPECT_EQ(guest_resume(outer, NULL).kind, MOAT_EVENT_RETURN);
+    moat_co_destroy(outer);
+    moat_co_destroy(inner);
+}
+
+/* ---- Beside the rest ---- */
+
+static void *to_input(moat_co *self, void *input)
+{
+    void *back;
+
+    EXPECT_EQ(moat_co_switch_to(self, input, NULL, &back), MOAT_OK);
+    return self;
+}
+
+static void a_transfer_continues_a_preempted_guest(const void *arg)
+{
+    moat_co *co = create_sliced(count_for_ever, SLICE_NS);
+    moat_co *first = guest_create(to_input);
+    uint64_t before;
+    moat_event event;
+
+    (void)arg;
+    EXPECT_EQ(guest_resume(co, NULL).kind, MOAT_EVENT_PREEMPT);
+    before = laps;
+    event = guest_resume(first, co);
+    EXPECT_EQ(event.kind, MOAT_EVENT_PREEMPT);
+    EXPECT(event.co == co && laps > before);
+    EXPECT_EQ(guest_resume(first, NULL).kind, MOAT_EVENT_RETURN);
+    moat_co_destroy(first);
+    moat_co_destroy(co);
+}
+
+static void a_total_still_ends_the_guest(const void *arg)
+{
+    moat_co_options options = MOAT_CO_OPTIONS_INIT;
+    moat_limits limits = MOAT_LIMITS_INIT;
+    moat_trap_info info = MOAT_TRAP_INFO_INIT;
+    moat_event event;
+    moat_co *co = NULL;
+
+    (void)arg;
+    limits.slice_ns = SLICE_NS;
+    limits.total_cpu_ns = 20 * SLICE_NS;
+    options.limits = &limits;
+    REQUIRE(moat_co_create(&co, count_for_ever, &options) == MOAT_OK);
+    do {
+        event = guest_resume(co, NULL);
+    } while (event.kind == MOAT_EVENT_PREEMPT);
+    EXPECT_EQ(event.kind, MOAT_EVENT_TRAP);
+    EXPECT_EQ(moat_co_trap_info(co, &info), MOAT_OK);
+    EXPECT_EQ(info.limit, MOAT_LIMIT_TOTAL_CPU);
+    EXPECT(preemptions_of(co) > 0);
+    moat_co_destroy(co);
+}
+
+static unsigned ran;
+
+static void note(void *arg)
+{
+    (void)arg;
+    ran++;
+}
+
+static void note_cleanup(const int *unused)
+{
+    (void)unused;
+    ran += 100;
+}
+
+static void *defer_and_count(moat_co *self, void *input)
+{
+    __attribute__((cleanup(note_cleanup))) int cleaned = 0;
+
+    EXPECT_EQ(moat_co_defer(self, note, NULL), MOAT_OK);
+    (void)cleaned;
+    return count_for_ever(self, input);
+}
+
+static void a_cancel_runs_what_was_deferred_and_unwinds_nothing(const void *arg)
+{
+    moat_co *co = create_sliced(defer_and_count, SLICE_NS);
+    moat_event event;
+
+    (void)arg;
+    EXPECT_EQ(guest_resume(co, NULL).kind, MOAT_EVENT_PREEMPT);
+    EXPECT_EQ(moat_co_cancel(co, &event), MOAT_OK);
+    EXPECT_EQ(event.kind, MOAT_EVENT_RETURN);
+    EXPECT_EQ(ran, 1);
+    EXPECT_EQ(moat_co_get_state(co), MOAT_CO_DONE);
+    EXPECT_EQ(moat_co_reset(co), MOAT_OK);
+    EXPECT_EQ(guest_resume(co, NULL).kind, MOAT_EVENT_PREEMPT);
+    EXPECT_EQ(preemptions_of(co), 1);
+    moat_co_destroy(co);
+    EXPECT_EQ(ran, 2);
+}
+
+static void *yield_after_a_spin(moat_co *self, void *input)
+{
+    __attribute__((cleanup(note_cleanup))) int cleaned = 0;
+
+    spin(10 * SLICE_NS);
+    (void)cleaned;
+    return moat_co_yield(self, input);
+}
+
+static void a_guest_in_a_yield_is_unwound_as_ever(const void *arg)
+{
+    moat_co *co = create_sliced(yield_after_a_spin, SLICE_NS);
+    moat_event event = guest_resume(co, NULL);
+
+    (void)arg;
+    EXPECT_EQ(event.kind, MOAT_EVENT_PREEMPT);
+    while (event.kind == MOAT_EVENT_PREEMPT)
+        event = guest_resume(co, NULL);
+    EXPECT_EQ(event.kind, MOAT_EVENT_YIELD);
+    EXPECT_EQ(moat_co_cancel(co, &event), MOAT_OK);
+    EXPECT_EQ(ran, 100);
+    moat_co_destroy(co);
+}
+
+static __attribute__((noinline)) void spin_in_the_leaf(void)
+{
+    for (;;)
+        laps++;
+}
+
+static __attribute__((noinline)) void call_the_leaf(volatile int *depth)
+{
+    spin_in_the_leaf();
+    *depth = 0;
+}
+
+static void *call_down(moat_co *self, void *input)
+{
+    volatile int depth = 1;
+
+    (void)self;
+    call_the_leaf(&depth);
+    return input;
+}
+
+static void expect_frames(const moat_frame *frames, size_t count)
+{
+    static const char *const names[] = {"spin_in_the_leaf", "call_the_leaf",
+                                        "call_down"};
+    size_t found = 0;
+
+    for (size_t i = 0; i < count && found < 3; i++) {
+        char text[256] = "";
+
+        if (moat_frame_describe(&frames[i], text, sizeof text) == MOAT_OK &&
+            strstr(text, names[found]) != NULL)
+            found++;
+    }
+    EXPECT_EQ(found, 3);
+}
+
+static void a_preempted_guests_backtrace_is_whole(const void *arg)
+{
+    moat_co *co = create_sliced(call_down, SLICE_NS);
+    moat_frame frames[32];
+    size_t count = 0;
+    moat_status status;
+
+    (void)arg;
+    for (unsigned i = 0; i < 20; i++) {
+        EXPECT_EQ(guest_resume(co, NULL).kind, MOAT_EVENT_PREEMPT);
+        status = moat_co_backtrace(co, frames, 32, &count);
+        if (status == MOAT_E_UNSUPPORTED)
+            break;
+        EXPECT_EQ(status, MOAT_OK);
+        for (size_t k = 0; k < count; k++)
+            EXPECT((frames[k].flags & MOAT_FRAME_GUESSED) == 0);
+        expect_frames(frames, count);
+    }
+    moat_co_destroy(co);
+}
+
+#define CASE(function)                                                        \
+    {                                                                         \
+#        function, function, NULL, UNDER_TSAN ? "signals are delayed" : NULL, \
+            0, 0                                                              \
+    }
+
+static const struct child_case cases[] = {
+    CASE(an_endless_loop_gives_way_again_and_again),
+    CASE(errno_and_the_first_input_are_kept),
+    CASE(nothing_is_lost_at_any_instruction),
+    CASE(nothing_is_lost_at_random_on_several_threads),
+    CASE(a_guest_in_a_section_is_not_suspended),
+    CASE(a_guest_in_a_host_call_is_not_suspended),
+    CASE(a_guest_without_room_is_not_suspended),
+    CASE(a_guest_is_not_suspended_amid_another),
+    CASE(a_guest_has_the_event_of_its_own_guest),
+    CASE(a_transfer_continues_a_preempted_guest),
+    CASE(a_total_still_ends_the_guest),
+    CASE(a_cancel_runs_what_was_deferred_and_unwinds_nothing),
+    CASE(a_guest_in_a_yield_is_unwound_as_ever),
+    CASE(a_preempted_guests_backtrace_is_whole),
+};
+
+int main(int argc, char **argv)
+{
+    return child_cases_run("preempt", cases, sizeof cases / sizeof cases[0],
+                           argc > 1 ? argv[1] : NULL);
+}
