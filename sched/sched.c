@@ -223,9 +223,10 @@ static moat_status check(const moat_sched_options *options)
                             "struct's sizeof, as its _INIT macro does",
                             options->stats->struct_size);
     if (!moat_quit_may_be(options->dump_signal))
-        return refuse_value("options->dump_signal is %u: it must be 0, SIGQUIT, "
-                            "SIGHUP, SIGUSR1 or SIGUSR2",
-                            (uint64_t)(int64_t)options->dump_signal);
+        return refuse_value(
+            "options->dump_signal is %u: it must be 0, SIGQUIT, "
+            "SIGHUP, SIGUSR1 or SIGUSR2",
+            (uint64_t)(int64_t)options->dump_signal);
     if (options->dump_signal != 0 && options->report_fd < 0)
         return refuse("options->report_fd is -1: dumps have nowhere to go");
     if (options->trace_fd < 0)
