@@ -5,6 +5,10 @@
  *   and without.
  * - The same with a microsecond of work in each resume: what the timer costs.
  * - System calls of ten million resumes, counted by a parent that traces them.
+ * - The end of a time slice and the resume after it, against a timer's signal
+ *   alone: the time that a fixed amount of work takes longer, for each of them.
+ * - The end of a time slice and the next resume, beside a timer's bare signal:
+ *   by how much a fixed amount of work takes longer, for each of them.
  * - How late endless loops are stopped. One that is stopped early ends the
  *   program.
  *
@@ -227,6 +231,99 @@ static void count_calls(size_t kind, size_t count)
     bench_note(kind_names[kind], "system_calls", calls);
 }
 
+/* ---- Slices ---- */
+
+#define SLICE_NS   50000
+#define SLICE_WORK 20u /* milliseconds */
+
+static timer_t bare_timer;
+static volatile size_t bare_signals;
+
+static void set_bare_timer(long ns)
+{
+    const struct itimerspec when = {{0, 0}, {0, ns}};
+
+    if (timer_settime(bare_timer, 0, &when, NULL) != 0)
+        bench_stop("timer_settime");
+}
+
+/* As moat does, it sets the timer for the next time. */
+static void on_bare_signal(int signo)
+{
+    (void)signo;
+    bare_signals = bare_signals + 1;
+    set_bare_timer(SLICE_NS);
+}
+
+static void make_bare_timer(void)
+{
+    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL,
+                             .sigev_signo = SIGUSR1};
+    struct sigaction action = {.sa_handler = on_bare_signal,
+                               .sa_flags = SA_RESTART};
+
+    if (sigaction(SIGUSR1, &action, NULL) != 0 ||
+        timer_create(CLOCK_MONOTONIC, &event, &bare_timer) != 0)
+        bench_stop("timer_create");
+}
+
+static void *work_long_and_echo(moat_co *self, void *input)
+{
+    for (;;) {
+        work(turns * SLICE_WORK * 1000);
+        input = moat_co_yield(self, input);
+    }
+    return NULL;
+}
+
+/* Returns how often the guest was suspended on its way, and the CPU time. */
+static size_t time_to_yield(moat_co *co, double *spent)
+{
+    moat_event event = {.kind = MOAT_EVENT_PREEMPT};
+    double start = bench_now_ns();
+    size_t times = 0;
+
+    for (;; times++) {
+        if (moat_co_resume(co, NULL, &event) != MOAT_OK)
+            bench_stop("moat_co_resume");
+        if (event.kind != MOAT_EVENT_PREEMPT)
+            break;
+    }
+    *spent = bench_now_ns() - start;
+    return times;
+}
+
+static void measure_slices(size_t rounds)
+{
+    struct bench_series series[] = {{.name = "a timer's signal"},
+                                    {.name = "the end of a slice, and resume"}};
+    moat_limits limits = MOAT_LIMITS_INIT;
+    moat_co *plain = create(work_long_and_echo, NULL, 0), *sliced;
+
+    limits.slice_ns = SLICE_NS;
+    sliced = create(work_long_and_echo, &limits, 0);
+    make_bare_timer();
+    for (size_t i = 0; i < rounds; i++) {
+        double alone, signalled, suspended;
+        size_t times;
+
+        (void)time_to_yield(plain, &alone);
+        bare_signals = 0;
+        set_bare_timer(SLICE_NS);
+        (void)time_to_yield(plain, &signalled);
+        set_bare_timer(0);
+        times = time_to_yield(sliced, &suspended);
+        if (bare_signals == 0 || times == 0)
+            bench_stop("the timer");
+        bench_add(&series[0], (signalled - alone) / (double)bare_signals);
+        bench_add(&series[1], (suspended - alone) / (double)times);
+    }
+    bench_report("the end of a slice", series, 2, 0);
+    (void)timer_delete(bare_timer);
+    moat_co_destroy(sliced);
+    moat_co_destroy(plain);
+}
+
 /* ---- Lateness ---- */
 
 static uint64_t clock_now(clockid_t clock)
@@ -337,6 +434,7 @@ int main(int argc, char **argv)
     measure_lives(1e5 * options.scale, options.rounds);
     for (size_t kind = PLAIN; kind <= BOTH; kind++)
         count_calls(kind, scaled(RESUMES, &options));
+    measure_slices(options.rounds);
     measure_all_lateness(scaled(LOOPS, &options));
     return bench_close(&options);
 }
