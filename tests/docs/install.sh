@@ -94,8 +94,13 @@ cd "$scratch/library/tree"
 find "$source" -mindepth 1 -maxdepth 1 ! -name build ! -name '.*' \
     -exec ln -s '{}' . ';'
 ln -s "$cmake" "$scratch/pkg-config/bin/cmake"
+cp "$source/README.md" "$scratch/README.before"
 HOME=$scratch/library PATH=$scratch/pkg-config/bin:$PATH \
     quietly sh -euc "$(shown 'library only')"
+cmp "$source/README.md" "$scratch/README.before" || {
+    echo 'to install from a tree of symbolic links changes the source'
+    exit 1
+}
 cd "$scratch/pkg-config"
 rm hello hello_a hello_static
 home=$scratch/library/moat
