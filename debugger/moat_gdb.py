@@ -165,19 +165,34 @@ class Presenter(gdb.unwinder.Unwinder):
     @contextlib.contextmanager
     def present(self, co: Coroutine) -> Iterator[gdb.Frame]:
         self.registers, self.exact = moat_table.start(co)
-        self.co = co
-        gdb.invalidate_cached_frames()
-        try:
-            frame = gdb.newest_frame().older()
-            if frame is None:
-                raise moat_table.Error("gdb finds no frame of " + co.title)
-            yield frame
-        finally:
-            self.forget()
+        with callers_of(gdb.newest_frame()):
+            self.co = co
             gdb.invalidate_cached_frames()
+            try:
+                frame = gdb.newest_frame().older()
+                if frame is None:
+                    raise moat_table.Error("gdb finds no frame of " + co.title)
+                yield frame
+            finally:
+                self.forget()
+                gdb.invalidate_cached_frames()
 
     def forget(self, _event: object = None) -> None:
         self.co, self.exact = None, False
+
+
+@contextlib.contextmanager
+def callers_of(frame: gdb.Frame) -> Iterator[None]:
+    """Lets a frame have a caller even if it is that of main, at which gdb ends
+    every backtrace."""
+    if frame.name() != "main" or gdb.parameter("backtrace past-main"):
+        yield
+        return
+    gdb.execute("set backtrace past-main on")
+    try:
+        yield
+    finally:
+        gdb.execute("set backtrace past-main off")
 
 
 @contextlib.contextmanager
@@ -708,6 +723,16 @@ def hook(command: str) -> None:
                     % command)
 
 
+def hook_all(_event: object = None) -> None:
+    if not hook_all.done:
+        hook_all.done = True
+        for command in ("up", "down"):
+            hook(command)
+
+
+hook_all.done = False  # type: ignore[attr-defined]
+
+
 class InfoTasks(gdb.Command):
     """List tasks of moat-sched: number, name, state, thread, coroutine, what
 each waits for and for how long, where it was created.
@@ -764,8 +789,12 @@ name_info_tasks.done = False  # type: ignore[attr-defined]
 presenter = Presenter()
 borders = Borders()
 sys.modules["__main__"].moat_name_border = name_border  # type: ignore
-for name in ("up", "down"):
-    hook(name)
+# While gdb loads this with a library, its command "run" is under way: a define
+# would let that return before the program has stopped.
+if gdb.current_objfile() is None:
+    hook_all()
+else:
+    gdb.events.before_prompt.connect(hook_all)
 gdb.unwinder.register_unwinder(None, presenter, replace=True)
 gdb.frame_filters[Borders.name] = borders
 gdb.pretty_printers[:] = [

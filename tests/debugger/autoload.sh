@@ -22,19 +22,35 @@ trap 'rm -rf "$scratch"' EXIT
 . "${0%/*}/../support/gdb.sh"
 needs_gdb run
 
-# Fails unless gdb, started with these options, lists the scene's coroutine.
-lists() {
+# Fails unless gdb, started with these options, prints a line of this form.
+prints() {
     echo "$1"
-    gdb -nx -batch -iex 'set debuginfod enabled off' "${@:2}" \
+    gdb -nx -batch -iex 'set debuginfod enabled off' "${@:3}" \
         </dev/null >"$scratch/output" 2>&1 || true
-    grep -q "^#1  caller  running" "$scratch/output" || {
+    grep -q "$2" "$scratch/output" || {
         cat "$scratch/output"
         exit 1
     }
 }
 
+# Fails unless it lists the scene's coroutine.
+lists() {
+    prints "$1" "^#1  caller  running" "${@:2}"
+}
+
 lists 'build tree' -iex "add-auto-load-safe-path $build" \
     -ex run -ex 'info coroutines' --args "$shared" call
+
+# The library is loaded while the command "run" waits for the breakpoint.
+prints 'a breakpoint' "^#0  main (" -iex "add-auto-load-safe-path $build" \
+    -ex 'break main' -ex run -ex bt --args "$shared" call
+# gdb ends backtraces at main; those of coroutines do not begin there.
+prints 'in main' "^#2  waiting  suspended .* wait_for ()" \
+    -iex "add-auto-load-safe-path $build" \
+    -ex 'handle SIGQUIT nostop noprint nopass' \
+    -ex 'handle SIGSEGV nostop noprint pass' \
+    -ex 'break scene_states' -ex run -ex finish -ex 'info coroutines' \
+    --args "$shared" states
 
 prefix=$scratch/prefix
 "$cmake" --install "$build" --prefix "$prefix" >"$scratch/log"

@@ -151,7 +151,7 @@ static void *outer(moat_co *self, void *input)
     return input;
 }
 
-static void scene_states(void)
+FRAME static void scene_states(void)
 {
     int order = 7;
 
