@@ -176,6 +176,18 @@ if command -v meson >/dev/null && command -v ninja >/dev/null; then
         "$prefix/share/doc/moat/examples/meson"
     quietly ninja -C "$scratch/meson"
     LD_LIBRARY_PATH=$prefix/$libdir expect 'still here' "$scratch/meson/hello"
+    for name in malloc sigsegv; do
+        [ -e "$prefix/$libdir/pkgconfig/moat-$name.pc" ] || continue
+        mkdir "$scratch/with_$name"
+        cp "$here/consumer/consumer_$name.c" "$scratch/with_$name"
+        cat >"$scratch/with_$name/meson.build" <<END
+project('with_$name', 'c')
+executable('host', 'consumer_$name.c', dependencies: dependency('moat-$name'))
+END
+        quietly env CC="$cc" meson setup "$scratch/meson_$name" \
+            "$scratch/with_$name"
+        quietly ninja -C "$scratch/meson_$name"
+    done
 else
     echo "skipped: meson: it is not installed"
 fi
