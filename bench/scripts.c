@@ -24,7 +24,7 @@ static const char *const names[] = {"nbody", "spectral_norm", "fannkuch",
 
 enum { MOAT, BARE, HOSTS };
 
-/* What a process has used, in nanoseconds. */
+/* CPU time that a process has used, in nanoseconds. */
 struct cost {
     double cpu, elapsed;
 };

@@ -8,7 +8,7 @@
 
 #include <stddef.h>
 
-/* What the libraries are given to allocate with. */
+/* The functions that the libraries allocate with. */
 struct trace_allocator {
     void *(*take)(size_t bytes);
     void *(*resize)(void *block, size_t bytes);

@@ -77,7 +77,7 @@ static void find_type(struct question *question)
               question->type->name + (question->type->name[0] == '*'));
 }
 
-/* What `catch (const std::exception &e) { e.what(); }` does. */
+/* Does what `catch (const std::exception &e) { e.what(); }` does. */
 static void ask_what(struct question *question)
 {
     bool (*do_catch)(const struct type_info *, const struct type_info *,

@@ -1,6 +1,6 @@
 /*
- * chat.c: a chat server. What one member says goes to the others' outboxes; one
- * that does not read what it is sent is put out when its outbox is full.
+ * chat.c: a chat server. Each member's lines go to the others' outboxes. A
+ * member that does not read is disconnected when its outbox is full.
  *
  *     chat         lets members of its own talk, and ends
  *     chat PORT    serves until it is killed

@@ -3,7 +3,7 @@
  *
  * The stage is an error to those who wait for it, and nothing else: its
  * deferred functions close its channels, the stages around it hear of that and
- * end, and a new stage takes its place.
+ * end, and a new stage replaces it.
  *
  * SPDX-License-Identifier: MIT
  */

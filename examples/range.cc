@@ -7,7 +7,7 @@
  * Run: build/debug/examples/range
  * Prints: the even numbers of Fibonacci below 1000, and how two other sequences
  * end (expected/range.txt).
- * Try: next() in place of a loop, which returns a pointer to the item.
+ * Try: next() instead of a loop; it returns a pointer to the item.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -84,8 +84,8 @@ static inline bool moat_small_is_marked(const moat_heap *heap,
 void moat_small_check_mark(moat_heap *heap, const struct moat_span *span,
                            size_t unit);
 
-/* Puts a block on the list of its span. True: moat_small_settle is to be
- * called, as the span has no more blocks in use than `keep` says. */
+/* Puts a block on the list of its span. Returns whether the caller must call
+ * moat_small_settle: the span has no more than `keep` blocks in use. */
 static inline bool moat_small_put(const moat_heap *heap, struct moat_span *span,
                                   struct moat_free_block *block, size_t unit)
 {

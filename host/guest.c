@@ -11,7 +11,7 @@
 
 #include <moat/moat.h>
 
-/* What a script leaves in its heap is cleared in place up to so much. */
+/* A heap that a script has used up to this much is cleared, not reset. */
 #define HEAP_KEEP_BYTES ((size_t)512 * 1024)
 
 void guest_init(struct guest *guest, const struct run_options *options)

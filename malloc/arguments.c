@@ -60,7 +60,7 @@ static wint_t skip(struct walk *walk, const char *letters)
     return look(walk);
 }
 
-/* Goes to the next conversion, behind its percent sign. */
+/* Goes to the next conversion, after its percent sign. */
 static bool find(struct walk *walk)
 {
     for (; look(walk) != 0; step(walk)) {
@@ -78,7 +78,7 @@ static bool find(struct walk *walk)
 /* --- scanf ------------------------------------------------------------------
  */
 
-/* Of a set of letters, behind its bracket. */
+/* Skips a set of letters, from the one after its bracket. */
 static bool skip_set(struct walk *walk)
 {
     if (look(walk) == '^')

@@ -1,8 +1,8 @@
 /*
  * folders.c: streams of folders.
  *
- * They lie in the guest's heap, so nobody could close one whose guest was
- * stopped: its descriptor is closed then.
+ * They lie in the guest's heap, so after its guest was stopped one could not be
+ * closed: its descriptor is closed then.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -38,7 +38,7 @@ struct folder_call {
     int fd, error;
 };
 
-/* What cannot be closed in time is not opened. */
+/* Without room to note the descriptor, the folder is not opened. */
 static void open_run(struct moat_libc_call *call)
 {
     struct folder_call *each = (struct folder_call *)call;

@@ -1,14 +1,14 @@
 /*
  * held.c: locks that guests hold, and initialisations that they have begun.
  *
- * A guest that is stopped between a lock and its unlock would leave it locked:
- * the next one who wants it, guest or host, would wait for ever. So what a
- * guest takes is noted here, and what is noted is given back when the guest is
- * stopped. The data that the lock protects stays as it is.
+ * A guest that is stopped between a lock and its unlock would leave it locked,
+ * and the next caller, guest or host, would wait for ever. So the objects that
+ * a guest takes are noted here, and released when it ends. The data that a
+ * lock protects stays as it is.
  *
- * It does not matter how the guest ends, except for a semaphore and a folder: a
- * guest that has returned may have meant to keep them. Objects in the
- * guest's own heap or on its stack end with it.
+ * Semaphores and folders are released only if the guest was stopped, since one
+ * that has returned may have meant to keep them. Objects in the guest's own
+ * heap or on its stack end with it.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -33,7 +33,7 @@ struct held {
     unsigned count;
 };
 
-/* Of one guest, from the first time that it takes one up to its end. */
+/* Of one guest, from its first object up to its end. */
 struct moat_holder {
     struct moat_holder *next; /* in its bucket */
     const moat_co *co;
@@ -42,8 +42,8 @@ struct moat_holder {
     size_t used, room;
 };
 
-/* Each has a lock of its own: guests on different threads do not wait for each
- * other. A mutex of zeros is one of glibc's that is free. */
+/* Each has a lock of its own, so that guests on different threads rarely wait
+ * for each other. All zero is a free mutex of glibc's. */
 #define BUCKETS 256u
 
 static struct bucket {
@@ -54,8 +54,8 @@ static struct bucket {
 moat_held_undo *moat_held_undos[MOAT_HELD_KINDS];
 atomic_uint moat_held_notes[MOAT_HELD_SLOTS];
 
-/* The C library's own: these locks are not to be noted. They are taken on the
- * host's stack only. */
+/* The C library's own functions, so that these locks are not noted. They are
+ * taken on the host's stack only. */
 static void lock(struct bucket *bucket)
 {
     REAL(int, pthread_mutex_lock, pthread_mutex_t *);
@@ -68,7 +68,7 @@ static void unlock(struct bucket *bucket)
     (void)function(&bucket->mutex);
 }
 
-/* A child of a fork finds them free. */
+/* Lets the child of a fork find them free. */
 static void lock_all(void)
 {
     for (size_t i = 0; i < BUCKETS; i++)
@@ -108,8 +108,7 @@ static struct moat_holder *find(const moat_co *co)
 /* --- when the guest ends ----------------------------------------------------
  */
 
-/* The kernel reads the set of signals before it looks at what is to be done
- * with it. */
+/* The kernel reads the set of signals before it checks the operation. */
 static bool is_readable(const void *object)
 {
     const long nothing = -1;
@@ -283,7 +282,7 @@ bool moat_held_remove(moat_co *co, enum moat_held_kind kind, const void *object)
     return holder != NULL && remove_once(holder, kind, object);
 }
 
-/* What guests of other threads hold is theirs. */
+/* Objects of guests on other threads stay noted. */
 void moat_held_forget(enum moat_held_kind kind, const void *object)
 {
     bool found = false;

@@ -1,6 +1,6 @@
 /*
- * held.h: locks that guests hold, and initialisations that they have begun. A
- * guest that is stopped with one gives it back.
+ * held.h: locks that guests hold, and initialisations that they have begun.
+ * They are released when the guest is stopped.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -13,9 +13,10 @@
 
 #include <moat/moat.h>
 
-/* X(name): what a guest can hold. An initialisation (ONCE, GUARD) is begun
- * again by the next who asks; options of the command line are read from the
- * start. A folder's object is no pointer, but its descriptor. */
+/* X(name): what a guest can hold. After the guest's end the next call begins an
+ * initialisation (ONCE, GUARD) again, and reads the options of the command line
+ * (OPTIONS) from the start. The object of a folder is its descriptor, not a
+ * pointer. */
 /* clang-format off */
 #define MOAT_HELD_MAP(X)                                                       \
     X(MUTEX) X(READ_LOCK) X(WRITE_LOCK) X(SPIN_LOCK) X(SEMAPHORE) X(ONCE)      \
@@ -29,29 +30,29 @@ enum moat_held_kind {
         MOAT_HELD_KINDS
 };
 
-/* What one guest holds. */
+/* The objects that one guest holds. */
 struct moat_holder;
 
-/* Gives back one that a guest was stopped with. On the host's stack; the memory
- * can be read, and is not the guest's. */
+/* Releases an object that a guest held when it was stopped. Called on the
+ * host's stack; the object's memory can be read, and is not the guest's. */
 typedef void moat_held_undo(void *object);
 
-/* Set for each kind by whoever takes such. */
+/* Each is set by the file whose functions take objects of that kind. */
 extern moat_held_undo *moat_held_undos[MOAT_HELD_KINDS];
 
-/* All of these are called on the host's stack, in a host call of the guest, so
- * that none is interrupted. */
+/* The following are called on the host's stack, in a host call of the guest, so
+ * that they are not interrupted. */
 
-/* Makes room for one more. NULL: no memory, or the guest has ended. */
+/* Makes room for one more object. NULL: no memory, or the guest has ended. */
 struct moat_holder *moat_held_prepare(moat_co *co);
-/* The guest has taken it once more. */
+/* Notes that the guest has taken the object once more. */
 void moat_held_add(struct moat_holder *holder, enum moat_held_kind kind,
                    void *object);
-/* The guest has given it back once. False: it had not taken it. */
+/* Notes that the guest has released it once. False: it had not taken it. */
 bool moat_held_remove(moat_co *co, enum moat_held_kind kind,
                       const void *object);
 
-/* How many notes there are, by the objects' addresses. */
+/* The numbers of notes, hashed by the objects' addresses. */
 #define MOAT_HELD_SLOTS 1024u
 
 extern atomic_uint moat_held_notes[MOAT_HELD_SLOTS];
@@ -61,11 +62,11 @@ static inline atomic_uint *moat_held_notes_of(const void *object)
     return &moat_held_notes[((uintptr_t)object >> 3) % MOAT_HELD_SLOTS];
 }
 
-/* The host has given back what a guest on this thread had taken, which has not
- * ended yet. */
+/* Drops the note of a guest on this thread whose object the host has released.
+ */
 void moat_held_forget(enum moat_held_kind kind, const void *object);
 
-/* Called whenever the host gives one back. */
+/* Called when the host releases an object. */
 static inline void moat_held_returned(enum moat_held_kind kind,
                                       const void *object)
 {

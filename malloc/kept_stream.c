@@ -73,7 +73,7 @@ static void end(void *arg)
     free(kept);
 }
 
-/* Returns whether nothing is to be done with it at the guest's end. */
+/* Returns whether it needs no work at the guest's end. */
 static bool is_unused(const struct kept *kept)
 {
     return !kept->is_over_memory && kept->locks == 0 && kept->text == NULL &&

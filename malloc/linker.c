@@ -69,8 +69,8 @@ MOAT_API void *dlsym(void *handle, const char *name)
 }
 
 /* The dynamic linker copies a name to the stack, which is the host's. A guest's
- * that is too long for any file is cut: it is still too long, and the message
- * says so. */
+ * name that is too long for any file is shortened, but stays too long, so the
+ * error is the same. */
 static const char *shortened(const char *file, char cut[PATH_MAX + 1])
 {
     if (file == NULL || moat_touch_text(file) < PATH_MAX)

@@ -29,7 +29,7 @@
 /* POSIX' strerror_r: programs call it by this name. */
 int __xpg_strerror_r(int number, char *text, size_t room);
 
-/* What is printed if there is no translation. */
+/* Returns the text that is used without a translation. */
 static char *one_of(const char *singular, const char *plural,
                     unsigned long count)
 {

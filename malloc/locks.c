@@ -3,7 +3,7 @@
  *
  * For a guest they are taken on the host's stack, by tries of some
  * milliseconds: in between a time limit can stop it, and then it has not got
- * the lock. held.c gives back those with which a guest ends.
+ * the lock. held.c releases those that a guest holds at its end.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -2,14 +2,14 @@
  * once.c: initialisations that are done once: pthread_once, call_once, and the
  * local static variables of C++.
  *
- * A guest that is stopped in one would leave it begun for ever, and whoever
- * comes next would wait for its end. Here the initialisation then counts as not
+ * A guest that is stopped in one would leave it begun for ever, and the next
+ * caller would wait for its end. Here the initialisation then counts as not
  * begun, and the next one begins it again. It runs on the guest's stack.
  *
  * The C library's word for pthread_once is 0, or 2 when it is done; while it is
  * under way it is 1 and the number of forks, by 4. A guard of C++ is a byte
  * that the compiler's code reads: not 0 when it is done; in GNU's library bit 8
- * says that it is under way, and bit 16 that a thread waits for that.
+ * is set while it is under way, and bit 16 while a thread waits for that.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -79,7 +79,7 @@ static int word_under_way(void)
 }
 
 /* EALREADY: it is done; EBUSY: another one is at it. A word from before a fork
- * stands for nobody. */
+ * counts as not begun. */
 static int begin_once(void *object)
 {
     _Atomic(int) *word = object;

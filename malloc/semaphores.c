@@ -1,9 +1,8 @@
 /*
  * semaphores.c: semaphores, which may be locks.
  *
- * One that was made with the value 1 is a lock: a guest that is stopped between
- * sem_wait and sem_post gives it back. Of another the guest has taken what it
- * was to take.
+ * One that was made with the value 1 is a lock: it is posted if the guest is
+ * stopped between sem_wait and sem_post. Other semaphores stay as they are.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -34,7 +34,7 @@ static inline bool moat_takes_as_guest(void)
 }
 
 /* The functions below return an error number. `fn` does, too: it takes the
- * object or gives it back, and runs on the host's stack. */
+ * object or releases it, and runs on the host's stack. */
 
 /* Repeats `fn`, which waits for up to moat_end_of_try and then returns
  * ETIMEDOUT. Between two tries the guest can be stopped. `until` may be NULL.

@@ -70,7 +70,8 @@ static bool add_entry(struct entries *entries, const struct dirent *entry)
     return true;
 }
 
-/* False: errno says why, and there are none. Closes the folder. */
+/* Reads all entries and closes the folder. False: errno is set, and there are
+ * none. */
 static bool read_entries(DIR *folder, struct entries *out)
 {
     const struct dirent *entry;
@@ -247,7 +248,7 @@ static int type_of(const struct tree *tree, struct stat *status)
 
 static int walk(struct tree *tree);
 
-/* What follows a result, of FTW_ACTIONRETVAL also. */
+/* Returns whether the walk goes on after a result, of FTW_ACTIONRETVAL also. */
 static bool goes_on(const struct tree *tree, int *result, bool *skips)
 {
     *skips = false;

@@ -32,8 +32,8 @@
 #define IN_N(memory, n)    moat_touch_in(memory, n)
 #define OUT_N(memory, n)   moat_touch_out(memory, n)
 
-/* What the C library copies to the stack, which is the host's. None of its names
- * is longer than that of a file. */
+/* For a name that the C library copies to the stack, which is the host's. None of
+ * its names is longer than that of a file. */
 #define NAME(text, if_longer)                                                 \
     if (moat_touch_text(text) >= PATH_MAX)                                    \
         return if_longer

@@ -27,7 +27,7 @@ static bool is_way(const struct moat_symbol *symbol, moat_trap_kind kind)
            (kind == MOAT_TRAP_ABORT && is_module(symbol, "libc.so"));
 }
 
-/* Puts the innermost frame that says something about the guest. */
+/* Puts the innermost frame of the guest's own code. */
 static void put_function(struct moat_description *report)
 {
     for (size_t i = 0; i < report->ends.count; i++) {

@@ -33,7 +33,7 @@ void moat_bells_keep(struct bells *bells)
     atomic_fetch_add(&bells->users, 1);
 }
 
-/* What was done too late for the run. */
+/* Drops the jobs that were done too late for the run. */
 static void drop_done(struct bells *bells)
 {
     struct done *done = atomic_load(&bells->all);
@@ -90,7 +90,7 @@ void moat_bell_ring(struct bell *bell)
     (void)sem_post(&bell->rings);
     if (!atomic_load(&bell->polling))
         return;
-    /* The poller sees each write as an edge: nobody reads the count. It cannot
+    /* The poller sees each write as an edge: the count is never read. It cannot
      * fail, unless a filter of system calls or a tracer lets it. */
     for (int i = 0; i < TRIES; i++)
         if (write(atomic_load(&bell->descriptor), &one, sizeof one) > 0)

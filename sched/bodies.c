@@ -4,10 +4,10 @@
  *
  * A task asks by a yield to its worker. A body's yield goes to its consumer,
  * which is suspended in moat_gen_next or in a function that ends the body. So
- * the body yields its own handle, with a mark, and the consumer yields in its
- * place: to the worker, if it is the task's own code, otherwise, as a body, to
- * its own consumer. When the answer is there they resume each other on the same
- * way. What the operation reads and writes lies in the task all the while.
+ * the body yields its own handle, with a mark, and the consumer yields for it:
+ * to the worker, if it is the task's own code, otherwise, as a body, to its own
+ * consumer. Once the answer is there they resume each other on the same way.
+ * The operation's data lies in the task all the while.
  *
  * SPDX-License-Identifier: MIT
  */

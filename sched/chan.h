@@ -39,7 +39,7 @@ static inline bool chan_ready(const moat_chan *chan, bool send)
 moat_status moat_chan_step(struct worker *worker, moat_chan *chan, bool send,
                            void *slot);
 
-/* What a send or a receive is on the stack of the task that calls. */
+/* How a send or a receive is made on the stack of the task that calls. */
 enum here {
     HERE_DONE,  /* moat_chan_here does it                    */
     HERE_WAITS, /* it has to wait                            */

@@ -77,7 +77,8 @@ void moat_counters_sum(const struct worker *workers, unsigned number,
     for (unsigned i = 0; i < number; i++) {
         const struct counters *counters = &workers[i].counters;
 
-        /* What has gone is read before what has come. */
+        /* Ends are read before beginnings, so that no difference is negative.
+         */
         for (int c = COUNTERS - 1; c >= 0; c--) {
             uint64_t value = counter_read(counters, c);
 

@@ -1,5 +1,5 @@
 /*
- * result.h: the result of a task, on its way to whoever waits for it.
+ * result.h: the result of a task, on its way to the task that waits for it.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -87,12 +87,12 @@ struct watch {
     char name[24];
 };
 
-/* What a task does on its own stack at this moment (step.h). */
+/* The step that a task is making on its own stack (step.h). */
 enum step_kind {
     STEP_NONE,
     STEP_WAKE, /* ends the wait of `to`                          */
     STEP_RING, /* takes an item out of the buffer of `chan`      */
-    STEP_HAND, /* `from` waits, and `to` goes on in its place    */
+    STEP_HAND, /* `from` waits, and transfers to `to`            */
     STEP_SPAWN /* `to` is new                                    */
 };
 
@@ -100,7 +100,7 @@ struct step {
     enum step_kind kind;
     struct moat_task *from, *to;
     moat_chan *chan;
-    /* What things are afterwards. */
+    /* Values after the step. */
     size_t head, count;          /* of the buffer          */
     size_t live, members, users; /* of run, group and kind */
     uint64_t fresh;              /* of the first worker    */

@@ -8,8 +8,8 @@
 
 #include "sched/run.h"
 
-/* Opens what the options ask for, before the first task. On an error, too, it
- * is to be closed. */
+/* Opens what the options ask for, before the first task. The caller closes it
+ * after an error, too. */
 moat_status moat_seen_open(struct sched *run,
                            const moat_sched_options *options);
 /* After the last task. */

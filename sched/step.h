@@ -1,40 +1,38 @@
 /*
  * step.h: changes that a task makes on its own stack.
  *
- * To ask the worker (ask.h) takes two switches, which is most of the time of a
- * call at a channel. So in a run of one thread the commonest calls are made
- * where they stand: an item goes to a task that waits for it, or into a buffer
- * with room; or the task waits, and the one that it has woken goes on in its
- * place, by a transfer.
+ * A request to the worker (ask.h) takes two switches, which is most of the time
+ * of a call at a channel. So in a run of one thread the task makes the
+ * commonest calls itself, without a switch: it passes an item to a task that
+ * waits for it, or into a buffer with room; or it waits, and transfers to the
+ * task that it has just woken.
  *
  * A task may be stopped between any two instructions. It then never goes on,
  * and before anything else runs the worker gets the event of its trap. So
- * before its first change that others can see the task writes into its worker's
- * `step` what it is about to do, and after its last one that it has done so. A
- * worker that finds a step at a trap finishes it, or takes it back (step.c):
+ * before its first change that others can see the task notes in its worker's
+ * `step` what it is about to do, and clears that note after its last change. A
+ * worker that finds a step after a trap completes it or undoes it (step.c):
  *
- *   STEP_WAKE  is finished. The item was copied before: until its waiter is
- *              out of the queue, what lies in its slot is nothing.
- *   STEP_RING  is finished. The item was copied before, too.
- *   STEP_SPAWN is finished: the task is filled in, and its links, too.
- *   STEP_HAND  is taken back if it was the giver that trapped: it has not
- *              left yet, and it will not wait for anything any more. If the
- *              taker has trapped, the step is complete.
+ *   STEP_WAKE  is completed. The item was copied before the step: until the
+ *              waiter has left the queue, its slot is not read.
+ *   STEP_RING  is completed. The item was copied before the step, too.
+ *   STEP_SPAWN is completed: the task and its links were filled in before.
+ *   STEP_HAND  is undone if the task that transfers has trapped: it has not
+ *              left yet, and will not wait any more. If the other one has
+ *              trapped, the step is complete.
  *
  * Some of the stores may have been made already, in any order: the worker makes
- * all of them again, and each has the same effect twice. The step's own store
- * is the only one whose order matters, and fences for the compiler keep it,
- * which suffice for a signal handler of the same thread. A pointer of the
- * program's that is wrong faults when the item is copied, when there is no
- * step.
+ * all of them again, and repeating one has no further effect. Only the order of
+ * the store to `step` itself matters. Compiler fences keep it, which suffice
+ * for a signal handler of the same thread. A wrong pointer of the program's
+ * faults while the item is copied, before the step.
  *
  * No lock is taken, and nothing is atomic: a run with one thread shares its
  * tasks and workers with no other thread, and a channel that is not the run's
- * own (chan->run) takes the worker's way. A run with more threads has no steps.
+ * own (chan->run) is left to the worker. A run with more threads has no steps.
  *
- * A task that may be interrupted, and goes on later, makes no steps: others
- * could run in the middle of one. The one that a transfer leads to has none of
- * these limits, as its coroutine's state shows.
+ * A task with a time slice makes no steps, since others could run in the middle
+ * of one. Nor does a task transfer to one with a slice (step_can_hand).
  *
  * Fairness is that of the worker's turns: a step counts as a call of the turn
  * (worker->left), and a transfer as a turn, with the same limits (run.h).
@@ -54,11 +52,11 @@
 #include "sched/run.h"
 #include "sched/wait.h"
 
-/* For what a function leaves to another one so that it need not save
- * registers itself. */
+/* For the rare part of a function, so that the common one saves no registers.
+ */
 #define NOT_INLINE __attribute__((noinline))
 
-/* The worker gets what is left when a task has trapped, in `co`. */
+/* Settles the step that is left after a task has trapped, in `co`. */
 void moat_step_settle(struct worker *worker, const moat_co *co);
 
 /* Returns whether the caller is the task that runs, on its own stack, and may
@@ -87,8 +85,8 @@ static inline void step_end(struct worker *worker)
     step_begin(worker, STEP_NONE);
 }
 
-/* Returns whether a step can end the wait of `other`: it has no timer, and the
- * place of the next task is free. */
+/* Returns whether a step can end the wait of `other`: it has no timer, and no
+ * other task is to run next. */
 static inline bool step_can_wake(const struct worker *worker,
                                  const struct moat_task *other)
 {
@@ -148,8 +146,8 @@ static inline void step_spawn_stores(struct worker *worker)
     worker->spawned = task;
 }
 
-/* Returns whether the task that was woken last can go on in the caller's place.
- * Neither may need the library's slow path, for then a transfer could fail. */
+/* Returns whether the caller can transfer to the task that was woken last.
+ * Neither may need the library's slow path, where a transfer could fail. */
 static inline bool step_can_hand(const struct worker *worker,
                                  const struct moat_task *task)
 {

@@ -43,7 +43,7 @@ static enum verdict report(struct worker *worker, struct moat_task *task)
     return act(task, ACTION_LOOK, NULL);
 }
 
-/* The last child that has to end, and does not take for ever. */
+/* Returns the last child that has to end and is not stuck. */
 static struct child *next_to_stop(const struct moat_supervisor *supervisor)
 {
     for (struct link *at = supervisor->children.prev;
@@ -69,7 +69,7 @@ static uint64_t patience(const struct worker *worker, const struct child *child)
                : MOAT_NO_DEADLINE - 1;
 }
 
-/* One step nearer to its end. False: it has its time. */
+/* Takes the next step to stop a child. False: it still has time to end. */
 static bool stop_step(struct worker *worker, struct moat_task *task,
                       struct child *child, enum verdict *verdict)
 {
@@ -100,7 +100,7 @@ static bool stop_step(struct worker *worker, struct moat_task *task,
     return true;
 }
 
-/* The first child that is to be started now; NULL: none. *due is when to look
+/* Returns the first child to start now; NULL: none. *due is when to look
  * again. */
 static struct child *next_to_start(const struct moat_supervisor *supervisor,
                                    uint64_t now, uint64_t *due)

@@ -47,13 +47,13 @@ struct child {
     struct moat_group group; /* with its task and what that spawns     */
     struct moat_supervisor *supervisor;
     struct link sibling;
-    struct link ended; /* among those whose end is to be judged      */
+    struct link ended; /* in the list of ends not judged yet         */
     struct link waiters;
     struct asked_child spec;
     moat_child_id id;
     struct moat_task *task; /* NULL: it has ended                     */
     bool up;                /* the group has members                  */
-    bool wanted;            /* it is to be up                         */
+    bool wanted;            /* it should be up                        */
     bool must_stop;         /* it is up, and has to end               */
     bool asked, cancelled;  /* by its stop function; as a task        */
     bool stuck;             /* and has not ended                      */
@@ -70,7 +70,7 @@ struct child {
     uint64_t times[]; /* of these */
 };
 
-/* What the supervisor's task does next. */
+/* The next action of the supervisor's task. */
 enum action {
     ACTION_LOOK, /* asks again                   */
     ACTION_START,
@@ -118,8 +118,8 @@ moat_supervisor_is_foreign(const struct worker *worker,
 
 /* ---- supervisor.c ---- */
 
-/* Calls from the host outside of a run, while the supervisor does not run, have
- * no worker to ask: the operation is done at once, as `nobody`. */
+/* Performs an operation. Outside of a run, while the supervisor does not run,
+ * there is no worker to ask: it is performed at once, for the task `nobody`. */
 moat_status moat_supervisor_ask(struct moat_supervisor *supervisor,
                                 struct moat_task *task,
                                 struct moat_task *nobody, const struct op *op);
@@ -154,8 +154,8 @@ void moat_child_free(struct child *child);
 
 /* ---- restart.c ---- */
 
-/* A child has ended: decides what follows. True: `supervisor->event` is to be
- * reported. */
+/* Decides what follows the end of a child. Returns whether the caller must
+ * report `supervisor->event`. */
 bool moat_restart_judge(struct moat_supervisor *supervisor, struct child *child,
                         uint64_t now);
 void moat_restart_note(struct moat_supervisor *supervisor,

@@ -168,7 +168,7 @@ struct moat_task {
 
 /* Who is told of a group that is not the program's: a supervisor. */
 struct group_guard {
-    /* A task has left it. True: the others are to be cancelled. */
+    /* A task has left it. True: cancels the others. */
     bool (*left)(struct worker *, struct moat_group *,
                  const struct moat_task *);
     /* The owner has ended. The group is not freed. */

@@ -97,7 +97,7 @@ void moat_sched_text_append(struct text *text, const struct text *other)
 }
 
 /* Bytes of the character of UTF-8 that begins here; 0: none does, such as
- * where a name was cut. */
+ * where a name was truncated. */
 static size_t character_bytes(const char *string)
 {
     static const struct {

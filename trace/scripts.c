@@ -3,8 +3,8 @@
  * native frames.
  *
  * A script's frames are read apart from the native ones (script.c), and nothing
- * in the stack says which native frame runs which frame of the script. The host
- * can say two things: which native functions are the interpreter's loop
+ * in the stack shows which native frame runs which frame of the script. The
+ * host can say two things: which native functions are the interpreter's loop
  * (`runs`), and which frame of the script entered a new activation of it. With
  * these, frames of activation n go after the n-th frame of the loop, counted
  * outwards from the fault. Past frames that the host skipped, and past native

@@ -103,7 +103,7 @@ static void forget(void)
 }
 
 /* In a forked child. The CPU time that the thread had used is known as of the
- * last sample. What is known of the guest that was entered last still holds. */
+ * last sample. The words about the guest that was entered last still hold. */
 static void begin_anew(void)
 {
     struct moat_watch watch = moat_alarm.watch;

@@ -17,10 +17,10 @@
 
 #define NEVER MOAT_CLOCK_END
 
-/* How soon to look again at a slice that is over. */
+/* When to look again at a slice that could not be ended. */
 #define AGAIN_NS UINT64_C(1000000)
 
-/* What suspending takes below the saved registers. */
+/* Stack that suspending takes below the saved registers. */
 #define SUSPEND_BYTES ((size_t)2 << 10)
 
 void (*moat_preempt_suspend)(void);
@@ -57,7 +57,8 @@ bool moat_slice_is_over(const struct co *co, uint64_t now, uint64_t *look_at)
     return false;
 }
 
-/* CPU time passes no faster than real time, whose clock is cheaper. */
+/* Goes by real time, whose clock is cheaper to read, and which passes no slower
+ * than CPU time. */
 uint64_t moat_slices_look(const struct co *innermost, uint64_t now)
 {
     uint64_t again = NEVER, end;

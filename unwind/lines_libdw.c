@@ -394,8 +394,8 @@ static void find_line(Dwfl_Module *module, uintptr_t pc, uint64_t identity,
     find_inlined(unit, address, symbol);
 }
 
-/* What libdw can be expected to take at most for one program file. Where it
- * gets no memory it ends the process, or an assertion of its own fails. */
+/* The most that libdw is expected to take for one program file. Without memory
+ * it ends the process, or an assertion of its own fails. */
 #define LINES_BYTES ((size_t)64 << 20)
 
 void moat_files_find(uintptr_t pc, uint64_t identity, bool with_lines,

@@ -49,7 +49,7 @@
  * moat_arch_preempted: a handler has redirected the interrupted guest here.
  *
  * in:  rbx struct moat_arch_preempted, rsp at the end of the red zone; all other
- *      registers as the guest had them, but for the flags DF and AC, which are
+ *      registers as the guest had them, except the flags DF and AC, which are
  *      clear
  *
  * Nothing is written below the red zone before the guest itself does it: if its
@@ -117,7 +117,7 @@ FUNCTION(moat_arch_preempted)
     ldmxcsr CO_MXCSR(%rdi)
     fldcw   CO_FCW(%rdi)
     call    *PREEMPTED_SUSPEND(%rbx)
-    /* The guest continues. What was not in use gets its initial value. */
+    /* The guest continues. Components not in use get their initial values. */
     movl    FRAME_UNUSED(%rbp), %eax
     movl    FRAME_UNUSED + 4(%rbp), %edx
     xrstor64 moat_arch_initial(%rip)

@@ -34,7 +34,7 @@
 #define FLAG_DF     (UINT64_C(1) << 10)
 #define FLAG_AC     (UINT64_C(1) << 18)
 
-/* What the stub pushes besides the state, and loses by aligning. */
+/* Pushed by the stub besides the state, and lost by aligning. */
 #define FRAME_BYTES (19 * 8 + 64)
 
 #define WORD(field, offset)                                               \
@@ -53,17 +53,17 @@ WORD(suspend, PREEMPTED_SUSPEND);
 extern const char moat_arch_preempted[], moat_arch_preempted_end[];
 extern unsigned char moat_arch_initial[] __attribute__((visibility("hidden")));
 
-/* An area that says of every component that it has its initial value. All of
- * them have to fit (Intel's AMX makes it 11 KiB). MXCSR is loaded from it all
- * the same (SDM vol. 1, 13.8.1). */
+/* An XSAVE area in which every component has its initial value. All of them
+ * must fit (with Intel's AMX they take 11 KiB). MXCSR is loaded from it even so
+ * (SDM vol. 1, 13.8.1). */
 #define INITIAL_BYTES 32768
 #define MXCSR_OFFSET  24
 #define MXCSR_INITIAL 0x1f80u
 _Alignas(64) unsigned char moat_arch_initial[INITIAL_BYTES];
 
-/* The components that the system has switched on; 0: not asked yet, or none.
- * Where each one ends in the standard format. Several threads may fill these
- * in, with the same values; the mask comes last. */
+/* The components that the system has enabled (0: not read yet, or none), and
+ * the offset at which each one ends in the standard format. Several threads may
+ * store these at once, all with the same values; the mask is stored last. */
 static _Atomic uint64_t enabled;
 static uint32_t ends[COMPONENTS];
 
@@ -75,7 +75,9 @@ static uint64_t read_xcr0(void)
     return (uint64_t)high << 32 | low;
 }
 
-/* The rights to memory are the thread's, and no switch changes them. */
+/* PKRU is left out: memory rights belong to the thread, and a switch keeps
+ * them.
+ */
 static uint64_t find_components(void)
 {
     const uint32_t mxcsr = MXCSR_INITIAL;

@@ -86,7 +86,7 @@ static void send_headers(void)
     for (int i = 0; i < 400; i++)
         send_text(fd, "X-Header: xxxxxxxxxxxxxxxxxx\r\n");
     (void)shutdown(fd, SHUT_WR);
-    /* What it did not read may reset the connection before its answer. */
+    /* Unread input may reset the connection before the answer arrives. */
     while (moat_read(fd, (char[64]){0}, 64, NEVER) > 0)
         ;
     printf("  hung up\n");

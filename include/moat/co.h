@@ -259,8 +259,8 @@ MOAT_API void *moat_co_user(const moat_co *co);
 /**
  * Returns the entry function that the coroutine was created with.
  *
- * It tells whose coroutine this is: a library that makes coroutines of its own
- * knows them by their entry, and only then what their `user` points to.
+ * A library that makes coroutines of its own recognises them by their entry,
+ * and then knows what their `user` points to.
  *
  * @param co  NULL is allowed
  * @return the function; NULL for NULL

@@ -12,7 +12,7 @@
 #include <moat/export.h>
 #include <moat/status.h>
 
-/** What is known about an exception. Unknown texts are "". */
+/** The type and text of an exception. Unknown texts are "". */
 typedef struct moat_exception_info {
     /* sizeof(moat_exception_info); MOAT_EXCEPTION_INFO_INIT sets it. */
     size_t struct_size;

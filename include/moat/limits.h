@@ -77,26 +77,30 @@ typedef enum moat_limit {
  * so for guests that know nothing of moat. docs/threat-model.md lists what else
  * can be left behind.
  *
- * A slice is not a limit that ends the guest but a turn: when `slice_ns` of CPU
- * time have passed in one resume, the guest is suspended at whatever
- * instruction it has reached. The next resume, or a transfer to it, continues
- * there with every register, flag, vector register and errno as they were; the
- * value passed to it is not used, and a new slice begins. A slice is late by up
- * to an eighth of its length and ten microseconds, and early by as little. It
- * ends only the guest that runs, where a deadline could stop it: not in no-trap
- * sections, host calls, and the library's own code, not where the recovery
- * policy spares the code, and not where less than about 4 KiB of stack is left
- * (3 KiB of registers with AVX-512, 11 KiB while AMX tiles are in use). There
- * it waits, and moat_poll returns true meanwhile. A guest that has resumed
- * another one is suspended when it runs again.
+ * The end of a slice does not end the guest. After `slice_ns` of CPU time in
+ * one resume, the guest is suspended at the instruction that it has reached,
+ * and the resume returns MOAT_EVENT_PREEMPT. The next resume, or a transfer to
+ * it, begins a new slice and continues there, with all registers, flags and
+ * errno as they were; the value passed to it is not used. Since each slice is
+ * a resume, a limit per resume that is longer than a slice never passes: give
+ * such a guest a total.
+ *
+ * A slice may be shorter or longer than asked for, by an eighth of its length
+ * and ten microseconds. It ends only where a deadline could stop the running
+ * guest: not in no-trap sections, host calls and the library's own code, not
+ * in code that the recovery policy excludes, and not where less than about 4
+ * KiB of stack is left (the registers take 3 KiB with AVX-512, and 11 KiB while
+ * AMX tiles are in use). Elsewhere it waits, and moat_poll returns true
+ * meanwhile. A guest that has resumed another one is suspended once it runs
+ * again.
  *
  * A guest that is suspended inside malloc or stdio keeps their locks until it
- * is resumed, and whoever wants such a lock meanwhile waits for ever. What has
- * been said about deadlines applies all the more: give the guest a heap of its
- * own, let the library moat-malloc make its calls, or put them into no-trap
- * sections. moat_co_cancel and moat_co_destroy do not unwind a guest that was
- * preempted, since it is not at a call; they run its moat_co_defer functions.
- * MOAT_E_UNSUPPORTED: this CPU has no XSAVE.
+ * is resumed. If the host takes such a lock first, it waits for ever. So do
+ * as for deadlines: give the guest a heap of its own, let the library
+ * moat-malloc make its calls, or put them into no-trap sections. A preempted
+ * guest is not at a call, so moat_co_cancel and moat_co_destroy do not unwind
+ * it; they run its moat_co_defer functions. On a CPU without XSAVE slices are
+ * MOAT_E_UNSUPPORTED.
  *
  * Time limits have effects on the thread that resumes:
  *

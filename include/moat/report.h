@@ -13,7 +13,7 @@
 #include <moat/export.h>
 #include <moat/status.h>
 
-/** What a report looks like. */
+/** The form of a report. */
 typedef enum moat_report_form {
     /* For people: that of moat_co_print_report. */
     MOAT_REPORT_TEXT = 1,

@@ -73,11 +73,11 @@ typedef struct moat_script_walk moat_script_walk;
  * its interpreter. It is called on a coroutine of its own, with 256 KiB of
  * stack, 0.2 s of CPU time and 2 s of real time, which has the effects that
  * moat_limits describes. If it faults, loops, yields or throws, the frames
- * named until then are shown, and the report says why the rest is missing. It
- * may read anything. It should neither allocate nor lock, for what it holds
- * when it is stopped stays held. It is not called after a guest of this
- * process was found poisoned (moat_co_is_poisoned), nor for a report that it
- * asks for itself.
+ * named until then are shown, and the report has the reason why the rest is
+ * missing. It may read anything. It should neither allocate nor lock, for what
+ * it holds when it is stopped stays held. It is not called after a guest of
+ * this process was found poisoned (moat_co_is_poisoned), nor for a report that
+ * it asks for itself.
  *
  * `runs` returns whether a native frame of the coroutine belongs to the
  * interpreter's loop. It is called once for each address, not for each frame,

@@ -22,7 +22,7 @@ struct address {
     struct sockaddr_storage bytes;
 };
 
-/* What is looked up, and what was found. */
+/* The names to look up, and the addresses found. */
 struct lookup {
     char host[HOST_BYTES], port[PORT_BYTES];
     bool has_host, has_port, listens;

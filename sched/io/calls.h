@@ -1,5 +1,5 @@
 /*
- * calls.h: what the calls have in common that try first and then wait.
+ * calls.h: the part that all calls share: they try first, and then wait.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -41,8 +41,8 @@ static inline void before_try(struct call *call)
     call->edges = edges_of(call->record, call->side);
 }
 
-/* A try has failed: returns whether it is to be repeated, after a wait if the
- * system would have waited. False: errno is set. */
+/* Returns whether to try again after a failed try, and waits first if the
+ * system call would have blocked. False: errno is set. */
 static inline bool try_again(const struct call *call)
 {
     if (errno == EINTR)

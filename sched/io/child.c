@@ -18,7 +18,7 @@
 #include "sched/io/poller.h"
 #include "sched/wait.h"
 
-/* What a task waits for, in its room; and the answer. */
+/* The event that a task waits for, in its room; and the answer. */
 struct event {
     pid_t pid; /* 0: for a signal */
     sigset_t signals;
@@ -63,7 +63,8 @@ static int open_descriptor(const struct event *event)
                : signalfd(-1, &event->signals, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
-/* The poller tells of an event that comes before it is asked. */
+/* The poller also reports an event that came before the descriptor was added.
+ */
 static enum verdict wait_for(struct worker *worker, struct moat_task *task)
 {
     struct event *event = task->room;

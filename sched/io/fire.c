@@ -1,5 +1,5 @@
 /*
- * fire.c: what a worker's poller tells goes to the tasks that wait.
+ * fire.c: passes the events of a worker's poller to the tasks that wait.
  *
  * Among thousands of connections nothing of one is in the caches when its event
  * comes: the record, the task, the coroutine and the stack would be waited for

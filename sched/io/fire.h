@@ -1,5 +1,5 @@
 /*
- * fire.h: what a worker's poller tells goes to the tasks that wait.
+ * fire.h: passes the events of a worker's poller to the tasks that wait.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -10,7 +10,7 @@
 
 #include "sched/run.h"
 
-/* What the poller has told goes to those who wait. */
+/* Wakes the tasks that wait for the poller's latest events. */
 void moat_descriptors_fire(struct worker *worker);
 /* Looks at the poller, without a wait. */
 void moat_descriptors_look(struct worker *worker);

@@ -20,7 +20,7 @@ struct function_job {
     bool taken; /* the task has its result */
 };
 
-/* What a task asks for, in its room. */
+/* A task's request, in its room. */
 struct function {
     void *(*fn)(void *);
     void *arg, *result;

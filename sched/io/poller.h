@@ -1,8 +1,8 @@
 /*
- * poller.h: what a worker waits in for descriptors: the one interface to the
- * kernel's way of telling which are ready. poller_epoll.c is it by epoll.
+ * poller.h: where a worker waits for descriptors: the only interface to the
+ * kernel's readiness events. poller_epoll.c implements it by epoll.
  *
- * An entry tells of changes only (edges): a descriptor that becomes ready is
+ * Only changes (edges) are reported: a descriptor that becomes ready is
  * reported once, and again when it becomes ready anew. One that is ready when
  * it is added is reported. The kernel is given no address of the program's.
  *
@@ -17,7 +17,7 @@
 
 struct poller;
 
-/* What has happened to a descriptor. */
+/* The events of a descriptor. */
 enum {
     POLLER_READ = 1,  /* there may be something to read            */
     POLLER_WRITE = 2, /* there may be room to write                */

@@ -46,8 +46,8 @@ static bool is_starved(int error)
            error == ENOMEM;
 }
 
-/* On the host's stack, so that no task is stopped with a descriptor that nobody
- * knows. */
+/* On the host's stack, so that a task that is stopped leaves no descriptor
+ * behind. */
 static enum verdict accept_one(struct worker *worker, struct moat_task *task)
 {
     int listener = task->wish.of_fd.fd;
@@ -143,7 +143,8 @@ int moat_connect(int fd, const struct sockaddr *address, unsigned length,
             errno = moat_descriptor_errno(status);
             return -1;
         }
-        /* A local socket whose queue is full: no event tells when it is not. */
+        /* A local socket whose queue is full: no event comes when it has room.
+         */
         if (errno != EAGAIN || !starve(&call))
             return -1;
     }

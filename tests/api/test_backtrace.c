@@ -628,7 +628,7 @@ static void hostile_names_stay_on_their_line(const void *arg)
     EXPECT_EQ(moat_frame_describe(&frame, line, sizeof line), MOAT_OK);
     EXPECT_STR(line, "[coroutine 'a\\x1b[2J\\x0ab\\xff\\xe2\\x80\\xae"
                      "\xc3\xa9']");
-    /* No character is cut. */
+    /* No character is truncated. */
     for (size_t size = 1; size < sizeof line; size++) {
         EXPECT_EQ(moat_frame_describe(&frame, line, size), MOAT_OK);
         EXPECT((line[strlen(line) - (line[0] != '\0')] & 0xc0) != 0xc0);

@@ -196,7 +196,7 @@ static void large_blocks_grow_and_shrink_in_place(const void *arg)
     EXPECT_EQ(moat_heap_used(heap), 3 * MIB);
     EXPECT(moat_heap_realloc(heap, block, 40 * KIB) == block);
     EXPECT_EQ(moat_heap_used(heap), 40 * KIB);
-    /* What it gave back is used for the next one, and lets it grow again. */
+    /* The freed memory is used for the next one, and lets it grow again. */
     EXPECT((char *)moat_heap_alloc(heap, 64 * KIB) == block + 40 * KIB);
     EXPECT(moat_heap_realloc(heap, block, 20 * MIB) == NULL);
     EXPECT(moat_heap_realloc(heap, block, 100) != NULL);

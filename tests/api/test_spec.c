@@ -118,7 +118,7 @@ static void live_once(moat_co *co, const char *name, void *user)
     EXPECT_EQ(moat_co_get_state(co), MOAT_CO_INVALID);
 }
 
-/* ---- What a spec says ---- */
+/* ---- Options of a spec ---- */
 
 static void it_has_what_its_options_say(const void *arg)
 {

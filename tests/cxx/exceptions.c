@@ -49,7 +49,7 @@ static void check(int number)
     failures += !info.is_cxx;
     expect_text(info.type, expected[number].type, number);
     expect_text(info.what, expected[number].what, number);
-    /* What was asked has changed nothing. */
+    /* The questions have changed nothing. */
     failures += uncaught_exceptions() != 0;
     _Unwind_DeleteException(event.value);
     failures += exceptions_alive() != 0;

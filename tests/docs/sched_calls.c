@@ -216,7 +216,7 @@ static const char *make_monitor_prometheus(struct things *things)
                                                                   : "text";
 }
 
-/* What is freed cannot be asked. */
+/* Freed objects cannot be asked. */
 static const char *make_monitor_destroy(struct things *things)
 {
     moat_monitor_destroy(things->monitor);

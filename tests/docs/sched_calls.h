@@ -12,7 +12,7 @@
 
 #include <moat/sched.h>
 
-/* What the calls are made with. All zero: handles that are NULL. */
+/* The arguments of the calls. All zero: handles that are NULL. */
 struct things {
     moat_chan *chan;  /* with one item and room for another */
     moat_chan *empty; /* at which a task waits              */

@@ -39,7 +39,7 @@ static void begin(const char *what)
     (void)!write(MARK_DESCRIPTOR, what, strlen(what));
 }
 
-/* What is not moat's comes after it. */
+/* Calls that are not moat's come after it. */
 static void end(void)
 {
     begin("end");
@@ -364,7 +364,7 @@ int main(void)
     begin("shutdown");
     check(moat_engine_shutdown());
     end();
-    /* What this kernel lacks cannot be seen. */
+    /* Calls that this kernel lacks cannot be seen. */
     (void)printf("ioctl %u\nprocess_madvise %u\n", info.pagemap_scan,
                  info.process_madvise);
     return 0;

@@ -29,7 +29,7 @@
  * signals. */
 struct witness {
     volatile int ready; /* the guest runs */
-    volatile int stop;  /* tells the guest to return */
+    volatile int stop;  /* makes the guest return */
     volatile int calls;
     volatile int signo;
     siginfo_t info;

@@ -254,7 +254,7 @@ static void guests_spawn_programs(const void *arg)
 
 /* ---- Forked children ---- */
 
-/* What the child does after the fork, and how it must end. */
+/* The child's work after the fork, and how it must end. */
 struct child_plan {
     void *(*go_on)(moat_co *self, struct child_plan *plan);
     int status;

@@ -139,7 +139,8 @@ static void expect_overflows(int signo, void *(*body)(moat_co *, void *))
     thread_signals_note(&before);
     for (int i = 0; i < ROUNDS; i++) {
         guest_expect_trap(co, NULL, MOAT_TRAP_STACK_OVERFLOW);
-        /* What the handler blocked is free again: a profiler goes on. */
+        /* The signals that the handler blocked are free again: a profiler goes
+         * on. */
         thread_signals_expect_kept(&before);
         EXPECT_EQ(moat_engine_check(), MOAT_OK);
         EXPECT_EQ(moat_co_reset(co), MOAT_OK);
@@ -316,7 +317,7 @@ static void *block_then_write_null(moat_co *self, void *input)
     return guest_write_null(self, input);
 }
 
-/* What the guest itself blocks is not the handler's. */
+/* Signals that the guest itself blocks are not the handler's. */
 static void a_mask_of_the_guests_own_is_left_alone(const void *arg)
 {
     sigset_t mask;

@@ -115,7 +115,7 @@ static const struct call calls[] = {
 
 /* ---- Every room ---- */
 
-/* What the checks themselves need, and the test's frames. */
+/* Stack for the checks themselves, and for the test's frames. */
 #define SLACK ((size_t)1 << 10)
 
 static void expect_enough(const struct call *call, size_t room)
@@ -189,7 +189,7 @@ static void lines_take_most(const void *arg)
     expect_use(print_report, SMALL_STACK_MAX, 173 * KIB);
 }
 
-/* ---- What a report says ---- */
+/* ---- The text of a report ---- */
 
 static char *take_report(moat_status (*write_to)(const moat_co *, int))
 {

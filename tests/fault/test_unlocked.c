@@ -311,7 +311,7 @@ static void plant(void)
     moat_co_destroy(co);
 }
 
-/* What is written for perf, which the environment asks for. */
+/* Files for perf, which the environment asks for. */
 static void drop_file(const char *format)
 {
     char path[64];

@@ -192,7 +192,7 @@ static void it_does_not_matter_how_the_guest_ends(const void *arg)
     all_are_free();
 }
 
-/* What the host has locked stays locked. */
+/* The host's own locks stay locked. */
 static void *lock_again(moat_co *self, void *input)
 {
     (void)self;

@@ -53,7 +53,7 @@ NOINLINE static void *make(void)
     return made;
 }
 
-/* What dead frames of the host have left. */
+/* Pointers that dead frames of the host have left. */
 NOINLINE static void scrub(void)
 {
     volatile char junk[65536];
@@ -180,7 +180,7 @@ static void nothing(void *arg)
     (void)arg;
 }
 
-/* What the library itself has allocated. */
+/* Memory that the library itself has allocated. */
 static void named(void)
 {
     moat_co_options options = MOAT_CO_OPTIONS_INIT;

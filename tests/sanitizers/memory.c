@@ -18,7 +18,7 @@
 
 #include <moat/moat.h>
 
-/* What the library has written through a pointer. */
+/* Memory that the library has written through a pointer. */
 #define WRITTEN(object) __msan_unpoison(&(object), sizeof(object))
 
 static int *volatile nowhere;

@@ -127,7 +127,7 @@ static void *has_deadlines(void *arg)
     EXPECT_EQ(
         moat_fd_wait(fds[0], MOAT_FD_WRITE | MOAT_FD_READ, moat_now() + MS),
         MOAT_E_TIMEOUT);
-    /* What is there comes first. */
+    /* Bytes that are there come first. */
     EXPECT_EQ(moat_read(fds[1], bytes, 10, 0), 10);
     EXPECT_EQ(moat_read(fds[1], bytes, 10, 1), 10);
     close_both(fds);

@@ -163,7 +163,7 @@ static void *leaves_jobs(void *arg)
     for (int i = 0; i < 3; i++)
         EXPECT_EQ(sem_post(&may_go), 0);
     wait_for(&left, 3);
-    /* What is on a stack is waited for. */
+    /* The call waits for a job whose argument is on a stack. */
     task = spawn(offloads_its_stack, NULL);
     wait_for(&begun, 4);
     EXPECT_EQ(moat_task_cancel(task), MOAT_OK);

@@ -1,6 +1,6 @@
 /*
  * test_peers.c: races that were bugs in other schedulers, on several threads.
- * What each loses there is counted here.
+ * The losses of each are counted here.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -105,7 +105,7 @@ static void each_end_is_counted(const void *arg)
     EXPECT_EQ(stats.longest_run_ns, 0);
 }
 
-/* What a run of one thread has, with figures that are known. */
+/* The counters of a run of one thread, whose figures are known. */
 static void *counts_what_waits(void *arg)
 {
     moat_sched_stats stats = MOAT_SCHED_STATS_INIT;
@@ -399,7 +399,7 @@ static void *waits_for_an_item(void *arg)
     return NULL;
 }
 
-/* A run with a task that waits, until the host says so. */
+/* A run with a task that waits until the host wakes it. */
 static void *holds_on(void *arg)
 {
     moat_chan *chan = chan_of(8, 0);
@@ -593,7 +593,7 @@ static void a_signal_asks_every_run(const void *arg)
         REQUIRE(pthread_join(threads[i], NULL) == 0);
     REQUIRE(sigaction(SIGUSR1, NULL, &after) == 0);
     EXPECT(after.sa_handler == before.sa_handler);
-    /* What the host has installed during the run stays. */
+    /* A handler that the host installs during the run stays. */
     options[0].threads = 1;
     REQUIRE(pthread_create(&threads[0], NULL, run_holding, &options[0]) == 0);
     (void)sem_wait(&is_there);
@@ -605,7 +605,7 @@ static void a_signal_asks_every_run(const void *arg)
     close_pipe();
 }
 
-/* The pipe is full, and nobody reads: the run goes on and ends. */
+/* The pipe is full and not read: the run goes on and ends. */
 static void a_full_pipe_does_not_stop_the_run(const void *arg)
 {
     moat_sched_options options = MOAT_SCHED_OPTIONS_INIT;

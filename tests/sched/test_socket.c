@@ -450,7 +450,7 @@ static void *connects_itself(void *arg)
     return arg;
 }
 
-/* A local socket whose queue is full says EAGAIN, and no event tells when it
+/* A local socket whose queue is full returns EAGAIN, and no event shows when it
  * is not. */
 static void *connects_locally(void *arg)
 {

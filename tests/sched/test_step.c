@@ -22,7 +22,7 @@ struct play {
     moat_chan *chan, *other;
     bool victim_sends, selects;
     size_t capacity;
-    uint64_t seen[ITEMS + AFTER + 1]; /* by whoever receives */
+    uint64_t seen[ITEMS + AFTER + 1]; /* by the receiver */
     size_t seen_count;
     volatile uint64_t done; /* calls of the victim that have returned */
 };
@@ -242,7 +242,7 @@ static void *ends_a_taker(void *arg)
     taker = spawn(takes_once_more, &pair);
     EXPECT_EQ(send_number(pair.first, 77), MOAT_OK);
     EXPECT_EQ(join(taker).kind, MOAT_EVENT_RETURN);
-    EXPECT_EQ(moat_sleep(MS), MOAT_OK); /* whoever can run does */
+    EXPECT_EQ(moat_sleep(MS), MOAT_OK); /* any that can run does */
     moat_chan_destroy(pair.first);
     moat_chan_destroy(pair.second);
     return arg;

@@ -130,7 +130,7 @@ static void *plays(void *arg)
     return arg;
 }
 
-/* What was open before all tries stays below this. */
+/* Descriptors that were open before the tries are below this. */
 static unsigned first_of_ours;
 
 /* One that was made, and that the task has not closed any more. The poller's

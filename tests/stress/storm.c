@@ -38,7 +38,7 @@
 static unsigned long seconds = 5, coroutines = 1000, seed;
 static unsigned thread_count = 4;
 static pthread_barrier_t warm, done, looked;
-static atomic_bool calm; /* tells the neighbour to stop */
+static atomic_bool calm; /* stops the neighbour */
 
 struct worker {
     pthread_t thread;

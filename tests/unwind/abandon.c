@@ -100,7 +100,7 @@ static struct forks_state state_of_library(void)
     }};
 }
 
-/* Returns whether the guest is to be stopped here: in a child, if it forks. */
+/* Returns whether to stop the guest here: in a child, if it forks. */
 static bool send_here(const ucontext_t *at)
 {
     struct forks_state state;
@@ -490,7 +490,7 @@ static moat_co *create(moat_entry entry, uint64_t wall_ns)
     return co;
 }
 
-/* What was interrupted may be the child of the scene. */
+/* The interrupted process may be the child of the scene. */
 static bool has_stopped(const moat_event *event)
 {
     return event->kind == MOAT_EVENT_TRAP ||

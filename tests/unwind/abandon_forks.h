@@ -19,7 +19,7 @@ enum forks_plan {
                           each class of signals, those of a class in turn     */
 };
 
-/* What of the library a guest that is stopped could leave behind. */
+/* State of the library that a stopped guest could leave behind. */
 struct forks_state {
     uintptr_t words[8];
 };

@@ -19,10 +19,10 @@ MOAT_BEGIN_DECLS
 /**
  * Waits for the end of a child process, and reaps it, as waitpid(2).
  *
- * To run a program with a deadline: start it by posix_spawn(3), wait for its
- * end here, and if that does not come in time kill it and wait once more.
+ * To run a program with a deadline, start it by posix_spawn(3) and wait here;
+ * after MOAT_E_TIMEOUT kill it and wait once more.
  *
- * @param pid          a child of the process, which nobody else waits for
+ * @param pid          a child of the process, for which no other code waits
  * @param deadline     on moat_now; MOAT_NO_DEADLINE; 0: does not wait
  * @param[out] status  NULL, or the status, for WIFEXITED and the like; written
  *                     only on MOAT_OK
@@ -34,7 +34,7 @@ MOAT_BEGIN_DECLS
  *         MOAT_E_CANCELLED    the caller is being unwound, and would have to
  *                             wait
  *         MOAT_E_NOMEM        no memory
- *         MOAT_E_SYSTEM       a system call failed; errno tells how. ECHILD:
+ *         MOAT_E_SYSTEM       a system call failed; see errno. ECHILD:
  *                             it is not a child, or was reaped already. ENOSYS:
  *                             the kernel has no pidfd_open(2)
  *
@@ -67,7 +67,7 @@ MOAT_API MOAT_NODISCARD moat_status moat_child_wait(pid_t pid,
  *         MOAT_E_TIMEOUT    the deadline has passed
  *         MOAT_E_CANCELLED  the caller is being unwound, and would have to wait
  *         MOAT_E_NOMEM      no memory
- *         MOAT_E_SYSTEM     a system call failed; errno tells how
+ *         MOAT_E_SYSTEM     a system call failed; see errno
  *
  * Ownership:     unchanged
  * Thread-safety: a task

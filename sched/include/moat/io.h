@@ -14,12 +14,12 @@
  *     EBADF      not open, or closed by moat_close while the task waited
  *     ENOMEM     no memory for the wait
  *
- * A call first tries. It waits only if the system would have to. The first call
- * on a descriptor makes it non-blocking (O_NONBLOCK), for everybody who shares
- * it, and it stays so. Files are always ready: such a call takes as long as the
- * disk (moat_offload).
+ * A call waits only where the system call itself would block. The first call on
+ * a descriptor makes it non-blocking (O_NONBLOCK), also for all others
+ * that share it, and it stays so. Files are always ready: such a call takes as
+ * long as the disk (moat_offload).
  *
- * A descriptor that was used here has to be closed by moat_close: a run
+ * Close a descriptor that was used here by moat_close, since a run
  * remembers it by its number. Several tasks may wait for the same descriptor;
  * which of several readers gets what comes is not defined.
  *
@@ -59,7 +59,7 @@ MOAT_BEGIN_DECLS
  *         MOAT_E_CANCELLED  the caller is being unwound, and would have to wait
  *         MOAT_E_CLOSED     moat_close was called for fd
  *         MOAT_E_NOMEM      no memory
- *         MOAT_E_SYSTEM     a system call failed; errno tells how
+ *         MOAT_E_SYSTEM     a system call failed; see errno
  *
  * Ownership:     unchanged
  * Thread-safety: a task

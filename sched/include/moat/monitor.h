@@ -64,7 +64,7 @@ typedef struct moat_sched_stats {
         }                                                                     \
     }
 
-/* What other threads see a run by. */
+/* The handle by which other threads see a run. */
 typedef struct moat_monitor moat_monitor;
 
 MOAT_BEGIN_DECLS
@@ -138,7 +138,7 @@ MOAT_API MOAT_NODISCARD moat_status moat_monitor_stats(
  *
  * @param monitor      not NULL
  * @param[out] buffer  the text, with a zero at its end; NULL if size is 0
- * @param size         bytes of buffer. If it is too small the text is cut
+ * @param size         bytes of buffer. If it is too small the text is truncated
  *
  * @return the length of the whole text; 0: monitor is NULL, or has had no run
  *

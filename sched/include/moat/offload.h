@@ -49,7 +49,7 @@ MOAT_API MOAT_NODISCARD moat_status moat_offload(void *(*fn)(void *), void *arg,
                                                  void **out);
 
 /**
- * The same with a deadline, and for results that somebody has to free.
+ * The same with a deadline, and for results that must be freed.
  *
  * @param fn        not NULL; it runs outside of any guest and of any run
  * @param arg       passed to fn; not on the caller's stack, nor in the heap of

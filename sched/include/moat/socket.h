@@ -47,7 +47,7 @@ MOAT_API int moat_accept(int fd, uint64_t deadline);
  * Listens for TCP connections.
  *
  * The address may be used again at once after the program has ended
- * (SO_REUSEADDR). getsockname(2) tells which port the kernel has chosen.
+ * (SO_REUSEADDR). getsockname(2) returns the port that the kernel has chosen.
  *
  * @param host     a name or an address; NULL: all addresses, IPv6 and IPv4
  * @param port     a number or a service's name; "0": the kernel chooses

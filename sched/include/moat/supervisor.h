@@ -57,7 +57,7 @@ typedef enum moat_restart {
 #define MOAT_CHILD_FORGET 1u /* is removed when it is down for good */
 #define MOAT_CHILD_READY  2u /* the next start after its moat_child_ready */
 
-/** What a supervisor reports. */
+/** The events that a supervisor reports. */
 typedef enum moat_supervisor_event_kind {
     /* A child has ended against its policy: `result`. It starts again at
      * `restart_at`, unless that is MOAT_NO_DEADLINE. */
@@ -156,7 +156,7 @@ typedef struct moat_child_spec {
             MOAT_RESTART_PERMANENT, 0, NULL, 0           \
     }
 
-/** What a child does. */
+/** The state of a child. */
 typedef enum moat_child_state {
     /* Not started: the supervisor does not run. */
     MOAT_CHILD_IDLE = 0,
