@@ -110,9 +110,9 @@ MOAT_API MOAT_NODISCARD moat_status moat_guest_heap(moat_heap **out,
 /**
  * Takes over the heap that a coroutine has of its own.
  *
- * The heap is the host's from then on, as one of the options: what lies in it
- * outlives the coroutine, until moat_heap_destroy. The coroutine goes on using
- * it while it runs. After a moat_co_reset it has a new one if
+ * From then on the heap is the host's, as if it were that of the options: its
+ * blocks outlive the coroutine, until moat_heap_destroy. The coroutine goes on
+ * using it while it runs. After a moat_co_reset it has a new one if
  * limits.memory_bytes is not 0, otherwise none until it is given one.
  *
  * @param co  NULL is allowed
@@ -130,8 +130,8 @@ MOAT_API moat_heap *moat_co_take_heap(moat_co *co);
 /**
  * Takes a block from the heap of the guest on whose stack the caller runs.
  *
- * moat_guest_heap and moat_heap_alloc in one, and faster: an allocator calls it
- * first, and does the rest where it returns NULL. No heap is made.
+ * moat_guest_heap and moat_heap_alloc in one, and faster, but it makes no heap:
+ * an allocator calls it first, and those two if it returns NULL.
  *
  * @param bytes  0 is as good as 1
  * @return a block aligned to 16 bytes, with any contents; NULL: the caller is
@@ -186,9 +186,10 @@ MOAT_API bool moat_guest_free(void *pointer);
  *
  * It does not in a host call, in moat's own code, and in a signal handler of
  * the host's that has interrupted the guest. A handler without SA_ONSTACK is
- * recognised by the signals that it blocks, or else by a walk of the callers:
- * one that has SA_NODEFER and blocks none is not where less than 8 KiB of stack
- * is left or a caller has no unwind information.
+ * recognised by the signals that it blocks, or else by a walk of the callers.
+ * That walk fails if less than 8 KiB of stack is left, or if a caller has no
+ * unwind information: then a handler with SA_NODEFER that blocks no signal is
+ * taken for the guest.
  *
  * @return true: a call that would end the process is the guest's
  *

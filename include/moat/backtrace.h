@@ -161,8 +161,8 @@ MOAT_API moat_status moat_backtrace_fp(moat_frame *frames, size_t capacity,
  *
  * An overflow has thousands of frames. With MOAT_E_FULL the innermost are
  * written, without the root and the resumers; moat_co_describe and the reports
- * keep both ends. After moat_trap_raise the first frames
- * are moat's own, followed by the guest's that called it.
+ * keep both ends. After moat_trap_raise the first frames are moat's own,
+ * followed by the guest's that called it.
  *
  * If the guest left nothing to walk (pc = 0, smashed registers, code without
  * unwind information), the walk is repaired: frames found that way are marked
@@ -227,9 +227,9 @@ MOAT_API moat_status moat_frame_describe(const moat_frame *frame, char *buffer,
  * coroutine's script. Of more than 3,584 native frames the first 3,072 and the
  * last 512 are described, and of the roots between them the first 512.
  *
- * Where the frames are more than `capacity`, three eighths of the array hold
- * the outermost, the others the innermost: the guest's fault and the way to the
- * host's main are in an array of any size. `number` shows the gap.
+ * If there are more frames than `capacity`, three eighths of the array hold the
+ * outermost ones, the rest the innermost. So both the fault and the host's main
+ * are there. `number` shows the gap.
  *
  * @param co           created by this thread
  * @param[out] frames  array of `capacity`, innermost frame first

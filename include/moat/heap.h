@@ -115,16 +115,17 @@ MOAT_API moat_status moat_heap_reset(moat_heap *heap);
  * once.
  *
  * The heap is as new afterwards, and its memory reads as zeros, as after
- * moat_heap_reset. But that costs the next guest a page fault per page, where
- * this function clears the pages themselves. It goes by what the library has
- * noted outside of the heap, and not by the heap's own words. Memory that a
- * guest has mapped over the heap, other than by moat_heap_map, is not noticed:
- * after such a guest only moat_heap_reset leaves nothing behind.
+ * moat_heap_reset. But after that the next guest has a page fault per page,
+ * while this function clears the pages themselves. It relies on notes that the
+ * library keeps outside of the heap, which a guest's stray writes there cannot
+ * change. Memory that a guest has mapped over the heap, other than by
+ * moat_heap_map, is not noticed: after such a guest only moat_heap_reset leaves
+ * nothing behind.
  *
  * @param heap        from moat_heap_create
  * @param keep_bytes  if guests have used more than that since the heap was new,
- *                    it is reset instead: clearing much costs more than faults;
- *                    so it is where mappings or a break are left
+ *                    it is reset instead, since clearing much costs more than
+ *                    faults; so it is if mappings or a break are left
  *
  * @return as moat_heap_reset
  *

@@ -60,7 +60,7 @@ MOAT_BEGIN_DECLS
  * @return MOAT_OK, or
  *         MOAT_E_INVAL   co is NULL, buffer is NULL and size is not 0, or an
  *                        unknown form
- *         MOAT_E_FULL    the buffer is too small: it has the report's begin
+ *         MOAT_E_FULL    the buffer is too small: it has the report's beginning
  *         MOAT_E_STATE   it is not trapped
  *         MOAT_E_THREAD  it belongs to another thread
  *         MOAT_E_LIMIT   less than 8 KiB of the stack is left; with little

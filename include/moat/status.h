@@ -52,8 +52,8 @@
  * The result of a call; MOAT_OK is 0, errors are negative.
  *
  * MOAT_E_LIMIT means that too little of the stack is left for the call.
- * MOAT_E_FULL means that there is more than the caller's array takes, which is
- * full. moat_error_detail names the argument that was refused.
+ * MOAT_E_FULL means that the caller's array is full, and there is more.
+ * moat_error_detail names the argument that was refused.
  */
 typedef enum moat_status {
 #define MOAT_STATUS_ENUM(name, number, sentence) name = number,
@@ -97,11 +97,12 @@ MOAT_API const char *moat_status_str(moat_status status);
  * variable; or the function of the system that failed, with errno. It is for
  * people and for logs: the words may change.
  *
- * There is one for each refusal with MOAT_E_INVAL, MOAT_E_LIMIT,
- * MOAT_E_UNSUPPORTED, MOAT_E_SYSTEM or MOAT_E_FULL, also of the libraries that
- * stand on moat. The other statuses say all there is: they leave the sentence
- * of an earlier refusal, as does a call that succeeds. Ask at once: moat's own
- * work in a later call may note a reason, too.
+ * Only refusals with MOAT_E_INVAL, MOAT_E_LIMIT, MOAT_E_UNSUPPORTED,
+ * MOAT_E_SYSTEM or MOAT_E_FULL have a sentence, also those of the libraries
+ * that stand on moat. Other statuses need none. They, and calls that succeed,
+ * leave the sentence of an earlier refusal: compare its first word with the
+ * status, and ask at once, since a later call may note a reason even if it
+ * succeeds.
  *
  * @return a sentence without a full stop, such as "MOAT_E_INVAL:
  *         options->stack_bytes is 100: it must be 0, for 256 KiB, or at least

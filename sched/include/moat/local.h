@@ -54,16 +54,15 @@ MOAT_BEGIN_DECLS
  * Each task of each run has a value for it, which is NULL at first, or that
  * which `inherit` has made.
  *
- * When a task has ended, in whatever way (its function has returned or was left
- * by an exception, it has trapped, it was cancelled, even before it ran), and
- * after its frames, its deferred functions and the members of its groups have
- * ended, the destructors of its values are called, the value that was set last
- * first. Then its heap is freed and its result is delivered. They run in a
- * coroutine of their own, with the limits and the stack of the run's default
- * options: one that faults or throws is reported on
- * moat_sched_options.report_fd, and the others are called. They can read the
- * values of the ended task that are left, and make the calls that are legal in
- * moat_co_defer, but cannot wait.
+ * The destructors of a task's values are called however the task ends: by a
+ * return, an exception, a trap or a cancellation, even before it ran. By then
+ * its frames, its deferred functions and the members of its groups have ended.
+ * The value that was set last is destroyed first. Then the task's heap is freed
+ * and its result is delivered. Destructors run in a coroutine of their own,
+ * with the limits and the stack of the run's default options. One that faults
+ * or throws is reported on moat_sched_options.report_fd, and the others are
+ * called. They can read the values that are left, and make the calls that are
+ * legal in moat_co_defer, but cannot wait.
  *
  * If `inherit` traps, the task that spawns has trapped; the values that were
  * made for the new task are destroyed, as they are if the spawn fails.
@@ -89,9 +88,9 @@ moat_local_create(moat_local *out, const moat_local_options *options);
 /**
  * Deletes a key.
  *
- * From now on moat_local_get returns NULL for it, and no destructor of the key
- * is begun, though one that another thread has begun may still run. The values
- * of tasks are the caller's to free.
+ * From then on moat_local_get returns NULL for it, and its destructor is not
+ * called any more; on another thread a call may still be under way. The caller
+ * must free the values that tasks have.
  *
  * @param key  from moat_local_create
  *

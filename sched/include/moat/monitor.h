@@ -112,8 +112,8 @@ MOAT_API unsigned moat_monitor_threads(const moat_monitor *monitor);
 /**
  * Fills in the statistics of the monitor's run so far, or of its last one.
  *
- * The threads count on meanwhile: a figure is one that the run has had, and two
- * may be of different moments. The call takes no lock.
+ * The threads go on counting meanwhile: each figure is one that the run has
+ * had, but two of them may be from different moments. The call takes no lock.
  *
  * @param monitor   not NULL
  * @param thread    its number, from 0, the thread of moat_sched_run;
@@ -152,9 +152,9 @@ MOAT_API size_t moat_monitor_prometheus(const moat_monitor *monitor,
  * Writes what every task of the monitor's run does, as moat_dump_tasks does,
  * from any thread. Backtraces are those of all threads.
  *
- * Each thread of the run describes its tasks between two turns. One that does
- * not come to that within a second, since a task keeps its turn, is noted, and
- * its tasks are listed without their backtraces.
+ * Each thread of the run describes its tasks between two turns. If a task keeps
+ * its turn for more than a second, the dump notes that, and lists the tasks of
+ * its thread without backtraces.
  *
  * @param monitor  not NULL
  * @param fd       a descriptor open for writing
@@ -164,8 +164,8 @@ MOAT_API size_t moat_monitor_prometheus(const moat_monitor *monitor,
  *         MOAT_E_INVAL    monitor is NULL; fd is negative
  *         MOAT_E_STATE    the monitor has no run now; the caller is a
  *                         coroutine, or inside a run
- *         MOAT_E_TIMEOUT  the run has one thread and no dump_signal, and the
- *                         thread did not come to it: nothing was written
+ *         MOAT_E_TIMEOUT  the run has one thread and no dump_signal, and a task
+ *                         kept its turn: nothing was written
  *         MOAT_E_NOMEM    no memory for the text, which was written in part
  *         MOAT_E_SYSTEM   write failed; see errno
  *

@@ -22,11 +22,11 @@ MOAT_BEGIN_DECLS
  * Calls a function on another thread, and waits until it has returned. For
  * files, and for other calls that block.
  *
- * If the caller is cancelled, the function goes on and ends by itself; its
- * result is dropped. So what it uses must live on: it must not be on the stack,
- * or in the heap, of a guest that may be gone. Where `arg` itself points to the
- * caller's stack or to the heap of a guest, the call knows it: then a
- * cancellation does not end the wait, and takes effect after it.
+ * If the caller is cancelled, the function goes on to its end, and its result
+ * is dropped. So the data that it uses must not be on the stack or in the heap
+ * of a guest, which may be gone by then. If `arg` itself points there, the call
+ * notices: a cancellation then takes effect only after the function has
+ * returned.
  *
  * @param fn        not NULL; it runs outside of any guest and of any run
  * @param arg       passed to fn
@@ -55,9 +55,9 @@ MOAT_API MOAT_NODISCARD moat_status moat_offload(void *(*fn)(void *), void *arg,
  * @param arg       passed to fn; not on the caller's stack, nor in the heap of
  *                  a guest
  * @param left      NULL; or called on the other thread, or later on the run's,
- *                  with arg and what fn has returned, if the caller does not
- *                  get that: because the deadline has passed, or because it is
- *                  cancelled. If fn was not called the result is NULL
+ *                  with arg and the result of fn, if the caller does not get
+ *                  that: its deadline has passed, or it is cancelled. If fn was
+ *                  not called the result is NULL
  * @param deadline  on moat_now; MOAT_NO_DEADLINE; 0: does not wait, but the
  *                  function is not called either
  * @param[out] out  NULL, or what fn has returned; written only on MOAT_OK

@@ -62,9 +62,9 @@ typedef struct moat_sched_options {
     unsigned threads;
     /* The time that deadlines are compared with. */
     moat_clock clock;
-    /* A task is interrupted after so many nanoseconds, and the next has its
-     * turn, unless its limits set another slice. 0: it is not interrupted.
-     * MOAT_E_UNSUPPORTED where moat_limits.slice_ns is. */
+    /* moat_limits.slice_ns of tasks whose own limits set none: after so many
+     * nanoseconds the next task has its turn. 0: tasks are not interrupted.
+     * Limits per resume then count each slice anew: use totals. */
     uint64_t slice_ns;
     /* Options of the first task, and of tasks spawned without options; copied.
      * NULL: all defaults. */
@@ -74,16 +74,16 @@ typedef struct moat_sched_options {
     int report_fd;
     /* NULL, or the run's statistics; written when it ends. */
     moat_sched_stats *stats;
-    /* NULL, or what other threads see the run by; stays the caller's, and must
+    /* NULL, or by which other threads see the run; stays the caller's, and must
      * outlive the run. */
     moat_monitor *monitor;
-    /* Measures the times of moat_sched_stats. Costs a look at the clock for
-     * each switch. */
+    /* Measures the times of moat_sched_stats, at the cost of reading the clock
+     * at each switch. */
     bool measure_times;
-    /* 0, or a signal that makes the run write to report_fd what all tasks do,
-     * as moat_monitor_dump does, and go on: SIGQUIT, SIGHUP, SIGUSR1 or
-     * SIGUSR2. Its disposition is restored when the run ends. With one thread
-     * it costs a lock at each switch. */
+    /* 0, or SIGQUIT, SIGHUP, SIGUSR1 or SIGUSR2: at that signal the run writes
+     * to report_fd what all tasks do, as moat_monitor_dump does, and goes on.
+     * Its disposition is restored when the run ends. With one thread it costs a
+     * lock at each switch. */
     int dump_signal;
     /* 0, or a descriptor open for writing: a trace of the run in Chrome's JSON
      * format, written when it ends. Costs what measure_times does. */

@@ -3,9 +3,9 @@
  * <moat/sched.h> includes it.
  *
  * A supervisor has children in an order. A task runs it: it starts the children
- * first to last, restarts those that end, as their policies say, and stops them
- * last to first. If children fail too often it gives up, and so does not hide a
- * fault that a restart cannot mend. A child may be a supervisor.
+ * first to last, restarts those that end, by their policies, and stops them
+ * last to first. If children fail too often it gives up, since restarts would
+ * only hide such a fault. A child may be a supervisor.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -55,7 +55,7 @@ typedef enum moat_restart {
 
 /* Flags of a child. */
 #define MOAT_CHILD_FORGET 1u /* is removed when it is down for good */
-#define MOAT_CHILD_READY  2u /* the next start after its moat_child_ready */
+#define MOAT_CHILD_READY  2u /* the next one starts after moat_child_ready */
 
 /** The events that a supervisor reports. */
 typedef enum moat_supervisor_event_kind {
@@ -94,9 +94,9 @@ typedef struct moat_supervisor_options {
     moat_strategy strategy;
     /* MOAT_SUPERVISOR_FAIL_OPEN, MOAT_SUPERVISOR_STAY. */
     unsigned flags;
-    /* So many restarts are allowed within period_ns; 0: 3. At most 1000. If one
-     * more is due, the supervisor fails closed: it stops all children, last to
-     * first, and moat_supervisor_run returns MOAT_E_LIMIT. With
+    /* Restarts allowed within period_ns; 0: 3. At most 1000. If one more is
+     * due, the supervisor fails closed: it stops all children, last to first,
+     * and moat_supervisor_run returns MOAT_E_LIMIT. With
      * MOAT_SUPERVISOR_FAIL_OPEN restarts are counted for each child, and the
      * child stays down while the others go on. */
     unsigned intensity;
@@ -108,8 +108,8 @@ typedef struct moat_supervisor_options {
     uint64_t backoff_ns;
     /* 0: 30 s. */
     uint64_t backoff_max_ns;
-    /* That time is made shorter at random, by up to so many percent, so that
-     * children that fail together do not all return together. 0 to 100. */
+    /* Percent, 0 to 100, by up to which that time is shortened at random, so
+     * that children that fail together do not all return together. */
     unsigned jitter_percent;
     /* For the random choice. With MOAT_CLOCK_TEST the times depend on this
      * alone. */
@@ -145,8 +145,8 @@ typedef struct moat_child_spec {
     /* Asks the child to end, for example by closing its channel; called with
      * `arg` in the supervisor's task. NULL: it is cancelled at once. */
     void (*stop)(void *arg);
-    /* So long after `stop` the child is cancelled, and so long after that it
-     * is reported as stuck. 0: 5 s. */
+    /* Time from `stop` until the child is cancelled, and from then until it is
+     * reported as stuck. 0: 5 s. */
     uint64_t stop_ns;
 } moat_child_spec;
 
@@ -186,9 +186,8 @@ typedef struct moat_child_info {
     uint64_t returned, trapped, panicked, cancelled;
     /* On moat_now; 0: never. */
     uint64_t started_at, failed_at;
-    /* The last end that was not a return, those at the supervisor's wish
-     * excepted; `value` is NULL. Its kind is MOAT_EVENT_RETURN if there was
-     * none. */
+    /* The last end that was neither a return nor ordered by the supervisor;
+     * `value` is NULL. Its kind is MOAT_EVENT_RETURN if there was none. */
     moat_result last_failure;
 } moat_child_info;
 
@@ -310,7 +309,7 @@ moat_supervisor_run(moat_supervisor *supervisor);
  *
  * If moat_supervisor_run does not return MOAT_OK, the task traps
  * (MOAT_TRAP_RAISED, with the status as its code), so that its group, its
- * joiner or its own supervisor hears of the failure.
+ * joiner or its own supervisor gets the failure.
  *
  * @param supervisor  not NULL
  * @return NULL
@@ -323,12 +322,12 @@ moat_supervisor_run(moat_supervisor *supervisor);
 MOAT_API void *moat_supervisor_task(void *supervisor);
 
 /**
- * Lets a supervisor stop its children and return; does not wait for that.
+ * Asks a supervisor to stop its children and return; does not wait for that.
  *
- * It calls a child's `stop`, cancels the child if it has not ended after
- * stop_ns, waits for it to end, and goes on with the one before. A child that
- * is still up stop_ns after it was cancelled is reported; the supervisor goes
- * on, and waits for it in the end.
+ * From the last child to the first, the supervisor calls the child's `stop`,
+ * cancels it if it has not ended after stop_ns, and waits for its end. A child
+ * that is still up stop_ns after it was cancelled is reported, and waited for
+ * only at the end.
  *
  * A supervisor that is the child of another one is stopped by it: the `stop` of
  * that child calls this function. If the supervisor does not run, nothing
@@ -349,8 +348,8 @@ MOAT_API void *moat_supervisor_task(void *supervisor);
 MOAT_API moat_status moat_supervisor_stop(moat_supervisor *supervisor);
 
 /**
- * Stops a child, which is not restarted then, and waits until it has ended. In
- * the supervisor's own task (`report`, `stop`) it does not wait.
+ * Stops a child for good, and waits until it has ended. In the supervisor's own
+ * task (`report`, `stop`) it does not wait.
  *
  * @param supervisor  not NULL
  * @param child       its number
@@ -476,8 +475,8 @@ MOAT_API MOAT_NODISCARD moat_status moat_supervisor_get_info(
     moat_supervisor *supervisor, moat_supervisor_info *out);
 
 /**
- * Tells the supervisor that the calling child is ready: the next one can be
- * started (MOAT_CHILD_READY).
+ * Reports that the calling child is ready: the supervisor can start the next
+ * one (MOAT_CHILD_READY).
  *
  * @return MOAT_OK, also if it was ready before, or
  *         MOAT_E_STATE  the caller is not a task in the group of a child

@@ -53,7 +53,7 @@ typedef struct moat_task_options {
     /* Shown in reports; copied, the first 23 bytes. NULL: none. */
     const char *name;
     /* Limits of the coroutine; copied. A time limit per resume counts from one
-     * wait to the next. NULL: none. */
+     * wait to the next, or from one time slice to the next. NULL: none. */
     const moat_limits *limits;
     /* The heap of moat_co_heap; stays the caller's, and must outlive the task.
      * NULL: none, or one of its own with limits->memory_bytes. */
