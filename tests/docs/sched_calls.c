@@ -84,6 +84,7 @@ void sched_things_make(struct things *things)
     check(moat_supervisor_create(&things->supervisor, NULL));
     child.fn = return_it;
     check(moat_supervisor_add(things->supervisor, &child, NULL));
+    sched_io_make(things);
     check(moat_sleep(1));
 }
 
@@ -353,6 +354,8 @@ static const char *make_supervisor_destroy(struct things *things)
         "moat_" #function, kib, make_##function, effect \
     }
 
+#define IO_ROW(function, kib) ROW(function, kib, NULL),
+
 const struct sched_call sched_calls[] = {
     ROW(sched_run, 8, NULL),
     ROW(sched_get_stats, 8, NULL),
@@ -424,6 +427,7 @@ const struct sched_call sched_calls[] = {
     ROW(monitor_prometheus, 8, NULL),
     ROW(monitor_dump, 8, NULL),
     ROW(monitor_destroy, 2, NULL),
+    SCHED_IO_CALLS(IO_ROW)
 };
 
 const size_t sched_call_count = sizeof sched_calls / sizeof sched_calls[0];

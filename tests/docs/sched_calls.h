@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <moat/sched.h>
 
@@ -27,6 +28,8 @@ struct things {
     moat_monitor *monitor;       /* without a run          */
     moat_local local;            /* with a value           */
     moat_supervisor *supervisor; /* with a child that has not started */
+    int socket, listener, fresh; /* as sched_io_make says            */
+    uint16_t port;               /* of the listener                  */
     bool is_null;
     volatile bool
         seen; /* another task has had its turn, or has ended its wait */
@@ -34,6 +37,19 @@ struct things {
 
 /* Makes them, in a task. */
 void sched_things_make(struct things *things);
+/* Makes those of sched_io_calls.c. */
+void sched_io_make(struct things *things);
+
+/* X(function, KiB): the calls in sched_io_calls.c. */
+/* clang-format off */
+#define SCHED_IO_CALLS(X)                                                      \
+    X(fd_wait, 8) X(read, 8) X(write, 8) X(close, 8) X(accept, 8)              \
+    X(listen_tcp, 8) X(dial_tcp, 8) X(connect, 8) X(recvfrom, 8) X(sendto, 8)  \
+    X(child_wait, 8) X(signal_wait, 8) X(offload, 8) X(offload_until, 8)
+/* clang-format on */
+#define SCHED_IO_CALL(function, kib) \
+    const char *make_##function(struct things *things);
+SCHED_IO_CALLS(SCHED_IO_CALL)
 
 struct sched_call {
     const char *name;
