@@ -1,11 +1,11 @@
 /*
  * error_detail.c: why the thread's last refused call was refused.
  *
- * A thread's sentence lies in memory that is mapped at its first question, not
- * in its thread-local variables: programs that load this library late, several
- * copies of it even, have little room for those. Nor does it come from the
- * heap, whose lock a guest may have left held. Entries are never freed; that of
- * a thread that has ended is the next one's.
+ * A thread's sentence lies in memory that is mapped at the thread's first
+ * question. Thread-local variables would take from the little room that there
+ * is for those of libraries that are loaded late, even in several copies, and
+ * the heap's lock may have been left held by a guest. Entries are never freed:
+ * a new thread takes that of one that has ended.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -36,7 +36,7 @@ struct page {
     struct entry entries[ENTRIES];
 };
 
-/* Grows at its front; readers take no lock. */
+/* New pages are put at the front; readers take no lock. */
 static _Atomic(struct page *) pages;
 
 /* Returns the first entry that `wanted` accepts; NULL: none. */

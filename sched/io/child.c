@@ -25,7 +25,7 @@ struct event {
     int answer;
 };
 
-/* Takes what has happened: 1; 0: nothing yet; -1: errno is set. */
+/* Takes the event. 1: it has happened; 0: not yet; -1: errno is set. */
 static int take(struct event *event)
 {
     static const struct timespec no_time = {0, 0};
@@ -43,7 +43,7 @@ static int take(struct event *event)
     return result > 0 ? 1 : result;
 }
 
-/* Another may have taken the signal. */
+/* Another task may have taken the signal first. */
 static void settle(struct worker *worker, int fd, unsigned what)
 {
     struct moat_task *task = moat_newcomer_waiter(worker, fd, SIDE_READ);

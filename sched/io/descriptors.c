@@ -1,5 +1,6 @@
 /*
- * descriptors.c: who waits for which descriptor, and what the pollers tell.
+ * descriptors.c: records of descriptors, waits for them, and their registration
+ * with the pollers.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -72,7 +73,7 @@ void moat_descriptor_forget(struct worker *worker, int fd)
     }
 }
 
-/* A task may have closed the earlier one without our knowing. */
+/* The earlier descriptor of this number may have been closed by close(2). */
 struct descriptor *moat_descriptor_begin(struct worker *worker, int fd,
                                          uint32_t flags)
 {

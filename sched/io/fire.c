@@ -1,10 +1,10 @@
 /*
  * fire.c: passes the events of a worker's poller to the tasks that wait.
  *
- * Among thousands of connections nothing of one is in the caches when its event
- * comes: the record, the task, the coroutine and the stack would be waited for
- * one after the other. So they are fetched for all events of a wait first, in
- * as many passes as one leads to the next.
+ * With thousands of connections, no part of one is in the caches when its event
+ * comes: its record, task, coroutine and stack would be misses one after the
+ * other. So they are prefetched for all events of a wait, in one pass for each
+ * pointer on the way.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -62,7 +62,7 @@ static void fetch_all(struct worker *worker, const struct poller_event *events,
         if (tasks[i] != NULL)
             fetch(tasks[i], offsetof(struct moat_task, result));
     }
-    /* Another worker's tasks change meanwhile. */
+    /* Tasks of other workers are left out: they change meanwhile. */
     for (size_t i = 0; i < count; i++) {
         if (tasks[i] != NULL && tasks[i]->home != worker)
             tasks[i] = NULL;
@@ -76,7 +76,7 @@ static void fetch_all(struct worker *worker, const struct poller_event *events,
 
 /* ---- Fire --------------------------------------------------------------- */
 
-/* One edge may be enough for several: all who wait try again. */
+/* One edge may be enough for several tasks: all that wait try again. */
 static void add_edge(struct worker *worker, struct descriptor *record, int side)
 {
     atomic_fetch_add(&record->edges[side], 1);

@@ -427,7 +427,7 @@ const struct sched_call sched_calls[] = {
     ROW(monitor_prometheus, 8, NULL),
     ROW(monitor_dump, 8, NULL),
     ROW(monitor_destroy, 2, NULL),
-    SCHED_IO_CALLS(IO_ROW)
+    SCHED_IO_CALLS(IO_ROW) /* each with its comma */
 };
 
 const size_t sched_call_count = sizeof sched_calls / sizeof sched_calls[0];
