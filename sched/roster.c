@@ -42,6 +42,21 @@ static enum verdict add(struct worker *worker, struct moat_task *task)
     return answer(task, MOAT_OK);
 }
 
+static moat_status check_spec(const moat_child_spec *spec)
+{
+    unsigned unknown = spec->flags & ~(MOAT_CHILD_FORGET | MOAT_CHILD_READY);
+
+    if (spec->fn == NULL)
+        return refuse("spec->fn is NULL");
+    if ((unsigned)spec->restart > MOAT_RESTART_TEMPORARY)
+        return refuse_value("spec->restart is %u: no moat_restart",
+                            (unsigned)spec->restart);
+    if (unknown != 0)
+        return refuse_value("spec->flags has %x, which no MOAT_CHILD_ flag is",
+                            unknown);
+    return MOAT_OK;
+}
+
 /* On the caller's stack, where a bad pointer faults. */
 static moat_status read_spec(struct asked_child *to,
                              const moat_child_spec *spec)
@@ -53,12 +68,9 @@ static moat_status read_spec(struct asked_child *to,
 
     if (status != MOAT_OK)
         return status;
-    if (copy.fn == NULL || (unsigned)copy.restart > MOAT_RESTART_TEMPORARY ||
-        (copy.flags & ~(MOAT_CHILD_FORGET | MOAT_CHILD_READY)) != 0)
-        return moat_error_note(MOAT_E_INVAL,
-                               "spec->fn is NULL, restart is %u and unknown, "
-                               "or flags is %x and has unknown ones",
-                               (unsigned)copy.restart, copy.flags);
+    status = check_spec(&copy);
+    if (status != MOAT_OK)
+        return status;
     if (copy.options != NULL)
         status = moat_sched_copy_in(&options, sizeof options, copy.options,
                                     sizeof options);

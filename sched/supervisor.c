@@ -67,6 +67,30 @@ moat_status moat_supervisor_stop(moat_supervisor *supervisor)
 
 /* ---- Create, destroy ---------------------------------------------------- */
 
+static moat_status check_options(const moat_supervisor_options *options)
+{
+    unsigned unknown =
+        options->flags & ~(MOAT_SUPERVISOR_FAIL_OPEN | MOAT_SUPERVISOR_STAY);
+
+    if ((unsigned)options->strategy > MOAT_REST_FOR_ONE)
+        return refuse_value("options->strategy is %u: no moat_strategy",
+                            (unsigned)options->strategy);
+    if (unknown != 0)
+        return refuse_value("options->flags has %x, which no MOAT_SUPERVISOR_ "
+                            "flag is",
+                            unknown);
+    if (options->intensity > MAX_INTENSITY)
+        return moat_error_note(MOAT_E_INVAL,
+                               "options->intensity is %u: it must be at most "
+                               "%u",
+                               options->intensity, MAX_INTENSITY);
+    if (options->jitter_percent > 100)
+        return refuse_value("options->jitter_percent is %u: it must be at most "
+                            "100",
+                            options->jitter_percent);
+    return MOAT_OK;
+}
+
 static moat_status read_options(moat_supervisor_options *to,
                                 const moat_supervisor_options *options)
 {
@@ -76,14 +100,9 @@ static moat_status read_options(moat_supervisor_options *to,
         status = moat_sched_copy_in(to, sizeof *to, options, sizeof *to);
     if (status != MOAT_OK)
         return status;
-    if ((unsigned)to->strategy > MOAT_REST_FOR_ONE ||
-        (to->flags & ~(MOAT_SUPERVISOR_FAIL_OPEN | MOAT_SUPERVISOR_STAY)) !=
-            0 ||
-        to->intensity > MAX_INTENSITY || to->jitter_percent > 100)
-        return moat_error_note(MOAT_E_INVAL,
-                               "options->intensity is %u, jitter_percent %u: "
-                               "too much, or strategy or flags is unknown",
-                               to->intensity, to->jitter_percent);
+    status = check_options(to);
+    if (status != MOAT_OK)
+        return status;
     if (to->intensity == 0)
         to->intensity = INTENSITY;
     if (to->period_ns == 0)

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "sched/locks.h"
 
@@ -911,6 +912,16 @@ static void a_child_is_all_that_it_spawns(const void *arg)
 
 /* ---- Misuse ---- */
 
+/* The last refusal names its argument. */
+static void explains(const char *words)
+{
+    const char *detail = moat_error_detail();
+
+    if (strstr(detail, words) == NULL)
+        printf("no '%s' in: %s\n", words, detail);
+    EXPECT(strstr(detail, words) != NULL);
+}
+
 static void *misuses(void *arg)
 {
     moat_supervisor_options options = options_of(MOAT_ONE_FOR_ONE, 0);
@@ -923,14 +934,18 @@ static void *misuses(void *arg)
     EXPECT_EQ(moat_supervisor_create(NULL, NULL), MOAT_E_INVAL);
     options.strategy = (moat_strategy)3;
     EXPECT_EQ(moat_supervisor_create(&made, &options), MOAT_E_INVAL);
+    explains("strategy is 3");
     options = options_of(MOAT_ONE_FOR_ONE, 4);
     EXPECT_EQ(moat_supervisor_create(&made, &options), MOAT_E_INVAL);
+    explains("flags has 0x4");
     options = options_of(MOAT_ONE_FOR_ONE, 0);
     options.intensity = 1001;
     EXPECT_EQ(moat_supervisor_create(&made, &options), MOAT_E_INVAL);
+    explains("intensity is 1001");
     options = options_of(MOAT_ONE_FOR_ONE, 0);
     options.jitter_percent = 101;
     EXPECT_EQ(moat_supervisor_create(&made, &options), MOAT_E_INVAL);
+    explains("jitter_percent is 101");
     options.struct_size = 8;
     EXPECT_EQ(moat_supervisor_create(&made, &options), MOAT_E_INVAL);
     EXPECT(made == NULL);
@@ -938,12 +953,15 @@ static void *misuses(void *arg)
     EXPECT_EQ(moat_supervisor_add(NULL, &spec, NULL), MOAT_E_INVAL);
     EXPECT_EQ(moat_supervisor_add(supervisor, NULL, NULL), MOAT_E_INVAL);
     EXPECT_EQ(moat_supervisor_add(supervisor, &spec, NULL), MOAT_E_INVAL);
+    explains("fn is NULL");
     spec.fn = waits;
     spec.restart = (moat_restart)3;
     EXPECT_EQ(moat_supervisor_add(supervisor, &spec, NULL), MOAT_E_INVAL);
+    explains("restart is 3");
     spec.restart = MOAT_RESTART_PERMANENT;
     spec.flags = 4;
     EXPECT_EQ(moat_supervisor_add(supervisor, &spec, NULL), MOAT_E_INVAL);
+    explains("flags has 0x4");
     spec.flags = 0;
     migratable.struct_size = 1;
     spec.options = &migratable;
