@@ -32,7 +32,7 @@ struct made {
     struct made *next;
     const moat_co *co; /* NULL: left by a guest that has ended   */
     locale_t locale;   /* NULL: freed                            */
-    locale_t before;   /* the thread's, when it was made         */
+    locale_t before;   /* the thread's, apart from the guest's   */
     bool is_shared;    /* it has one that another guest has left */
 };
 
@@ -208,6 +208,17 @@ static struct made *add(moat_co *co)
     return made;
 }
 
+/* Returns what the thread had before the guest gave it a locale that it has
+ * made: the guest may free that one before it ends. The caller has the lock. */
+static locale_t before_own(const moat_co *co, locale_t locale)
+{
+    const struct made *each = list;
+
+    while (each != NULL && (each->co != co || each->locale != locale))
+        each = each->next;
+    return each != NULL ? each->before : locale;
+}
+
 /* Notes what a guest has made. Without memory it stays unknown, and is lost if
  * the guest does not free it. */
 static void note(moat_co *co, locale_t locale, bool is_shared)
@@ -217,8 +228,8 @@ static void note(moat_co *co, locale_t locale, bool is_shared)
     if (made == NULL && (made = add(co)) == NULL)
         return;
     lock();
+    made->before = before_own(co, uselocale(NULL));
     made->locale = locale;
-    made->before = uselocale(NULL);
     made->is_shared = is_shared;
     unlock();
 }

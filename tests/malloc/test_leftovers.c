@@ -152,6 +152,36 @@ static void stop_with_a_locale(void)
     moat_co_destroy(co);
 }
 
+/* The thread is given one after another, each made under the one before. */
+static void *use_locales_by_turns(moat_co *self, void *input)
+{
+    locale_t first = duplocale(LC_GLOBAL_LOCALE), second;
+
+    (void)self;
+    REQUIRE(first != (locale_t)0);
+    (void)uselocale(first);
+    second = duplocale(first);
+    REQUIRE(second != (locale_t)0);
+    (void)uselocale(second);
+    freelocale(first);
+    *(volatile int *)bad = 1;
+    return input;
+}
+
+static void the_thread_gets_no_locale_that_was_freed(const void *arg)
+{
+    locale_t before = uselocale((locale_t)0);
+
+    (void)arg;
+    for (int i = 0; i < 3; i++) {
+        moat_co *co = guest_with(use_locales_by_turns, QUOTA);
+
+        EXPECT_EQ(guest_resume(co, NULL), MOAT_EVENT_TRAP);
+        EXPECT(uselocale((locale_t)0) == before);
+        moat_co_destroy(co);
+    }
+}
+
 static void *use_locales_often(moat_co *self, void *input)
 {
     for (int i = 0; i < 1000; i++)
@@ -325,6 +355,7 @@ static const struct child_case cases[] = {
     CHILD_CASE(deferred_functions_close_them),
     CHILD_CASE(locales_of_stopped_guests_are_used_again),
     CHILD_CASE(a_locale_that_was_left_stays),
+    CHILD_CASE(the_thread_gets_no_locale_that_was_freed),
     CHILD_CASE(streams_need_no_more_than_at_once),
     CHILD_CASE(a_heap_can_be_taken_over),
     CHILD_CASE(a_forks_child_may_close_streams),
