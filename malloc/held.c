@@ -8,7 +8,10 @@
  *
  * Semaphores and folders are released only if the guest was stopped, since one
  * that has returned may have meant to keep them. Objects in the guest's own
- * heap or on its stack end with it.
+ * heap or on its stack end with it. Mutexes are unlocked there, too: a robust
+ * one is on the thread's list, through which the host's next one would be
+ * linked to memory that is gone; one that protects a thread's priority has
+ * raised that.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -137,6 +140,8 @@ static bool is_due(const struct moat_holder *holder, const struct held *held,
         if (!stopped)
             return false;
         break;
+    case MOAT_HELD_MUTEX:
+        return is_readable(held->object);
     default:
         break;
     }

@@ -34,7 +34,8 @@ enum moat_held_kind {
 struct moat_holder;
 
 /* Releases an object that a guest held when it was stopped. Called on the
- * host's stack; the object's memory can be read, and is not the guest's. */
+ * host's stack; the object's memory can be read, and is not the guest's, except
+ * for that of a mutex. */
 typedef void moat_held_undo(void *object);
 
 /* Each is set by the file whose functions take objects of that kind. */

@@ -593,6 +593,52 @@ static void a_folder_is_closed(const void *arg)
     moat_co_destroy(co);
 }
 
+/* ---- Mutexes in a guest's own memory ---------------------------------------
+ */
+
+static void make_robust(pthread_mutex_t *out)
+{
+    pthread_mutexattr_t how;
+
+    REQUIRE(pthread_mutexattr_init(&how) == 0);
+    REQUIRE(pthread_mutexattr_setrobust(&how, PTHREAD_MUTEX_ROBUST) == 0);
+    REQUIRE(pthread_mutex_init(out, &how) == 0);
+}
+
+static void *lock_own_and_fault(moat_co *self, void *input)
+{
+    pthread_mutex_t on_stack, *in_heap = malloc(sizeof *in_heap);
+
+    (void)self;
+    REQUIRE(in_heap != NULL);
+    make_robust(&on_stack);
+    make_robust(in_heap);
+    EXPECT_EQ(pthread_mutex_lock(&on_stack), 0);
+    EXPECT_EQ(pthread_mutex_lock(in_heap), 0);
+    if (input != NULL)
+        ignored = *bad;
+    moat_co_yield(self, NULL);
+    return input;
+}
+
+/* The C library links the next one that is locked to the one before. */
+static void the_threads_list_leads_to_no_guest(const void *arg)
+{
+    static pthread_mutex_t robust;
+
+    (void)arg;
+    make_robust(&robust);
+    for (int i = 0; i < 2; i++) {
+        moat_co *co = guest_with(lock_own_and_fault, QUOTA);
+
+        EXPECT_EQ(guest_resume(co, i == 0 ? co : NULL),
+                  i == 0 ? MOAT_EVENT_TRAP : MOAT_EVENT_YIELD);
+        moat_co_destroy(co);
+        EXPECT_EQ(pthread_mutex_lock(&robust), 0);
+        EXPECT_EQ(pthread_mutex_unlock(&robust), 0);
+    }
+}
+
 static void *read_options(moat_co *self, void *input)
 {
     char *args[] = {strdup("guest"), strdup("-xyz"), NULL};
@@ -633,6 +679,7 @@ static const struct child_case cases[] = {
     CHILD_CASE(an_initialisation_is_begun_again),
     CHILD_CASE(a_guest_waits_for_an_initialisation),
     CHILD_CASE(a_folder_is_closed),
+    CHILD_CASE(the_threads_list_leads_to_no_guest),
     CHILD_CASE(the_hosts_options_are_read_on),
 };
 
