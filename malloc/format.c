@@ -62,7 +62,8 @@ int moat_format(struct moat_real *real, enum moat_format_form form,
                                .flag = flag,
                                .format = format};
 
-    moat_arguments_look(real->name, format, is_wide(form), args);
+    if (!moat_arguments_look(real->name, format, is_wide(form), args))
+        return -1;
     va_copy(each.args, args);
     moat_libc_call(&each.call);
     va_end(each.args);

@@ -354,6 +354,64 @@ static void a_long_number_takes_the_guests_stack(const void *arg)
     moat_co_destroy(co);
 }
 
+/* Three numbers of 200 million digits, each by another way, then one of as many
+ * as 64 KiB of stack do not hold. None: such a number of arguments. */
+static void *print_what_is_asked(moat_co *self, void *input)
+{
+    static const wchar_t wide[] = L"%.*f";
+    const int many = 200000000;
+
+    (void)self;
+    switch (*(int *)input) {
+    case 0:
+        EXPECT(fprintf(stream, "%.200000000f", 1.0) < 0);
+        break;
+    case 1:
+        EXPECT(fwprintf(stream, wide, many, 1.0) < 0);
+        break;
+    case 2:
+        EXPECT(fprintf(stream, "%1$d %4$.*2$Lf %3$s", 1, many, "x", 1.0L) < 0);
+        break;
+    case 3:
+        EXPECT(fprintf(stream, "%2$.*1$e", 15000, 1.0) < 0);
+        break;
+    default:
+        EXPECT_EQ(fprintf(stream, "%2$.*1$f %3$*1$ld %4$s", 2, 0.5, 7L, "x"),
+                  4 + 1 + 2 + 1 + 1);
+        errno = 0;
+        EXPECT_EQ(fprintf(stream, "%20000000$d", 1), -1);
+        EXPECT_EQ(errno, EINVAL);
+        break;
+    }
+    return input;
+}
+
+/* The C library takes a gigabyte for the first three: the host's. */
+static void a_long_number_takes_the_guests_memory(const void *arg)
+{
+    static const moat_trap_kind kinds[] = {
+        MOAT_TRAP_MEMORY_LIMIT, MOAT_TRAP_MEMORY_LIMIT, MOAT_TRAP_MEMORY_LIMIT,
+        MOAT_TRAP_STACK_OVERFLOW, MOAT_TRAP_NONE};
+
+    (void)arg;
+    for (int i = 0; i < 5; i++) {
+        moat_co *co = create(print_what_is_asked, 65536);
+
+        expect_context("case %d", i);
+        stream = fopen("/dev/null", "w");
+        REQUIRE(stream != NULL);
+        if (kinds[i] == MOAT_TRAP_NONE) {
+            EXPECT_EQ(run(co, &i), MOAT_EVENT_RETURN);
+        } else {
+            EXPECT_EQ(run(co, &i), MOAT_EVENT_TRAP);
+            EXPECT_EQ(trap_of(co).kind, kinds[i]);
+            is_unlocked(stream);
+        }
+        moat_co_destroy(co);
+        (void)fclose(stream);
+    }
+}
+
 /* Sweeps the phase: the overflow meets each call at each depth. */
 static __attribute__((noinline)) int print_ever_deeper(int depth)
 {
@@ -499,6 +557,7 @@ static const struct child_case cases[] = {
     CHILD_CASE(a_longjmp_of_the_host_still_works),
     CHILD_CASE(results_are_the_c_librarys),
     CHILD_CASE(a_long_number_takes_the_guests_stack),
+    CHILD_CASE(a_long_number_takes_the_guests_memory),
     CHILD_CASE(an_overflow_lands_outside),
     CHILD_CASE(streams_over_its_memory_end_with_it),
     CHILD_CASE(a_callback_runs_on_the_guests_stack),
