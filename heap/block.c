@@ -124,14 +124,13 @@ static bool is_free(moat_heap *heap, const struct moat_span *span, size_t unit);
  * the mistake of the caller that returned it, and is ignored. */
 static bool is_in_use(moat_heap *heap, const void *pointer)
 {
-    const struct moat_free_block *block = pointer;
     const struct moat_span *span;
     uintptr_t offset = (uintptr_t)pointer - heap->pages;
 
     if (moat_heap_find_block(heap, pointer) == 0)
         return false;
     span = &heap->spans[offset >> MOAT_HEAP_PAGE_SHIFT];
-    if (span->kind == MOAT_SPAN_LARGE || block->mark != heap->mark)
+    if (span->kind == MOAT_SPAN_LARGE || !moat_small_is_marked(heap, pointer))
         return true;
     span -= span->back;
     offset = (uintptr_t)pointer - moat_span_begin(heap, span);
@@ -171,10 +170,9 @@ static bool cut_blocks(moat_heap *heap, struct moat_span *span)
         return false;
     span->free = (uint16_t)(unit + 1);
     for (; unit + units <= end; unit += units) {
-        struct moat_free_block *block = moat_small_at(heap, span, unit);
+        uint64_t next = unit + 2 * units <= end ? unit + units + 1 : 0;
 
-        block->next = unit + 2 * units <= end ? unit + units + 1 : 0;
-        block->mark = heap->mark;
+        moat_small_link(heap, moat_small_at(heap, span, unit), next);
     }
     span->cut = (uint16_t)unit;
     return true;

@@ -18,8 +18,9 @@
  * others only the last page's does, for merging.
  *
  * Small blocks are linked by their offset in the span, in units of 16 bytes,
- * and not by their address: a guest that writes to a block it has freed cannot
- * make the heap hand out an address outside the span.
+ * with a check beside it: a guest that writes to a block it has freed, or over
+ * the end of one whose neighbour is free, ends when the damaged block is next
+ * to be handed out.
  *
  * A span of small blocks is in one of four conditions:
  *
@@ -88,7 +89,7 @@ struct moat_heap {
     struct moat_span *current[MOAT_HEAP_CLASSES]; /* never NULL              */
     struct moat_span *spans;
     uintptr_t pages; /* the address of page 0                        */
-    uint64_t mark;   /* in free blocks, to notice a second free      */
+    uint64_t mark;   /* in free blocks: moat_free_block              */
     size_t fresh;    /* pages from here on were never used           */
     size_t opened;   /* pages from here on are inaccessible          */
     size_t capacity; /* pages for which there are addresses          */
@@ -112,7 +113,10 @@ struct moat_heap {
     uint64_t filled[MOAT_HEAP_BINS / 64];
 };
 
-/* The payload of a free small block. */
+/* The payload of a free small block. The mark is the heap's, with `next` in its
+ * low bits by exclusive or. If the two do not match, the block was written to
+ * since it was freed, maybe by a few bytes over the end of the one before it. A
+ * block that has the mark's other bits may be about to be freed twice. */
 struct moat_free_block {
     uint64_t next; /* as moat_span.free */
     uint64_t mark;

@@ -25,6 +25,28 @@ moat_small_at(const moat_heap *heap, const struct moat_span *span, size_t unit)
                                       unit * MOAT_HEAP_UNIT);
 }
 
+static inline void moat_small_link(const moat_heap *heap,
+                                   struct moat_free_block *block, uint64_t next)
+{
+    block->next = next;
+    block->mark = heap->mark ^ next;
+}
+
+/* Returns whether a block may be a free one: its mark may also be what the
+ * guest left in a block of its own. */
+static inline bool moat_small_is_marked(const moat_heap *heap,
+                                        const struct moat_free_block *block)
+{
+    return (block->mark ^ heap->mark) >> 16 == 0;
+}
+
+/* Returns whether a free block is as it was when it was freed. */
+static inline bool moat_small_is_intact(const moat_heap *heap,
+                                        const struct moat_free_block *block)
+{
+    return (block->mark ^ block->next) == heap->mark;
+}
+
 /* Takes a block from the current span of its class; NULL: that has none. */
 static inline void *moat_small_take(moat_heap *heap, unsigned size_class)
 {
@@ -34,7 +56,7 @@ static inline void *moat_small_take(moat_heap *heap, unsigned size_class)
     if (MOAT_UNLIKELY(span->free == 0))
         return NULL;
     block = moat_small_at(heap, span, span->free - 1u);
-    if (MOAT_UNLIKELY(block->next > span->cut))
+    if (MOAT_UNLIKELY(!moat_small_is_intact(heap, block)))
         moat_heap_misused(heap, MOAT_MISUSE_USED_FREED);
     span->free = (uint16_t)block->next;
     span->used++;
@@ -72,14 +94,6 @@ moat_small_span(moat_heap *heap, const void *pointer, size_t *unit)
     return span;
 }
 
-/* Returns whether a block may be a free one: its mark may also be what the
- * guest left in a block of its own. */
-static inline bool moat_small_is_marked(const moat_heap *heap,
-                                        const struct moat_free_block *block)
-{
-    return block->mark == heap->mark;
-}
-
 /* Ends the guest if the block is free. */
 void moat_small_check_mark(moat_heap *heap, const struct moat_span *span,
                            size_t unit);
@@ -89,8 +103,7 @@ void moat_small_check_mark(moat_heap *heap, const struct moat_span *span,
 static inline bool moat_small_put(const moat_heap *heap, struct moat_span *span,
                                   struct moat_free_block *block, size_t unit)
 {
-    block->next = span->free;
-    block->mark = heap->mark;
+    moat_small_link(heap, block, span->free);
     span->free = (uint16_t)(unit + 1);
     return --span->used <= span->keep;
 }

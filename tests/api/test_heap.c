@@ -625,6 +625,33 @@ static void *write_after_free(moat_co *self, void *input)
     return moat_heap_alloc(heap, 40);
 }
 
+/* A text's end lies outside of its block: in the number of the next free one.
+ */
+static void *write_one_too_many(moat_co *self, void *input)
+{
+    moat_heap *heap = heap_of_guest(self);
+    char *block = moat_heap_alloc(heap, 64);
+    void *volatile next = moat_heap_alloc(heap, 64);
+
+    EXPECT(next == block + 64);
+    moat_heap_free(heap, next);
+    block[64] = '\0';
+    next = moat_heap_alloc(heap, 64);
+    return input;
+}
+
+/* A block's own end of the list looks as if it had been freed just once. */
+static void *write_and_free_twice(moat_co *self, void *input)
+{
+    moat_heap *heap = heap_of_guest(self);
+    uint64_t *block = moat_heap_alloc(heap, 64);
+
+    moat_heap_free(heap, block);
+    block[0] = 0;
+    moat_heap_free(heap, block);
+    return input;
+}
+
 static void *free_twice(moat_co *self, void *input)
 {
     moat_heap *heap = heap_of_guest(self);
@@ -703,7 +730,9 @@ static void misuse_ends_the_guest(const void *arg)
         const char *text;
     } cases[] = {
         {write_after_free, "wrote to a block after freeing it"},
+        {write_one_too_many, "wrote to a block after freeing it"},
         {free_twice, "freed a block twice"},
+        {write_and_free_twice, "freed a block twice"},
         {free_the_middle, "freed or resized what is not a block"},
         {free_the_middle_of_a_large_one,
          "freed or resized what is not a block"},
