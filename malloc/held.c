@@ -287,10 +287,18 @@ bool moat_held_remove(moat_co *co, enum moat_held_kind kind, const void *object)
     return holder != NULL && remove_once(holder, kind, object);
 }
 
+/* A recursive mutex that was locked once more: that lock is released first. */
+static bool stays_locked(enum moat_held_kind kind, const void *object)
+{
+    const pthread_mutex_t *mutex = object;
+
+    return kind == MOAT_HELD_MUTEX && mutex->__data.__count > 1;
+}
+
 /* Objects of guests on other threads stay noted. */
 void moat_held_forget(enum moat_held_kind kind, const void *object)
 {
-    bool found = false;
+    bool found = stays_locked(kind, object);
 
     for (size_t i = 0; i < BUCKETS && !found; i++) {
         lock(&buckets[i]);

@@ -63,11 +63,11 @@ static inline atomic_uint *moat_held_notes_of(const void *object)
     return &moat_held_notes[((uintptr_t)object >> 3) % MOAT_HELD_SLOTS];
 }
 
-/* Drops the note of a guest on this thread whose object the host has released.
- */
+/* Drops the note of a guest on this thread whose object the host, or another
+ * guest, is about to release. */
 void moat_held_forget(enum moat_held_kind kind, const void *object);
 
-/* Called when the host releases an object. */
+/* Called before the host releases an object. */
 static inline void moat_held_returned(enum moat_held_kind kind,
                                       const void *object)
 {

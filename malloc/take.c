@@ -63,16 +63,30 @@ static void take_run(struct moat_libc_call *call)
         moat_held_add(holder, each->kind, each->object);
 }
 
+static bool remove_own(const struct take_call *each)
+{
+    return moat_held_remove(each->co, each->kind, each->object) ||
+           (each->kind == MOAT_HELD_WRITE_LOCK &&
+            moat_held_remove(each->co, MOAT_HELD_READ_LOCK, each->object));
+}
+
+/* To the C library all guests of a thread are one: each can unlock what another
+ * has locked. */
+static bool has_one_holder(enum moat_held_kind kind)
+{
+    return kind == MOAT_HELD_MUTEX || kind == MOAT_HELD_WRITE_LOCK ||
+           kind == MOAT_HELD_SPIN_LOCK;
+}
+
+/* The notes come first: afterwards the object may be gone. If it cannot be
+ * given back, it is not the thread's. */
 static void give_run(struct moat_libc_call *call)
 {
     struct take_call *each = (struct take_call *)call;
 
+    if (!remove_own(each) && has_one_holder(each->kind))
+        moat_held_returned(each->kind, each->object);
     each->error = each->fn(each->object);
-    if (each->error != 0)
-        return;
-    if (!moat_held_remove(each->co, each->kind, each->object) &&
-        each->kind == MOAT_HELD_WRITE_LOCK)
-        (void)moat_held_remove(each->co, MOAT_HELD_READ_LOCK, each->object);
 }
 
 static int call_for(enum moat_held_kind kind, void *object, int (*fn)(void *),

@@ -593,6 +593,70 @@ static void a_folder_is_closed(const void *arg)
     moat_co_destroy(co);
 }
 
+/* ---- Guests of one thread ---------------------------------------------------
+ */
+
+static void *take_over_and_yield(moat_co *self, void *input)
+{
+    EXPECT_EQ(pthread_mutex_unlock(&mutex), 0);
+    EXPECT_EQ(pthread_rwlock_unlock(&rwlock), 0);
+    EXPECT_EQ(pthread_mutex_lock(&mutex), 0);
+    EXPECT_EQ(pthread_rwlock_wrlock(&rwlock), 0);
+    (void)moat_co_yield(self, input);
+    EXPECT_EQ(pthread_mutex_unlock(&mutex), 0);
+    EXPECT_EQ(pthread_rwlock_unlock(&rwlock), 0);
+    return input;
+}
+
+static void *find_both_locked(void *arg)
+{
+    EXPECT_EQ(pthread_mutex_trylock(&mutex), EBUSY);
+    EXPECT_EQ(pthread_rwlock_tryrdlock(&rwlock), EBUSY);
+    return arg;
+}
+
+static void what_another_guest_has_taken_over_stays(const void *arg)
+{
+    moat_co *first = guest_with(lock_and_leave_to_host, QUOTA);
+    moat_co *second = guest_with(take_over_and_yield, QUOTA);
+    pthread_t other;
+
+    (void)arg;
+    make_all();
+    EXPECT_EQ(guest_resume(first, NULL), MOAT_EVENT_YIELD);
+    EXPECT_EQ(guest_resume(second, NULL), MOAT_EVENT_YIELD);
+    EXPECT_EQ(guest_resume(first, NULL), MOAT_EVENT_TRAP);
+    REQUIRE(pthread_create(&other, NULL, find_both_locked, NULL) == 0);
+    REQUIRE(pthread_join(other, NULL) == 0);
+    EXPECT_EQ(guest_resume(second, NULL), MOAT_EVENT_RETURN);
+    moat_co_destroy(first);
+    moat_co_destroy(second);
+    all_are_free();
+}
+
+static void *lock_yield_and_fault(moat_co *self, void *input)
+{
+    EXPECT_EQ(pthread_mutex_lock(&recursive), 0);
+    (void)moat_co_yield(self, input);
+    ignored = *bad;
+    return input;
+}
+
+/* The host is in the same thread, so it gets the lock as well. */
+static void the_host_may_lock_it_meanwhile(const void *arg)
+{
+    moat_co *co = guest_with(lock_yield_and_fault, QUOTA);
+
+    (void)arg;
+    make_all();
+    EXPECT_EQ(guest_resume(co, NULL), MOAT_EVENT_YIELD);
+    EXPECT_EQ(pthread_mutex_lock(&recursive), 0);
+    EXPECT_EQ(pthread_mutex_unlock(&recursive), 0);
+    EXPECT_EQ(guest_resume(co, NULL), MOAT_EVENT_TRAP);
+    all_are_free();
+    moat_co_destroy(co);
+}
+
 /* ---- Mutexes in a guest's own memory ---------------------------------------
  */
 
@@ -679,6 +743,8 @@ static const struct child_case cases[] = {
     CHILD_CASE(an_initialisation_is_begun_again),
     CHILD_CASE(a_guest_waits_for_an_initialisation),
     CHILD_CASE(a_folder_is_closed),
+    CHILD_CASE(what_another_guest_has_taken_over_stays),
+    CHILD_CASE(the_host_may_lock_it_meanwhile),
     CHILD_CASE(the_threads_list_leads_to_no_guest),
     CHILD_CASE(the_hosts_options_are_read_on),
 };
