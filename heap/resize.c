@@ -47,11 +47,14 @@ static void *move_small(moat_heap *heap, struct moat_span *span, void *pointer,
     size_t had = span->units * MOAT_HEAP_UNIT;
     void *block;
 
+    if (MOAT_UNLIKELY(moat_small_is_marked(heap, pointer)))
+        moat_small_check_mark(heap, span, unit);
     if (bytes <= had && bytes >= had / 2)
         return pointer;
     block = copy(heap, pointer, had, bytes);
-    if (block != NULL && block != pointer)
-        moat_small_return(heap, span, pointer, unit);
+    if (block != NULL && block != pointer &&
+        moat_small_put(heap, span, pointer, unit))
+        moat_small_settle(heap, span);
     return block;
 }
 

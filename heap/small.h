@@ -33,11 +33,11 @@ static inline void moat_small_link(const moat_heap *heap,
 }
 
 /* Returns whether a block may be a free one: its mark may also be what the
- * guest left in a block of its own. */
+ * guest left in a block of its own. A damaged `next` does not matter here. */
 static inline bool moat_small_is_marked(const moat_heap *heap,
                                         const struct moat_free_block *block)
 {
-    return (block->mark ^ heap->mark) >> 16 == 0;
+    return block->mark >> 32 == heap->mark >> 32;
 }
 
 /* Returns whether a free block is as it was when it was freed. */

@@ -695,6 +695,16 @@ static void *free_a_large_one_twice(moat_co *self, void *input)
     return input;
 }
 
+/* It need not move. */
+static void *resize_a_freed_one(moat_co *self, void *input)
+{
+    moat_heap *heap = heap_of_guest(self);
+    void *block = moat_heap_alloc(heap, 100);
+
+    moat_heap_free(heap, block);
+    return moat_heap_realloc(heap, block, 90) != NULL ? input : NULL;
+}
+
 /* As when chance has it that a guest's data look like a free block. */
 static void *look_like_free(moat_co *self, void *input)
 {
@@ -733,6 +743,7 @@ static void misuse_ends_the_guest(const void *arg)
         {write_one_too_many, "wrote to a block after freeing it"},
         {free_twice, "freed a block twice"},
         {write_and_free_twice, "freed a block twice"},
+        {resize_a_freed_one, "freed a block twice"},
         {free_the_middle, "freed or resized what is not a block"},
         {free_the_middle_of_a_large_one,
          "freed or resized what is not a block"},
