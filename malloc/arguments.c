@@ -251,25 +251,16 @@ static bool read_conversion(struct walk *walk, struct conversion *out)
 /* Takes one argument; the value of an int. */
 static int take_argument(struct walk *walk, enum what what)
 {
-    switch (what) {
-    case TAKES_INT:
+    if (what == TAKES_INT)
         return va_arg(*walk->args, int);
-    case TAKES_LONG:
+    if (what == TAKES_LONG)
         (void)va_arg(*walk->args, long);
-        break;
-    case TAKES_DOUBLE:
+    if (what == TAKES_DOUBLE)
         (void)va_arg(*walk->args, double);
-        break;
-    case TAKES_LONG_DOUBLE:
+    if (what == TAKES_LONG_DOUBLE)
         (void)va_arg(*walk->args, long double);
-        break;
-    case TAKES_POINTER:
+    if (what == TAKES_POINTER)
         (void)va_arg(*walk->args, const void *);
-        break;
-    case TAKES_NOTHING:
-    default:
-        break;
-    }
     return 0;
 }
 
