@@ -261,6 +261,7 @@ struct moat_arch_preempted {
     moat_co *co;
     void (*suspend)(void); /* called on the guest's stack; the guest continues
                               when it returns                                */
+    const void *initial;   /* the vector state with its initial values       */
 };
 
 /* Returns whether guests can be preempted on this CPU. Must be called, and must
@@ -278,6 +279,12 @@ void moat_arch_preempt(void *ucontext, struct moat_arch_preempted *words);
 
 /* Returns whether the registers are those of that code. */
 bool moat_arch_is_preempting(const moat_regs *regs);
+
+/* Returns whether they are those of the library's switches, which may hold
+ * words of a record that a suspension changes: where the next resume comes
+ * from, or where another coroutine waits. Those that are inline hold none of
+ * them. */
+bool moat_arch_is_switching(const moat_regs *regs);
 
 /* Returns whether the fault is that of a moat_arch_peek, and makes that call
  * return false. */

@@ -116,6 +116,7 @@ static moat_status set_up(const moat_engine_options *options,
     };
     moat_status status = moat_thread_prepare();
 
+    moat_refusal_prepare();
     if (status == MOAT_OK)
         status = moat_trap_install(options->source);
     if (status != MOAT_OK)

@@ -49,7 +49,8 @@ static void set_clock(struct co *co, const struct spec *spec)
     if (moat_spec_accounted(spec))
         co->traits |= CO_ACCOUNTED;
     if ((spec->options.flags & MOAT_CO_EXACT_USAGE) != 0 ||
-        spec->limits.resume_cpu_ns != 0 || spec->limits.total_cpu_ns != 0)
+        spec->limits.resume_cpu_ns != 0 || spec->limits.total_cpu_ns != 0 ||
+        spec->limits.slice_ns != 0)
         co->traits |= CO_COUNTS_CPU;
     if ((co->traits & (CO_LIMITED | CO_ACCOUNTED)) == 0)
         return;

@@ -26,6 +26,8 @@ static MOAT_NO_SANITIZE void suspend(void)
     int saved_errno = preemption->saved_errno;
 
     preemption->count++;
+    /* The inline create does not clear the count. */
+    co->control.flags |= CO_SPECIAL;
     if (moat_annotate_active())
         moat_annotate_leave(&cold_of(co)->fiber, false);
     MOAT_SWITCH_LEAVE(back, value);

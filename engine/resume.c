@@ -53,6 +53,7 @@ void moat_resume_prepare(struct co *co, moat_entry entry)
     moat_preempt_forget(co);
     co->notrap = 0;
     co->nointr = 0;
+    moat_note_sections(co);
     co->control.entry = entry;
     if (moat_annotate_active()) {
         cold_of(co)->entry = entry;

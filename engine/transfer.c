@@ -112,6 +112,7 @@ switch_over(struct co *co, struct co *other, void *value)
     moat_arch_take_over(next, self);
     MOAT_TLS_WRITE_CURRENT((uintptr_t)next | slow);
     co->nointr--;
+    moat_note_sections(co);
     if (moat_annotate_active())
         moat_annotate_transfer(&cold_of(co)->fiber, &cold_of(other)->fiber,
                                other->slot.limit, other->slot.base);

@@ -15,6 +15,9 @@
 
 #include <moat/status.h>
 
+/* Must be called once before the first note. Signal-safe: no. */
+void moat_refusal_prepare(void);
+
 /* Notes a reason; the others also return the status. errno stays as it is. The
  * sentence and the texts among the values are static. In the sentence stand for
  * the next value: %u a number, %d one with a sign, %x an address, %s a text, %v

@@ -171,8 +171,8 @@ static uint64_t end_slice(uint64_t now, void *ucontext, int saved_errno)
     moat_arch_regs_from_context(ucontext, &regs);
     co = find_guest(ucontext, regs.sp);
     wait = must_wait(co, &regs, ucontext, now);
-    if (wait == 0 &&
-        (co != moat_running() || !moat_preempt(co, ucontext, saved_errno)))
+    if (wait == 0 && (co != moat_running() || moat_arch_is_switching(&regs) ||
+                      !moat_preempt(co, ucontext, saved_errno)))
         wait = RETRY_NS;
     if (wait != 0)
         return moat_later_by(now, wait);

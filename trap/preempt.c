@@ -13,6 +13,7 @@
 
 #include "sys/clock.h"
 #include "trap/alarm.h"
+#include "trap/own_stacks.h"
 #include "trap/stack_owner.h"
 
 #define NEVER MOAT_CLOCK_END
@@ -30,11 +31,13 @@ uint64_t moat_slice_slack(uint64_t slice_ns)
     return slice_ns / 16 + 5000;
 }
 
+/* A forked child in which nobody waits for the guest would end. */
 static bool has_slice(const struct co *co)
 {
     return (co->traits & CO_LIMITED) != 0 &&
            moat_guest_clock_of(co)->limits.slice_ns != 0 &&
-           co->control.state == MOAT_MARK_TIMED;
+           co->control.state == MOAT_MARK_TIMED &&
+           !moat_arch_has_border(&co->control);
 }
 
 bool moat_slice_is_over(const struct co *co, uint64_t now, uint64_t *look_at)
@@ -77,14 +80,27 @@ uint64_t moat_slices_look(const struct co *innermost, uint64_t now)
     return again;
 }
 
+/* Of any other memory nobody says that it is a stack: the guest may use the
+ * stack pointer for something else. */
+static bool has_room(const struct co *co, uintptr_t sp, size_t bytes)
+{
+    struct moat_range stack;
+
+    return (moat_stack_is_on(co, sp) || moat_own_stacks_find(sp, &stack)) &&
+           moat_stack_has(co, sp, bytes);
+}
+
 bool moat_preempt(struct co *co, void *ucontext, int saved_errno)
 {
     struct moat_preemption *preemption = moat_preemption_of(co);
     size_t bytes = moat_arch_preempt_bytes(ucontext);
 
+    /* CO_SECTIONS alone: the section is being closed, and the flags are read,
+     * changed and written back, while a resume may change others of them. */
     if (bytes == 0 || preemption->suspended ||
-        !moat_stack_has(co, moat_arch_sp_from_context(ucontext),
-                        bytes + SUSPEND_BYTES))
+        (co->control.flags & CO_SECTIONS) != 0 ||
+        !has_room(co, moat_arch_sp_from_context(ucontext),
+                  bytes + SUSPEND_BYTES))
         return false;
     preemption->suspended = true;
     preemption->saved_errno = saved_errno;

@@ -256,6 +256,11 @@ bool moat_arch_is_preempting(const moat_regs *regs)
     missing();
 }
 
+bool moat_arch_is_switching(const moat_regs *regs)
+{
+    missing();
+}
+
 bool moat_arch_fix_peek(void *ucontext)
 {
     missing();

@@ -69,6 +69,7 @@
 #define PREEMPTED_BYTES   48
 #define PREEMPTED_CO      56
 #define PREEMPTED_SUSPEND 64
+#define PREEMPTED_INITIAL 72
 
 /* struct moat_arch_border */
 #define BORDER_FP      0

@@ -16,6 +16,7 @@
  *   | used, unused      | -272 -280   components of the state
  *   +-------------------+
  *   | XSAVE area        |    aligned to 64 bytes
+ *   | fp, pc, sp, bx    |    of the record
  *   +-------------------+ <- rsp of the call
  *
  * SPDX-License-Identifier: MIT
@@ -58,7 +59,6 @@
  * .cfi_signal_frame: the return address is where the guest was interrupted, and
  * not after a call.
  */
-    .hidden moat_arch_initial       /* preempt_linux.c */
     .hidden moat_arch_preempted
     .globl  moat_arch_preempted_end
     .hidden moat_arch_preempted_end
@@ -108,19 +108,30 @@ FUNCTION(moat_arch_preempted)
     movl    PREEMPTED_USED(%rbx), %eax
     movl    PREEMPTED_USED + 4(%rbx), %edx
     xsave64 (%rsp)
-    /* The state that a call may expect, with the resumer's control words. An
-     * XRSTOR touches the memory of every component that it is asked for. */
-    orl     PREEMPTED_UNUSED(%rbx), %eax
-    orl     PREEMPTED_UNUSED + 4(%rbx), %edx
-    xrstor64 moat_arch_initial(%rip)
+    /* The state that a call may expect, with the resumer's control words. The
+     * other components have their initial values already. */
+    movq    PREEMPTED_INITIAL(%rbx), %rcx
+    xrstor64 (%rcx)
     movq    PREEMPTED_CO(%rbx), %rdi
     ldmxcsr CO_MXCSR(%rdi)
     fldcw   CO_FCW(%rdi)
+    /* The guest may have been about to yield, with some of these words written
+     * and others not. */
+    pushq   CO_FP(%rdi)
+    pushq   CO_PC(%rdi)
+    pushq   CO_SP(%rdi)
+    pushq   CO_BX(%rdi)
     call    *PREEMPTED_SUSPEND(%rbx)
+    movq    PREEMPTED_CO(%rbx), %rdi
+    popq    CO_BX(%rdi)
+    popq    CO_SP(%rdi)
+    popq    CO_PC(%rdi)
+    popq    CO_FP(%rdi)
     /* The guest continues. Components not in use get their initial values. */
     movl    FRAME_UNUSED(%rbp), %eax
     movl    FRAME_UNUSED + 4(%rbp), %edx
-    xrstor64 moat_arch_initial(%rip)
+    movq    PREEMPTED_INITIAL(%rbx), %rcx
+    xrstor64 (%rcx)
     movl    FRAME_USED(%rbp), %eax
     movl    FRAME_USED + 4(%rbp), %edx
     xrstor64 (%rsp)

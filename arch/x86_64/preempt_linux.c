@@ -35,7 +35,7 @@
 #define FLAG_AC     (UINT64_C(1) << 18)
 
 /* Pushed by the stub besides the state, and lost by aligning. */
-#define FRAME_BYTES (19 * 8 + 64)
+#define FRAME_BYTES (23 * 8 + 64)
 
 #define WORD(field, offset)                                               \
     _Static_assert(offsetof(struct moat_arch_preempted, field) == offset, \
@@ -49,9 +49,10 @@ WORD(unused, PREEMPTED_UNUSED);
 WORD(bytes, PREEMPTED_BYTES);
 WORD(co, PREEMPTED_CO);
 WORD(suspend, PREEMPTED_SUSPEND);
+WORD(initial, PREEMPTED_INITIAL);
 
 extern const char moat_arch_preempted[], moat_arch_preempted_end[];
-extern unsigned char moat_arch_initial[] __attribute__((visibility("hidden")));
+extern const char moat_switch_begin[], moat_switch_end[];
 
 /* An XSAVE area in which every component has its initial value. All of them
  * must fit (with Intel's AMX they take 11 KiB). MXCSR is loaded from it even so
@@ -59,7 +60,7 @@ extern unsigned char moat_arch_initial[] __attribute__((visibility("hidden")));
 #define INITIAL_BYTES 32768
 #define MXCSR_OFFSET  24
 #define MXCSR_INITIAL 0x1f80u
-_Alignas(64) unsigned char moat_arch_initial[INITIAL_BYTES];
+static _Alignas(64) unsigned char initial[INITIAL_BYTES];
 
 /* The components that the system has enabled (0: not read yet, or none), and
  * the offset at which each one ends in the standard format. Several threads may
@@ -90,7 +91,7 @@ static uint64_t find_components(void)
     if (__get_cpuid_count(LEAF_XSAVE, 0, &a, &b, &c, &d) == 0 ||
         b > INITIAL_BYTES)
         return 0;
-    memcpy(moat_arch_initial + MXCSR_OFFSET, &mxcsr, sizeof mxcsr);
+    memcpy(initial + MXCSR_OFFSET, &mxcsr, sizeof mxcsr);
     for (unsigned i = FIRST_EXTENDED; i < COMPONENTS; i++) {
         if ((found >> i & 1) != 0 &&
             __get_cpuid_count(LEAF_XSAVE, i, &a, &b, &c, &d) != 0)
@@ -157,6 +158,7 @@ void moat_arch_preempt(void *ucontext, struct moat_arch_preempted *words)
     words->unused =
         atomic_load_explicit(&enabled, memory_order_relaxed) & ~words->used;
     words->bytes = state_bytes(words->used);
+    words->initial = initial;
     g[REG_RBX] = (greg_t)(uintptr_t)words;
     g[REG_RSP] -= MOAT_ARCH_RED_ZONE;
     g[REG_RIP] = (greg_t)(uintptr_t)moat_arch_preempted;
@@ -167,4 +169,10 @@ bool moat_arch_is_preempting(const moat_regs *regs)
 {
     return regs->pc >= (uintptr_t)moat_arch_preempted &&
            regs->pc < (uintptr_t)moat_arch_preempted_end;
+}
+
+bool moat_arch_is_switching(const moat_regs *regs)
+{
+    return regs->pc >= (uintptr_t)moat_switch_begin &&
+           regs->pc < (uintptr_t)moat_switch_end;
 }

@@ -12,6 +12,11 @@
 
     .hidden moat_root_start         /* root.S */
 
+    /* All of it, for moat_arch_is_switching. */
+    .globl  moat_switch_begin
+    .hidden moat_switch_begin
+moat_switch_begin:
+
 /* ---------------------------------------------------------------------------
  * moat_switch_body: the second half of moat_switch_resume, shared by all sites.
  *
@@ -388,5 +393,9 @@ FUNCTION(moat_arch_resume_unwinding)
     .cfi_restore_state
     .cfi_endproc
 END(moat_arch_resume_unwinding)
+
+    .globl  moat_switch_end
+    .hidden moat_switch_end
+moat_switch_end:
 
 END_OF_FILE

@@ -88,11 +88,17 @@ typedef enum moat_limit {
  * A slice may be shorter or longer than asked for, by an eighth of its length
  * and ten microseconds. It ends only where a deadline could stop the running
  * guest: not in no-trap sections, host calls and the library's own code, not
- * in code that the recovery policy excludes, and not where less than about 4
+ * in code that the recovery policy excludes, not on a stack of the guest's own
+ * that is not registered (moat_stack_register), and not where less than about 4
  * KiB of stack is left (the registers take 3 KiB with AVX-512, and 11 KiB while
  * AMX tiles are in use). Elsewhere it waits, and moat_poll returns true
  * meanwhile. A guest that has resumed another one is suspended once it runs
- * again.
+ * again. A child that a guest forks has no slices, unless MOAT_CO_FORK_RETURNS
+ * is set.
+ *
+ * A resume may return before the guest has read what its input points to, which
+ * must exist until then. Preempted guests share data as threads do: two of them
+ * must not resume the same coroutine at once.
  *
  * A guest that is suspended inside malloc or stdio keeps their locks until it
  * is resumed. If the host takes such a lock first, it waits for ever. So do

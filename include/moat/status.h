@@ -105,8 +105,8 @@ MOAT_API const char *moat_status_str(moat_status status);
  * succeeds.
  *
  * @return a sentence without a full stop, such as "MOAT_E_INVAL:
- *         options->stack_bytes is 100: it must be 0, for 256 KiB, or at least
- *         4096"; "" if the thread was refused nothing
+ *         limits->slice_ns is 5: it must be 0 or at least 20000"; "" if the
+ *         thread was refused nothing
  *
  * Ownership:     the thread's; valid until its next call of this function
  * Thread-safety: any; each thread has its own

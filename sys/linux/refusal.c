@@ -10,14 +10,35 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Not a byte more: programs that load several copies of the library late have
+ * little room for thread-locals. */
 static __thread struct {
     const char *sentence; /* NULL: there was none                            */
     uint64_t values[2];
-    moat_status status;
-    int error; /* errno at the time                                          */
+    int16_t status, error; /* errno at the time                              */
+    /* Of the sentence and the values. A handler may note another refusal in the
+     * middle of this one, and so may another guest on this thread; values of
+     * one that stand in the sentence of the other are not what it expects. */
+    uint32_t sum;
 } last __attribute__((tls_model("initial-exec")));
 
+static uint32_t sum_of(const char *sentence, uint64_t first, uint64_t second)
+{
+    uint64_t sum = (uintptr_t)sentence + first * UINT64_C(0x9e3779b97f4a7c15) +
+                   second * UINT64_C(0xd6e8feb86659fd93);
+
+    return (uint32_t)(sum ^ sum >> 32);
+}
+
 /* --- noted ---------------------------------------------------------------- */
+
+/* The C library's function for errno is bound here if it is bound at its first
+ * call. The dynamic linker needs more stack for that than a refusal may take.
+ */
+void moat_refusal_prepare(void)
+{
+    last.error = (int16_t) * (volatile int *)&errno;
+}
 
 void moat_refusal_note(moat_status status, const char *sentence, uint64_t first,
                        uint64_t second)
@@ -26,10 +47,11 @@ void moat_refusal_note(moat_status status, const char *sentence, uint64_t first,
      * another one's. */
     last.sentence = NULL;
     atomic_signal_fence(memory_order_seq_cst);
-    last.error = errno;
-    last.status = status;
+    last.error = (int16_t)errno;
+    last.status = (int16_t)status;
     last.values[0] = first;
     last.values[1] = second;
+    last.sum = sum_of(sentence, first, second);
     atomic_signal_fence(memory_order_seq_cst);
     last.sentence = sentence;
 }
@@ -143,15 +165,18 @@ static void put_value(struct line *line, char form, uint64_t value)
 
 moat_status moat_refusal_status(void)
 {
-    return last.status;
+    return (moat_status)last.status;
 }
 
 void moat_refusal_write(char *buffer, size_t size)
 {
     struct line line;
     const char *sentence = last.sentence;
+    const uint64_t values[2] = {last.values[0], last.values[1]};
     size_t next = 0;
 
+    if (last.sum != sum_of(sentence, values[0], values[1]))
+        sentence = NULL;
     line.at = buffer;
     line.end = buffer + size - 1;
     for (; sentence != NULL && *sentence != '\0'; sentence++) {
@@ -160,7 +185,7 @@ void moat_refusal_write(char *buffer, size_t size)
         } else if (*++sentence == 'e') {
             put_error(&line, last.error);
         } else if (next < 2) {
-            put_value(&line, *sentence, last.values[next++]);
+            put_value(&line, *sentence, values[next++]);
         }
     }
     *line.at = '\0';

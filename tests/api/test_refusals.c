@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <ucontext.h>
 
 #include <moat/moat.h>
 #include <moat/source.h>
@@ -167,8 +168,7 @@ static void options(const void *arg)
     asked = plain;
     asked.limits = &limits;
     limits.slice_ns = 5;
-    REFUSED("limits->slice_ns is 5", MOAT_E_UNSUPPORTED,
-            moat_co_create(&co, echo, &asked));
+    INVAL("limits->slice_ns is 5", moat_co_create(&co, echo, &asked));
     limits.slice_ns = 0;
     limits.struct_size = 1;
     INVAL("options->limits->struct_size is 1",
@@ -547,6 +547,66 @@ static void libraries_note_their_own(const void *arg)
     EXPECT(strlen(moat_error_detail()) < sizeof text - 1);
 }
 
+/* ---- One in the middle of another ---- */
+
+#define TRAP_FLAG 0x100
+
+static volatile unsigned steps, wanted;
+
+static void note_another(int signo, siginfo_t *info, void *ucontext)
+{
+    greg_t *g = ((ucontext_t *)ucontext)->uc_mcontext.gregs;
+
+    (void)signo;
+    (void)info;
+    if (++steps != wanted)
+        return;
+    g[REG_EFL] &= ~(greg_t)TRAP_FLAG;
+    (void)moat_error_note(MOAT_E_INVAL, "%u and %u", 8, 9);
+}
+
+static void set_trap_flag(bool set)
+{
+    __asm__ volatile("lea -128(%%rsp), %%rsp\n\t"
+                     "pushfq\n\t"
+                     "andq %1, (%%rsp)\n\t"
+                     "orq %0, (%%rsp)\n\t"
+                     "popfq\n\t"
+                     "lea 128(%%rsp), %%rsp"
+                     :
+                     : "r"((uint64_t)(set ? TRAP_FLAG : 0)), "i"(~TRAP_FLAG)
+                     : "memory", "cc");
+}
+
+static void a_handler_notes_another_at_each_instruction(const void *arg)
+{
+    struct sigaction action;
+    const char *detail, *end;
+
+    (void)arg;
+    if (UNDER_TSAN)
+        child_leave_out("signals are delayed");
+    (void)moat_error_note(MOAT_E_INVAL, "bound", 0, 0);
+    memset(&action, 0, sizeof action);
+    action.sa_sigaction = note_another;
+    action.sa_flags = SA_SIGINFO;
+    REQUIRE(sigaction(SIGTRAP, &action, NULL) == 0);
+    do {
+        steps = 0;
+        wanted++;
+        set_trap_flag(true);
+        (void)moat_error_note(MOAT_E_INVAL, "%s or %s", (uintptr_t) "this",
+                              (uintptr_t) "that");
+        set_trap_flag(false);
+        detail = moat_error_detail();
+        end = strchr(detail, ':');
+        REQUIRE(end != NULL);
+        EXPECT(strcmp(end, ": this or that") == 0 ||
+               strcmp(end, ": 8 and 9") == 0 || strcmp(end, ": ") == 0);
+    } while (steps >= wanted);
+    EXPECT(wanted > 20);
+}
+
 static const struct child_case cases[] = {
     CHILD_CASE(nothing_was_refused),
     CHILD_CASE(coroutines),
@@ -564,6 +624,7 @@ static const struct child_case cases[] = {
     CHILD_CASE(a_timer_that_cannot_be_made),
     CHILD_CASE(each_thread_has_its_own),
     CHILD_CASE(libraries_note_their_own),
+    CHILD_CASE(a_handler_notes_another_at_each_instruction),
 };
 
 int main(void)

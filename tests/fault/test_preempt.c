@@ -12,8 +12,10 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <ucontext.h>
 #include <unistd.h>
+#include <unwind.h>
 
 #include <moat/moat.h>
 #include <moat/usage.h>
@@ -237,6 +239,90 @@ static void nothing_is_lost_at_any_instruction(const void *arg)
     moat_co_destroy(co);
 }
 
+/* ---- What a call may expect, and what was not in use ---- */
+
+static volatile bool resumed;
+
+#define ROUND_TO_ZERO 0x7f80u
+#define ROUND_UP      0x5f80u
+
+/* Nothing that the compiler would keep in a register is live here. */
+static void *fill_the_x87_stack(moat_co *self, void *input)
+{
+    static const unsigned mxcsr = ROUND_TO_ZERO;
+    static const unsigned short fcw = 0x0f7f;
+    static unsigned mxcsr_after;
+    static unsigned short fcw_after;
+
+    (void)self;
+    __asm__ volatile("ldmxcsr %0\n\tfldcw %1" : : "m"(mxcsr), "m"(fcw));
+    __asm__ volatile("fld1; fld1; fld1; fld1; fld1; fld1; fld1; fld1");
+    while (!resumed)
+        laps++;
+    __asm__ volatile("stmxcsr %0\n\tfnstcw %1\n\tfninit"
+                     : "=m"(mxcsr_after), "=m"(fcw_after));
+    EXPECT_EQ(mxcsr_after & 0xffc0u, mxcsr & 0xffc0u);
+    EXPECT_EQ(fcw_after, fcw);
+    return input;
+}
+
+static void the_resumer_has_the_state_that_a_call_may_expect(const void *arg)
+{
+    moat_co *co = create_sliced(fill_the_x87_stack, SLICE_NS);
+    volatile long double third = 1.0L / 3;
+    const unsigned mxcsr = ROUND_UP;
+    const unsigned short fcw = 0x0b7f;
+    unsigned mxcsr_after;
+    unsigned short fcw_after;
+
+    (void)arg;
+    __asm__ volatile("ldmxcsr %0\n\tfldcw %1" : : "m"(mxcsr), "m"(fcw));
+    EXPECT_EQ(guest_resume(co, NULL).kind, MOAT_EVENT_PREEMPT);
+    __asm__ volatile("stmxcsr %0\n\tfnstcw %1"
+                     : "=m"(mxcsr_after), "=m"(fcw_after));
+    EXPECT(third * 2 - third == third);
+    EXPECT_EQ(mxcsr_after & 0xffc0u, mxcsr);
+    EXPECT_EQ(fcw_after, fcw);
+    resumed = true;
+    EXPECT_EQ(guest_resume(co, NULL).kind, MOAT_EVENT_RETURN);
+    moat_co_destroy(co);
+}
+
+/* Nearly all guests use no more than this. */
+static __attribute__((target("avx"))) void *use_no_avx(moat_co *self,
+                                                       void *input)
+{
+    unsigned char upper[16];
+
+    (void)self;
+    __asm__ volatile("vzeroall");
+    while (!resumed)
+        laps++;
+    __asm__ volatile("vextractf128 $1, %%ymm7, %0" : "=m"(upper));
+    for (size_t i = 0; i < sizeof upper; i++)
+        EXPECT_EQ(upper[i], 0);
+    return input;
+}
+
+static void what_was_not_in_use_has_its_initial_value(const void *arg)
+{
+    uint64_t seed = 5;
+    struct cpu_image *garbage;
+    moat_co *co;
+
+    (void)arg;
+    skip_without_xsave();
+    if (!__builtin_cpu_supports("avx"))
+        child_leave_out("this CPU has no AVX");
+    garbage = cpu_image_make(&seed, true);
+    co = create_sliced(use_no_avx, SLICE_NS);
+    EXPECT_EQ(guest_resume(co, NULL).kind, MOAT_EVENT_PREEMPT);
+    preempted_destroy(garbage);
+    resumed = true;
+    EXPECT_EQ(guest_resume(co, NULL).kind, MOAT_EVENT_RETURN);
+    moat_co_destroy(co);
+}
+
 /* ---- At random instructions, on several threads ---- */
 
 #define GUESTS  3
@@ -404,6 +490,71 @@ static void a_guest_without_room_is_not_suspended(const void *arg)
     expect_never_while_spared(create_sliced(spin_deep_and_flat, SLICE_NS));
 }
 
+static ucontext_t guests_own, elsewhere;
+
+static void spin_elsewhere(void)
+{
+    spared = true;
+    spin(5 * MS);
+    spared = false;
+}
+
+/* Nobody knows that this memory is a stack. */
+static void *spin_on_memory(moat_co *self, void *input)
+{
+    static _Alignas(16) char memory[64 << 10];
+
+    (void)self;
+    for (unsigned i = 0; i < 3; i++) {
+        REQUIRE(getcontext(&elsewhere) == 0);
+        elsewhere.uc_stack.ss_sp = memory;
+        elsewhere.uc_stack.ss_size = sizeof memory;
+        elsewhere.uc_link = &guests_own;
+        makecontext(&elsewhere, spin_elsewhere, 0);
+        REQUIRE(swapcontext(&guests_own, &elsewhere) == 0);
+        spin(5 * MS);
+    }
+    return input;
+}
+
+static void a_guest_on_other_memory_is_not_suspended(const void *arg)
+{
+    (void)arg;
+    expect_never_while_spared(create_sliced(spin_on_memory, SLICE_NS));
+}
+
+static moat_stack_id stack_id;
+
+static void *spin_on_registered(moat_co *self, void *input)
+{
+    static _Alignas(16) char memory[64 << 10];
+
+    (void)self;
+    REQUIRE(moat_stack_register(memory, sizeof memory, &stack_id) == MOAT_OK);
+    REQUIRE(getcontext(&elsewhere) == 0);
+    elsewhere.uc_stack.ss_sp = memory;
+    elsewhere.uc_stack.ss_size = sizeof memory;
+    elsewhere.uc_link = &guests_own;
+    makecontext(&elsewhere, spin_elsewhere, 0);
+    REQUIRE(swapcontext(&guests_own, &elsewhere) == 0);
+    return input;
+}
+
+static void a_guest_on_a_registered_stack_is_suspended_there(const void *arg)
+{
+    moat_co *co = create_sliced(spin_on_registered, SLICE_NS);
+    moat_event event = guest_resume(co, NULL);
+    unsigned times = 0;
+
+    (void)arg;
+    for (; event.kind == MOAT_EVENT_PREEMPT; event = guest_resume(co, NULL))
+        times += spared;
+    EXPECT_EQ(event.kind, MOAT_EVENT_RETURN);
+    EXPECT(times > 0);
+    EXPECT_EQ(moat_stack_unregister(stack_id), MOAT_OK);
+    moat_co_destroy(co);
+}
+
 static moat_co *inner;
 
 static void *resume_inner(moat_co *self, void *input)
@@ -505,6 +656,96 @@ static void a_total_still_ends_the_guest(const void *arg)
     EXPECT_EQ(info.limit, MOAT_LIMIT_TOTAL_CPU);
     EXPECT(preemptions_of(co) > 0);
     moat_co_destroy(co);
+}
+
+static void *spin_briefly(moat_co *self, void *input)
+{
+    (void)self;
+    spin(MS);
+    fire();
+    return input;
+}
+
+/* The CPU time that the thread had used before is not the guest's. */
+static void a_slice_beside_a_total_of_real_time_is_not_early(const void *arg)
+{
+    moat_co_options options = MOAT_CO_OPTIONS_INIT;
+    moat_limits limits = MOAT_LIMITS_INIT;
+    moat_co *co = NULL;
+
+    (void)arg;
+    spin(150 * MS);
+    limits.slice_ns = 120 * MS;
+    limits.total_wall_ns = UINT64_MAX;
+    options.limits = &limits;
+    REQUIRE(moat_co_create(&co, spin_briefly, &options) == MOAT_OK);
+    EXPECT_EQ(guest_resume(co, NULL).kind, MOAT_EVENT_RETURN);
+    moat_co_destroy(co);
+}
+
+/* Nobody waits for the guest there. */
+static void *fork_and_spin(moat_co *self, void *input)
+{
+    pid_t child = fork();
+    int status = 0;
+
+    (void)self;
+    REQUIRE(child >= 0);
+    if (child == 0) {
+        spin(10 * MS);
+        _exit(7);
+    }
+    while (waitpid(child, &status, 0) != child)
+        continue;
+    EXPECT(WIFEXITED(status));
+    EXPECT_EQ(WEXITSTATUS(status), 7);
+    return input;
+}
+
+static void a_forked_child_has_no_slices(const void *arg)
+{
+    moat_co *co = create_sliced(fork_and_spin, SLICE_NS);
+    moat_event event;
+
+    (void)arg;
+    do {
+        event = guest_resume(co, NULL);
+    } while (event.kind == MOAT_EVENT_PREEMPT);
+    EXPECT_EQ(event.kind, MOAT_EVENT_RETURN);
+    moat_co_destroy(co);
+}
+
+static void *spin_if_asked(moat_co *self, void *input)
+{
+    (void)self;
+    if (input != NULL)
+        spin(10 * SLICE_NS);
+    return input;
+}
+
+static void the_next_one_on_the_same_stack_has_its_own_count(const void *arg)
+{
+    moat_co_options options = MOAT_CO_OPTIONS_INIT;
+    moat_limits limits = MOAT_LIMITS_INIT;
+    moat_co *co = NULL, *next = NULL;
+    moat_event event;
+    moat_spec *spec;
+
+    (void)arg;
+    limits.slice_ns = SLICE_NS;
+    options.limits = &limits;
+    REQUIRE(moat_spec_create(&spec, &options) == MOAT_OK);
+    REQUIRE(moat_co_create_from(&co, spec, spin_if_asked, NULL) == MOAT_OK);
+    do {
+        event = guest_resume(co, &limits);
+    } while (event.kind == MOAT_EVENT_PREEMPT);
+    EXPECT(preemptions_of(co) > 0);
+    moat_co_destroy(co);
+    REQUIRE(moat_co_create_from(&next, spec, spin_if_asked, NULL) == MOAT_OK);
+    EXPECT(next == co);
+    EXPECT_EQ(preemptions_of(next), 0);
+    moat_co_destroy(next);
+    moat_spec_destroy(spec);
 }
 
 static unsigned ran;
@@ -630,6 +871,108 @@ static void a_preempted_guests_backtrace_is_whole(const void *arg)
     moat_co_destroy(co);
 }
 
+/* ---- Walked at each instruction of the way out and in ---- */
+
+static moat_co *walked;
+static volatile unsigned walks, steps;
+static uintptr_t chain[3]; /* where the functions begin                     */
+
+static __attribute__((noinline)) void walked_leaf(void)
+{
+    __asm__ volatile("lea -128(%%rsp), %%rsp\n\t"
+                     "pushfq\n\t"
+                     "orq %0, (%%rsp)\n\t"
+                     "popfq\n\t"
+                     "lea 128(%%rsp), %%rsp"
+                     :
+                     : "i"(TRAP_FLAG)
+                     : "memory", "cc");
+    for (laps = 0; laps < 100; laps++)
+        continue;
+    __asm__ volatile("lea -128(%%rsp), %%rsp\n\t"
+                     "pushfq\n\t"
+                     "andq %0, (%%rsp)\n\t"
+                     "popfq\n\t"
+                     "lea 128(%%rsp), %%rsp"
+                     :
+                     : "i"(~TRAP_FLAG)
+                     : "memory", "cc");
+}
+
+static __attribute__((noinline)) void *walked_entry(moat_co *self, void *input)
+{
+    volatile int depth = 1;
+
+    (void)self;
+    walked_leaf();
+    depth = 0;
+    return depth == 0 ? input : NULL;
+}
+
+static __attribute__((noinline)) moat_event resume_walked(void)
+{
+    moat_event event = guest_resume(walked, NULL);
+
+    walks++;
+    return event;
+}
+
+static _Unwind_Reason_Code meet(struct _Unwind_Context *context, void *arg)
+{
+    unsigned *met = arg;
+
+    if (*met < 3 && _Unwind_GetRegionStart(context) == chain[*met])
+        ++*met;
+    return _URC_NO_REASON;
+}
+
+static void on_walk(int signo, siginfo_t *info, void *ucontext)
+{
+    greg_t *g = ((ucontext_t *)ucontext)->uc_mcontext.gregs;
+    /* Its frames are no longer the thread's, or not yet. */
+    bool waits = moat_co_get_state(walked) == MOAT_CO_SUSPENDED;
+    unsigned met = waits ? 2 : 0;
+
+    (void)signo;
+    (void)info;
+    if (moat_co_current() != walked) {
+        g[REG_EFL] &= ~(greg_t)TRAP_FLAG;
+        return;
+    }
+    expect_context("pc %#llx", (unsigned long long)g[REG_RIP]);
+    (void)_Unwind_Backtrace(meet, &met);
+    EXPECT_EQ(met, 3);
+    walks++;
+    if (++steps == 20) {
+        spin(2 * SLICE_NS);
+        fire();
+    }
+}
+
+static void each_instruction_of_the_way_can_be_walked(const void *arg)
+{
+    struct sigaction action;
+    moat_event event;
+
+    (void)arg;
+    chain[0] = (uintptr_t)walked_leaf;
+    chain[1] = (uintptr_t)walked_entry;
+    chain[2] = (uintptr_t)resume_walked;
+    walked = create_sliced(walked_entry, SLICE_NS);
+    memset(&action, 0, sizeof action);
+    action.sa_sigaction = on_walk;
+    action.sa_flags = SA_SIGINFO | SA_ONSTACK;
+    (void)sigfillset(&action.sa_mask);
+    REQUIRE(sigaction(SIGTRAP, &action, NULL) == 0);
+    event = resume_walked();
+    EXPECT_EQ(event.kind, MOAT_EVENT_PREEMPT);
+    while (event.kind == MOAT_EVENT_PREEMPT)
+        event = resume_walked();
+    EXPECT_EQ(event.kind, MOAT_EVENT_RETURN);
+    EXPECT(walks > 150);
+    moat_co_destroy(walked);
+}
+
 #define CASE(function)                                                        \
     {                                                                         \
 #        function, function, NULL, UNDER_TSAN ? "signals are delayed" : NULL, \
@@ -640,17 +983,25 @@ static const struct child_case cases[] = {
     CASE(an_endless_loop_gives_way_again_and_again),
     CASE(errno_and_the_first_input_are_kept),
     CASE(nothing_is_lost_at_any_instruction),
+    CASE(the_resumer_has_the_state_that_a_call_may_expect),
+    CASE(what_was_not_in_use_has_its_initial_value),
     CASE(nothing_is_lost_at_random_on_several_threads),
     CASE(a_guest_in_a_section_is_not_suspended),
     CASE(a_guest_in_a_host_call_is_not_suspended),
     CASE(a_guest_without_room_is_not_suspended),
+    CASE(a_guest_on_other_memory_is_not_suspended),
+    CASE(a_guest_on_a_registered_stack_is_suspended_there),
     CASE(a_guest_is_not_suspended_amid_another),
     CASE(a_guest_has_the_event_of_its_own_guest),
     CASE(a_transfer_continues_a_preempted_guest),
     CASE(a_total_still_ends_the_guest),
+    CASE(a_slice_beside_a_total_of_real_time_is_not_early),
+    CASE(a_forked_child_has_no_slices),
+    CASE(the_next_one_on_the_same_stack_has_its_own_count),
     CASE(a_cancel_runs_what_was_deferred_and_unwinds_nothing),
     CASE(a_guest_in_a_yield_is_unwound_as_ever),
     CASE(a_preempted_guests_backtrace_is_whole),
+    CASE(each_instruction_of_the_way_can_be_walked),
 };
 
 int main(int argc, char **argv)

@@ -157,7 +157,8 @@ static _Noreturn void run_body(const struct child_case *test, int transcript)
  * smallest part of. On a machine that stops for longer the guest is stopped,
  * rightly, and the case fails. Such a case is run again: if the child waited
  * this long for a CPU, or a hypervisor took time from this machine. A case that
- * fails without having waited is a failure at once. */
+ * fails without having waited is a failure at once, and so is one that faults.
+ */
 #define STARVED_NS UINT64_C(10000000)
 #define MAX_RUNS   3
 
@@ -276,9 +277,22 @@ static void run_once(const struct child_case *test, struct ending *end)
     (void)close(transcript);
 }
 
+/* Nothing that comes late makes a program fault. */
+static bool has_crashed(const struct ending *end)
+{
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE};
+
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
+        if (WIFSIGNALED(end->status) && WTERMSIG(end->status) == faults[i])
+            return true;
+    }
+    return false;
+}
+
 static bool was_starved(const struct ending *end)
 {
-    return end->in_time && (end->waited_ns >= STARVED_NS || end->stolen != 0);
+    return end->in_time && !has_crashed(end) &&
+           (end->waited_ns >= STARVED_NS || end->stolen != 0);
 }
 
 static void run_case(void **state)

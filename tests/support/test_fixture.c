@@ -82,6 +82,14 @@ static void fail_always_starved(const void *arg)
     EXPECT(false);
 }
 
+static void fault_starved(const void *arg)
+{
+    (void)arg;
+    (void)atomic_fetch_add(runs, 1);
+    be_starved();
+    (void)raise(SIGSEGV);
+}
+
 static void hold_starved(const void *arg)
 {
     (void)arg;
@@ -110,6 +118,12 @@ static void what_always_fails_is_a_failure(const void *arg)
     expect_runs(fail_always_starved, 1, 3);
 }
 
+static void what_faults_is_a_failure_at_once(const void *arg)
+{
+    (void)arg;
+    expect_runs(fault_starved, 1, 1);
+}
+
 static void what_holds_is_run_once(const void *arg)
 {
     (void)arg;
@@ -119,6 +133,7 @@ static void what_holds_is_run_once(const void *arg)
 static const struct child_case cases[] = {
     CHILD_CASE(what_failed_starved_is_run_again),
     CHILD_CASE(what_always_fails_is_a_failure),
+    CHILD_CASE(what_faults_is_a_failure_at_once),
     CHILD_CASE(what_holds_is_run_once),
 };
 

@@ -141,8 +141,12 @@ struct moat_resumed {
 #define MOAT_COMMAND_NONE   0 /* continue                               */
 #define MOAT_COMMAND_UNWIND 1 /* moat_co_cancel: unwind down to the root */
 
-/* Leaves `co` for its resumer; the second one for a coroutine on the slow path.
- */
+/* Leaves the coroutine in `back.self` for its resumer, with the kind of event
+ * in `back.command`; the functions: with that of a yield, the second one for a
+ * coroutine on the slow path. */
+#define MOAT_SWITCH_LEAVE(back, value) \
+    ((void)(back), (void)(value), __builtin_trap())
+
 static inline __attribute__((always_inline)) struct moat_resumed
 moat_switch_yield(moat_co *co, void *value)
 {
