@@ -98,6 +98,7 @@ struct co_cold {
     /* First, as a struct moat_cold_front: what the trap layer writes. */
     struct moat_trap_record trap;
     struct moat_guest_clock clock; /* if CO_LIMITED or CO_ACCOUNTED          */
+    struct moat_preemption preemption; /* if it has slices                   */
     /* The return address and the stack pointer of the frame that resumed, when
      * the trap was settled: they find that frame while it lives. */
     uintptr_t resumer_pc, resumer_sp;
@@ -125,7 +126,11 @@ struct co_cold {
 };
 
 _Static_assert(offsetof(struct co_cold, clock) ==
-                   offsetof(struct moat_cold_front, clock),
+                       offsetof(struct moat_cold_front, clock) &&
+                   offsetof(struct co_cold, preemption) ==
+                       offsetof(struct moat_cold_front, preemption) &&
+                   offsetof(struct co_cold, resumer_pc) >=
+                       sizeof(struct moat_cold_front),
                "the cold part begins otherwise than the trap layer expects");
 
 #define CO_ENTRY_BYTES ((sizeof(struct co) + 63) / 64 * 64)

@@ -87,7 +87,7 @@ static int run_all(const struct test *tests, size_t count)
     int failed = 0;
     moat_co *co;
 
-    limits.wall_ns = 200000000; /* 200 ms each */
+    limits.resume_cpu_ns = 200000000; /* 200 ms each */
     options.limits = &limits;
     if (moat_co_create(&co, run_body, &options) != MOAT_OK) {
         fprintf(stderr, "test_runner: %s\n", moat_error_detail());

@@ -159,13 +159,22 @@ static void resize_one(moat_heap *heap, struct shadow *shadow, size_t number)
 
 #define SHADOWS ((size_t)2000)
 
+/* MOAT_TEST_TURNS: how many. */
+static long turns(void)
+{
+    const char *asked = getenv("MOAT_TEST_TURNS");
+
+    return asked != NULL ? strtol(asked, NULL, 10) : 50000;
+}
+
 static void blocks_never_overlap(const void *arg)
 {
+    long count = turns();
     static struct shadow shadows[SHADOWS];
     moat_heap *heap = make(256 * MIB);
 
     (void)arg;
-    for (int i = 0; i < 200000; i++) {
+    for (long i = 0; i < count; i++) {
         size_t number = random_number() % SHADOWS;
         struct shadow *shadow = &shadows[number];
 

@@ -43,7 +43,7 @@ expect 1 'abort +abort +160 .*FAILS: memory grows' \
     --repetitions 40 --phases 4 "$planted/leaks.so:abort"
 expect 1 'FAILS: host dies by signal 9: running' "$planted/dies.so"
 expect 1 'FAILS: hangs: fflush in another thread' \
-    --deadline 50 "$planted/hangs.so:abort"
+    --hang 5 --deadline 20 "$planted/hangs.so:abort"
 # If one case fails, the whole run fails, but the others are still run.
 expect 1 '2 cases, 1 hold, 1 fail; .* host alive$' --repetitions 3 \
     "$planted/dies.so" "$planted/null.so"

@@ -3,7 +3,9 @@
 # wrapper.sh: builds wrapper.cc with one compiler and one standard in several
 # ways, against the libmoat.a of this build, and runs it.
 #
-#   wrapper.sh g++|clang++ 17|20
+#   wrapper.sh g++|clang++ 17|20 [optimized]
+#
+# optimized: without -O0.
 #
 # The environment, from CMakeLists.txt: SOURCE and BINARY (the project's
 # folders), LIBRARY (libmoat.a), LINK (the libraries it needs), WORK (a folder
@@ -32,7 +34,9 @@ build() {
         "${link[@]}" -o wrapper
 }
 
-for way in -O0 -O2 "-O2 -DMOAT_NO_INLINE"; do
+ways=(-O0 -O2 "-O2 -DMOAT_NO_INLINE")
+[ "${3:-}" != optimized ] || unset 'ways[0]'
+for way in "${ways[@]}"; do
     read -ra flags <<<"$way"
     build "${flags[@]}"
     ./wrapper

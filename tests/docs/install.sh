@@ -112,5 +112,5 @@ cd "$scratch/add_subdirectory"
 ln -s "$source" moat
 shown add_subdirectory docs/building.md >CMakeLists.txt
 quietly "$cmake" -S . -B build
-quietly "$cmake" --build build
+quietly "$cmake" --build build --target hello
 check add_subdirectory build/hello

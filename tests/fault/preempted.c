@@ -53,7 +53,7 @@ static uint64_t parts(void)
 
 static void place_of(unsigned part, size_t *offset, size_t *bytes)
 {
-    unsigned a, b, c, d;
+    unsigned a = 0, b = 0, c, d;
 
     REQUIRE(__get_cpuid_count(LEAF_XSAVE, part, &a, &b, &c, &d) != 0);
     *offset = b;

@@ -235,7 +235,7 @@ static void a_handler_that_blocks_others_leaves_nothing_blocked(const void *arg)
 
 /* ---- Whose code calls ---- */
 
-static bool guest_called;
+static volatile bool guest_called;
 
 static void ask_who_calls(int signo)
 {

@@ -144,7 +144,7 @@ static void lives_under_limits_end(const void *arg)
     moat_co *co;
 
     (void)arg;
-    limits.resume_cpu_ns = limits.wall_ns = 5000 * MS;
+    limits.resume_cpu_ns = limits.wall_ns = 2000 * MS;
     options.limits = &limits;
     REQUIRE(moat_spec_create(&spec, &options) == MOAT_OK);
     for (size_t i = 0; i < often(); i++) {
