@@ -3,8 +3,17 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "sched_calls.h"
 
@@ -54,6 +63,42 @@ static void *see(void *arg)
     return NULL;
 }
 
+/* All are ready, the child has ended, and the signal is pending. */
+static void make_descriptors(struct things *things)
+{
+    static char name[] = "true";
+    static char *const arguments[] = {name, NULL};
+    static const struct sockaddr_in any = {.sin_family = AF_INET,
+                                           .sin_addr = {0x0100007f}};
+    socklen_t size = sizeof things->address;
+    siginfo_t info;
+    sigset_t signals;
+    int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    things->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    things->datagrams = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (bind(things->listener, (const struct sockaddr *)&any, sizeof any) !=
+            0 ||
+        listen(things->listener, 4) != 0 ||
+        getsockname(things->listener, (struct sockaddr *)&things->address,
+                    &size) != 0 ||
+        connect(client, (const struct sockaddr *)&things->address, size) != 0 ||
+        socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, things->stream) !=
+            0 ||
+        write(things->stream[1], "x", 1) != 1)
+        abort();
+    (void)snprintf(things->port, sizeof things->port, "%u",
+                   (unsigned)ntohs(things->address.sin_port));
+    (void)sigemptyset(&signals);
+    (void)sigaddset(&signals, SIGUSR2);
+    if (pthread_sigmask(SIG_BLOCK, &signals, NULL) != 0 ||
+        kill(getpid(), SIGUSR2) != 0 ||
+        posix_spawn(&things->child, "/bin/true", NULL, NULL, arguments,
+                    environ) != 0 ||
+        waitid(P_PID, (id_t)things->child, &info, WEXITED | WNOWAIT) != 0)
+        abort();
+}
+
 void sched_things_make(struct things *things)
 {
     moat_child_spec child = MOAT_CHILD_SPEC_INIT;
@@ -84,6 +129,7 @@ void sched_things_make(struct things *things)
     check(moat_supervisor_create(&things->supervisor, NULL));
     child.fn = return_it;
     check(moat_supervisor_add(things->supervisor, &child, NULL));
+    make_descriptors(things);
     check(moat_sleep(1));
 }
 
@@ -267,6 +313,65 @@ static const char *make_now(struct things *things)
     return moat_now() != 0 ? "the time" : "0";
 }
 
+/* ---- Descriptors, children, other threads ---- */
+
+/* What a call by the conventions of read(2) does. */
+static const char *ending(long result)
+{
+    switch (result >= 0 ? 0 : errno) {
+    case 0:
+        return "done";
+    case EPERM:
+        return "EPERM";
+    case EBADF:
+        return "EBADF";
+    case EINVAL:
+        return "EINVAL";
+    case EAGAIN:
+        return "EAGAIN";
+    case ECANCELED:
+        return "ECANCELED";
+    case ETIMEDOUT:
+        return "ETIMEDOUT";
+    default:
+        return "another errno";
+    }
+}
+
+/* A call that returns a number, or -1. */
+#define NUMBER(function, ...)                                 \
+    static const char *make_##function(struct things *things) \
+    {                                                         \
+        (void)things;                                         \
+        return ending((long)moat_##function(__VA_ARGS__));    \
+    }
+
+/* A descriptor, or -1. */
+#define THE_FD(fd) (things->is_null ? -1 : things->fd)
+
+static const struct sockaddr *address_of(const struct things *things)
+{
+    return (const struct sockaddr *)&things->address;
+}
+
+NUMBER(read, THE_FD(stream[0]), &(char){0}, 1, NEVER)
+NUMBER(write, THE_FD(stream[0]), "x", 1, NEVER)
+NUMBER(close, THE_FD(stream[1]))
+NUMBER(accept, THE_FD(listener), NEVER)
+NUMBER(listen_tcp, "127.0.0.1", things->is_null ? NULL : "0", 0)
+NUMBER(dial_tcp, things->is_null ? NULL : "127.0.0.1",
+       things->is_null ? NULL : things->port, NEVER)
+NUMBER(connect, THE_FD(datagrams), address_of(things), sizeof things->address,
+       NEVER)
+NUMBER(recvfrom, THE_FD(stream[0]), &(char){0}, 1, 0, NULL, NULL, NEVER)
+NUMBER(sendto, THE_FD(stream[0]), "x", 1, 0, NULL, 0, NEVER)
+STATUS(fd_wait, THE_FD(stream[0]), MOAT_FD_READ, NEVER)
+STATUS(child_wait, things->is_null ? 0 : things->child, NEVER, NULL)
+STATUS(signal_wait, things->is_null ? NULL : &(int){SIGUSR2}, 1, NEVER, NULL)
+STATUS(offload, things->is_null ? NULL : return_it, NULL, NULL)
+STATUS(offload_until, things->is_null ? NULL : return_it, NULL, NULL, NEVER,
+       NULL)
+
 /* ---- Local values, supervisors ---- */
 
 static moat_supervisor *the_supervisor(const struct things *things)
@@ -414,6 +519,20 @@ const struct sched_call sched_calls[] = {
     ROW(supervisor_stop, 2, NULL),
     ROW(supervisor_destroy, 2, NULL),
     ROW(child_ready, 2, NULL),
+    ROW(read, 8, NULL),
+    ROW(write, 8, NULL),
+    ROW(fd_wait, 8, NULL),
+    ROW(close, 2, NULL),
+    ROW(accept, 2, NULL),
+    ROW(listen_tcp, 2, NULL),
+    ROW(dial_tcp, 2, NULL),
+    ROW(connect, 2, NULL),
+    ROW(recvfrom, 8, NULL),
+    ROW(sendto, 8, NULL),
+    ROW(child_wait, 2, NULL),
+    ROW(signal_wait, 2, NULL),
+    ROW(offload, 2, NULL),
+    ROW(offload_until, 2, NULL),
     ROW(waker_create, 2, NULL),
     ROW(waker_wait, 2, NULL),
     ROW(waker_wake, 2, NULL),

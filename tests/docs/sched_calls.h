@@ -7,8 +7,10 @@
 #ifndef TESTS_DOCS_SCHED_CALLS_H
 #define TESTS_DOCS_SCHED_CALLS_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include <moat/sched.h>
 
@@ -27,6 +29,12 @@ struct things {
     moat_monitor *monitor;       /* without a run          */
     moat_local local;            /* with a value           */
     moat_supervisor *supervisor; /* with a child that has not started */
+    int stream[2]; /* the first has a byte to read, and is written to */
+    int listener;  /* with a connection */
+    int datagrams; /* a socket for them */
+    struct sockaddr_in address; /* the listener's */
+    char port[8];               /* likewise       */
+    pid_t child;                /* has ended      */
     bool is_null;
     volatile bool
         seen; /* another task has had its turn, or has ended its wait */
