@@ -57,9 +57,12 @@ static void deliver(struct worker *worker, struct moat_task *task)
 {
     struct sched *run = worker->run;
     struct waiter *joiner = first_of(&task->joiners);
+    bool is_first = task == run->first;
 
     task->state = TASK_ENDED;
-    if (task == run->first && run->out != NULL) {
+    if (is_first)
+        run->first = NULL; /* its memory will be another task's */
+    if (is_first && run->out != NULL) {
         result_show(run->out, &task->result);
     } else if (joiner != NULL) {
         result_copy(&joiner->task->result, &task->result);

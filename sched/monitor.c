@@ -12,6 +12,7 @@
 
 #include "sched/gather.h"
 #include "sched/monitor.h"
+#include "sched/refuse.h"
 #include "sched/structs.h"
 
 #define MONITOR_MAGIC 0x6d6f6e69u
@@ -99,7 +100,7 @@ moat_status moat_monitor_enter(moat_monitor *monitor, struct sched *run)
         return run->workers != NULL ? MOAT_OK : MOAT_E_NOMEM;
     }
     if (!is_monitor(monitor))
-        return MOAT_E_INVAL;
+        return refuse_pointer("options->monitor is %x: no monitor", monitor);
     (void)pthread_mutex_lock(&monitor->lock);
     status = enter(monitor, run);
     (void)pthread_mutex_unlock(&monitor->lock);
@@ -136,12 +137,17 @@ void moat_monitor_leave(moat_monitor *monitor, struct sched *run)
 
 /* ---- The calls ---------------------------------------------------------- */
 
+static moat_status refuse_monitor(const moat_monitor *monitor)
+{
+    return refuse_pointer("monitor is %x: no monitor", monitor);
+}
+
 moat_status moat_monitor_create(moat_monitor **out)
 {
     moat_monitor *monitor;
 
     if (out == NULL)
-        return MOAT_E_INVAL;
+        return refuse("out is NULL");
     if (moat_co_current() != NULL)
         return MOAT_E_STATE;
     monitor = calloc(1, sizeof *monitor);
@@ -188,8 +194,10 @@ moat_status moat_monitor_stats(const moat_monitor *monitor, unsigned thread,
     moat_sched_stats stats;
     unsigned threads = moat_monitor_threads(monitor);
 
-    if (!is_monitor(monitor) || out == NULL)
-        return MOAT_E_INVAL;
+    if (!is_monitor(monitor))
+        return refuse_monitor(monitor);
+    if (out == NULL)
+        return refuse("out is NULL");
     crew = atomic_load(&monitor->crew);
     if (thread == MOAT_ALL_THREADS) {
         moat_counters_sum(crew != NULL ? crew->workers : NULL, threads, &stats);
@@ -197,7 +205,10 @@ moat_status moat_monitor_stats(const moat_monitor *monitor, unsigned thread,
         moat_counters_sum(&crew->workers[thread], 1, &stats);
         stats.live = stats.fresh = stats.timers = 0;
     } else {
-        return MOAT_E_INVAL;
+        return moat_error_note(MOAT_E_INVAL,
+                               "thread is %u: the run has %u, or "
+                               "MOAT_ALL_THREADS",
+                               thread, threads);
     }
     return moat_sched_copy_out(out, &stats, sizeof stats, STATS_LEAST);
 }
@@ -219,8 +230,10 @@ moat_status moat_monitor_dump(moat_monitor *monitor, int fd, bool json)
     moat_status status, written;
     struct text text;
 
-    if (!is_monitor(monitor) || fd < 0)
-        return MOAT_E_INVAL;
+    if (!is_monitor(monitor))
+        return refuse_monitor(monitor);
+    if (fd < 0)
+        return refuse_value("fd is %d: no descriptor", (uint64_t)(int64_t)fd);
     if (moat_sched_worker != NULL || moat_co_current() != NULL)
         return MOAT_E_STATE;
     moat_sched_text_begin(&text);

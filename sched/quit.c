@@ -211,14 +211,20 @@ moat_status moat_quit_open(struct quit **out, struct sched *run, int signal)
     (void)pthread_mutex_unlock(&lock);
     if (quit->listener == NULL) {
         free(quit);
-        return MOAT_E_LIMIT;
+        return moat_error_note(MOAT_E_LIMIT,
+                               "options->dump_signal is %d: %u runs of the "
+                               "process wait for signals already",
+                               (uint64_t)(int64_t)signal, MOST_LISTENERS);
     }
     error = start(quit);
     if (error != 0) {
         give_back(quit);
         free(quit);
         errno = error;
-        return MOAT_E_SYSTEM;
+        return moat_error_note(MOAT_E_SYSTEM,
+                               "pthread_create has failed for "
+                               "options->dump_signal: %e",
+                               0, 0);
     }
     *out = quit;
     return MOAT_OK;

@@ -134,8 +134,13 @@ static bool is_task(const moat_task *task)
 #ifndef NDEBUG
 static enum verdict tell_stale(struct worker *worker, struct moat_task *task)
 {
-    moat_report_stale(worker, task->wish.of_task.task, task);
-    return answer(task, MOAT_E_INVAL);
+    const struct moat_task *other = task->wish.of_task.task;
+
+    moat_report_stale(worker, other, task);
+    return answer(task,
+                  refuse_pointer("task is %x: it was joined, or has ended "
+                                 "without a handle",
+                                 other));
 }
 
 static const struct op tells_stale = {.perform = tell_stale,

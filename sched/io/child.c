@@ -16,6 +16,7 @@
 
 #include "sched/io/newcomer.h"
 #include "sched/io/poller.h"
+#include "sched/refuse.h"
 #include "sched/wait.h"
 
 /* The event that a task waits for, in its room; and the answer. */
@@ -97,6 +98,17 @@ static const struct op waits_for_signal = {
     .for_fd = true,
     .leaves = moat_newcomer_leave};
 
+static moat_status note_failure(const struct event *event, int error)
+{
+    errno = error;
+    return event->pid == 0
+               ? moat_error_note(MOAT_E_SYSTEM,
+                                 "the signals cannot be waited for: %e", 0, 0)
+               : moat_error_note(MOAT_E_SYSTEM,
+                                 "pid is %d: it cannot be waited for: %e",
+                                 (uint64_t)(int64_t)event->pid, 0);
+}
+
 static moat_status ask_for(struct moat_task *task, const struct event *event,
                            const struct op *op, uint64_t deadline, int *out)
 {
@@ -110,7 +122,7 @@ static moat_status ask_for(struct moat_task *task, const struct event *event,
     task->deadline = deadline;
     status = ask(task, op);
     if (status == MOAT_E_SYSTEM)
-        errno = task->wish.of_fd.error;
+        return note_failure(event, task->wish.of_fd.error);
     if (status == MOAT_OK && out != NULL)
         *out = ((const struct event *)task->room)->answer;
     return status;
@@ -121,7 +133,8 @@ moat_status moat_child_wait(pid_t pid, uint64_t deadline, int *status)
     struct event event = {.pid = pid};
 
     return pid <= 0
-               ? MOAT_E_INVAL
+               ? refuse_value("pid is %d: it must be above 0",
+                              (uint64_t)(int64_t)pid)
                : ask_for(asker(), &event, &waits_for_child, deadline, status);
 }
 
@@ -131,10 +144,11 @@ moat_status moat_signal_wait(const int *signals, size_t count,
     struct event event = {.pid = 0};
 
     if (signals == NULL || count == 0)
-        return MOAT_E_INVAL;
+        return refuse(signals == NULL ? "signals is NULL" : "count is 0");
     (void)sigemptyset(&event.signals);
     for (size_t i = 0; i < count; i++)
         if (sigaddset(&event.signals, signals[i]) != 0)
-            return MOAT_E_INVAL;
+            return moat_error_note(MOAT_E_INVAL, "signals[%u] is %d: no signal",
+                                   i, (uint64_t)(int64_t)signals[i]);
     return ask_for(asker(), &event, &waits_for_signal, deadline, signal);
 }

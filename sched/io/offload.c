@@ -10,6 +10,7 @@
 #include <moat/offload.h>
 
 #include "sched/io/job.h"
+#include "sched/refuse.h"
 #include "sched/wait.h"
 
 struct function_job {
@@ -109,7 +110,7 @@ moat_status moat_offload(void *(*fn)(void *), void *arg, void **out)
     struct function what = {fn, arg, NULL, NULL};
 
     if (fn == NULL)
-        return MOAT_E_INVAL;
+        return refuse("fn is NULL");
     if (task == NULL || is_host(task))
         return MOAT_E_STATE;
     if (!moat_sched_room(task, sizeof what))
@@ -128,8 +129,12 @@ moat_status moat_offload_until(void *(*fn)(void *), void *arg,
 
     if (task == NULL || is_host(task))
         return MOAT_E_STATE;
-    if (fn == NULL || is_guests(arg))
-        return MOAT_E_INVAL;
+    if (fn == NULL)
+        return refuse("fn is NULL");
+    if (is_guests(arg))
+        return refuse_pointer("arg is %x: in a coroutine's memory, which may "
+                              "be gone before the call ends",
+                              arg);
     if (!moat_sched_room(task, sizeof what)) {
         if (left != NULL)
             left(arg, NULL);

@@ -10,6 +10,7 @@
 #include <moat/io.h>
 
 #include "sched/io/calls.h"
+#include "sched/refuse.h"
 #include "sched/wait.h"
 
 /* ---- Read --------------------------------------------------------------- */
@@ -108,11 +109,16 @@ static int is_ready(int fd, int events)
     return count;
 }
 
-static moat_status failure(void)
+static moat_status failure(int fd)
 {
+    uint64_t number = (uint64_t)(int64_t)fd;
+
     if (errno == EBADF)
-        return MOAT_E_INVAL;
-    return errno == ENOMEM ? MOAT_E_NOMEM : MOAT_E_SYSTEM;
+        return refuse_value("fd is %d: no open descriptor", number);
+    if (errno == ENOMEM)
+        return MOAT_E_NOMEM;
+    return moat_error_note(MOAT_E_SYSTEM,
+                           "fd is %d: it cannot be waited for: %e", number, 0);
 }
 
 static unsigned sides_of(int events)
@@ -128,24 +134,26 @@ moat_status moat_fd_wait(int fd, int events, uint64_t deadline)
     struct descriptor *record;
 
     if (events == 0 || (events & ~(MOAT_FD_READ | MOAT_FD_WRITE)) != 0)
-        return MOAT_E_INVAL;
+        return refuse_value("events is %d: it must be MOAT_FD_READ, "
+                            "MOAT_FD_WRITE or both",
+                            (uint64_t)(int64_t)events);
     if (task == NULL || is_host(task))
         return MOAT_E_STATE;
     record = moat_descriptor_find(task, fd);
     if (record == NULL)
-        return failure();
+        return failure(fd);
     while (status == MOAT_OK) {
         uint32_t edges[SIDES] = {edges_of(record, SIDE_READ),
                                  edges_of(record, SIDE_WRITE)};
         int ready = is_ready(fd, events);
 
         if (ready != 0)
-            return ready > 0 ? MOAT_OK : failure();
+            return ready > 0 ? MOAT_OK : failure(fd);
         status = moat_descriptor_wait(task, record, fd, sides_of(events), edges,
                                       deadline);
     }
     if (status == MOAT_E_SYSTEM)
-        return failure();
+        return failure(fd);
     return status == MOAT_E_UNSUPPORTED ? MOAT_OK : status;
 }
 

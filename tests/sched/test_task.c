@@ -32,6 +32,47 @@ static void *joins_many(void *arg)
     return arg;
 }
 
+/* More than the memory of tasks that are gone is kept for. */
+#define AFTER_THE_FIRST 3000
+
+static void *joins_after_the_first(void *arg)
+{
+    moat_task_yield(); /* the first has ended */
+    for (size_t i = 0; i < AFTER_THE_FIRST; i++) {
+        moat_result result = {.kind = MOAT_EVENT_PANIC};
+
+        if (!EXPECT_EQ(
+                moat_task_join(spawn(echo, &numbers[i % 8]), NEVER, &result),
+                MOAT_OK))
+            break;
+        EXPECT_EQ(result.kind, MOAT_EVENT_RETURN);
+        EXPECT(result.value == &numbers[i % 8]);
+    }
+    return arg;
+}
+
+static void *ends_first(void *arg)
+{
+    (void)spawn(joins_after_the_first, NULL);
+    (void)arg;
+    return numbers;
+}
+
+/* The memory of the first task is used again, and the run's result stays. */
+static void tasks_go_on_after_the_first(const void *arg)
+{
+    moat_sched_options options = MOAT_SCHED_OPTIONS_INIT;
+    moat_result result = {.kind = MOAT_EVENT_PANIC};
+
+    (void)arg;
+    options.report_fd = -1;
+    for (options.threads = 1; options.threads <= 2; options.threads++) {
+        EXPECT_EQ(moat_sched_run(&options, ends_first, NULL, &result), MOAT_OK);
+        EXPECT_EQ(result.kind, MOAT_EVENT_RETURN);
+        EXPECT(result.value == numbers);
+    }
+}
+
 static void a_task_returns_its_value_to_its_joiner(const void *arg)
 {
     moat_sched_stats stats = run(joins_many);
@@ -418,6 +459,7 @@ int main(void)
     static const struct child_case cases[] = {
         CHILD_CASE(a_task_returns_its_value_to_its_joiner),
         CHILD_CASE(the_first_task_returns_its_value_to_the_run),
+        CHILD_CASE(tasks_go_on_after_the_first),
         CHILD_CASE(tasks_have_their_turns_in_order),
         CHILD_CASE(a_run_ends_with_its_last_task),
         CHILD_CASE(a_task_knows_itself),
