@@ -51,6 +51,7 @@ struct place;
 struct body_base {
     exception_list exceptions;
     bool fresh = true;
+    bool preempted = false; /* its next input is not used  */
     place *where = nullptr; /* while it runs               */
     const void *type;       /* equal for equal types       */
 

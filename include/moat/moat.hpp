@@ -131,6 +131,9 @@ namespace detail
 template <class Out, class In, class Result> struct body : body_base {
     static constexpr char type_of = 0;
     std::optional<stored<Result>> result;
+    /* Not on the resumer's stack: a guest that is preempted before it has taken
+     * the value does so in a later resume. */
+    std::optional<stored<In>> given;
 
     body() noexcept : body_base(&type_of)
     {
@@ -164,18 +167,22 @@ struct body_of final : body<Out, In, Result> {
     }
 };
 
-/* The input of the first resume. */
 template <class Out, class In, class Result> struct start {
-    body<Out, In, Result> *what;
-    stored<In> *input;
-
     static void *enter(moat_co *co, void *first)
     {
-        auto *self = static_cast<start *>(first);
-        guest<Out, In> handle(co, *self->what);
+        auto *what = static_cast<body<Out, In, Result> *>(first);
+        guest<Out, In> handle(co, *what);
 
-        self->what->run(handle, *self->input);
+        what->run(handle, *what->given);
         return nullptr;
+    }
+    /* Gives the next resume its value, and returns what to pass to it. */
+    static void *put(body<Out, In, Result> &what, bool fresh, stored<In> &value)
+    {
+        if (MOAT_LIKELY(!what.preempted))
+            what.given.emplace(std::move(value));
+        return fresh ? static_cast<void *>(&what)
+                     : static_cast<void *>(std::addressof(*what.given));
     }
 };
 
@@ -308,6 +315,7 @@ template <class Out, class In = void, class Result = void> class coroutine
         body_->exceptions = {};
         body_->result.reset();
         body_->fresh = true;
+        body_->preempted = false;
     }
 
     /** Returns the state; MOAT_CO_INVALID if the object owns nothing. */
@@ -350,22 +358,20 @@ template <class Out, class In = void, class Result = void> class coroutine
 
     MOAT_IN_CALLER event_type resume_with(detail::stored<In> &input)
     {
-        start_type start = {body_.get(), std::addressof(input)};
         moat_event event = {MOAT_EVENT_YIELD, nullptr, nullptr};
         moat_status status;
         detail::body_base *from;
 
         check_owned();
+        void *first = start_type::put(*body_, body_->fresh, input);
         {
             detail::place place(*body_);
-            status = moat_co_resume(co_,
-                                    body_->fresh ? static_cast<void *>(&start)
-                                                 : std::addressof(input),
-                                    &event);
+            status = moat_co_resume(co_, first, &event);
             from = place.guest;
         }
         check(status);
-        body_->fresh = false;
+        body_->fresh = body_->preempted = false;
+        from->preempted = event.kind == MOAT_EVENT_PREEMPT;
         return settle(event, *static_cast<body_type *>(from));
     }
 
@@ -429,21 +435,19 @@ In guest<Out, In>::switch_with(coroutine<Out, In, Result> &other,
     /* The resume expects an event of its own types. */
     if (next == nullptr || next->type != body_.type)
         throw error(MOAT_E_INVAL);
-    detail::start<Out, In, Result> start = {next, std::addressof(value)};
     bool fresh = std::exchange(next->fresh, false);
+    void *first = detail::start<Out, In, Result>::put(*next, fresh, value);
+    bool preempted = std::exchange(next->preempted, false);
     detail::place &place = *body_.where;
     detail::place *const elsewhere = next->where;
 
     place.hand_over(*next);
-    moat_status status =
-        moat_co_switch_to(self_, other.co_,
-                          fresh ? static_cast<void *>(&start)
-                                : static_cast<void *>(std::addressof(value)),
-                          &input);
+    moat_status status = moat_co_switch_to(self_, other.co_, first, &input);
     if (MOAT_UNLIKELY(status != MOAT_OK)) {
         place.hand_over(body_);
         next->where = elsewhere;
         next->fresh = fresh;
+        next->preempted = preempted;
         throw error(status);
     }
     return take(input);

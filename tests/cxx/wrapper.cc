@@ -6,6 +6,7 @@
  */
 #include <moat/moat.hpp>
 
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -392,6 +393,48 @@ void a_time_limit_is_a_trap()
     auto *trap = get_if<moat::trapped>(&event);
     CHECK(trap != nullptr && trap->kind() == MOAT_TRAP_DEADLINE);
 }
+
+/* Longer than many slices. */
+void compute()
+{
+    for (volatile unsigned i = 0; i < 20000000;)
+        i = i + 1;
+}
+
+/* The value may be taken long after the resume that has passed it. Neither side
+ * allocates: a guest may be preempted inside malloc. */
+void a_preempted_guest_keeps_its_input()
+{
+    using words = std::array<long, 64>;
+    moat_co_options options = moat::default_options();
+    moat_limits limits = MOAT_LIMITS_INIT;
+    words input = {};
+    unsigned times = 0;
+
+    limits.slice_ns = 20000;
+    options.limits = &limits;
+    moat::coroutine<void, words, long> co(
+        [](moat::guest<void, words> &self, words first) {
+            compute();
+            words second = self.yield();
+            compute();
+            return first[63] * 10 + second[63];
+        },
+        options);
+    input[63] = 1;
+    auto event = co.resume(input);
+    for (; std::holds_alternative<moat::preempted>(event); times++)
+        event = co.resume(words{});
+    CHECK(std::holds_alternative<moat::yielded<void>>(event));
+    CHECK(times > 0);
+    input[63] = 2;
+    event = co.resume(input);
+    for (times = 0; std::holds_alternative<moat::preempted>(event); times++)
+        event = co.resume(words{});
+    CHECK(times > 0);
+    auto *end = std::get_if<moat::returned<long>>(&event);
+    CHECK(end != nullptr && end->value == 12);
+}
 #endif
 
 /* --- exceptions ----------------------------------------------------------- */
@@ -769,6 +812,7 @@ int main(int argc, char **)
     a_spec_reports_errors();
 #ifndef __SANITIZE_THREAD__ /* delays signals in a loop without calls */
     a_time_limit_is_a_trap();
+    a_preempted_guest_keeps_its_input();
 #endif
     an_exception_passes();
     an_exception_passes_two_borders();
