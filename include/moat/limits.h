@@ -97,8 +97,8 @@ typedef enum moat_limit {
  * is set.
  *
  * A resume may return before the guest has read what its input points to, which
- * must exist until then (moat.hpp keeps it). Preempted guests share data as threads do: two of them
- * must not resume the same coroutine at once.
+ * must exist until then (moat.hpp keeps it). Preempted guests share data as
+ * threads do: two of them must not resume the same coroutine at once.
  *
  * A guest that is suspended inside malloc or stdio keeps their locks until it
  * is resumed. If the host takes such a lock first, it waits for ever. So do
