@@ -48,6 +48,8 @@ struct moat_alarm {
     volatile uint64_t armed_at;    /* what the timer is set for; it may fire
                                       earlier, not later                     */
     volatile unsigned fired;       /* how often it has, modulo 2^32          */
+    volatile bool handling;        /* the handler of its signal runs ...     */
+    volatile bool missed;          /* ... and was interrupted by another     */
     struct moat_aside *volatile asides; /* innermost first                   */
     struct moat_watch watch;
     unsigned waited; /* signals in a row that found a resume half done       */

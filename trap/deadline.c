@@ -226,6 +226,34 @@ static void on_timer(const siginfo_t *info, void *ucontext, int saved_errno)
     (void)moat_alarm_set(again);
 }
 
+/* The timer may be set for a time that has passed before the handler has
+ * returned: on a slow machine the next signal interrupts it, and so on, until
+ * the alternate stack is full. So the inner one leaves all to the outer one,
+ * which waits longer each time. In the end the signal comes again by itself. */
+#define MAX_MISSED 4
+
+static void on_signal_of_timer(const siginfo_t *info, void *ucontext,
+                               int saved_errno)
+{
+    uint64_t wait_ns = RETRY_NS;
+
+    if (moat_alarm.handling) {
+        moat_alarm.armed_at = NEVER;
+        moat_alarm.fired++;
+        moat_alarm.missed = true;
+        return;
+    }
+    moat_alarm.handling = true;
+    moat_alarm.missed = false;
+    on_timer(info, ucontext, saved_errno);
+    for (unsigned i = 0; moat_alarm.missed && i < MAX_MISSED; i++) {
+        moat_alarm.missed = false;
+        wait_ns *= 4;
+        (void)moat_alarm_set(moat_later_by(moat_clock_ns(), wait_ns));
+    }
+    moat_alarm.handling = false;
+}
+
 static void on_signal(int signo, siginfo_t *info, void *ucontext)
 {
     int saved_errno;
@@ -233,7 +261,7 @@ static void on_signal(int signo, siginfo_t *info, void *ucontext)
     moat_arch_enter_handler();
     saved_errno = errno;
     if (moat_timer_sent(info, &moat_alarm))
-        on_timer(info, ucontext, saved_errno);
+        on_signal_of_timer(info, ucontext, saved_errno);
     else
         moat_chain_call(signo, info, ucontext);
     moat_altstack_return(ucontext, MOAT_ARCH_CALLED_BY_KERNEL(ucontext));

@@ -35,6 +35,8 @@ int __wrap_timer_settime(timer_t timer, int flags,
 static struct sigevent timers; /* what the library's timer sends */
 static unsigned failing; /* the number of the next timer calls that fail */
 static unsigned fires_before, fires_after; /* around the next setting */
+static unsigned fires_at;   /* after the setting with this number          */
+static uint64_t setting_ns; /* what each takes in addition                 */
 
 static bool fails(void)
 {
@@ -76,9 +78,13 @@ int __wrap_timer_settime(timer_t timer, int flags,
     if (fails())
         return -1;
     fires_before = fires_after = 0;
+    if (fires_at != 0 && --fires_at == 0)
+        then = 1;
     fire(first);
     result = __real_timer_settime(timer, flags, when, before);
     fire(then);
+    if (setting_ns != 0)
+        spin_until(clock_ns(CLOCK_MONOTONIC) + setting_ns);
     return result;
 }
 
@@ -121,6 +127,22 @@ a_signal_while_the_timer_is_being_set_loses_no_limit(const void *arg)
     }
     moat_co_destroy(co);
     moat_co_destroy(distant);
+}
+
+/* On a slow machine the timer fires before its handler has returned. */
+static void signals_in_the_handler_do_not_pile_up(const void *arg)
+{
+    moat_co *co = guest_create_limited(guest_loop, 0, 20 * MS);
+
+    (void)arg;
+    for (unsigned at = 2; at <= 4; at++) {
+        setting_ns = MS / 2;
+        fires_at = at;
+        guest_expect_trap(co, NULL, MOAT_TRAP_DEADLINE);
+        setting_ns = 0;
+        EXPECT_EQ(moat_co_reset(co), MOAT_OK);
+    }
+    moat_co_destroy(co);
 }
 
 static void resume_until_refused(moat_co *co, moat_co *unused)
@@ -231,6 +253,7 @@ static void a_refused_resume_in_a_child_makes_no_fuel(const void *arg)
 static const struct child_case cases[] = {
     CASE(signals_in_a_row_before_the_guest_is_entered_lose_no_limit),
     CASE(a_signal_while_the_timer_is_being_set_loses_no_limit),
+    CASE(signals_in_the_handler_do_not_pile_up),
     CASE(no_guest_is_resumed_without_a_timer),
     CASE(a_refused_resume_in_a_child_makes_no_fuel),
 };
