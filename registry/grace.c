@@ -101,6 +101,8 @@ bool moat_grace_enter(void)
     cell = take_cell();
     atomic_store_explicit(&visit.cell, cell, memory_order_relaxed);
     set(&visit.inside, 1);
+    /* Until then a handler may have made a visit of its own. */
+    atomic_store_explicit(&visit.cell, cell, memory_order_relaxed);
     return true;
 }
 

@@ -7,10 +7,16 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "registry/grace.h"
+#include "tests/support/fixture.h"
+
+#define TRAP_FLAG UINT64_C(0x100)
 
 /* More than there are cells. */
 #define CROWD 400u
@@ -137,6 +143,48 @@ static void a_child_begins_without_visitors(void **state)
     moat_grace_leave();
 }
 
+/* A handler of this thread, before each instruction of a visit. */
+static volatile unsigned interruptions;
+
+static void visit_amid(int signo)
+{
+    (void)signo;
+    interruptions = interruptions + 1;
+    if (moat_grace_enter())
+        moat_grace_leave();
+}
+
+static __attribute__((noinline)) void change_trap_flag(uint64_t clear,
+                                                       uint64_t set)
+{
+    __asm__ volatile("leaq -128(%%rsp), %%rsp\n\t"
+                     "pushfq\n\t"
+                     "andq %0, (%%rsp)\n\t"
+                     "orq %1, (%%rsp)\n\t"
+                     "popfq\n\t"
+                     "leaq 128(%%rsp), %%rsp"
+                     :
+                     : "r"(~clear), "r"(set)
+                     : "cc", "memory");
+}
+
+static void a_visit_may_be_interrupted_by_another(void **state)
+{
+    struct sigaction action = {.sa_handler = visit_amid}, before;
+
+    (void)state;
+    assert_int_equal(sigaction(SIGTRAP, &action, &before), 0);
+    change_trap_flag(0, TRAP_FLAG);
+    if (moat_grace_enter())
+        moat_grace_leave();
+    change_trap_flag(TRAP_FLAG, 0);
+    assert_int_equal(sigaction(SIGTRAP, &before, NULL), 0);
+    assert_true(interruptions > 30);
+    (void)alarm(60); /* it would wait for ever */
+    moat_grace_wait();
+    (void)alarm(0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -145,6 +193,9 @@ int main(void)
         cmocka_unit_test(an_abandoned_visit_is_over),
         cmocka_unit_test(a_stream_of_visitors_keeps_no_writer_waiting),
         cmocka_unit_test(a_child_begins_without_visitors),
+#if !UNDER_ASAN && !UNDER_TSAN /* their code would be stepped through */
+        cmocka_unit_test(a_visit_may_be_interrupted_by_another),
+#endif
     };
 
     return cmocka_run_group_tests_name("grace", tests, NULL, NULL);
