@@ -36,9 +36,11 @@ static struct {
 
 static _Alignas(64) atomic_uint without_cell;
 
-/* Only this thread's own handlers observe it between two steps. */
+/* Only this thread's own handlers observe it between two steps. Other threads'
+ * lie further away than the 64 bytes by which marks_of_thread tells them apart:
+ * a thread-control block is larger. */
 static __thread struct {
-    _Alignas(64) _Atomic(_Atomic uint64_t *) cell; /* NULL: counted, or none */
+    _Atomic(_Atomic uint64_t *) cell; /* NULL: counted, or none              */
     atomic_uint inside; /* 1 for the time of a visit, as handlers see it     */
     atomic_uint begun;  /* enters without their leave                        */
     uint64_t count;     /* visits so far                                     */

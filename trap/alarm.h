@@ -20,39 +20,42 @@ struct moat_aside;
 
 /* The state of watch.c, which explains the words. */
 struct moat_watch {
-    struct co *volatile stamped; /* entered at stamped_at; NULL: nothing is
-                                    known                                    */
-    volatile uint64_t stamped_at, stamped_cpu;
     volatile bool on;        /* inline resumes are allowed                    */
     volatile bool entering;  /* a resume that is not inline is on its way, or
                                 has not come back                             */
     volatile unsigned looks; /* at as many more signals one may be on its way */
-    volatile uint64_t fuel;  /* so many resumes between two looks, 1 or more */
+    unsigned class;          /* chosen by the shortest limit                  */
+    unsigned longer;         /* looks since then that had a longer one        */
+    struct co *volatile stamped; /* entered at stamped_at; NULL: nothing is
+                                    known                                    */
+    volatile uint64_t stamped_at, stamped_cpu;
+    volatile uint64_t fuel; /* so many resumes between two looks, 1 or more   */
     uint64_t looked_at;
     uint64_t setting_ns; /* what a setting of the timer takes                */
-    unsigned class;  /* chosen by the shortest limit                         */
-    unsigned longer; /* looks since then that had a longer one               */
 };
 
 /* Until it was measured. */
 #define MOAT_WATCH_SETTING_NS 500u
 
+/* Small words first: a program has few bytes for the thread-local variables of
+ * libraries that it loads. */
 struct moat_alarm {
     bool has_timer;
+    bool was_blocked;        /* the signal was, before the timer was made    */
+    volatile bool handling;  /* the handler of its signal runs ...           */
+    volatile bool missed;    /* ... and was interrupted by another           */
+    unsigned waited;         /* signals in a row that found a resume half
+                                done                                         */
+    volatile unsigned fired; /* how often it has, modulo 2^32                */
     uint64_t own_fuel; /* for moat_tls.fuel if the system cannot clear words */
-    bool was_blocked;  /* the signal was, before the timer was made          */
     struct moat_timer timer;
     volatile uint64_t cpu_before;  /* CPU time up to the last fork           */
     volatile uint64_t sampled_at;  /* when the last CPU sample was taken     */
     volatile uint64_t sampled_cpu; /* the thread's CPU time then             */
     volatile uint64_t armed_at;    /* what the timer is set for; it may fire
                                       earlier, not later                     */
-    volatile unsigned fired;       /* how often it has, modulo 2^32          */
-    volatile bool handling;        /* the handler of its signal runs ...     */
-    volatile bool missed;          /* ... and was interrupted by another     */
     struct moat_aside *volatile asides; /* innermost first                   */
     struct moat_watch watch;
-    unsigned waited; /* signals in a row that found a resume half done       */
     struct moat_limit_passed passed; /* the limit found last                 */
 };
 
