@@ -57,6 +57,12 @@ moat_find_package(LIBUNWIND libunwind ${MOAT_WITH_LIBUNWIND} libunwind-dev)
 moat_find_package(LIBDW libdw ${MOAT_WITH_LIBDW} libdw-dev)
 moat_find_package(VALGRIND valgrind ${MOAT_WITH_VALGRIND} valgrind)
 
+# For the library moat-uv only.
+set(MOAT_HAVE_UV OFF)
+if(MOAT_BUILD_SCHED)
+    moat_find_package(UV libuv ${MOAT_WITH_UV} libuv1-dev)
+endif()
+
 # libsigsegv has no pkg-config file. It is the library moat-sigsegv's only: never
 # a part of moat_system.
 set(MOAT_HAVE_SIGSEGV OFF)

@@ -21,6 +21,12 @@ if(MOAT_BUILD_SCHED)
         FILE_SET HEADERS COMPONENT dev
         FILE_SET cxx_headers COMPONENT dev)
 endif()
+if(MOAT_HAVE_UV)
+    install(TARGETS moat_uv_static moat_uv_shared EXPORT moatTargets
+        ARCHIVE COMPONENT dev
+        LIBRARY COMPONENT lib NAMELINK_COMPONENT dev
+        FILE_SET HEADERS COMPONENT dev)
+endif()
 if(MOAT_HAVE_SIGSEGV)
     install(TARGETS moat_sigsegv_static moat_sigsegv_shared EXPORT moatTargets
         ARCHIVE COMPONENT dev
@@ -72,6 +78,12 @@ endforeach()
 if(MOAT_BUILD_SCHED)
     configure_file(sched/moat-sched.pc.in moat-sched.pc @ONLY)
     install(FILES ${CMAKE_CURRENT_BINARY_DIR}/moat-sched.pc COMPONENT dev
+        DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+endif()
+
+if(MOAT_HAVE_UV)
+    configure_file(uv/moat-uv.pc.in moat-uv.pc @ONLY)
+    install(FILES ${CMAKE_CURRENT_BINARY_DIR}/moat-uv.pc COMPONENT dev
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 endif()
 

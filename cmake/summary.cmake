@@ -36,6 +36,11 @@ foreach(row IN ITEMS
 endforeach()
 moat_summary("moat-sched, tasks and generators" ${MOAT_BUILD_SCHED}
     "-DMOAT_BUILD_SCHED=ON")
+moat_summary_reason(why MOAT_WITH_UV libuv1-dev)
+if(NOT MOAT_BUILD_SCHED)
+    set(why "-DMOAT_BUILD_SCHED=ON")
+endif()
+moat_summary("moat-uv, tasks in a loop of libuv" ${MOAT_HAVE_UV} "${why}")
 set(why "-DMOAT_WITH_MALLOC=ON")
 if(MOAT_WITH_MALLOC)
     set(why "it has no port to this CPU, or MOAT_SANITIZE=${MOAT_SANITIZE}")

@@ -10,6 +10,13 @@
 _Thread_local
     __attribute__((tls_model("initial-exec"))) struct worker *moat_sched_worker;
 
+/* A host that drives the run may be about to sleep in its loop. */
+static void tell_loop(struct worker *worker)
+{
+    if (worker->run->driven && worker->running == NULL && can_run(worker))
+        moat_bell_ring(worker->bell);
+}
+
 static void *perform_for_host(void *arg)
 {
     struct worker *worker = moat_sched_worker;
@@ -17,6 +24,7 @@ static void *perform_for_host(void *arg)
 
     run_lock(worker->run);
     (void)host->op->perform(worker, host);
+    tell_loop(worker);
     run_unlock(worker->run);
     return NULL;
 }

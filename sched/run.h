@@ -50,6 +50,7 @@ struct sched {
     unsigned threads;
     bool locked;  /* others than the one worker read the run */
     bool watched; /* times are measured, or traced           */
+    bool driven;  /* the host's loop has the thread (drive.c) */
     pthread_mutex_t lock;
     struct worker *workers;
     struct link fresh;     /* not started, so on no thread (turn.c) */
@@ -78,6 +79,7 @@ struct sched {
     struct quit *quit;     /* a signal may ask; NULL: none                */
     _Atomic(struct descriptors *) descriptors; /* NULL: none was used */
     struct link starved; /* tasks that wait for a free descriptor */
+    int spare;           /* a descriptor to refuse clients by; -1: none */
 };
 
 /* The turn that is being watched (watch.h). */
@@ -146,6 +148,12 @@ struct worker {
 static inline bool others_ready(const struct worker *worker)
 {
     return worker->ready.first != NULL || !list_empty(&worker->run->fresh);
+}
+
+/* Returns whether a task waits for a turn. */
+static inline bool can_run(const struct worker *worker)
+{
+    return worker->next != NULL || others_ready(worker);
 }
 
 static inline void run_lock(struct sched *run)

@@ -14,6 +14,7 @@
 #include "sched/kinds.h"
 #include "sched/life.h"
 #include "sched/monitor.h"
+#include "sched/opening.h"
 #include "sched/quit.h"
 #include "sched/refuse.h"
 #include "sched/report.h"
@@ -45,19 +46,23 @@ static void release_handles(struct worker *worker)
     run_unlock(worker->run);
 }
 
-static moat_status begin(struct worker *worker,
-                         const moat_sched_options *options, moat_task_fn fn,
-                         void *arg)
+/* The kind of tasks that are spawned without options. */
+static moat_status read_kind(struct sched *run,
+                             const moat_sched_options *options)
 {
-    struct sched *run = worker->run;
     struct asked_options asked;
     moat_status status = moat_kinds_read(&asked, options->task);
 
     run->kinds->slice_ns = options->slice_ns;
-    if (status == MOAT_OK)
-        status = moat_kinds_find(run->kinds, &asked, &run->kinds->ordinary);
-    if (status != MOAT_OK)
-        return status;
+    return status == MOAT_OK
+               ? moat_kinds_find(run->kinds, &asked, &run->kinds->ordinary)
+               : status;
+}
+
+static moat_status begin(struct worker *worker, moat_task_fn fn, void *arg)
+{
+    struct sched *run = worker->run;
+
     run->first =
         moat_life_begin(worker, &run->root, fn, arg, run->kinds->ordinary);
     if (run->first == NULL)
@@ -78,6 +83,7 @@ static void init(struct sched *run, const moat_sched_options *options)
     list_init(&run->fresh);
     list_init(&run->wakers);
     list_init(&run->starved);
+    run->spare = -1;
     for (unsigned i = 0; i < run->threads; i++) {
         struct worker *worker = &run->workers[i];
 
@@ -161,22 +167,54 @@ static void copy_stats(const struct sched *run, moat_sched_stats *out)
     (void)moat_sched_copy_out(out, &stats, sizeof stats, STATS_LEAST);
 }
 
-static moat_status run_tasks(struct sched *run,
-                             const moat_sched_options *options, moat_task_fn fn,
-                             void *arg)
+/* The lock, the bells and the workers. */
+static void leave(struct sched *run, const moat_sched_options *options)
 {
-    struct worker *worker = &run->workers[0];
+    moat_monitor_leave(options->monitor, run);
+    moat_bells_drop(run->bells);
+    (void)pthread_mutex_destroy(&run->lock);
+}
+
+static moat_status enter(struct sched *run, const moat_sched_options *options)
+{
+    moat_status status = make_lock(&run->lock);
+
+    if (status != MOAT_OK)
+        return status;
+    run->bells = moat_bells_create(run->threads);
+    status = run->bells != NULL ? moat_monitor_enter(options->monitor, run)
+                                : MOAT_E_NOMEM;
+    if (status != MOAT_OK) {
+        moat_bells_drop(run->bells);
+        (void)pthread_mutex_destroy(&run->lock);
+    }
+    return status;
+}
+
+moat_status moat_opening_begin(struct sched *run,
+                               const moat_sched_options *options)
+{
     moat_status status;
 
+    run->threads = options->threads == 0 ? 1 : options->threads;
+    status = enter(run, options);
+    if (status != MOAT_OK)
+        return status;
     init(run, options);
     status = moat_seen_open(run, options);
-    moat_sched_worker = worker;
+    moat_sched_worker = &run->workers[0];
     if (status == MOAT_OK)
-        status = begin(worker, options, fn, arg);
+        status = read_kind(run, options);
+    if (status != MOAT_OK)
+        moat_opening_end(run, options, status);
+    return status;
+}
+
+void moat_opening_end(struct sched *run, const moat_sched_options *options,
+                      moat_status status)
+{
     if (status == MOAT_OK)
-        status = work_all(run);
-    if (status == MOAT_OK)
-        release_handles(worker);
+        release_handles(&run->workers[0]);
     moat_sched_worker = NULL;
     if (status == MOAT_OK && options->stats != NULL)
         copy_stats(run, options->stats);
@@ -184,7 +222,7 @@ static moat_status run_tasks(struct sched *run,
         moat_seen_write(run, options);
     moat_seen_close(run, options);
     end(run);
-    return status;
+    leave(run, options);
 }
 
 static moat_status run_all(const moat_sched_options *options, moat_task_fn fn,
@@ -192,21 +230,14 @@ static moat_status run_all(const moat_sched_options *options, moat_task_fn fn,
 {
     struct kinds kinds = {.first = NULL};
     struct sched run = {.kinds = &kinds, .out = out};
-    moat_status status;
+    moat_status status = moat_opening_begin(&run, options);
 
-    run.threads = options->threads == 0 ? 1 : options->threads;
-    status = make_lock(&run.lock);
     if (status != MOAT_OK)
         return status;
-    run.bells = moat_bells_create(run.threads);
-    status = run.bells != NULL ? moat_monitor_enter(options->monitor, &run)
-                               : MOAT_E_NOMEM;
-    if (status == MOAT_OK) {
-        status = run_tasks(&run, options, fn, arg);
-        moat_monitor_leave(options->monitor, &run);
-    }
-    moat_bells_drop(run.bells);
-    (void)pthread_mutex_destroy(&run.lock);
+    status = begin(&run.workers[0], fn, arg);
+    if (status == MOAT_OK)
+        status = work_all(&run);
+    moat_opening_end(&run, options, status);
     return status;
 }
 
@@ -236,23 +267,34 @@ static moat_status check(const moat_sched_options *options)
     return MOAT_OK;
 }
 
+moat_status moat_opening_read(moat_sched_options *to,
+                              const moat_sched_options *options)
+{
+    static const moat_sched_options defaults = MOAT_SCHED_OPTIONS_INIT;
+    moat_status status = MOAT_OK;
+
+    *to = defaults;
+    if (options != NULL)
+        status = moat_sched_copy_in(to, sizeof *to, options, OPTIONS_LEAST);
+    if (status == MOAT_OK)
+        status = check(to);
+    if (status != MOAT_OK)
+        return status;
+    return moat_sched_worker == NULL && moat_co_current() == NULL
+               ? MOAT_OK
+               : MOAT_E_STATE;
+}
+
 moat_status moat_sched_run(const moat_sched_options *options, moat_task_fn fn,
                            void *arg, moat_result *out)
 {
-    moat_sched_options copy = MOAT_SCHED_OPTIONS_INIT;
-    moat_status status = MOAT_OK;
+    moat_sched_options copy;
+    moat_status status;
 
     if (fn == NULL)
         return refuse("fn is NULL");
-    if (options != NULL)
-        status = moat_sched_copy_in(&copy, sizeof copy, options, OPTIONS_LEAST);
-    if (status == MOAT_OK)
-        status = check(&copy);
-    if (status != MOAT_OK)
-        return status;
-    if (moat_sched_worker != NULL || moat_co_current() != NULL)
-        return MOAT_E_STATE;
-    return run_all(&copy, fn, arg, out);
+    status = moat_opening_read(&copy, options);
+    return status == MOAT_OK ? run_all(&copy, fn, arg, out) : status;
 }
 
 /* ---- What it has done --------------------------------------------------- */

@@ -296,3 +296,30 @@ void moat_turns(struct worker *worker)
         moat_sched_ring(&run->workers[i]);
     run_unlock(run);
 }
+
+/* Its frame lies between two resumes: a round has other costs. */
+static NOT_INLINE void turn_apart(struct worker *worker, struct moat_task *task)
+{
+    if (worker->run->watched)
+        turn(worker, task, true);
+    else
+        turn(worker, task, false);
+}
+
+void moat_turns_round(struct worker *worker)
+{
+    struct sched *run = worker->run;
+    struct moat_task *task;
+
+    run_lock(run);
+    worker->in_place = !run->locked && !run->watched;
+    worker->until_round = TURNS_PER_ROUND;
+    look_around(worker);
+    /* A transfer takes a turn of the round's, too. */
+    while (run->live != 0 && worker->until_round > 1 &&
+           (task = dequeue(worker)) != NULL) {
+        worker->until_round--;
+        turn_apart(worker, task);
+    }
+    run_unlock(run);
+}

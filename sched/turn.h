@@ -10,5 +10,8 @@
 
 /* Returns when all tasks of the run have ended. */
 void moat_turns(struct worker *worker);
+/* Looks at the clock and the poller, and runs tasks until none can run or a
+ * round is over. */
+void moat_turns_round(struct worker *worker);
 
 #endif

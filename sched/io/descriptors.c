@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "sched/ask.h"
 #include "sched/io/descriptors.h"
@@ -90,6 +91,8 @@ void moat_descriptors_free(struct sched *run)
 {
     struct descriptors *all = atomic_load(&run->descriptors);
 
+    if (run->spare >= 0)
+        (void)close(run->spare);
     for (unsigned i = 0; i < run->threads; i++)
         moat_poller_close(run->workers[i].poller);
     for (size_t i = 0; all != NULL && i < FD_BLOCKS; i++)
@@ -191,7 +194,7 @@ struct descriptor *moat_descriptor_find(struct moat_task *task, int fd)
 
 /* ---- Waits -------------------------------------------------------------- */
 
-static int open_poller(struct worker *worker)
+int moat_descriptors_open(struct worker *worker)
 {
     int bell = atomic_load(&worker->bell->descriptor);
 
@@ -216,7 +219,7 @@ int moat_descriptor_watch(struct worker *worker, struct descriptor *record,
     if (record->watcher == worker ||
         (record->watcher != NULL && is_waited_for(record)))
         return 0;
-    error = open_poller(worker);
+    error = moat_descriptors_open(worker);
     if (error != 0)
         return error;
     if (record->watcher != NULL)

@@ -113,6 +113,8 @@ void moat_descriptor_forget(struct worker *worker, int fd);
 int moat_descriptor_watch(struct worker *worker, struct descriptor *record,
                           int fd);
 
+/* Makes the worker's poller, unless it has one. Returns 0 or an errno. */
+int moat_descriptors_open(struct worker *worker);
 void moat_descriptors_free(struct sched *run);
 
 #endif

@@ -33,6 +33,9 @@ struct poller_event {
 /* `bell`: a descriptor whose events only end a wait. Returns 0 or an errno. */
 int moat_poller_open(struct poller **out, int bell);
 void moat_poller_close(struct poller *poller);
+/* A descriptor that can be read when there are events to be waited for: for a
+ * poller of others. */
+int moat_poller_descriptor(const struct poller *poller);
 
 /* Adds a descriptor. Returns 0 or an errno: EPERM if it is one that is always
  * ready, such as a file. */

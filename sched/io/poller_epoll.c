@@ -64,6 +64,11 @@ void moat_poller_close(struct poller *poller)
     free(poller);
 }
 
+int moat_poller_descriptor(const struct poller *poller)
+{
+    return poller->epoll;
+}
+
 int moat_poller_add(struct poller *poller, int fd, uint64_t key)
 {
     return add(poller, fd, EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET,

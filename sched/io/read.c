@@ -3,8 +3,10 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <limits.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <moat/io.h>
@@ -36,20 +38,26 @@ static void note_drained(const struct call *call, size_t asked, ssize_t got)
     call->task->drained_edges = call->edges;
 }
 
+/* False: errno is set. */
+static bool begin_read(struct call *call, int fd, uint64_t deadline)
+{
+    if (!begin_call(call, fd, SIDE_READ, deadline))
+        return false;
+    before_try(call);
+    /* If the wait fails something may have come all the same, unless the number
+     * is another descriptor's by now. */
+    return !is_drained(call) ||
+           moat_descriptor_block(call->task, call->record, fd, SIDE_READ,
+                                 call->edges, deadline) ||
+           errno != EBADF;
+}
+
 ssize_t moat_read(int fd, void *buffer, size_t size, uint64_t deadline)
 {
     struct call call;
     ssize_t got;
 
-    if (!begin_call(&call, fd, SIDE_READ, deadline))
-        return -1;
-    before_try(&call);
-    /* If the wait fails something may have come all the same, unless the number
-     * is another descriptor's by now. */
-    if (is_drained(&call) &&
-        !moat_descriptor_block(call.task, call.record, fd, SIDE_READ,
-                               call.edges, deadline) &&
-        errno == EBADF)
+    if (!begin_read(&call, fd, deadline))
         return -1;
     do {
         before_try(&call);
@@ -57,6 +65,41 @@ ssize_t moat_read(int fd, void *buffer, size_t size, uint64_t deadline)
     } while (got < 0 && try_again(&call));
     if (got >= 0)
         note_drained(&call, size, got);
+    return got;
+}
+
+/* The sum of the sizes. -1: errno is set. */
+static ssize_t sum_of(const struct iovec *buffers, int count)
+{
+    size_t sum = 0;
+
+    errno = EINVAL;
+    if (count < 0 || count > IOV_MAX)
+        return -1;
+    for (int i = 0; i < count; i++)
+        if (__builtin_add_overflow(sum, buffers[i].iov_len, &sum) ||
+            sum > (size_t)SSIZE_MAX)
+            return -1;
+    return (ssize_t)sum;
+}
+
+ssize_t moat_readv(int fd, const struct iovec *buffers, int count,
+                   uint64_t deadline)
+{
+    struct call call;
+    ssize_t got, size;
+
+    if (!begin_read(&call, fd, deadline))
+        return -1;
+    size = sum_of(buffers, count);
+    if (size < 0)
+        return -1;
+    do {
+        before_try(&call);
+        got = readv(fd, buffers, count);
+    } while (got < 0 && try_again(&call));
+    if (got >= 0)
+        note_drained(&call, (size_t)size, got);
     return got;
 }
 
@@ -87,6 +130,66 @@ ssize_t moat_write(int fd, const void *bytes, size_t size, uint64_t deadline)
             return -1;
     } while (done < size);
     return (ssize_t)size;
+}
+
+static ssize_t put_all(const struct call *call, const struct iovec *buffers,
+                       int count)
+{
+    struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)buffers,
+                             .msg_iovlen = (size_t)count};
+
+    if ((flags_of(call->record) & FD_SOCKET) != 0)
+        return sendmsg(call->fd, &message, MSG_NOSIGNAL);
+    return writev(call->fd, buffers, count);
+}
+
+/* Buffers of a call that goes on after one that has written a part. */
+#define PARTS 16
+
+/* Goes on after `done` bytes. The caller's buffers stay as they are. */
+static ssize_t put_rest(const struct call *call, const struct iovec *buffers,
+                        int count, size_t done)
+{
+    struct iovec parts[PARTS];
+    int chosen = 0;
+
+    for (int i = 0; i < count && chosen < PARTS; i++) {
+        size_t size = buffers[i].iov_len;
+        size_t skipped = done < size ? done : size;
+
+        done -= skipped;
+        if (skipped == size)
+            continue;
+        parts[chosen].iov_base = (char *)buffers[i].iov_base + skipped;
+        parts[chosen++].iov_len = size - skipped;
+    }
+    return put_all(call, parts, chosen);
+}
+
+ssize_t moat_writev(int fd, const struct iovec *buffers, int count,
+                    uint64_t deadline)
+{
+    struct call call;
+    ssize_t size, done = 0;
+
+    if (!begin_call(&call, fd, SIDE_WRITE, deadline))
+        return -1;
+    size = sum_of(buffers, count);
+    if (size < 0)
+        return -1;
+    do {
+        ssize_t put;
+
+        before_try(&call);
+        /* All at once at first: a datagram is not taken apart. */
+        put = done == 0 ? put_all(&call, buffers, count)
+                        : put_rest(&call, buffers, count, (size_t)done);
+        if (put >= 0)
+            done += put;
+        else if (!try_again(&call))
+            return -1;
+    } while (done < size);
+    return size;
 }
 
 /* ---- Wait --------------------------------------------------------------- */

@@ -3,7 +3,9 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <moat/io.h>
 #include <moat/socket.h>
@@ -63,6 +65,43 @@ static enum verdict accept_one(struct worker *worker, struct moat_task *task)
                                     (FD_KNOWN | FD_SOCKET | FD_TCP));
 }
 
+/* Where the limit is one of descriptors, a spare one helps. */
+static bool is_used_up(int error)
+{
+    return error == EMFILE || error == ENFILE;
+}
+
+static void keep_spare(struct sched *run)
+{
+    if (run->spare < 0)
+        run->spare = eventfd(0, EFD_CLOEXEC);
+}
+
+static enum verdict accept_sparing(struct worker *worker,
+                                   struct moat_task *task)
+{
+    keep_spare(worker->run);
+    return accept_one(worker, task);
+}
+
+/* Accepts a connection by the spare descriptor's number, and closes it. The
+ * system may report EMFILE although no connection waits. */
+static enum verdict refuse_one(struct worker *worker, struct moat_task *task)
+{
+    struct sched *run = worker->run;
+    int fd, error;
+
+    if (run->spare >= 0)
+        (void)close(run->spare);
+    run->spare = -1;
+    fd = accept4(task->wish.of_fd.fd, NULL, NULL, SOCK_CLOEXEC);
+    error = errno;
+    if (fd >= 0)
+        (void)close(fd);
+    keep_spare(run);
+    return fd >= 0 ? answer(task, MOAT_OK) : moat_newcomer_refuse(task, error);
+}
+
 static enum verdict wait_for_room(struct worker *worker, struct moat_task *task)
 {
     return moat_sched_wait(worker, task, &worker->run->starved, task->deadline,
@@ -71,6 +110,10 @@ static enum verdict wait_for_room(struct worker *worker, struct moat_task *task)
 
 static const struct op accepts = {.perform = accept_one,
                                   .words = "accepts at descriptor"};
+static const struct op accepts_sparing = {.perform = accept_sparing,
+                                          .words = "accepts at descriptor"};
+static const struct op refuses = {.perform = refuse_one,
+                                  .words = "refuses at descriptor"};
 static const struct op starves = {.perform = wait_for_room,
                                   .words =
                                       "waits for a free one, at descriptor",
@@ -95,23 +138,56 @@ static bool starve(const struct call *call)
     return false;
 }
 
-int moat_accept(int fd, uint64_t deadline)
+/* Called when errno is EMFILE or ENFILE. True: a client was refused. */
+static bool refuse_client(const struct call *call)
+{
+    call->task->wish.of_fd.fd = call->fd;
+    if (ask(call->task, &refuses) == MOAT_OK)
+        return true;
+    errno = call->task->wish.of_fd.error;
+    return false;
+}
+
+/* Returns whether to try again after an attempt that has failed. */
+static bool may_accept_yet(const struct call *call, uint64_t *refused)
+{
+    if (refused != NULL && is_used_up(errno) && refuse_client(call)) {
+        ++*refused;
+        return true;
+    }
+    if (is_of_the_connection(errno))
+        return true;
+    return is_starved(errno) ? starve(call) : try_again(call);
+}
+
+static int accept_by(int fd, uint64_t deadline, const struct op *op,
+                     uint64_t *refused)
 {
     struct call call;
 
     if (!begin_call(&call, fd, SIDE_READ, deadline))
         return -1;
-    for (;;) {
+    do {
         before_try(&call);
         call.task->wish.of_fd.fd = fd;
-        if (ask(call.task, &accepts) == MOAT_OK)
+        if (ask(call.task, op) == MOAT_OK)
             return call.task->wish.of_fd.fd;
         errno = call.task->wish.of_fd.error;
-        if (is_of_the_connection(errno))
-            continue;
-        if (is_starved(errno) ? !starve(&call) : !try_again(&call))
-            return -1;
-    }
+    } while (may_accept_yet(&call, refused));
+    return -1;
+}
+
+int moat_accept(int fd, uint64_t deadline)
+{
+    return accept_by(fd, deadline, &accepts, NULL);
+}
+
+int moat_accept_refusing(int fd, uint64_t deadline, uint64_t *refused)
+{
+    uint64_t unused = 0;
+
+    return accept_by(fd, deadline, &accepts_sparing,
+                     refused != NULL ? refused : &unused);
 }
 
 /* ---- Connect ------------------------------------------------------------ */

@@ -34,7 +34,10 @@ declared() {
 # Called by name, through compare.
 # shellcheck disable=SC2317
 in_headers() {
-    local engine=(moat.h source.h debug.h)
+    local engine=(moat.h source.h debug.h) folder
+    for folder in "${includes[@]:1}"; do
+        [ ! -e "$folder/moat/sched.h" ] || engine+=(sched.h)
+    done
     if [ -e "${includes[0]}/moat/moat.h" ]; then
         declared "${engine[@]}"
     else

@@ -13,7 +13,7 @@ import re
 import sys
 
 ROOMS = ("sys arch stack heap registry unwind publish trap engine trace report "
-         "sched malloc sigsegv").split()
+         "sched uv malloc sigsegv").split()
 STATUS = re.compile(r"\bMOAT_E_(INVAL|LIMIT|UNSUPPORTED|SYSTEM|FULL)\b")
 NOTES = re.compile(r"\b(refuse\w*|moat_refuse\w*|moat_refusal_note"
                    r"|moat_error_note)\(")

@@ -25,6 +25,9 @@ complain() {
 if [ -e man3/moat_now.3 ]; then # built with moat-sched
     "$here/functions.sh" "$root/sched/include" >>"$work/functions"
 fi
+if [ -e man3/moat_uv_open.3 ]; then # built with moat-uv
+    "$here/functions.sh" "$root/uv/include" >>"$work/functions"
+fi
 if [ -e man3/moat_malloc_configure.3 ]; then # built with moat-malloc
     "$here/functions.sh" "$root/malloc/include" >>"$work/functions"
 fi

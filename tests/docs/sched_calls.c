@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "sched_calls.h"
@@ -32,6 +33,24 @@ static void *receive(void *arg)
     if (moat_chan_recv(things->empty, NULL, NEVER) == MOAT_E_CLOSED)
         things->seen = true;
     return NULL;
+}
+
+/* Its run stays open. */
+static void *open_run(void *arg)
+{
+    struct things *things = arg;
+
+    check(moat_sched_open(NULL, &things->sched));
+    return arg;
+}
+
+static void open_elsewhere(struct things *things)
+{
+    pthread_t thread;
+
+    if (pthread_create(&thread, NULL, open_run, things) != 0 ||
+        pthread_join(thread, NULL) != 0)
+        abort();
 }
 
 static void note_end(struct things **things)
@@ -84,6 +103,7 @@ void sched_things_make(struct things *things)
     check(moat_supervisor_create(&things->supervisor, NULL));
     child.fn = return_it;
     check(moat_supervisor_add(things->supervisor, &child, NULL));
+    open_elsewhere(things);
     sched_io_make(things);
     check(moat_sleep(1));
 }
@@ -347,6 +367,65 @@ static const char *make_supervisor_destroy(struct things *things)
     return "returns";
 }
 
+/* The caller's own run, where it may have one, or another thread's. */
+static moat_sched *the_sched(const struct things *things)
+{
+    moat_sched *own = NULL;
+
+    if (things->is_null)
+        return NULL;
+    return moat_sched_open(NULL, &own) == MOAT_OK ? own : things->sched;
+}
+
+static const char *close_after(moat_sched *sched, const struct things *things,
+                               moat_status status)
+{
+    if (sched != things->sched)
+        (void)moat_sched_close(sched);
+    return moat_status_name(status) + 5;
+}
+
+static const char *make_sched_open(struct things *things)
+{
+    moat_sched *sched = things->sched;
+    moat_status status = moat_sched_open(NULL, things->is_null ? NULL : &sched);
+
+    return close_after(sched, things, status);
+}
+
+static const char *make_sched_close(struct things *things)
+{
+    return moat_status_name(moat_sched_close(the_sched(things))) + 5;
+}
+
+static const char *make_sched_round(struct things *things)
+{
+    moat_sched *sched = the_sched(things);
+    uint64_t next;
+    moat_status status = moat_sched_round(sched, &next);
+
+    return close_after(sched, things, status);
+}
+
+static const char *make_sched_spawn(struct things *things)
+{
+    moat_sched *sched = the_sched(things);
+    moat_status status =
+        moat_sched_spawn(sched, return_it, NULL, NULL, NULL, NULL);
+
+    return close_after(sched, things, status);
+}
+
+static const char *make_sched_fd(struct things *things)
+{
+    return moat_sched_fd(things->sched) < 0 ? "-1" : "a descriptor";
+}
+
+static const char *make_sched_live(struct things *things)
+{
+    return moat_sched_live(things->sched) == 0 ? "0" : "more";
+}
+
 /* ---- The table ---- */
 
 #define ROW(function, kib, effect)                      \
@@ -359,6 +438,12 @@ static const char *make_supervisor_destroy(struct things *things)
 const struct sched_call sched_calls[] = {
     ROW(sched_run, 8, NULL),
     ROW(sched_get_stats, 8, NULL),
+    ROW(sched_open, 8, NULL),
+    ROW(sched_spawn, 8, NULL),
+    ROW(sched_round, 8, NULL),
+    ROW(sched_fd, 2, NULL),
+    ROW(sched_live, 2, NULL),
+    ROW(sched_close, 8, NULL),
     ROW(dump_tasks, 8, NULL),
     ROW(dump_tasks_json, 8, NULL),
     ROW(now, 2, NULL),

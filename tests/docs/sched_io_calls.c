@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -109,6 +110,22 @@ const char *make_write(struct things *things)
     return result_of(moat_write(FD(socket), "y", 1, NEVER));
 }
 
+const char *make_readv(struct things *things)
+{
+    char byte;
+    struct iovec buffer = {&byte, 1};
+
+    return result_of(moat_readv(FD(socket), &buffer, 1, NEVER));
+}
+
+const char *make_writev(struct things *things)
+{
+    char byte = 'y';
+    struct iovec buffer = {&byte, 1};
+
+    return result_of(moat_writev(FD(socket), &buffer, 1, NEVER));
+}
+
 const char *make_close(struct things *things)
 {
     return result_of(moat_close(FD(socket)));
@@ -117,6 +134,11 @@ const char *make_close(struct things *things)
 const char *make_accept(struct things *things)
 {
     return result_of(moat_accept(FD(listener), NEVER));
+}
+
+const char *make_accept_refusing(struct things *things)
+{
+    return result_of(moat_accept_refusing(FD(listener), NEVER, NULL));
 }
 
 const char *make_listen_tcp(struct things *things)

@@ -15,6 +15,7 @@ trap 'rm -rf "$work"' EXIT
 {
     "$here/functions.sh" "$1/include"
     "$here/functions.sh" "$1/sched/include"
+    "$here/functions.sh" "$1/uv/include"
 } | LC_ALL=C sort >"$work/functions"
 sed -nE '/^<!-- table: functions -->/,/^$/s/^\| `([a-z_]+)` \|.*\| ([a-z]+)[^|]*\|$/\1\t\2/p' \
     "$1/docs/signal-safety.md" | LC_ALL=C sort >"$work/rows"

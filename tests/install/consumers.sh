@@ -109,6 +109,11 @@ if [ -e "$prefix/$libdir/pkgconfig/moat-malloc.pc" ]; then
         echo loaded
 fi
 
+if [ -e "$prefix/$libdir/pkgconfig/moat-uv.pc" ]; then
+    expect 'moat-uv: null pointer access' "$scratch/cmake/uv_static"
+    expect 'moat-uv: null pointer access' "$scratch/cmake/uv_shared"
+fi
+
 # moat-sigsegv, if this build has it: chosen by the program, and by the
 # environment, which counts only if the program does not choose.
 sigsegv_works() {
@@ -201,6 +206,15 @@ if [ -e "$prefix/$libdir/pkgconfig/moat-malloc.pc" ]; then
             "${words[@]}" -Wl,-rpath,"$prefix/$libdir" -o "$scratch/pc_malloc"
         expect 'moat-malloc: memory limit passed' "$scratch/pc_malloc"
     done
+fi
+
+if [ -e "$prefix/$libdir/pkgconfig/moat-uv.pc" ]; then
+    package=moat-uv
+    flags --cflags --libs
+    package=moat
+    quietly "$cc" -O1 "$here/consumer/consumer_uv.c" "${words[@]}" \
+        -Wl,-rpath,"$prefix/$libdir" -o "$scratch/pc_uv"
+    expect 'moat-uv: null pointer access' "$scratch/pc_uv"
 fi
 
 echo "pkg-config, static moat (no shared library that would be preferred)"

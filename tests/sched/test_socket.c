@@ -558,6 +558,113 @@ static void *has_no_poller(void *arg)
     return arg;
 }
 
+/* The server's, which knows no client yet. */
+struct refusing {
+    int listener, accepted;
+    uint64_t refused;
+};
+
+static void *refuses(void *arg)
+{
+    struct refusing *server = arg;
+
+    server->accepted =
+        moat_accept_refusing(server->listener, NEVER, &server->refused);
+    EXPECT(server->accepted >= 0);
+    return arg;
+}
+
+/* Leaves `room` descriptors below the limit. Returns how many it takes. */
+static int take_all(int spare[64], int room)
+{
+    struct rlimit limit;
+    int count = 0;
+
+    spare[count++] = dup(0);
+    REQUIRE(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+    limit.rlim_cur = (rlim_t)spare[0] + 20;
+    REQUIRE(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+    while (count < 64 && (spare[count] = dup(0)) >= 0)
+        count++;
+    EXPECT_EQ(errno, EMFILE);
+    for (; room > 0; room--)
+        EXPECT_EQ(close(spare[--count]), 0);
+    return count;
+}
+
+/* Clients come while none can be accepted, and then one can. */
+static void *refuses_clients(void *arg)
+{
+    struct refusing server = {-1, -1, 0};
+    int live[2], spare[64], clients[4], count;
+    char port[8], byte;
+    moat_task *task;
+
+    server.listener = listener_of(port);
+    tcp_of(live);
+    for (int i = 0; i < 3; i++)
+        clients[i] = dial(port);
+    count = take_all(spare, 1); /* the run takes it, to refuse by */
+    task = spawn(refuses, &server);
+    for (int i = 0; i < 3; i++)
+        EXPECT_EQ(moat_read(clients[i], &byte, 1, NEVER), 0);
+    EXPECT_EQ(server.refused, 3);
+    EXPECT_EQ(server.accepted, -1);
+    EXPECT_EQ(moat_write(live[0], "x", 1, NEVER), 1); /* others go on */
+    EXPECT_EQ(moat_read(live[1], &byte, 1, NEVER), 1);
+    EXPECT_EQ(moat_close(clients[0]), 0);
+    EXPECT_EQ(moat_close(spare[--count]), 0);
+    clients[3] = dial(port);
+    EXPECT_EQ(join(task).kind, MOAT_EVENT_RETURN);
+    EXPECT_EQ(server.refused, 3);
+    EXPECT_EQ(moat_write(clients[3], "y", 1, NEVER), 1);
+    EXPECT_EQ(moat_read(server.accepted, &byte, 1, NEVER), 1);
+    while (count-- > 0)
+        EXPECT_EQ(moat_close(spare[count]), 0);
+    for (int i = 1; i < 4; i++)
+        EXPECT_EQ(moat_close(clients[i]), 0);
+    EXPECT_EQ(moat_close(server.accepted), 0);
+    close_both(live);
+    EXPECT_EQ(moat_close(server.listener), 0);
+    return arg;
+}
+
+/* There is no descriptor to refuse by: clients wait. */
+static void *cannot_refuse(void *arg)
+{
+    struct refusing server = {-1, -1, 0};
+    int spare[64], client, count;
+    moat_task *task;
+    char port[8];
+
+    server.listener = listener_of(port);
+    client = dial(port);
+    EXPECT_ERRNO(moat_read(client, port, 1, moat_now() + MS), ETIMEDOUT);
+    count = take_all(spare, 0);
+    EXPECT_ERRNO(
+        moat_accept_refusing(server.listener, moat_now() + MS, &server.refused),
+        ETIMEDOUT);
+    EXPECT_ERRNO(moat_accept_refusing(server.listener, 0, NULL), ETIMEDOUT);
+    EXPECT_EQ(server.refused, 0);
+    task = spawn(refuses, &server);
+    moat_task_yield();
+    while (count-- > 0)
+        EXPECT_EQ(moat_close(spare[count]), 0);
+    EXPECT_EQ(join(task).kind, MOAT_EVENT_RETURN);
+    EXPECT_EQ(server.refused, 0);
+    EXPECT_EQ(moat_close(client), 0);
+    EXPECT_EQ(moat_close(server.accepted), 0);
+    EXPECT_EQ(moat_close(server.listener), 0);
+    return arg;
+}
+
+static void clients_may_be_refused(const void *arg)
+{
+    (void)arg;
+    run_real(refuses_clients);
+    run_real(cannot_refuse);
+}
+
 static void descriptors_may_be_used_up(const void *arg)
 {
     (void)arg;
@@ -574,6 +681,7 @@ int main(void)
         CHILD_CASE(a_dial_that_ends_leaves_nothing),
         CHILD_CASE(sockets_of_all_kinds),
         CHILD_CASE(descriptors_may_be_used_up),
+        CHILD_CASE(clients_may_be_refused),
     };
 
     return child_cases_run("sched.socket", cases,

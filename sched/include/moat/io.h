@@ -39,6 +39,8 @@
 #define MOAT_FD_READ  1
 #define MOAT_FD_WRITE 2
 
+struct iovec;
+
 MOAT_BEGIN_DECLS
 
 /**
@@ -89,7 +91,7 @@ MOAT_API MOAT_NODISCARD moat_status moat_fd_wait(int fd, int events,
  *                moat_call_on_parent
  * Cost:          that of read(2); a wait is two switches, and one more system
  *                call for all descriptors that are ready
- * See also:      moat_write, moat_recvfrom
+ * See also:      moat_readv, moat_write, moat_recvfrom
  */
 MOAT_API ssize_t moat_read(int fd, void *buffer, size_t size,
                            uint64_t deadline);
@@ -115,10 +117,53 @@ MOAT_API ssize_t moat_read(int fd, void *buffer, size_t size,
  * Signal-safety: no
  * Legal in:      a task; where it need not wait, moat_co_defer and
  *                moat_call_on_parent
- * See also:      moat_read, moat_sendto
+ * See also:      moat_writev, moat_read, moat_sendto
  */
 MOAT_API ssize_t moat_write(int fd, const void *bytes, size_t size,
                             uint64_t deadline);
+
+/**
+ * Reads into several buffers, as readv(2): what there is, and waits until there
+ * is something. struct iovec is that of <sys/uio.h>.
+ *
+ * @param fd        a descriptor
+ * @param buffers   filled one after the other
+ * @param count     how many; at most IOV_MAX
+ * @param deadline  on moat_now; MOAT_NO_DEADLINE; 0: does not wait
+ *
+ * @return bytes read; 0: the end; -1: errno is set: that of readv(2), or one
+ *         that <moat/io.h> lists
+ *
+ * Ownership:     as moat_read
+ * Thread-safety: a task
+ * Signal-safety: no
+ * Legal in:      as moat_read
+ * See also:      moat_read
+ */
+MOAT_API ssize_t moat_readv(int fd, const struct iovec *buffers, int count,
+                            uint64_t deadline);
+
+/**
+ * Writes all bytes of several buffers, as moat_write does those of one. struct
+ * iovec is that of <sys/uio.h>.
+ *
+ * @param fd        a descriptor
+ * @param buffers   written one after the other; not changed
+ * @param count     how many; at most IOV_MAX
+ * @param deadline  on moat_now; MOAT_NO_DEADLINE; 0: does not wait
+ *
+ * @return the sum of the sizes; -1: errno is set: that of writev(2), or one
+ *         that <moat/io.h> lists. EINVAL: too many buffers, or the sum is no
+ *         ssize_t
+ *
+ * Ownership:     as moat_write
+ * Thread-safety: a task
+ * Signal-safety: no
+ * Legal in:      as moat_write
+ * See also:      moat_write
+ */
+MOAT_API ssize_t moat_writev(int fd, const struct iovec *buffers, int count,
+                             uint64_t deadline);
 
 /**
  * Closes a descriptor. Tasks of this run that wait for it get EBADF or

@@ -5,8 +5,8 @@
  * groups (semaphore.h), task-local values (local.h), supervisors
  * (supervisor.h), statistics and monitors (monitor.h), descriptors (io.h),
  * sockets (socket.h), children and signals (child.h), calls on other threads
- * (offload.h). docs/scheduler.md and docs/io.md describe them. Not included:
- * generators (gen.h, gen.hpp), which need no run.
+ * (offload.h), runs in another loop (drive.h). docs/scheduler.md and docs/io.md
+ * describe them. Not included: generators (gen.h, gen.hpp), which need no run.
  *
  * A task is a coroutine that may wait: for the end of another task, for an item
  * of a channel, for a time. If it overflows its stack, faults, passes a limit
@@ -27,6 +27,7 @@
 
 #include <moat/chan.h>
 #include <moat/child.h>
+#include <moat/drive.h>
 #include <moat/export.h>
 #include <moat/group.h>
 #include <moat/io.h>

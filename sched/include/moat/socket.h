@@ -39,9 +39,33 @@ MOAT_BEGIN_DECLS
  * Thread-safety: a task
  * Signal-safety: no
  * Legal in:      a task
- * See also:      moat_listen_tcp
+ * See also:      moat_accept_refusing, moat_listen_tcp
  */
 MOAT_API int moat_accept(int fd, uint64_t deadline);
+
+/**
+ * Accepts a connection as moat_accept does, but refuses clients while
+ * descriptors are used up (EMFILE, ENFILE): it accepts them and closes their
+ * connections at once, so that they need not wait in the kernel's queue.
+ *
+ * The run keeps a spare descriptor for that, from the first of these calls to
+ * its end. Where there was none to keep, or another thread of the process has
+ * taken it in the moment of a refusal, the call waits as moat_accept does.
+ *
+ * @param fd        a socket that listens
+ * @param deadline  on moat_now; MOAT_NO_DEADLINE; 0: does not wait
+ * @param refused    NULL, or a number to which the clients that were
+ *                         refused are added, whatever is returned
+ *
+ * @return as moat_accept
+ *
+ * Ownership:     the caller's, until moat_close
+ * Thread-safety: a task
+ * Signal-safety: no
+ * Legal in:      a task
+ * See also:      moat_accept
+ */
+MOAT_API int moat_accept_refusing(int fd, uint64_t deadline, uint64_t *refused);
 
 /**
  * Listens for TCP connections.
