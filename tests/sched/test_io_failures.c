@@ -6,17 +6,22 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
 
 #include "sched/sockets.h"
 
-/* ---- The wrappers -----------------------------------------------------------
- */
+/* ---- The wrappers -------------------------------------------------------- */
 
 static atomic_bool armed;
 static _Atomic(const char *) target;
@@ -71,6 +76,19 @@ WRAP(int, accept4,
 WRAP(int, connect, (int fd, const struct sockaddr *address, socklen_t length),
      (fd, address, length))
 WRAP(ssize_t, read, (int fd, void *to, size_t size), (fd, to, size))
+WRAP(ssize_t, readv, (int fd, const struct iovec *to, int count),
+     (fd, to, count))
+WRAP(ssize_t, writev, (int fd, const struct iovec *from, int count),
+     (fd, from, count))
+WRAP(ssize_t, sendmsg, (int fd, const struct msghdr *message, int flags),
+     (fd, message, flags))
+WRAP(int, signalfd, (int fd, const sigset_t *signals, int flags),
+     (fd, signals, flags))
+WRAP(pid_t, waitpid, (pid_t pid, int *status, int options),
+     (pid, status, options))
+WRAP(int, sigtimedwait,
+     (const sigset_t *signals, siginfo_t *info, const struct timespec *time),
+     (signals, info, time))
 WRAP(ssize_t, write, (int fd, const void *from, size_t size), (fd, from, size))
 WRAP(ssize_t, send, (int fd, const void *from, size_t size, int flags),
      (fd, from, size, flags))
@@ -83,6 +101,22 @@ WRAP(ssize_t, sendto,
       const struct sockaddr *address, socklen_t length),
      (fd, from, size, flags, address, length))
 WRAP(int, poll, (struct pollfd * fds, nfds_t count, int ms), (fds, count, ms))
+
+/* pidfd_open(2): the only one that the library makes in this way. */
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, ...);
+long __wrap_syscall(long number, ...)
+{
+    va_list list;
+    pid_t pid;
+    unsigned flags;
+
+    va_start(list, number);
+    pid = va_arg(list, pid_t);
+    flags = va_arg(list, unsigned);
+    va_end(list);
+    return fails("syscall") ? -1 : __real_syscall(number, pid, flags);
+}
 
 /* The descriptor is closed all the same. */
 int __real_close(int fd);
@@ -111,42 +145,61 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
 }
 /* NOLINTEND(bugprone-reserved-identifier) */
 
-#define ERRORS 10
+#define ERRORS 16
 
 struct victim {
     const char *name;
     int errors[ERRORS]; /* the rest: 0 */
 };
 
+/* Those that the manual pages list and that the call may have here. A
+ * non-blocking connect(2) is not interrupted. */
 static const struct victim victims[] = {
     {"epoll_create1", {EMFILE, ENFILE, ENOMEM}},
-    {"epoll_ctl", {ENOMEM, ENOSPC}},
+    {"epoll_ctl", {ENOMEM, ENOSPC, EEXIST}},
     {"epoll_wait", {EINTR}},
     {"epoll_pwait2", {EINTR, ENOSYS, EPERM}},
     {"eventfd", {EMFILE, ENFILE, ENODEV, ENOMEM}},
     {"fcntl", {EBADF, EPERM}},
     {"getsockopt", {ENOMEM, ENOBUFS}},
     {"setsockopt", {ENOMEM, ENOPROTOOPT, EACCES}},
-    {"socket", {EMFILE, ENFILE, ENOBUFS, ENOMEM, EACCES, EAFNOSUPPORT}},
+    {"socket",
+     {EMFILE, ENFILE, ENOBUFS, ENOMEM, EACCES, EAFNOSUPPORT, EPROTONOSUPPORT}},
     {"bind", {EADDRINUSE, EACCES, EADDRNOTAVAIL, ENOMEM}},
     {"listen", {EADDRINUSE, EOPNOTSUPP}},
     {"accept4",
      {EMFILE, ENFILE, ENOBUFS, ENOMEM, ECONNABORTED, EINTR, EPERM, EPROTO,
-      ENETDOWN, EHOSTUNREACH}},
+      ENETDOWN, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH, ENETUNREACH,
+      EOPNOTSUPP}},
     {"connect",
-     {ECONNREFUSED, ENETUNREACH, EADDRNOTAVAIL, EACCES, ETIMEDOUT, EPERM}},
-    {"read", {EINTR, EIO, ECONNRESET, ETIMEDOUT}},
-    {"write", {EINTR, EIO, ENOSPC, EDQUOT}},
-    {"send", {EINTR, ECONNRESET, EPIPE, ENOBUFS, ENOMEM}},
+     {ECONNREFUSED, ENETUNREACH, EHOSTUNREACH, EADDRNOTAVAIL, EACCES, ETIMEDOUT,
+      EPERM, ENOBUFS}},
+    {"read", {EINTR, EIO, ECONNRESET, ETIMEDOUT, ENOMEM}},
+    {"readv", {EINTR, EIO, ECONNRESET, ETIMEDOUT, ENOMEM}},
+    {"write", {EINTR, EIO, ENOSPC, EDQUOT, EPIPE}},
+    {"writev", {EINTR, EIO, ENOSPC, EDQUOT, EPIPE}},
+    {"send", {EINTR, ECONNRESET, EPIPE, ENOBUFS, ENOMEM, EHOSTUNREACH}},
+    {"sendmsg", {EINTR, ECONNRESET, EPIPE, ENOBUFS, ENOMEM, EHOSTUNREACH}},
     {"recvfrom", {EINTR, ECONNREFUSED, ENOMEM}},
     {"sendto", {EINTR, ENOBUFS, ENOMEM, ECONNREFUSED, EMSGSIZE, EPERM}},
     {"poll", {EINTR, ENOMEM}},
-    {"close", {EINTR, EIO, ENOSPC}},
+    {"close", {EINTR, EIO, ENOSPC, EDQUOT}},
     {"pthread_create", {EAGAIN, ENOMEM}},
 };
 
-/* ---- The play
- * ------------------------------------------------------------------ */
+/* The calls of waits for processes and signals. "syscall" is pidfd_open. */
+static const struct victim event_victims[] = {
+    {"syscall", {EMFILE, ENFILE, ENODEV, ENOMEM, ENOSYS, EPERM}},
+    {"waitpid", {EINTR, ECHILD}},
+    {"signalfd", {EMFILE, ENFILE, ENODEV, ENOMEM}},
+    {"sigtimedwait", {EINTR}},
+    {"epoll_create1", {EMFILE, ENFILE, ENOMEM}},
+    {"epoll_ctl", {ENOMEM, ENOSPC}},
+    {"eventfd", {EMFILE, ENFILE, ENODEV, ENOMEM}},
+    {"close", {EINTR, EIO}},
+};
+
+/* ---- The plays ----------------------------------------------------------- */
 
 /* Long: nothing may have to wait for it. */
 static uint64_t soon(void)
@@ -167,11 +220,20 @@ static void *echoes(void *arg)
     return arg;
 }
 
+/* The next connection is accepted by the other function. */
+static int accept_either(int listener)
+{
+    static unsigned turn;
+
+    return ++turn % 2 == 0 ? moat_accept(listener, soon())
+                           : moat_accept_refusing(listener, soon(), NULL);
+}
+
 static void *accepts(void *arg)
 {
     int listener = (int)(intptr_t)arg, fd;
 
-    while ((fd = moat_accept(listener, soon())) >= 0)
+    while ((fd = accept_either(listener)) >= 0)
         if (moat_task_spawn(NULL, echoes, (void *)(intptr_t)fd, NULL, NULL) !=
             MOAT_OK)
             (void)moat_close(fd);
@@ -236,6 +298,27 @@ static void use_pipe(void)
     (void)moat_close(fds[0]);
 }
 
+static void use_vectors_at(const int fds[2])
+{
+    char bytes[] = "vectors";
+    struct iovec two[] = {{bytes, 3}, {bytes + 3, 4}};
+
+    if (moat_writev(fds[1], two, 2, soon()) == 7)
+        (void)!moat_readv(fds[0], two, 2, soon());
+    (void)moat_close(fds[0]);
+    (void)moat_close(fds[1]);
+}
+
+static void use_vectors(void)
+{
+    int fds[2];
+
+    pipe_of(fds);
+    use_vectors_at(fds);
+    pair_of(fds);
+    use_vectors_at(fds);
+}
+
 /* The kernel may drop datagrams, so no wait here is long. */
 static void use_datagrams(void)
 {
@@ -255,10 +338,76 @@ static void *all(void *arg)
     atomic_store(&armed, true);
     use_tcp();
     use_pipe();
+    use_vectors();
     use_datagrams();
     atomic_store(&armed, false);
     return arg;
 }
+
+/* ---- Processes and signals ----------------------------------------------- */
+
+static int hold[2]; /* a child lives until the second end is closed */
+
+static pid_t start_child(void)
+{
+    pid_t pid = fork();
+    char byte;
+
+    if (pid == 0) {
+        (void)__real_close(hold[1]);
+        (void)!__real_read(hold[0], &byte, 1);
+        _exit(3);
+    }
+    return pid;
+}
+
+/* The second wait meets no failure any more. */
+static void *waits_for_child(void *arg)
+{
+    pid_t pid = (pid_t)(intptr_t)arg;
+    int status = 0;
+
+    if (moat_child_wait(pid, soon(), &status) != MOAT_OK)
+        EXPECT_EQ(moat_child_wait(pid, soon(), &status), MOAT_OK);
+    EXPECT(WIFEXITED(status) && WEXITSTATUS(status) == 3);
+    return arg;
+}
+
+static void *waits_for_signal(void *arg)
+{
+    const int wanted = SIGUSR1;
+    int taken = 0;
+
+    if (moat_signal_wait(&wanted, 1, soon(), &taken) != MOAT_OK)
+        EXPECT_EQ(moat_signal_wait(&wanted, 1, soon(), &taken), MOAT_OK);
+    EXPECT_EQ(taken, SIGUSR1);
+    return arg;
+}
+
+static void *all_events(void *arg)
+{
+    moat_task *child, *signalled;
+    pid_t pid;
+
+    REQUIRE(pipe2(hold, O_CLOEXEC) == 0);
+    pid = start_child();
+    REQUIRE(pid > 0);
+    atomic_store(&armed, true);
+    child = spawn(waits_for_child, (void *)(intptr_t)pid);
+    signalled = spawn(waits_for_signal, NULL);
+    (void)moat_sleep(MS / 10);
+    (void)__real_close(hold[0]);
+    (void)__real_close(hold[1]);
+    EXPECT_EQ(kill(getpid(), SIGUSR1), 0);
+    EXPECT_EQ(join(child).kind, MOAT_EVENT_RETURN);
+    EXPECT_EQ(join(signalled).kind, MOAT_EVENT_RETURN);
+    atomic_store(&armed, false);
+    return arg;
+}
+
+/* ---- The tries ----------------------------------------------------------- */
+
+static moat_task_fn play;
 
 static void try_one(void)
 {
@@ -268,7 +417,7 @@ static void try_one(void)
     uint64_t begun = moat_now();
 
     calls = 0;
-    stats = run_with(MOAT_CLOCK_REAL, all, NULL, &result);
+    stats = run_with(MOAT_CLOCK_REAL, play, NULL, &result);
     EXPECT_EQ(result.kind, MOAT_EVENT_RETURN);
     EXPECT_EQ(stats.deadlocks, 0);
     EXPECT_EQ(stats.trapped, 0);
@@ -302,23 +451,42 @@ static bool is_rare(const char *name)
 }
 
 /* Each function's calls, after a play in which none fails. */
-static void each_call_fails_once(const void *arg)
+static void try_table(const struct victim *table, size_t count)
 {
-    (void)arg;
-    for (size_t i = 0; i < sizeof victims / sizeof victims[0]; i++) {
-        target = victims[i].name;
+    for (size_t i = 0; i < count; i++) {
+        target = table[i].name;
         fails_at = 0;
         try_one();
         expect_context("%s", target);
         EXPECT(calls > 0 || is_rare(target));
-        try_all(&victims[i]);
+        try_all(&table[i]);
     }
+}
+
+static void each_call_fails_once(const void *arg)
+{
+    (void)arg;
+    play = all;
+    try_table(victims, sizeof victims / sizeof victims[0]);
+}
+
+static void each_call_of_an_event_fails_once(const void *arg)
+{
+    sigset_t signals;
+
+    (void)arg;
+    (void)sigemptyset(&signals);
+    (void)sigaddset(&signals, SIGUSR1);
+    REQUIRE(pthread_sigmask(SIG_BLOCK, &signals, NULL) == 0);
+    play = all_events;
+    try_table(event_victims, sizeof event_victims / sizeof event_victims[0]);
 }
 
 int main(void)
 {
     static const struct child_case cases[] = {
         CHILD_CASE(each_call_fails_once),
+        CHILD_CASE(each_call_of_an_event_fails_once),
     };
 
     return child_cases_run("sched.io_failures", cases,
