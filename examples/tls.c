@@ -46,7 +46,8 @@ struct tls {
 };
 
 /* A task that faulted in OpenSSL left its SSL object half changed: it is not
- * used again, not even to free it. */
+ * used again, not even to free it. Memory that OpenSSL had only just taken is
+ * lost. */
 static struct tls *lost;
 
 static struct tls *open_tls(SSL_CTX *context, int fd)
@@ -109,7 +110,8 @@ static bool again(const struct tls *tls, int result, uint64_t deadline)
            fill(tls, deadline);
 }
 
-/* Tells the other side that this is the end, and nothing was cut off. */
+/* Sends the alert that the stream ends here, so that no truncation is
+ * suspected. */
 static void close_tls(struct tls *tls)
 {
     if (SSL_shutdown(tls->ssl) >= 0)

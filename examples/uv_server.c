@@ -141,7 +141,7 @@ static void listen_at(uv_loop_t *loop)
 
 static void *ask(void *arg)
 {
-    static const char *const numbers[] = {"10", "-1", "1000"};
+    static const char *const numbers[] = {"10", "-1", "100"};
 
     for (int i = 0; i < 3; i++) {
         int fd = moat_dial_tcp("127.0.0.1", port, MOAT_NO_DEADLINE);

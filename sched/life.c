@@ -8,6 +8,7 @@
 #include "sched/ask.h"
 #include "sched/group.h"
 #include "sched/holds.h"
+#include "sched/io/accept.h"
 #include "sched/life.h"
 #include "sched/local.h"
 #include "sched/report.h"
@@ -89,6 +90,8 @@ static inline __attribute__((always_inline)) void finish(struct worker *worker,
     moat_co_destroy(task->co);
     run_lock(worker->run);
     task->co = task->top = NULL;
+    if (MOAT_UNLIKELY(task->connected))
+        moat_accept_end(worker, task);
     worker->run->live--;
     moat_counters_end(&worker->counters, &task->result);
     if (MOAT_UNLIKELY(worker->trace != NULL))

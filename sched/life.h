@@ -24,6 +24,7 @@ static inline void life_fill(struct moat_task *task, struct moat_group *group,
 {
     task->cancelled = task->unwinding = task->satisfied = false;
     task->members_first = task->over = task->detached = false;
+    task->connected = false;
     task->co = task->top = NULL;
     task->timer = 0;
     task->waiter_count = 0;

@@ -3,6 +3,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <errno.h>
 #include <unwind.h>
 
 #include "sched/ask.h"
@@ -12,13 +13,14 @@
 #include "sched/refuse.h"
 #include "sched/report.h"
 #include "sched/result.h"
+#include "sched/spawn.h"
 #include "sched/step.h"
 #include "sched/trace.h"
 #include "sched/wait.h"
 
 /* ---- Spawn -------------------------------------------------------------- */
 
-static enum verdict begin(struct worker *worker, struct moat_task *task)
+enum verdict moat_spawn_perform(struct worker *worker, struct moat_task *task)
 {
     struct kinds *kinds = worker->run->kinds;
     struct moat_group *group = task->wish.spawn.group;
@@ -51,23 +53,48 @@ static enum verdict begin(struct worker *worker, struct moat_task *task)
     return answer(task, MOAT_OK);
 }
 
-static const struct op spawns = {.perform = begin, .words = "spawns a task"};
+static const struct op spawns = {.perform = moat_spawn_perform,
+                                 .words = "spawns a task"};
+
+void moat_spawn_give_up(struct moat_task *task)
+{
+    int error = errno;
+
+    if (task->heir != NULL)
+        moat_locals_withdraw(task);
+    errno = error;
+}
+
+static moat_status read_options(struct moat_task *task,
+                                const moat_task_options *options)
+{
+    if (options == NULL)
+        return MOAT_OK;
+    if (!moat_sched_room(task, sizeof(struct asked_options)))
+        return task->status;
+    return moat_kinds_read(task->room, options);
+}
+
+moat_status moat_spawn_prepare(struct moat_task *task,
+                               const moat_task_options *options)
+{
+    moat_status status = moat_locals_bequeath(task);
+
+    if (status != MOAT_OK)
+        return status;
+    status = read_options(task, options);
+    if (status != MOAT_OK)
+        moat_spawn_give_up(task);
+    return status;
+}
 
 static moat_status ask_to_spawn(struct moat_task *task, moat_group *group,
-                                moat_task_fn fn, void *arg,
-                                const moat_task_options *options,
+                                moat_task_fn fn, void *arg, bool has_options,
                                 moat_task **out, uintptr_t creator)
 {
     moat_status status;
 
-    if (options != NULL) {
-        if (!moat_sched_room(task, sizeof(struct asked_options)))
-            return task->status;
-        status = moat_kinds_read(task->room, options);
-        if (status != MOAT_OK)
-            return status;
-    }
-    task->wish.spawn.has_options = options != NULL;
+    task->wish.spawn.has_options = has_options;
     task->wish.spawn.fn = fn;
     task->wish.spawn.arg = arg;
     task->wish.spawn.group = group;
@@ -92,12 +119,12 @@ static NOT_INLINE moat_status spawn_slowly(moat_group *group, moat_task_fn fn,
                           : refuse_pointer("group is %x: no group", group);
     if (task == NULL)
         return MOAT_E_STATE;
-    status = moat_locals_bequeath(task);
+    status = moat_spawn_prepare(task, options);
     if (status != MOAT_OK)
         return status;
-    status = ask_to_spawn(task, group, fn, arg, options, out, creator);
-    if (status != MOAT_OK && task->heir != NULL)
-        moat_locals_withdraw(task);
+    status = ask_to_spawn(task, group, fn, arg, options != NULL, out, creator);
+    if (status != MOAT_OK)
+        moat_spawn_give_up(task);
     return status;
 }
 

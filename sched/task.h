@@ -118,6 +118,7 @@ struct moat_task {
     bool over;              /* its function has ended            */
     bool asks_slowly;       /* not by a yield of its own: ask.c  */
     bool sliced;            /* it may be interrupted anywhere    */
+    bool connected;         /* a connection ends with it         */
     uint32_t magic;
     struct worker *home;    /* whose coroutine it is; NULL: none's yet */
     struct worker *spawner; /* until it starts                         */
@@ -152,6 +153,8 @@ struct moat_task {
 
     /* For descriptors: the calls since the last wait; the last descriptor that
      * it has read empty, and that one's edges then (io/read.c). */
+    int connection; /* if it is connected, and the record's use then */
+    uint32_t connection_use;
     unsigned io_calls;
     uint32_t drained_edges;
     const struct descriptor *drained;

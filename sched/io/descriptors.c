@@ -74,6 +74,16 @@ void moat_descriptor_forget(struct worker *worker, int fd)
     }
 }
 
+int moat_descriptor_close(struct worker *worker, int fd)
+{
+    int error;
+
+    moat_descriptor_forget(worker, fd);
+    error = close(fd) == 0 ? 0 : errno;
+    moat_sched_wake_all(worker, &worker->run->starved, MOAT_OK);
+    return error;
+}
+
 /* The earlier descriptor of this number may have been closed by close(2). */
 struct descriptor *moat_descriptor_begin(struct worker *worker, int fd,
                                          uint32_t flags)

@@ -109,6 +109,9 @@ struct descriptor *moat_descriptor_begin(struct worker *worker, int fd,
                                          uint32_t flags);
 /* The descriptor is about to be closed: ends all waits for it. */
 void moat_descriptor_forget(struct worker *worker, int fd);
+/* Closes one: ends all waits for it, and for a free descriptor. Returns 0 or an
+ * errno. */
+int moat_descriptor_close(struct worker *worker, int fd);
 /* Has its events told to the worker. Returns 0 or an errno. */
 int moat_descriptor_watch(struct worker *worker, struct descriptor *record,
                           int fd);

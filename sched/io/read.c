@@ -264,11 +264,7 @@ moat_status moat_fd_wait(int fd, int events, uint64_t deadline)
 
 static enum verdict close_it(struct worker *worker, struct moat_task *task)
 {
-    int fd = task->wish.of_fd.fd;
-
-    moat_descriptor_forget(worker, fd);
-    task->wish.of_fd.error = close(fd) == 0 ? 0 : errno;
-    moat_sched_wake_all(worker, &worker->run->starved, MOAT_OK);
+    task->wish.of_fd.error = moat_descriptor_close(worker, task->wish.of_fd.fd);
     return answer(task, MOAT_OK);
 }
 

@@ -45,7 +45,7 @@ void sched_io_make(struct things *things);
 /* clang-format off */
 #define SCHED_IO_CALLS(X)                                                      \
     X(fd_wait, 8) X(read, 8) X(write, 8) X(close, 8) X(accept, 8)              \
-    X(readv, 8) X(writev, 8) X(accept_refusing, 8)                             \
+    X(readv, 8) X(writev, 8) X(accept_refusing, 8) X(accept_spawn, 8)          \
     X(listen_tcp, 8) X(dial_tcp, 8) X(connect, 8) X(recvfrom, 8) X(sendto, 8)  \
     X(child_wait, 8) X(signal_wait, 8) X(offload, 8) X(offload_until, 8)
 /* clang-format on */

@@ -141,6 +141,12 @@ const char *make_accept_refusing(struct things *things)
     return result_of(moat_accept_refusing(FD(listener), NEVER, NULL));
 }
 
+const char *make_accept_spawn(struct things *things)
+{
+    return result_of(
+        moat_accept_spawn(FD(listener), NULL, return_it, NULL, NEVER, NULL));
+}
+
 const char *make_listen_tcp(struct things *things)
 {
     return result_of(

@@ -16,6 +16,7 @@
 #include <sys/types.h>
 
 #include <moat/export.h>
+#include <moat/task.h>
 
 struct sockaddr;
 
@@ -39,7 +40,7 @@ MOAT_BEGIN_DECLS
  * Thread-safety: a task
  * Signal-safety: no
  * Legal in:      a task
- * See also:      moat_accept_refusing, moat_listen_tcp
+ * See also:      moat_accept_spawn, moat_accept_refusing, moat_listen_tcp
  */
 MOAT_API int moat_accept(int fd, uint64_t deadline);
 
@@ -66,6 +67,41 @@ MOAT_API int moat_accept(int fd, uint64_t deadline);
  * See also:      moat_accept
  */
 MOAT_API int moat_accept_refusing(int fd, uint64_t deadline, uint64_t *refused);
+
+/**
+ * Accepts a connection, and starts a task for it.
+ *
+ * The connection belongs to the task: it is closed when that has ended, in
+ * whatever way, also if it was cancelled before its first turn. moat_close
+ * closes it before. There is no moment at which it has no owner: neither a
+ * limit nor a cancellation of the caller can leak it.
+ *
+ * @param fd        a socket that listens
+ * @param group     as in moat_task_spawn
+ * @param fn        the task's function; not NULL. Its argument is the
+ *                  connection, as (void *)(intptr_t)
+ * @param options   as in moat_task_spawn
+ * @param deadline  on moat_now; MOAT_NO_DEADLINE; 0: does not wait
+ * @param refused   NULL: while descriptors are used up clients wait, as by
+ *                  moat_accept; otherwise they are refused and counted, as by
+ *                  moat_accept_refusing
+ *
+ * @return 0; -1: errno is set: that of accept(2), or one that <moat/io.h>
+ *         lists, or, and the connection is closed,
+ *         EINVAL     fn is NULL; group is no group; options that
+ *                    moat_task_spawn refuses
+ *         ECANCELED  the group is cancelled
+ *         ENOMEM     no memory for the task
+ *
+ * Ownership:     the task's
+ * Thread-safety: a task
+ * Signal-safety: no
+ * Legal in:      a task
+ * See also:      moat_accept, moat_task_spawn
+ */
+MOAT_API int moat_accept_spawn(int fd, moat_group *group, moat_task_fn fn,
+                               const moat_task_options *options,
+                               uint64_t deadline, uint64_t *refused);
 
 /**
  * Listens for TCP connections.
