@@ -302,9 +302,11 @@ int moat_accept_spawn(int fd, moat_group *group, moat_task_fn fn,
     struct moat_task *task = asker();
     moat_status status;
 
-    errno = task == NULL || is_host(task) ? EPERM : EINVAL;
-    if (errno == EPERM || fn == NULL ||
-        (group != NULL && group->magic != GROUP_MAGIC))
+    errno = EPERM;
+    if (task == NULL || is_host(task))
+        return -1;
+    errno = EINVAL;
+    if (fn == NULL || (group != NULL && group->magic != GROUP_MAGIC))
         return -1;
     status = moat_spawn_prepare(task, options);
     errno = error_of(task, status);

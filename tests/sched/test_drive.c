@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "sched/sockets.h"
@@ -417,6 +418,54 @@ static void a_monitor_sees_the_run(const void *arg)
     moat_monitor_destroy(options.monitor);
 }
 
+struct dumper {
+    moat_monitor *monitor;
+    int fds[2];
+    moat_status status;
+    atomic_bool done;
+};
+
+static void *dumps(void *arg)
+{
+    struct dumper *dumper = arg;
+
+    dumper->status = moat_monitor_dump(dumper->monitor, dumper->fds[1], false);
+    atomic_store(&dumper->done, true);
+    return NULL;
+}
+
+/* While the loop has nothing to do. */
+static void another_thread_dumps_the_run(const void *arg)
+{
+    moat_sched_options options = MOAT_SCHED_OPTIONS_INIT;
+    struct dumper dumper = {.status = MOAT_E_INVAL};
+    char text[4096] = "";
+    pthread_t thread;
+
+    (void)arg;
+    pipe_of(dumper.fds);
+    REQUIRE(moat_monitor_create(&dumper.monitor) == MOAT_OK);
+    options.monitor = dumper.monitor;
+    options.report_fd = -1;
+    open_with(&options);
+    (void)start(sleeps_long, NULL);
+    EXPECT(go_round() != 0);
+    EXPECT(!can_be_read(0));
+    REQUIRE(pthread_create(&thread, NULL, dumps, &dumper) == 0);
+    while (!atomic_load(&dumper.done)) {
+        (void)can_be_read(10);
+        (void)go_round();
+    }
+    EXPECT_EQ(pthread_join(thread, NULL), 0);
+    EXPECT_EQ(dumper.status, MOAT_OK);
+    EXPECT(read(dumper.fds[0], text, sizeof text - 1) > 0);
+    EXPECT(strstr(text, "sleeps") != NULL);
+    close_it();
+    moat_monitor_destroy(dumper.monitor);
+    (void)close(dumper.fds[0]);
+    (void)close(dumper.fds[1]);
+}
+
 /* ---- Refusals ------------------------------------------------------------ */
 
 static void expect_refused(moat_status status, const char *why)
@@ -539,6 +588,7 @@ int main(void)
         CHILD_CASE(a_round_ends_though_tasks_can_run),
         CHILD_CASE(a_close_ends_all_tasks),
         CHILD_CASE(a_monitor_sees_the_run),
+        CHILD_CASE(another_thread_dumps_the_run),
         CHILD_CASE(bad_arguments_are_refused),
         CHILD_CASE(wrong_callers_are_refused),
     };

@@ -199,6 +199,14 @@ static const struct victim event_victims[] = {
     {"close", {EINTR, EIO}},
 };
 
+/* The calls that open a run for another loop. */
+static const struct victim opening_victims[] = {
+    {"epoll_create1", {EMFILE, ENFILE, ENOMEM}},
+    {"epoll_ctl", {ENOMEM, ENOSPC}},
+    {"eventfd", {EMFILE, ENFILE, ENODEV, ENOMEM}},
+    {"epoll_wait", {EINTR}},
+};
+
 /* ---- The plays ----------------------------------------------------------- */
 
 /* Long: nothing may have to wait for it. */
@@ -408,8 +416,9 @@ static void *all_events(void *arg)
 /* ---- The tries ----------------------------------------------------------- */
 
 static moat_task_fn play;
+static void (*try_one)(void);
 
-static void try_one(void)
+static void try_run(void)
 {
     int before = open_descriptors();
     moat_result result = {.kind = MOAT_EVENT_PANIC};
@@ -450,6 +459,54 @@ static bool is_rare(const char *name)
            strcmp(name, "pthread_create") == 0;
 }
 
+static void *uses_a_pipe(void *arg)
+{
+    int fds[2];
+
+    pipe_of(fds);
+    (void)!moat_write(fds[1], "x", 1, soon());
+    (void)moat_close(fds[0]);
+    (void)moat_close(fds[1]);
+    return arg;
+}
+
+static void counts_down(void *arg, const moat_result *result)
+{
+    EXPECT_EQ(result->kind, MOAT_EVENT_RETURN);
+    --*(int *)arg;
+}
+
+/* A run that the host drives: it cannot be opened, or all goes well. */
+static void try_driven(void)
+{
+    moat_sched_options options = MOAT_SCHED_OPTIONS_INIT;
+    int before = open_descriptors(), left = 0;
+    uint64_t next = 0;
+    moat_sched *sched;
+    moat_status status;
+
+    options.report_fd = -1;
+    calls = 0;
+    atomic_store(&armed, true);
+    status = moat_sched_open(&options, &sched);
+    if (status == MOAT_OK) {
+        EXPECT_EQ(moat_sched_spawn(sched, uses_a_pipe, &left, NULL, counts_down,
+                                   NULL),
+                  MOAT_OK);
+        for (left = 1; left != 0 && next != NEVER;)
+            EXPECT_EQ(moat_sched_round(sched, &next), MOAT_OK);
+        EXPECT_EQ(left, 0);
+        EXPECT_EQ(moat_sched_close(sched), MOAT_OK);
+    } else {
+        EXPECT(calls >= fails_at);
+        EXPECT_EQ(status,
+                  target_error == ENOMEM ? MOAT_E_NOMEM : MOAT_E_SYSTEM);
+        EXPECT(status == MOAT_E_NOMEM || errno == target_error);
+    }
+    atomic_store(&armed, false);
+    expect_descriptors(before);
+}
+
 /* Each function's calls, after a play in which none fails. */
 static void try_table(const struct victim *table, size_t count)
 {
@@ -467,6 +524,7 @@ static void each_call_fails_once(const void *arg)
 {
     (void)arg;
     play = all;
+    try_one = try_run;
     try_table(victims, sizeof victims / sizeof victims[0]);
 }
 
@@ -479,13 +537,23 @@ static void each_call_of_an_event_fails_once(const void *arg)
     (void)sigaddset(&signals, SIGUSR1);
     REQUIRE(pthread_sigmask(SIG_BLOCK, &signals, NULL) == 0);
     play = all_events;
+    try_one = try_run;
     try_table(event_victims, sizeof event_victims / sizeof event_victims[0]);
+}
+
+static void each_call_of_an_opening_fails_once(const void *arg)
+{
+    (void)arg;
+    try_one = try_driven;
+    try_table(opening_victims,
+              sizeof opening_victims / sizeof opening_victims[0]);
 }
 
 int main(void)
 {
     static const struct child_case cases[] = {
         CHILD_CASE(each_call_fails_once),
+        CHILD_CASE(each_call_of_an_opening_fails_once),
         CHILD_CASE(each_call_of_an_event_fails_once),
     };
 
