@@ -5,7 +5,9 @@
  * SPDX-License-Identifier: MIT
  */
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "sched/scene.h"
@@ -237,9 +239,45 @@ static void use_descriptors(void)
     EXPECT_EQ(moat_close(fds[0]), 0);
 }
 
+static void *returns(void *arg)
+{
+    return arg;
+}
+
+static int connect_to(int listener)
+{
+    struct sockaddr_in address;
+    socklen_t length = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    REQUIRE(fd >= 0);
+    REQUIRE(getsockname(listener, (struct sockaddr *)&address, &length) == 0);
+    REQUIRE(connect(fd, (struct sockaddr *)&address, length) == 0);
+    return fd;
+}
+
+static void use_connections(void)
+{
+    moat_task_options options = MOAT_TASK_OPTIONS_INIT;
+    int listener = moat_listen_tcp("127.0.0.1", "0", 0), fd;
+
+    if (listener < 0) {
+        EXPECT_EQ(errno, ENOMEM);
+        return;
+    }
+    options.name = "connected";
+    fd = connect_to(listener);
+    EXPECT(moat_accept_spawn(listener, NULL, returns, &options,
+                             moat_now() + 1000 * MS, NULL) == 0 ||
+           errno == ENOMEM);
+    EXPECT_EQ(close(fd), 0);
+    EXPECT_EQ(moat_close(listener), 0);
+}
+
 static void *uses_all(void *arg)
 {
     use_descriptors();
+    use_connections();
     use_locals();
     use_supervisor();
     use_tasks();
@@ -272,24 +310,83 @@ static void try_one(void)
     EXPECT(result.kind == MOAT_EVENT_RETURN || result.status == MOAT_E_NOMEM);
 }
 
+static void fail_each(void (*try)(void), long least)
+{
+    long total;
+
+    REQUIRE(moat_engine_init(NULL) == MOAT_OK);
+    for (int i = 0; i < 3; i++) /* what is made once */
+        try();
+    total = allocations;
+    EXPECT(total > least);
+    for (fails_at = 1; fails_at <= total; fails_at++) {
+        expect_context("allocation %ld of %ld fails", fails_at, total);
+        try();
+        EXPECT(blocks <= 0);
+    }
+}
+
 static void one_allocation_after_another_fails(const void *arg)
 {
     moat_local_options options = MOAT_LOCAL_OPTIONS_INIT;
-    long total;
 
     (void)arg;
-    REQUIRE(moat_engine_init(NULL) == MOAT_OK);
     options.inherit = share;
     EXPECT_EQ(moat_local_create(&key, &options), MOAT_OK);
-    for (int i = 0; i < 3; i++) /* what is made once */
-        try_one();
-    total = allocations;
-    EXPECT(total > 20);
-    for (fails_at = 1; fails_at <= total; fails_at++) {
-        expect_context("allocation %ld of %ld fails", fails_at, total);
-        try_one();
-        EXPECT(blocks <= 0);
+    fail_each(try_one, 20);
+}
+
+/* ---- A run that its host drives ------------------------------------------ */
+
+static int ends;
+
+static void count_end(void *arg, const moat_result *result)
+{
+    (void)arg;
+    EXPECT(result->kind == MOAT_EVENT_RETURN || result->status == MOAT_E_NOMEM);
+    ends++;
+}
+
+static void drive(moat_sched *sched)
+{
+    moat_task_options options = MOAT_TASK_OPTIONS_INIT;
+    uint64_t next;
+    int begun = 0;
+
+    options.name = "driven";
+    ends = 0;
+    for (int i = 0; i < 2; i++) {
+        moat_status status = moat_sched_spawn(
+            sched, returns, NULL, i == 0 ? NULL : &options, count_end, NULL);
+
+        EXPECT(is_told(status));
+        begun += status == MOAT_OK;
     }
+    EXPECT_EQ(moat_sched_round(sched, &next), MOAT_OK);
+    EXPECT_EQ(ends, begun);
+}
+
+static void try_driven(void)
+{
+    moat_sched_options options = MOAT_SCHED_OPTIONS_INIT;
+    moat_sched *sched = NULL;
+    moat_status status;
+
+    options.report_fd = -1;
+    allocations = blocks = 0;
+    armed = true;
+    status = moat_sched_open(&options, &sched);
+    EXPECT(is_told(status));
+    if (status == MOAT_OK)
+        drive(sched);
+    EXPECT_EQ(moat_sched_close(sched), MOAT_OK);
+    armed = false;
+}
+
+static void a_driven_run_may_lack_memory(const void *arg)
+{
+    (void)arg;
+    fail_each(try_driven, 5);
 }
 
 int main(void)
@@ -297,6 +394,8 @@ int main(void)
     static const struct child_case cases[] = {
         {"one_allocation_after_another_fails",
          one_allocation_after_another_fails, NULL, NEEDS_MALLOC, 0, 0},
+        {"a_driven_run_may_lack_memory", a_driven_run_may_lack_memory, NULL,
+         NEEDS_MALLOC, 0, 0},
     };
 
     return child_cases_run("sched.nomem", cases, sizeof cases / sizeof cases[0],
