@@ -184,11 +184,23 @@ static int listen_outside(const char *host, const char *port, int backlog)
     return errno == 0 ? listen_at_one(&lookup, backlog) : -1;
 }
 
+/* Returns whether the caller is an ordinary thread, or the host of a run that
+ * it drives, between two rounds. */
+static bool is_outside(const struct moat_task *task)
+{
+    const struct worker *worker = moat_sched_worker;
+
+    if (worker == NULL)
+        return moat_co_current() == NULL;
+    return task != NULL && is_host(task) && worker->run->driven &&
+           worker->running == NULL;
+}
+
 int moat_listen_tcp(const char *host, const char *port, int backlog)
 {
     struct moat_task *task = asker();
 
-    if (task == NULL && moat_sched_worker == NULL && moat_co_current() == NULL)
+    if (is_outside(task))
         return listen_outside(host, port, backlog);
     errno = EPERM;
     if (task == NULL || is_host(task) ||

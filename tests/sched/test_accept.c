@@ -153,6 +153,56 @@ static void a_task_may_close_it_before(const void *arg)
     run_real(closes_once);
 }
 
+/* ---- On several threads ---------------------------------------------------
+ */
+
+#define CLIENTS 200
+
+static void *echoes_once(void *arg)
+{
+    char byte;
+
+    EXPECT_EQ(moat_read(fd_of(arg), &byte, 1, NEVER), 1);
+    EXPECT_EQ(moat_write(fd_of(arg), &byte, 1, NEVER), 1);
+    return arg;
+}
+
+static void *asks_once(void *port)
+{
+    int fd = dial(port);
+
+    EXPECT_EQ(ask_for(fd, 'x'), 'x');
+    expect_end(fd);
+    return port;
+}
+
+static void *serves_many(void *arg)
+{
+    moat_task *tasks[CLIENTS];
+    char port[8];
+    int listener = listener_of(port);
+
+    for (int i = 0; i < CLIENTS; i++)
+        tasks[i] = spawn(asks_once, port);
+    for (int i = 0; i < CLIENTS; i++)
+        spawn_at(listener, NULL, echoes_once);
+    for (int i = 0; i < CLIENTS; i++)
+        EXPECT_EQ(join(tasks[i]).kind, MOAT_EVENT_RETURN);
+    EXPECT_EQ(moat_close(listener), 0);
+    return arg;
+}
+
+static void any_thread_may_take_the_task(const void *arg)
+{
+    moat_sched_options options = MOAT_SCHED_OPTIONS_INIT;
+    int before = open_descriptors();
+
+    (void)arg;
+    options.threads = 3;
+    EXPECT_EQ(moat_sched_run(&options, serves_many, NULL, NULL), MOAT_OK);
+    expect_descriptors(before);
+}
+
 /* ---- Options, heritage, waits -------------------------------------------- */
 
 static moat_local local;
@@ -344,6 +394,7 @@ int main(void)
     static const struct child_case cases[] = {
         CHILD_CASE(the_connection_ends_with_its_task),
         CHILD_CASE(a_task_may_close_it_before),
+        CHILD_CASE(any_thread_may_take_the_task),
         CHILD_CASE(options_are_those_of_a_spawn),
         CHILD_CASE(calls_may_fail),
         {"a_stop_leaks_no_connection", a_stop_leaks_no_connection, NULL,

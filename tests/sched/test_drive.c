@@ -308,6 +308,44 @@ static void descriptors_wake_the_loop(const void *arg)
     close_it();
 }
 
+static void *accepts_one(void *arg)
+{
+    int fd = moat_accept(*(const int *)arg, NEVER);
+
+    EXPECT(fd >= 0);
+    EXPECT_EQ(moat_close(fd), 0);
+    return arg;
+}
+
+static void *dials_it(void *port)
+{
+    int fd = dial(port);
+    char byte;
+
+    EXPECT_EQ(moat_read(fd, &byte, 1, NEVER), 0);
+    EXPECT_EQ(moat_close(fd), 0);
+    return port;
+}
+
+/* A socket that the host has made. */
+static void the_host_may_listen(const void *arg)
+{
+    char port[8];
+    int listener, before = open_descriptors();
+
+    (void)arg;
+    open_quietly();
+    listener = listener_of(port);
+    (void)start(accepts_one, &listener);
+    (void)start(dials_it, port);
+    loop();
+    EXPECT_EQ(last.count, 2);
+    EXPECT_EQ(last.result.kind, MOAT_EVENT_RETURN);
+    EXPECT_EQ(moat_close(listener), 0);
+    close_it();
+    expect_descriptors(before);
+}
+
 static void deadlines_are_told(const void *arg)
 {
     uint64_t before = moat_now(), next;
@@ -584,6 +622,7 @@ int main(void)
         CHILD_CASE(the_host_wakes_tasks),
         CHILD_CASE(another_thread_wakes_the_loop),
         CHILD_CASE(descriptors_wake_the_loop),
+        CHILD_CASE(the_host_may_listen),
         CHILD_CASE(deadlines_are_told),
         CHILD_CASE(a_round_ends_though_tasks_can_run),
         CHILD_CASE(a_close_ends_all_tasks),

@@ -7,6 +7,7 @@
  */
 #include <pthread.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 
 #include "sched/sockets.h"
 #include "sched/steps.h"
@@ -52,6 +53,8 @@ static void use_all(const struct play *play)
 {
     int fd = play->fds[0], local = 0, made;
     char bytes[8];
+    struct iovec two[] = {{bytes, 2}, {bytes + 2, 6}};
+    uint64_t refused = 0;
 
     (void)moat_write(fd, "abc", 3, NEVER);
     (void)!moat_read(fd, bytes, sizeof bytes, NEVER);
@@ -60,7 +63,11 @@ static void use_all(const struct play *play)
     (void)!moat_fd_wait(play->idle[0], MOAT_FD_READ, moat_now() + MS);
     (void)!moat_sendto(fd, "abc", 3, 0, NULL, 0, NEVER);
     (void)!moat_recvfrom(fd, bytes, sizeof bytes, 0, NULL, NULL, NEVER);
+    (void)!moat_writev(fd, two, 2, NEVER);
+    (void)!moat_readv(fd, two, 2, NEVER);
     (void)!moat_accept(play->listener, 0);
+    (void)!moat_accept_refusing(play->listener, 0, &refused);
+    (void)!moat_accept_spawn(play->listener, NULL, returns, NULL, 0, NULL);
     made = moat_dial_tcp("127.0.0.1", play->port, NEVER);
     (void)moat_close(made);
     made = moat_accept(play->listener, NEVER);

@@ -121,7 +121,7 @@ MOAT_API int moat_accept_spawn(int fd, moat_group *group, moat_task_fn fn,
  *         EINVAL  port is NULL; a name is too long
  *
  * Ownership:     the caller's, until moat_close
- * Thread-safety: a task, or any thread that has no run
+ * Thread-safety: a task, or any thread that has no run or drives it
  * Signal-safety: no
  * Legal in:      a task, or the host, for which it is an ordinary call that may
  *                block
