@@ -61,6 +61,9 @@ moat_find_package(VALGRIND valgrind ${MOAT_WITH_VALGRIND} valgrind)
 set(MOAT_HAVE_UV OFF)
 if(MOAT_BUILD_SCHED)
     moat_find_package(UV libuv ${MOAT_WITH_UV} libuv1-dev)
+elseif(NOT MOAT_WITH_UV MATCHES "^(AUTO|OFF)$")
+    message(FATAL_ERROR "MOAT_WITH_UV=${MOAT_WITH_UV}: moat-uv stands on "
+        "moat-sched, so it needs MOAT_BUILD_SCHED=ON.")
 endif()
 
 # libsigsegv has no pkg-config file. It is the library moat-sigsegv's only: never

@@ -441,18 +441,26 @@ static void a_monitor_sees_the_run(const void *arg)
 {
     moat_sched_options options = MOAT_SCHED_OPTIONS_INIT;
     moat_sched_stats stats = MOAT_SCHED_STATS_INIT;
+    char text[4096] = "";
+    int fds[2];
 
     (void)arg;
     REQUIRE(moat_monitor_create(&options.monitor) == MOAT_OK);
     options.measure_times = true;
     options.dump_signal = SIGUSR1;
+    pipe_of(fds);
+    options.trace_fd = fds[1];
     open_with(&options);
     (void)start(returns, NULL);
     loop();
     EXPECT_EQ(moat_monitor_stats(options.monitor, MOAT_ALL_THREADS, &stats),
               MOAT_OK);
     EXPECT_EQ(stats.returned, 1);
-    close_it();
+    close_it(); /* writes the trace */
+    EXPECT(read(fds[0], text, sizeof text - 1) > 0);
+    EXPECT(strstr(text, "traceEvents") != NULL);
+    EXPECT_EQ(close(fds[0]), 0);
+    EXPECT_EQ(close(fds[1]), 0);
     moat_monitor_destroy(options.monitor);
 }
 

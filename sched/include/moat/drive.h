@@ -18,8 +18,8 @@
  * not wait, moat_close and moat_task_cancel. What becomes able to run by these
  * calls makes the descriptor readable.
  *
- * No deadlock is found, since the host may wake any task. <moat/uv.h>, of the
- * library moat-uv, does all this for libuv.
+ * Deadlocks are not detected, since the host may wake any task. <moat/uv.h>, of
+ * the library moat-uv, does all this for libuv.
  *
  * SPDX-License-Identifier: MIT
  */
