@@ -192,7 +192,8 @@ int moat_accept_refusing(int fd, uint64_t deadline, uint64_t *refused)
 
 /* ---- For a new task ------------------------------------------------------ */
 
-/* What is asked for, each time anew: waits write over the task's wish. */
+/* The arguments of the call: each try asks anew, as waits write over the task's
+ * wish. */
 struct order {
     moat_group *group;
     moat_task_fn fn;

@@ -29,7 +29,7 @@ static int fd_of(const void *arg)
     return (int)(intptr_t)arg;
 }
 
-/* What the client sends decides how the task ends. */
+/* The byte from the client decides how the task ends. */
 static void *serves(void *arg)
 {
     char what = '\0';
@@ -288,7 +288,7 @@ static void *fails(void *arg)
     return arg;
 }
 
-/* Descriptors are used up, but for the one to refuse by. */
+/* One descriptor is left, to refuse by. */
 static void *refuses(void *arg)
 {
     int spare[64], clients[2], count = 0;

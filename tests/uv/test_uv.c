@@ -3,12 +3,14 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <arpa/inet.h>
 #include <pthread.h>
+#include <unistd.h>
 
 #include <uv.h>
 
@@ -187,6 +189,28 @@ static void a_task_may_close_by_a_host_call(const void *arg)
     end_loop();
     EXPECT_EQ(ends, 1);
     EXPECT_EQ(last.kind, MOAT_EVENT_CANCELLED);
+}
+
+static void run_the_loop(void *arg, const moat_result *result)
+{
+    note_end(arg, result);
+    EXPECT(uv_run(&loop, UV_RUN_NOWAIT) != 0); /* the other task lives */
+}
+
+static void a_loop_in_the_loop_does_no_harm(const void *arg)
+{
+    long turns = 0;
+
+    (void)arg;
+    open_all();
+    (void)start(yields_forever, &turns);
+    EXPECT_EQ(moat_uv_spawn(tasks, returns, NULL, NULL, run_the_loop, NULL),
+              MOAT_OK);
+    while (ends == 0)
+        (void)uv_run(&loop, UV_RUN_ONCE);
+    EXPECT(turns > 0);
+    close_all();
+    EXPECT_EQ(ends, 2);
 }
 
 /* ---- Turns --------------------------------------------------------------- */
@@ -507,6 +531,45 @@ static void requests_that_crash_cost_no_other(const void *arg)
     close_all();
 }
 
+/* ---- A loop that fails --------------------------------------------------- */
+
+static bool poll_fails;
+
+/* NOLINTBEGIN(bugprone-reserved-identifier) */
+int __real_uv_poll_init(uv_loop_t *of, uv_poll_t *handle, int fd);
+int __wrap_uv_poll_init(uv_loop_t *of, uv_poll_t *handle, int fd);
+int __wrap_uv_poll_init(uv_loop_t *of, uv_poll_t *handle, int fd)
+{
+    return poll_fails ? UV_ENOMEM : __real_uv_poll_init(of, handle, fd);
+}
+/* NOLINTEND(bugprone-reserved-identifier) */
+
+static void an_opening_that_fails_leaves_nothing(const void *arg)
+{
+    moat_uv *other = NULL;
+    int lowest;
+
+    (void)arg;
+    REQUIRE(uv_loop_init(&loop) == 0); /* opens what is libuv's for ever */
+    EXPECT_EQ(uv_loop_close(&loop), 0);
+    lowest = dup(0);
+    EXPECT_EQ(close(lowest), 0);
+    REQUIRE(uv_loop_init(&loop) == 0);
+    poll_fails = true;
+    errno = 0;
+    EXPECT_EQ(moat_uv_open(&loop, NULL, &other), MOAT_E_SYSTEM);
+    EXPECT_EQ(errno, ENOMEM);
+    EXPECT(strstr(moat_error_detail(), "MOAT_E_SYSTEM: loop cannot watch "
+                                       "the run's descriptor: ") != NULL);
+    EXPECT(other == NULL);
+    poll_fails = false;
+    EXPECT_EQ(uv_loop_close(&loop), 0);
+    EXPECT_EQ(dup(0), lowest); /* no descriptor is left */
+    EXPECT_EQ(close(lowest), 0);
+    open_all(); /* and no run */
+    close_all();
+}
+
 /* ---- Refusals ------------------------------------------------------------ */
 
 static void expect_refused(moat_status status, const char *why)
@@ -560,11 +623,13 @@ int main(void)
         CHILD_CASE(a_close_ends_running_tasks),
         CHILD_CASE(the_end_of_a_task_may_close),
         CHILD_CASE(a_task_may_close_by_a_host_call),
+        CHILD_CASE(a_loop_in_the_loop_does_no_harm),
         CHILD_CASE(busy_tasks_let_the_loop_have_its_turns),
         CHILD_CASE(a_busy_loop_lets_tasks_have_their_turns),
         CHILD_CASE(a_callback_wakes_a_task),
         CHILD_CASE(a_wake_just_before_the_wait_is_not_lost),
         CHILD_CASE(requests_that_crash_cost_no_other),
+        CHILD_CASE(an_opening_that_fails_leaves_nothing),
         CHILD_CASE(bad_calls_are_refused),
     };
 
