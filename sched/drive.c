@@ -70,7 +70,7 @@ static moat_status open_run(moat_sched *sched)
     status = moat_opening_begin(&sched->run, &sched->options);
     if (status != MOAT_OK)
         return status;
-    worker = &sched->run.workers[0];
+    worker = moat_sched_worker; /* from now on */
     error = moat_descriptors_open(worker);
     if (error != 0) {
         moat_opening_end(&sched->run, &sched->options, MOAT_E_NOMEM);
