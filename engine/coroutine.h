@@ -16,6 +16,7 @@
 
 #include <moat/moat.h>
 
+#include "heap/meter.h"
 #include "stack/annotate.h"
 #include "trap/asides.h"
 #include "trap/blame.h"
@@ -23,11 +24,10 @@
 
 /* Flags of the control record, in the same word as the public MOAT_CO_SCRUB_...
  * of the options. A coroutine with any of them set ends, and is destroyed, in
- * the library instead of inline. Bit 12 is CO_SECTIONS. */
-#define CO_ENDING    ((uint16_t)1 << 14) /* its deferred functions run       */
-#define CO_ENDS      ((uint16_t)1 << 13) /* it runs those of cold->ends      */
-#define CO_CANCELLED ((uint16_t)1 << 11) /* moat_co_cancel is unwinding it */
-#define CO_READER    ((uint16_t)1 << 9)  /* runs the `walk` of a script      */
+ * the library instead of inline. Bits 11 and 12 are in trap/coroutine.h. */
+#define CO_ENDING ((uint16_t)1 << 14) /* its deferred functions run       */
+#define CO_ENDS   ((uint16_t)1 << 13) /* it runs those of cold->ends      */
+#define CO_READER ((uint16_t)1 << 9)  /* runs the `walk` of a script      */
 /* It runs, and deadlines of its resumer wait until its event is settled. */
 #define CO_RESUMER_NOINTR ((uint16_t)1 << 8)
 /* Needs the library at its end: it had deferred functions, or was left in the
@@ -111,6 +111,7 @@ struct co_cold {
         MOAT_HEAP_TAKEN, /* the host's, which has taken it over   */
     } heap_owner;
     uint64_t heap_bytes;
+    struct moat_heap_reading heap_reading; /* if CO_ACCOUNTED: at its start  */
     moat_entry entry;        /* the guest's, where a sanitizer is at work    */
     struct moat_fiber fiber; /* the sanitizer's                              */
     struct moat_unwinding unwinding; /* of moat_co_unwind                    */

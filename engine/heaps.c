@@ -188,6 +188,12 @@ void moat_co_heap_end(struct co *co)
     forget(co);
 }
 
+void moat_co_heap_meter(struct co *co)
+{
+    if ((co->traits & CO_HEAP) != 0)
+        cold_of(co)->heap_reading = moat_heap_meter_start(moat_heap_of_co(co));
+}
+
 moat_heap *moat_co_take_heap(moat_co *handle)
 {
     struct co *co = co_of(handle);
@@ -232,6 +238,8 @@ static moat_status make_late(struct co *co, size_t quota_bytes, moat_heap **out)
     if (status == MOAT_OK) {
         co->control.flags |= CO_SPECIAL;
         moat_co_heap_set(co, heap, MOAT_HEAP_OWN, 0);
+        if ((co->traits & CO_ACCOUNTED) != 0)
+            moat_co_heap_meter(co);
         *out = heap;
     }
     moat_sealed_end();

@@ -28,4 +28,8 @@ void moat_co_heap_set(struct co *co, moat_heap *heap,
 moat_status moat_co_heap_reset(struct co *co);
 void moat_co_heap_end(struct co *co);
 
+/* Begins to count how long memory is in use, for a coroutine that is accounted.
+ */
+void moat_co_heap_meter(struct co *co);
+
 #endif

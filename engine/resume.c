@@ -12,6 +12,7 @@
 
 #include "engine/defers.h"
 #include "engine/exceptions.h"
+#include "engine/heaps.h"
 #include "engine/host_call.h"
 #include "engine/landing.h"
 #include "engine/left.h"
@@ -174,8 +175,11 @@ moat_status moat_resume_check(const struct co *co, const moat_event *out)
 
 moat_status moat_resume_begin_clocks(struct co *co)
 {
-    if ((co->traits & CO_ACCOUNTED) != 0)
+    if ((co->traits & CO_ACCOUNTED) != 0) {
+        if (moat_arch_is_fresh(handle_of(co)))
+            moat_co_heap_meter(co);
         return moat_watch_enter_accounted(co);
+    }
     return (co->traits & CO_LIMITED) != 0 ? moat_watch_enter(co) : MOAT_OK;
 }
 

@@ -12,6 +12,7 @@
 #include "engine/nointr.h"
 #include "engine/options.h"
 #include "engine/state.h"
+#include "heap/meter.h"
 #include "sys/clock.h"
 #include "sys/pagemap.h"
 #include "sys/refusal.h"
@@ -41,7 +42,13 @@ static moat_status add_present(const struct co *co, moat_usage *out)
     return MOAT_OK;
 }
 
-/* A fresh coroutine's clock still has the figures of its last life. */
+/* A fresh coroutine's records are those of its last life. */
+static bool is_fresh(const struct co *co)
+{
+    return co->control.state == co->control.token &&
+           moat_arch_is_fresh(&co->control);
+}
+
 static moat_status take_times(const struct co *co, moat_usage *out)
 {
     const struct moat_guest_clock *clock = moat_guest_clock_of(co);
@@ -49,8 +56,7 @@ static moat_status take_times(const struct co *co, moat_usage *out)
     if ((co->traits & CO_ACCOUNTED) == 0)
         return MOAT_OK;
     out->counted = MOAT_USAGE_WALL | (counts_cpu(co) ? MOAT_USAGE_CPU : 0);
-    if (co->control.state == co->control.token &&
-        moat_arch_is_fresh(&co->control))
+    if (is_fresh(co))
         return MOAT_OK;
     out->wall_ns = clock->used_wall;
     out->cpu_ns = clock->used_cpu;
@@ -73,6 +79,9 @@ static void take_heap(const struct co *co, moat_usage *out)
         return;
     out->heap_bytes = moat_heap_used(heap);
     out->heap_peak = moat_heap_peak(heap);
+    if ((co->traits & CO_ACCOUNTED) != 0 && !is_fresh(co))
+        out->heap_byte_ms =
+            moat_heap_meter_since(heap, cold_of(co)->heap_reading);
 }
 
 static moat_status take_stack(const struct co *co, moat_usage *out)

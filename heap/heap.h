@@ -111,6 +111,10 @@ struct moat_heap {
     uint8_t growth[MOAT_HEAP_CLASSES]; /* the next span is 2^n as long     */
     uint32_t bins[MOAT_HEAP_BINS];
     uint64_t filled[MOAT_HEAP_BINS / 64];
+
+    /* meter.h: when it was started, or 0; up to when `page_us` has been added
+     * up; pages in use times microseconds. */
+    uint64_t meter, metered_at, page_us;
 };
 
 /* The payload of a free small block. The mark is the heap's, with `next` in its

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 
+#include "heap/meter.h"
 #include "heap/region.h"
 #include "sys/pages.h"
 #include "sys/size.h"
@@ -251,9 +252,16 @@ static void count_return(moat_heap *heap)
     heap->recent = heap->in_use;
 }
 
+static void set_in_use(moat_heap *heap, size_t pages)
+{
+    if (heap->metered_at != 0)
+        moat_heap_meter_add(heap);
+    heap->in_use = pages;
+}
+
 static void count_use(moat_heap *heap, size_t pages)
 {
-    heap->in_use += pages;
+    set_in_use(heap, heap->in_use + pages);
     if (heap->in_use > heap->recent)
         heap->recent = heap->in_use;
     if (heap->in_use > heap->peak)
@@ -358,7 +366,7 @@ void moat_span_return(moat_heap *heap, struct moat_span *span)
 {
     size_t pages = span->pages;
 
-    heap->in_use -= pages;
+    set_in_use(heap, heap->in_use - pages);
     merge(heap, moat_heap_page_of(heap, span), pages);
     count_return(heap);
 }
@@ -371,7 +379,7 @@ void moat_span_shrink(moat_heap *heap, struct moat_span *span, size_t pages)
     if (rest == 0)
         return;
     (void)describe(heap, page, pages, MOAT_SPAN_LARGE);
-    heap->in_use -= rest;
+    set_in_use(heap, heap->in_use - rest);
     merge(heap, page + pages, rest);
     count_return(heap);
 }
@@ -407,7 +415,7 @@ struct moat_span *moat_span_behead(moat_heap *heap, struct moat_span *span,
     size_t rest = span->pages - pages;
 
     (void)describe(heap, page + pages, rest, MOAT_SPAN_LARGE);
-    heap->in_use -= pages;
+    set_in_use(heap, heap->in_use - pages);
     merge(heap, page, pages);
     return span_at(heap, page + pages);
 }
@@ -423,7 +431,7 @@ void moat_span_return_part(moat_heap *heap, struct moat_span *span, size_t page,
         (void)describe(heap, page + pages, after, kind);
     if (before != 0)
         (void)describe(heap, begin, before, kind);
-    heap->in_use -= pages;
+    set_in_use(heap, heap->in_use - pages);
     merge(heap, page, pages);
     count_return(heap);
 }
@@ -438,5 +446,5 @@ bool moat_span_charge(moat_heap *heap, size_t pages)
 
 void moat_span_discharge(moat_heap *heap, size_t pages)
 {
-    heap->in_use -= pages;
+    set_in_use(heap, heap->in_use - pages);
 }

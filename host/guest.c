@@ -34,6 +34,14 @@ static bool make_heap(struct guest *guest)
     return status == MOAT_OK;
 }
 
+static double thread_cpu_seconds(void)
+{
+    struct timespec now = {0, 0};
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
 const char *guest_begin(struct guest *guest, const char *file)
 {
     struct mapping *text = &guest->capture.text;
@@ -51,17 +59,26 @@ const char *guest_begin(struct guest *guest, const char *file)
         return "memory";
     if (text->start == NULL && !mapping_open(text, guest->capture.capacity))
         return "output";
-    guest->cpu_start = 0;
-    guest->cpu_start = guest_cpu_seconds(guest);
+    guest->cpu_used = 0;
+    guest->cpu_start = thread_cpu_seconds();
     return NULL;
 }
 
 double guest_cpu_seconds(const struct guest *guest)
 {
-    struct timespec now = {0, 0};
+    return thread_cpu_seconds() - guest->cpu_start;
+}
 
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9 - guest->cpu_start;
+void guest_enter(struct guest *guest)
+{
+    if (guest->options->slice_ns != 0)
+        guest->cpu_start = thread_cpu_seconds() - guest->cpu_used;
+}
+
+void guest_leave(struct guest *guest)
+{
+    if (guest->options->slice_ns != 0)
+        guest->cpu_used = guest_cpu_seconds(guest);
 }
 
 /* A heap that cannot be emptied is not used again. */
@@ -121,20 +138,50 @@ static void *guest_main(moat_co *self, void *input)
     return NULL;
 }
 
-moat_status guest_create(moat_co **co, struct guest *guest)
+bool guest_is_counted(const struct run_options *options)
+{
+    return options->slice_ns != 0 || options->metrics != NULL;
+}
+
+/* A script that is resumed for each slice has limits on all of them. */
+static moat_limits limits_of(const struct run_options *options)
+{
+    moat_limits limits = MOAT_LIMITS_INIT;
+
+    limits.slice_ns = options->slice_ns;
+    if (options->slice_ns != 0) {
+        limits.total_cpu_ns = options->cpu_ns;
+        limits.total_wall_ns = options->wall_ns;
+    } else {
+        limits.resume_cpu_ns = options->cpu_ns;
+        limits.wall_ns = options->wall_ns;
+    }
+    return limits;
+}
+
+/* The depth of a stack's use is that of this script only if the stack was
+ * empty. */
+static uint64_t flags_of(const struct run_options *options)
+{
+    uint64_t flags = options->stack_use || options->metrics != NULL
+                         ? MOAT_CO_SCRUB_DISCARD
+                         : MOAT_CO_SCRUB_ZERO;
+
+    return guest_is_counted(options) ? flags | MOAT_CO_EXACT_USAGE : flags;
+}
+
+moat_status guest_create(struct guest *guest)
 {
     const struct run_options *options = guest->options;
-    moat_limits limits = MOAT_LIMITS_INIT;
+    moat_limits limits = limits_of(options);
     moat_co_options how = MOAT_CO_OPTIONS_INIT;
 
-    limits.resume_cpu_ns = options->cpu_ns;
-    limits.wall_ns = options->wall_ns;
     how.stack_bytes = (size_t)options->stack_bytes;
-    how.flags = options->stack_use ? MOAT_CO_SCRUB_DISCARD : MOAT_CO_SCRUB_ZERO;
+    how.flags = flags_of(options);
     how.user = guest;
     how.name = guest->file;
     how.limits = &limits;
     how.heap = guest->heap;
     how.script = options->language->frames;
-    return moat_co_create(co, guest_main, &how);
+    return moat_co_create(&guest->co, guest_main, &how);
 }

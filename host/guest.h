@@ -44,7 +44,10 @@ struct guest {
     moat_heap *heap; /* all of the interpreter's memory; NULL: not made yet */
     struct capture capture;
     uint64_t random[3]; /* for the interpreter's hashes and generators */
-    double cpu_start;   /* of the thread, when the script began; seconds */
+    double cpu_start;   /* of the thread, when the script began, and later by
+                           what it did not use of it since; seconds */
+    double cpu_used;    /* by the script, when its last slice ended */
+    moat_co *co;        /* on which the script runs */
 
     /* Written on the guest's stack and read by the host after the resume.
      * `interpreter` belongs to the language; NULL when there is none. */
@@ -90,8 +93,13 @@ extern const struct guest_language lua_language;
 void guest_init(struct guest *guest, const struct run_options *options);
 const char *guest_begin(struct guest *guest, const char *file);
 
-/* The CPU time that the thread has used since guest_begin. */
+/* The CPU time that the script has used since guest_begin. */
 double guest_cpu_seconds(const struct guest *guest);
+
+/* Must be called before and after each resume: other scripts may use the
+ * thread's time in between. */
+void guest_enter(struct guest *guest);
+void guest_leave(struct guest *guest);
 
 /* Leaves nothing of what the script allocated and printed. `intact`: it has
  * returned, so the heap and the output buffer know what it wrote. */
@@ -100,8 +108,10 @@ void guest_end(struct guest *guest, bool intact);
 /* Unmaps all. */
 void guest_close(struct guest *guest);
 
-/* Creates the coroutine on which the script runs; resume it with the guest as
- * its input. */
-moat_status guest_create(moat_co **co, struct guest *guest);
+/* Creates the coroutine on which the script runs. */
+moat_status guest_create(struct guest *guest);
+
+/* Returns whether the library counts what each script uses. */
+bool guest_is_counted(const struct run_options *options);
 
 #endif

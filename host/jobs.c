@@ -2,10 +2,10 @@
  * jobs.c: worker threads.
  *
  * Workers take files in order and write no output. They hand each result to the
- * main thread through a table, so it can react to Ctrl-C at once, whatever the
- * scripts are doing. It is woken for many short scripts together. Its own
- * writes may wait for a reader: a signal that comes then leaves them STALL_S
- * seconds more.
+ * main thread through a table, or through a list where scripts have several, so
+ * it can react to Ctrl-C at once, whatever the scripts are doing. It is woken
+ * for many short scripts together. Its own writes may wait for a reader: a
+ * signal that comes then leaves them STALL_S seconds more.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -22,7 +22,8 @@
 
 #include <moat/engine.h>
 
-#include "guest.h"
+#include "restart.h"
+#include "turns.h"
 #include "usage.h"
 
 /* For so long the main thread lets results gather after it has written some.
@@ -35,15 +36,20 @@
 /* So much may wait to be written before workers stop taking files. */
 #define HELD_MAX ((size_t)64 << 20)
 
-/* Results are written in the order of the files, in which they are also taken.
- * So the one that is written next is finished or belongs to a worker that does
- * not wait here. */
-static void wait_for_room(struct jobs *jobs)
+bool jobs_have_room(struct jobs *jobs)
 {
-    if (atomic_load(&jobs->held) <= HELD_MAX)
+    return atomic_load(&jobs->held) <= HELD_MAX;
+}
+
+/* Results are written in the order of the files, in which they are also taken.
+ * So the one that is written next is finished, or belongs to a worker that runs
+ * it and does not wait here. */
+void jobs_wait_for_room(struct jobs *jobs)
+{
+    if (jobs_have_room(jobs))
         return;
     pthread_mutex_lock(&jobs->lock);
-    while (atomic_load(&jobs->held) > HELD_MAX)
+    while (!jobs_have_room(jobs))
         pthread_cond_wait(&jobs->room, &jobs->lock);
     pthread_mutex_unlock(&jobs->lock);
 }
@@ -56,25 +62,57 @@ static void wake(struct jobs *jobs)
         continue;
 }
 
-/* Here the look at `waiting` comes after the store, and in jobs_wait the look
- * at the table comes after `waiting` is set: one of the two sees the other's.
- */
-static void finish(struct jobs *jobs, size_t file, struct result *result)
+static void append(struct jobs *jobs, struct result *result)
 {
-    bool last, waiting;
+    pthread_mutex_lock(&jobs->lock);
+    if (jobs->first == NULL)
+        jobs->first = result;
+    else
+        jobs->last->next = result;
+    jobs->last = result;
+    pthread_mutex_unlock(&jobs->lock);
+}
 
+/* Here the look at `waiting` comes after the store, and in jobs_wait the look
+ * at the results comes after `waiting` is set: one of the two sees the other's.
+ */
+void jobs_finish(struct jobs *jobs, struct result *result)
+{
+    bool again = result->again, last = false, waiting;
+
+    if (atomic_load(&jobs->stopped)) {
+        result_free(result);
+        return;
+    }
     atomic_fetch_add(&jobs->held, result_bytes(result));
-    atomic_store(&jobs->results[file], result);
-    last = atomic_fetch_sub(&jobs->left, 1) == 1;
+    if (jobs->restarts != NULL)
+        append(jobs, result);
+    else
+        atomic_store(&jobs->results[result->number - 1], result);
+    if (!again)
+        last = atomic_fetch_sub(&jobs->left, 1) == 1;
     waiting = atomic_exchange(&jobs->waiting, false);
     if (last || waiting)
         wake(jobs);
 }
 
-/* Without memory for a result there is none to be written. */
-static struct result *new_result(const struct run_options *options, size_t file)
+bool jobs_next(struct jobs *jobs, size_t *file)
 {
-    struct result *result = result_new(options, file);
+    /* The number must not wrap around. */
+    if (atomic_load(&jobs->next) >= jobs->options->file_count)
+        return false;
+    *file = atomic_fetch_add(&jobs->next, 1);
+    return *file < jobs->options->file_count;
+}
+
+struct restart *jobs_restart(struct jobs *jobs, size_t file)
+{
+    return jobs->restarts != NULL ? &jobs->restarts[file] : NULL;
+}
+
+struct result *jobs_new_result(struct jobs *jobs, size_t file)
+{
+    struct result *result = result_new(jobs->options, file);
 
     if (result == NULL) {
         complain("run", "out of memory");
@@ -85,20 +123,13 @@ static struct result *new_result(const struct run_options *options, size_t file)
 
 static void *work(void *argument)
 {
-    struct jobs *jobs = argument;
-    size_t count = jobs->options->file_count;
-    struct guest guest;
-    size_t i;
+    struct turns turns;
 
-    guest_init(&guest, jobs->options);
-    while ((i = atomic_fetch_add(&jobs->next, 1)) < count) {
-        struct result *result = new_result(jobs->options, i);
-
-        script_run(&guest, result);
-        finish(jobs, i, result);
-        wait_for_room(jobs);
-    }
-    guest_close(&guest);
+    if (!turns_init(&turns, argument))
+        _exit(EXIT_NO_OUTPUT);
+    while (turns_go_on(&turns))
+        continue;
+    turns_close(&turns);
     moat_thread_detach();
     return NULL;
 }
@@ -199,9 +230,13 @@ bool jobs_start(struct jobs *jobs, const struct run_options *options)
     atomic_init(&jobs->left, options->file_count);
     pthread_mutex_init(&jobs->lock, NULL);
     pthread_cond_init(&jobs->room, NULL);
-    jobs->results = calloc(options->file_count, sizeof(*jobs->results));
+    if (options->restart.when != RESTART_NEVER)
+        jobs->restarts = calloc(options->file_count, sizeof(*jobs->restarts));
+    else
+        jobs->results = calloc(options->file_count, sizeof(*jobs->results));
     jobs->threads = calloc((size_t)options->jobs, sizeof(*jobs->threads));
-    if (jobs->results == NULL || jobs->threads == NULL)
+    if ((jobs->results == NULL && jobs->restarts == NULL) ||
+        jobs->threads == NULL)
         return refuse("memory");
     jobs->ready = eventfd(0, EFD_CLOEXEC);
     if (jobs->ready < 0)
@@ -209,14 +244,65 @@ bool jobs_start(struct jobs *jobs, const struct run_options *options)
     return open_signals(jobs) && start_threads(jobs);
 }
 
-const struct result *jobs_result(struct jobs *jobs, size_t file)
+static bool is_ready(struct jobs *jobs)
 {
-    return atomic_load(&jobs->results[file]);
+    bool ready;
+
+    if (jobs->restarts == NULL)
+        return jobs->taken < jobs->options->file_count &&
+               atomic_load(&jobs->results[jobs->taken]) != NULL;
+    pthread_mutex_lock(&jobs->lock);
+    ready = jobs->first != NULL;
+    pthread_mutex_unlock(&jobs->lock);
+    return ready;
 }
 
-void jobs_free_result(struct jobs *jobs, size_t file)
+static struct result *take_first(struct jobs *jobs)
 {
-    struct result *result = atomic_load(&jobs->results[file]);
+    struct result *result;
+
+    pthread_mutex_lock(&jobs->lock);
+    result = jobs->first;
+    jobs->first = result->next;
+    pthread_mutex_unlock(&jobs->lock);
+    if (!result->again)
+        jobs->restarts[result->number - 1].ended = true;
+    return result;
+}
+
+struct result *jobs_take(struct jobs *jobs)
+{
+    struct result *result;
+
+    if (!is_ready(jobs))
+        return NULL;
+    result = jobs->restarts != NULL ? take_first(jobs)
+                                    : atomic_load(&jobs->results[jobs->taken]);
+    jobs->taken += !result->again;
+    return result;
+}
+
+void jobs_stop(struct jobs *jobs)
+{
+    atomic_store(&jobs->stopped, true);
+}
+
+bool jobs_are_done(const struct jobs *jobs)
+{
+    return jobs->taken == jobs->options->file_count;
+}
+
+bool jobs_take_rest(struct jobs *jobs, size_t file, struct result **result)
+{
+    *result = NULL;
+    if (jobs->restarts != NULL)
+        return !jobs->restarts[file].ended;
+    *result = atomic_load(&jobs->results[file]);
+    return file >= jobs->taken;
+}
+
+void jobs_free_result(struct jobs *jobs, struct result *result)
+{
     size_t bytes = result_bytes(result);
 
     result_free(result);
@@ -245,19 +331,28 @@ static int pause_for(struct jobs *jobs, int timeout_ms)
     return 0;
 }
 
-int jobs_wait(struct jobs *jobs, size_t file)
+int jobs_wait(struct jobs *jobs)
 {
     int signo = came;
 
-    if (signo == 0 && file > 0)
+    if (signo == 0 && jobs->paced)
         signo = pause_for(jobs, PACE_MS);
+    jobs->paced = true;
     if (signo != 0)
         return signo;
     atomic_store(&jobs->waiting, true);
-    if (jobs_result(jobs, file) == NULL)
+    if (!is_ready(jobs))
         signo = pause_for(jobs, -1);
     atomic_store(&jobs->waiting, false);
     return signo;
+}
+
+static void free_restarts(struct jobs *jobs)
+{
+    for (size_t i = 0; jobs->restarts != NULL && i < jobs->options->file_count;
+         i++)
+        restart_free(&jobs->restarts[i]);
+    free(jobs->restarts);
 }
 
 void jobs_end(struct jobs *jobs)
@@ -265,6 +360,7 @@ void jobs_end(struct jobs *jobs)
     for (size_t i = 0; i < jobs->thread_count; i++)
         pthread_join(jobs->threads[i], NULL);
     free(jobs->results);
+    free_restarts(jobs);
     free(jobs->threads);
     pthread_mutex_destroy(&jobs->lock);
     pthread_cond_destroy(&jobs->room);

@@ -14,6 +14,7 @@
 
 #include "evidence.h"
 #include "guest.h"
+#include "metrics.h"
 #include "quantity.h"
 #include "source.h"
 #include "usage.h"
@@ -23,6 +24,9 @@
 #define GIB    ((uint64_t)1 << 30)
 #define SECOND ((uint64_t)1000000000)
 
+/* With slices, unless --at-once is given. */
+#define AT_ONCE 256
+
 enum option_key {
     KEY_STACK = OPTION_FIRST,
     KEY_CPU,
@@ -30,6 +34,15 @@ enum option_key {
     KEY_MEMORY,
     KEY_OUTPUT,
     KEY_JOBS,
+    KEY_SLICE,
+    KEY_AT_ONCE,
+    KEY_METRICS,
+    KEY_RESTART,
+    KEY_RESTART_MAX,
+    KEY_RESTART_PERIOD,
+    KEY_RESTART_DELAY,
+    KEY_RESTART_DELAY_MAX,
+    KEY_RESTART_FAIL,
     KEY_JSON,
     KEY_RAW,
     KEY_STACK_USE,
@@ -48,6 +61,15 @@ static const struct option long_options[] = {
     {"memory", required_argument, NULL, KEY_MEMORY},
     {"output", required_argument, NULL, KEY_OUTPUT},
     {"jobs", required_argument, NULL, KEY_JOBS},
+    {"slice", required_argument, NULL, KEY_SLICE},
+    {"at-once", required_argument, NULL, KEY_AT_ONCE},
+    {"metrics", required_argument, NULL, KEY_METRICS},
+    {"restart", required_argument, NULL, KEY_RESTART},
+    {"restart-max", required_argument, NULL, KEY_RESTART_MAX},
+    {"restart-period", required_argument, NULL, KEY_RESTART_PERIOD},
+    {"restart-delay", required_argument, NULL, KEY_RESTART_DELAY},
+    {"restart-delay-max", required_argument, NULL, KEY_RESTART_DELAY_MAX},
+    {"restart-fail", required_argument, NULL, KEY_RESTART_FAIL},
     {"json", no_argument, NULL, KEY_JSON},
     {"raw", no_argument, NULL, KEY_RAW},
     {"stack-use", no_argument, NULL, KEY_STACK_USE},
@@ -74,6 +96,21 @@ static const struct quantity wall_quantity = {
     "no limit"};
 static const struct quantity jobs_quantity = {
     "--jobs", QUANTITY_COUNT, 1, 256, "1", "256", NULL};
+static const struct quantity slice_quantity = {
+    "--slice", QUANTITY_TIME, 20000, SECOND, "20us", "1s", "no slices"};
+static const struct quantity at_once_quantity = {
+    "--at-once", QUANTITY_COUNT, 1, 10000, "1", "10000", NULL};
+static const struct quantity restart_max_quantity = {
+    "--restart-max", QUANTITY_COUNT, 1, 1000, "1", "1000", NULL};
+static const struct quantity restart_period_quantity = {
+    "--restart-period", QUANTITY_TIME, 1000000, 86400 * SECOND, "1ms",
+    "86400s", NULL};
+static const struct quantity restart_delay_quantity = {
+    "--restart-delay", QUANTITY_TIME, 1000000, 86400 * SECOND, "1ms",
+    "86400s", "at once"};
+static const struct quantity restart_delay_max_quantity = {
+    "--restart-delay-max", QUANTITY_TIME, 1000000, 86400 * SECOND, "1ms",
+    "86400s", NULL};
 /* clang-format on */
 
 static bool is_module_name(const char *name)
@@ -101,6 +138,65 @@ static bool add_module(struct run_options *options, char *text)
     options->modules[options->module_count++] =
         (struct module){.name = text, .path = equals + 1};
     return true;
+}
+
+/* Takes one of the words, as its index; false after a message. */
+static bool take_word(const char *option, const char *text,
+                      const char *const *words, const char *list, int *out)
+{
+    for (int i = 0; words[i] != NULL; i++)
+        if (strcmp(words[i], text) == 0)
+            return *out = i, true;
+    return complain("run", "%s: '%s' is none of %s", option, text, list);
+}
+
+static bool take_restart(struct restart_options *restart, const char *text)
+{
+    static const char *const words[] = {"never", "on-failure", "always", NULL};
+    int when = RESTART_NEVER;
+
+    if (!take_word("--restart", text, words, "never, on-failure, always",
+                   &when))
+        return false;
+    restart->when = (enum restart_when)when;
+    return true;
+}
+
+static bool take_fail(struct restart_options *restart, const char *text)
+{
+    static const char *const words[] = {"open", "closed", NULL};
+    int closed = 0;
+
+    if (!take_word("--restart-fail", text, words, "open, closed", &closed))
+        return false;
+    restart->closed = closed != 0;
+    return true;
+}
+
+/* The options that only go with a restart. */
+static bool take_of_restart(struct restart_options *restart, int key,
+                            char *text)
+{
+    switch (key) {
+    case KEY_RESTART_MAX:
+        restart->given = "--restart-max";
+        return quantity_parse(&restart_max_quantity, text, &restart->max);
+    case KEY_RESTART_PERIOD:
+        restart->given = "--restart-period";
+        return quantity_parse(&restart_period_quantity, text,
+                              &restart->period_ns);
+    case KEY_RESTART_DELAY:
+        restart->given = "--restart-delay";
+        return quantity_parse(&restart_delay_quantity, text,
+                              &restart->delay_ns);
+    case KEY_RESTART_DELAY_MAX:
+        restart->given = "--restart-delay-max";
+        return quantity_parse(&restart_delay_max_quantity, text,
+                              &restart->delay_max_ns);
+    default:
+        restart->given = "--restart-fail";
+        return take_fail(restart, text);
+    }
 }
 
 static bool take_flag(struct run_options *options, int key)
@@ -135,6 +231,21 @@ static bool take(struct run_options *options, int key, char *text)
         return quantity_parse(&wall_quantity, text, &options->wall_ns);
     case KEY_JOBS:
         return quantity_parse(&jobs_quantity, text, &options->jobs);
+    case KEY_SLICE:
+        return quantity_parse(&slice_quantity, text, &options->slice_ns);
+    case KEY_AT_ONCE:
+        return quantity_parse(&at_once_quantity, text, &options->at_once);
+    case KEY_METRICS:
+        options->metrics = text;
+        return true;
+    case KEY_RESTART:
+        return take_restart(&options->restart, text);
+    case KEY_RESTART_MAX:
+    case KEY_RESTART_PERIOD:
+    case KEY_RESTART_DELAY:
+    case KEY_RESTART_DELAY_MAX:
+    case KEY_RESTART_FAIL:
+        return take_of_restart(&options->restart, key, text);
     case KEY_MODULE:
         return add_module(options, text);
     case KEY_READ:
@@ -148,6 +259,29 @@ static bool take(struct run_options *options, int key, char *text)
     }
 }
 
+static bool check_restart(const struct restart_options *restart)
+{
+    if (restart->when == RESTART_NEVER && restart->given != NULL)
+        return complain("run", "%s: needs --restart on-failure or always",
+                        restart->given);
+    if (restart->delay_ns > restart->delay_max_ns)
+        return complain("run", "--restart-delay: it is longer than "
+                               "--restart-delay-max");
+    return true;
+}
+
+static bool check_slices(const struct run_options *options)
+{
+    if (options->slice_ns == 0 && options->at_once != 0)
+        return complain("run", "--at-once: needs --slice: without slices a "
+                               "thread runs one script at a time");
+    if (options->slice_ns != 0 && options->module_count != 0)
+        return complain("run", "--slice, --module: only one of the two: a C "
+                               "module whose slice ends in malloc would keep "
+                               "its lock");
+    return true;
+}
+
 /* Checks the options together. */
 static bool check(const struct run_options *options)
 {
@@ -159,7 +293,7 @@ static bool check(const struct run_options *options)
     if (options->raw && isatty(STDOUT_FILENO))
         return complain("run", "--raw: standard output is a terminal: bytes of "
                                "scripts go to files and pipes only");
-    return true;
+    return check_restart(&options->restart) && check_slices(options);
 }
 
 enum options_result options_parse(struct run_options *options, int argc,
@@ -174,6 +308,10 @@ enum options_result options_parse(struct run_options *options, int argc,
                                     .cpu_ns = 10 * SECOND,
                                     .wall_ns = 60 * SECOND,
                                     .jobs = 1,
+                                    .restart = {.max = 3,
+                                                .period_ns = 5 * SECOND,
+                                                .delay_ns = SECOND / 10,
+                                                .delay_max_ns = 30 * SECOND},
                                     .read_fd = -1,
                                     .core_fd = -1};
     opterr = 0;
@@ -188,7 +326,11 @@ enum options_result options_parse(struct run_options *options, int argc,
     }
     options->files = argv + optind;
     options->file_count = (size_t)(argc - optind);
-    return check(options) ? OPTIONS_RUN : OPTIONS_BAD;
+    if (!check(options))
+        return OPTIONS_BAD;
+    if (options->at_once == 0)
+        options->at_once = options->slice_ns != 0 ? AT_ONCE : 1;
+    return OPTIONS_RUN;
 }
 
 static bool refuse(const char *path, const char *why)
@@ -223,6 +365,7 @@ bool options_open(struct run_options *options)
             all = refuse(options->read_dir, strerror(errno));
     }
     all &= evidence_open(options);
+    all &= metrics_check(options->metrics);
     for (size_t i = 0; i < options->module_count; i++)
         all &= options->language->open_module(&options->modules[i]);
     return all;

@@ -21,13 +21,29 @@ struct module {
 
 struct guest_language;
 
+/* When a script that has ended is started again. */
+enum restart_when { RESTART_NEVER, RESTART_ON_FAILURE, RESTART_ALWAYS };
+
+/* --restart and what belongs to it. */
+struct restart_options {
+    enum restart_when when;
+    uint64_t max; /* restarts of a script within `period_ns` */
+    uint64_t period_ns;
+    uint64_t delay_ns; /* before the first restart in a row       */
+    uint64_t delay_max_ns;
+    bool closed;       /* one that has used them up ends them all */
+    const char *given; /* an option that needs --restart; NULL: none */
+};
+
 struct run_options {
     const struct guest_language *language;
     uint64_t stack_bytes;
     uint64_t memory_bytes;
     uint64_t output_bytes;
-    uint64_t cpu_ns;  /* 0: no limit */
-    uint64_t wall_ns; /* 0: no limit */
+    uint64_t cpu_ns;   /* 0: no limit */
+    uint64_t wall_ns;  /* 0: no limit */
+    uint64_t slice_ns; /* 0: each script runs to its end */
+    uint64_t at_once;  /* with slices: scripts of a thread that take turns */
     uint64_t jobs;
     bool json;
     bool raw;
@@ -36,6 +52,8 @@ struct run_options {
     bool no_progress;
     const char *read_dir; /* NULL: scripts read no files */
     int read_fd;          /* that directory, opened; -1: none */
+    const char *metrics;  /* the file for them; NULL: none */
+    struct restart_options restart;
     const char *core_dir; /* NULL: traps write no core files */
     int core_fd;          /* that directory, opened; -1: none */
     struct module modules[MODULES_MAX];

@@ -41,6 +41,19 @@ static bool is_of_cpu(moat_limit limit)
     return limit == MOAT_LIMIT_RESUME_CPU || limit == MOAT_LIMIT_TOTAL_CPU;
 }
 
+static void write_restart(FILE *out, const struct result *result)
+{
+    char time[32];
+
+    if (result->run != 0)
+        fprintf(out, ", run %u", result->run);
+    if (result->again)
+        fprintf(out, ", next in %s",
+                quantity_time_text(result->restart_in_ns, time, sizeof(time)));
+    if (result->given_up)
+        fputs(", too many restarts", out);
+}
+
 static void write_verdict(FILE *out, const struct result *result,
                           const struct run_options *options)
 {
@@ -56,6 +69,7 @@ static void write_verdict(FILE *out, const struct result *result,
     if (result->limit != MOAT_LIMIT_NONE)
         fprintf(out, ", %s limit %s", is_of_cpu(result->limit) ? "CPU" : "wall",
                 quantity_time_text(result->limit_ns, time, sizeof(time)));
+    write_restart(out, result);
     fputs(")\n", out);
 }
 
@@ -104,8 +118,12 @@ void tally_add(struct tally *tally, const struct result *result)
     const char *verdict = verdict_text(result);
     size_t i = 0;
 
+    if (result->again) {
+        tally->restarts++;
+        return;
+    }
     tally->scripts++;
-    tally->bad += result->verdict != VERDICT_OK;
+    tally->bad += result->verdict != VERDICT_OK || result->given_up;
     while (i < tally->kind_count &&
            strcmp(tally->kinds[i].verdict, verdict) != 0)
         i++;
@@ -123,6 +141,9 @@ void tally_write(const struct tally *tally, FILE *out)
     for (size_t i = 0; i < tally->kind_count; i++)
         fprintf(out, "%s %zu %s", i == 0 ? "" : ",", tally->kinds[i].count,
                 tally->kinds[i].verdict);
+    if (tally->restarts != 0)
+        fprintf(out, "; %zu restart%s", tally->restarts,
+                tally->restarts == 1 ? "" : "s");
     fputs("; host alive\n", out);
 }
 

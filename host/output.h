@@ -33,7 +33,7 @@ void output_core_error(const struct result *result);
 void output_json(const struct result *result,
                  const struct run_options *options);
 
-/* The last line: how many scripts had which verdict. */
+/* The last line: how many scripts had which verdict in their last run. */
 struct tally {
     struct {
         const char *verdict;
@@ -41,7 +41,8 @@ struct tally {
     } kinds[32];
     size_t kind_count;
     size_t scripts;
-    size_t bad; /* not ok */
+    size_t bad; /* not ok, or down after too many restarts */
+    size_t restarts;
 };
 
 void tally_add(struct tally *tally, const struct result *result);

@@ -82,6 +82,18 @@ static void add_trap(json_t *object, const struct result *result)
     json_decref(trap);
 }
 
+static void add_restart(json_t *object, const struct result *result)
+{
+    if (result->run == 0)
+        return;
+    set_count(object, "run", result->run);
+    json_object_set_new(object, "restart_in_ns",
+                        result->again
+                            ? json_integer((json_int_t)result->restart_in_ns)
+                            : json_null());
+    json_object_set_new(object, "given_up", json_boolean(result->given_up));
+}
+
 void output_json(const struct result *result, const struct run_options *options)
 {
     json_t *object = json_object();
@@ -101,6 +113,7 @@ void output_json(const struct result *result, const struct run_options *options)
     json_object_set_new(object, "output",
                         json_line_text(result->output, result->output_bytes));
     set_count(object, "output_dropped_bytes", result->output_dropped);
+    add_restart(object, result);
     add_trap(object, result);
     if (!json_line_write(stdout, object))
         fputs("{\"error\":\"out of memory\"}\n", stdout);

@@ -11,6 +11,7 @@
 
 #include "commands.h"
 #include "jobs.h"
+#include "metrics.h"
 #include "output.h"
 #include "start.h"
 #include "streams.h"
@@ -22,8 +23,10 @@
 struct stream {
     const struct run_options *options;
     struct tally tally;
-    size_t written;
+    struct metrics metrics;
+    size_t ended; /* scripts */
     bool progress;
+    bool abandon; /* a script has used up its restarts */
 };
 
 static void write_result(struct stream *stream, const struct result *result)
@@ -38,24 +41,26 @@ static void write_result(struct stream *stream, const struct result *result)
         output_text(result, options);
     output_core_error(result);
     tally_add(&stream->tally, result);
-    stream->written++;
+    metrics_add(&stream->metrics, result);
+    stream->ended += !result->again;
+    stream->abandon |= result->given_up && options->restart.closed;
 }
 
-/* Writes the results that are ready, up to the first that is not. */
-static void write_ready(struct stream *stream, struct jobs *jobs)
+/* Writes the next result. Returns false if it is not ready. */
+static bool write_next(struct stream *stream, struct jobs *jobs)
 {
-    size_t i;
+    struct result *result = jobs_take(jobs);
 
-    while ((i = stream->written) < stream->options->file_count &&
-           jobs_result(jobs, i) != NULL) {
-        write_result(stream, jobs_result(jobs, i));
-        jobs_free_result(jobs, i);
-    }
+    if (result == NULL)
+        return false;
+    write_result(stream, result);
+    jobs_free_result(jobs, result);
+    return true;
 }
 
 static void show_progress(const struct stream *stream)
 {
-    size_t i = stream->written;
+    size_t i = stream->ended;
 
     if (stream->progress && i < stream->options->file_count)
         progress_show(i, stream->options->file_count,
@@ -69,24 +74,36 @@ _Noreturn static void leave(int status)
     _exit(status);
 }
 
+static void write_rest(struct stream *stream, struct jobs *jobs, size_t file)
+{
+    struct result gone = {.file = stream->options->files[file],
+                          .number = file + 1,
+                          .verdict = VERDICT_INTERRUPTED};
+    struct result *result;
+
+    if (jobs_take_rest(jobs, file, &result))
+        write_result(stream, result != NULL ? result : &gone);
+}
+
 /* Writes the results that finished out of order. The other scripts count as
  * interrupted. */
 _Noreturn static void interrupt(struct stream *stream, struct jobs *jobs,
-                                int signo)
+                                int signo, int status)
 {
-    jobs_begin_writing(signo);
-    while (stream->written < stream->options->file_count) {
-        struct result gone = {.file = stream->options->files[stream->written],
-                              .verdict = VERDICT_INTERRUPTED};
-        const struct result *result = jobs_result(jobs, stream->written);
+    const struct run_options *options = stream->options;
 
-        write_result(stream, result != NULL ? result : &gone);
-    }
-    tally_write(&stream->tally, stream->options->json
-                                    ? stderr
-                                    : output_stream(stream->options));
+    jobs_begin_writing(signo);
+    jobs_stop(jobs);
+    while (write_next(stream, jobs))
+        continue;
+    for (size_t i = 0; i < options->file_count; i++)
+        write_rest(stream, jobs, i);
+    tally_write(&stream->tally,
+                options->json ? stderr : output_stream(options));
+    if (!metrics_write(&stream->metrics) && signo == 0)
+        status = EXIT_NO_OUTPUT;
     (void)streams_flush("run");
-    leave(128 + signo);
+    leave(status);
 }
 
 /* Results that cannot be written are no use: the rest need not run. */
@@ -100,13 +117,16 @@ static void flush_or_leave(const struct run_options *options)
 static void write_some(struct stream *stream, struct jobs *jobs)
 {
     jobs_begin_writing(0);
-    write_ready(stream, jobs);
+    while (!stream->abandon && write_next(stream, jobs))
+        continue;
     flush_or_leave(stream->options);
+    if (!jobs_are_done(jobs) && !metrics_write_some(&stream->metrics))
+        leave(EXIT_NO_OUTPUT);
     show_progress(stream);
     jobs_end_writing();
 }
 
-static void write_end(const struct stream *stream)
+static void write_end(struct stream *stream)
 {
     const struct run_options *options = stream->options;
 
@@ -114,17 +134,22 @@ static void write_end(const struct stream *stream)
     if (!options->json && options->file_count > 1)
         tally_write(&stream->tally, output_stream(options));
     flush_or_leave(options);
+    if (!metrics_write(&stream->metrics))
+        leave(EXIT_NO_OUTPUT);
     jobs_end_writing();
 }
 
 static int write_all(struct stream *stream, struct jobs *jobs)
 {
     write_some(stream, jobs);
-    while (stream->written < stream->options->file_count) {
-        int signo = jobs_wait(jobs, stream->written);
+    while (!jobs_are_done(jobs)) {
+        int signo;
 
+        if (stream->abandon)
+            interrupt(stream, jobs, 0, EXIT_BAD_SCRIPT);
+        signo = jobs_wait(jobs);
         if (signo != 0)
-            interrupt(stream, jobs, signo);
+            interrupt(stream, jobs, signo, 128 + signo);
         write_some(stream, jobs);
     }
     write_end(stream);
@@ -142,9 +167,12 @@ static int run(const struct run_options *options)
                       isatty(STDERR_FILENO);
     if (options->raw)
         setlinebuf(stderr); /* verdicts go there, a line at a time */
+    if (!metrics_open(&stream.metrics, options))
+        return status;
     if (jobs_start(&jobs, options))
         status = write_all(&stream, &jobs);
     jobs_end(&jobs);
+    metrics_close(&stream.metrics);
     return status;
 }
 

@@ -144,60 +144,105 @@ static uint64_t cpu_ns(const struct guest *guest)
     return guest->options->json ? clock_ns(CLOCK_THREAD_CPUTIME_ID) : 0;
 }
 
-/* Returns whether the guest has returned. */
-static bool run_guest(struct result *result, struct guest *guest, moat_co *co)
+/* Where the library does not count, a script has one resume. */
+static void begin_measuring(struct result *result, struct guest *guest)
 {
-    uint64_t wall = clock_ns(CLOCK_MONOTONIC);
-    uint64_t cpu = cpu_ns(guest);
-    moat_event event;
-    moat_status status = moat_co_resume(co, guest, &event);
+    guest_enter(guest);
+    if (guest_is_counted(guest->options))
+        return;
+    result->wall_ns = clock_ns(CLOCK_MONOTONIC);
+    result->cpu_ns = cpu_ns(guest);
+}
 
-    result->wall_ns = clock_ns(CLOCK_MONOTONIC) - wall;
-    result->cpu_ns = cpu_ns(guest) - cpu;
-    if (status != MOAT_OK) {
-        refuse(result, VERDICT_NOT_RUN, "resume", explain_status(status));
-        return false;
-    }
-    take_figures(result, guest, co);
-    if (event.kind == MOAT_EVENT_TRAP)
-        judge_trap(result, guest, co);
-    else if (event.kind == MOAT_EVENT_RETURN)
+static void end_measuring(struct result *result, struct guest *guest)
+{
+    guest_leave(guest);
+    if (guest_is_counted(guest->options))
+        return;
+    result->wall_ns = clock_ns(CLOCK_MONOTONIC) - result->wall_ns;
+    result->cpu_ns = cpu_ns(guest) - result->cpu_ns;
+}
+
+static void take_usage(struct result *result, const moat_co *co)
+{
+    moat_usage usage = MOAT_USAGE_INIT;
+
+    if (moat_co_usage(co, &usage) != MOAT_OK)
+        return;
+    result->usage = usage;
+    result->wall_ns = usage.wall_ns;
+    result->cpu_ns = usage.cpu_ns;
+}
+
+static void judge(struct result *result, struct guest *guest,
+                  const moat_event *event)
+{
+    take_figures(result, guest, guest->co);
+    if (event->kind == MOAT_EVENT_TRAP)
+        judge_trap(result, guest, guest->co);
+    else if (event->kind == MOAT_EVENT_RETURN)
         judge_return(result, guest);
     else /* a C module that yields the coroutine itself */
         refuse(result, VERDICT_ERROR, "the script", "left its coroutine");
-    return event.kind == MOAT_EVENT_RETURN;
 }
 
-static bool run_on_coroutine(struct result *result, struct guest *guest)
+static void forget(struct guest *guest, bool intact)
 {
-    moat_co *co;
-    moat_status status = guest_create(&co, guest);
-    bool returned;
-
-    if (status != MOAT_OK) {
-        refuse(result, VERDICT_NOT_RUN, "create", explain_status(status));
-        return true; /* nothing was written */
-    }
-    returned = run_guest(result, guest, co);
-    moat_co_destroy(co);
-    return returned;
+    guest_end(guest, intact);
+    source_forget(&guest->source);
 }
 
-void script_run(struct guest *guest, struct result *result)
+bool script_begin(struct guest *guest, struct result *result)
 {
     const char *why = source_read(&guest->source, result->file);
-    bool intact = true;
+    moat_status status;
 
     if (why != NULL) {
         refuse(result, VERDICT_LOAD_ERROR, result->file, why);
         source_forget(&guest->source);
-        return;
+        return false;
     }
     why = guest_begin(guest, result->file);
-    if (why == NULL)
-        intact = run_on_coroutine(result, guest);
-    else
+    if (why != NULL) {
         refuse(result, VERDICT_NOT_RUN, why, strerrordesc_np(errno));
-    guest_end(guest, intact);
-    source_forget(&guest->source);
+        forget(guest, true);
+        return false;
+    }
+    status = guest_create(guest);
+    if (status != MOAT_OK) {
+        refuse(result, VERDICT_NOT_RUN, "create", explain_status(status));
+        forget(guest, true);
+    }
+    return status == MOAT_OK;
+}
+
+/* A report shows the host's frames as long as the function lives that has
+ * resumed the guest. */
+bool script_step(struct guest *guest, struct result *result)
+{
+    moat_event event = {.kind = MOAT_EVENT_YIELD};
+    moat_status status;
+
+    begin_measuring(result, guest);
+    status = moat_co_resume(guest->co, guest, &event);
+    end_measuring(result, guest);
+    if (status == MOAT_OK && event.kind == MOAT_EVENT_PREEMPT)
+        return true;
+    if (status == MOAT_OK)
+        judge(result, guest, &event);
+    else
+        refuse(result, VERDICT_NOT_RUN, "resume", explain_status(status));
+    if (guest_is_counted(guest->options))
+        take_usage(result, guest->co);
+    moat_co_destroy(guest->co);
+    forget(guest, status == MOAT_OK && event.kind == MOAT_EVENT_RETURN);
+    return false;
+}
+
+void script_run(struct guest *guest, struct result *result)
+{
+    bool more = script_begin(guest, result);
+
+    while (more)
+        more = script_step(guest, result);
 }

@@ -6,10 +6,12 @@
 #ifndef HOST_SCRIPT_H
 #define HOST_SCRIPT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <moat/trap.h>
+#include <moat/usage.h>
 
 #include "options.h"
 
@@ -48,6 +50,12 @@ struct result {
     uint64_t cpu_ns;
     size_t memory_peak;
     size_t stack_used;
+    moat_usage usage; /* struct_size 0: not counted */
+    unsigned run;     /* of this script, from 1; 0: no restarts */
+    bool again;       /* it is started again, after restart_in_ns */
+    bool given_up;    /* it is not, since that was too often      */
+    uint64_t restart_in_ns;
+    struct result *next; /* in the order in which they ended */
     char *output;
     size_t output_bytes;
     size_t output_dropped;
@@ -68,6 +76,12 @@ size_t result_bytes(const struct result *result);
  * is a verdict. */
 struct guest;
 void script_run(struct guest *guest, struct result *result);
+
+/* The same in steps. Both return whether the script goes on; if it does not,
+ * the result is complete and the guest may begin another script. script_step
+ * runs it to the end of its slice. */
+bool script_begin(struct guest *guest, struct result *result);
+bool script_step(struct guest *guest, struct result *result);
 
 /* Returns "ok", "memory limit" and so on; for a fault, the text of its trap:
  * "null pointer access". */

@@ -50,6 +50,8 @@ struct co {
  * coroutine that ends with one open is not reused as a spare: it must be made
  * ready again by the library. */
 #define CO_SECTIONS ((uint16_t)1 << 12)
+/* moat_co_cancel is unwinding it. */
+#define CO_CANCELLED ((uint16_t)1 << 11)
 
 /* Traits that the handler knows: the guest has time limits; its time is added
  * up, CPU time as well. */

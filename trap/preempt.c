@@ -31,12 +31,15 @@ uint64_t moat_slice_slack(uint64_t slice_ns)
     return slice_ns / 16 + 5000;
 }
 
-/* A forked child in which nobody waits for the guest would end. */
+/* A forked child in which nobody waits for the guest would end. One that is
+ * cancelled would not have cleaned up when the call returns, and
+ * moat_co_destroy would drop the rest. */
 static bool has_slice(const struct co *co)
 {
     return (co->traits & CO_LIMITED) != 0 &&
            moat_guest_clock_of(co)->limits.slice_ns != 0 &&
            co->control.state == MOAT_MARK_TIMED &&
+           (co->control.flags & CO_CANCELLED) == 0 &&
            !moat_arch_has_border(&co->control);
 }
 

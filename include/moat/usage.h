@@ -27,8 +27,8 @@
  * Time is counted if the coroutine's options ask for it:
  *
  *   MOAT_USAGE_WALL
- *     `wall_ns` and `resumes`: with MOAT_CO_EXACT_USAGE, or a limit of
- *     total_wall_ns or total_cpu_ns.
+ *     `wall_ns`, `resumes` and `heap_byte_ms`: with MOAT_CO_EXACT_USAGE, or a
+ *     limit of total_wall_ns or total_cpu_ns.
  *   MOAT_USAGE_CPU
  *     `cpu_ns`: with MOAT_CO_EXACT_USAGE, a limit of total_cpu_ns, or one of
  *     total_wall_ns beside one of resume_cpu_ns.
@@ -36,7 +36,8 @@
 typedef struct moat_usage {
     /* sizeof(moat_usage); MOAT_USAGE_INIT sets it. */
     size_t struct_size;
-    /* MOAT_USAGE_...: which of the next three are counted; the others are 0. */
+    /* MOAT_USAGE_...: which of `cpu_ns`, `wall_ns`, `resumes` and
+     * `heap_byte_ms` are counted; the others are 0. */
     uint64_t counted;
     /* CPU nanoseconds of the thread, of all resumes; a resume that has not
      * ended counts up to now. */
@@ -52,11 +53,16 @@ typedef struct moat_usage {
     uint64_t stack_peak;
     /* How often a time slice has ended (moat_limits.slice_ns). */
     uint64_t preemptions;
+    /* Bytes of moat_co_heap times milliseconds, in whole pages, also while the
+     * coroutine waits: what is a byte for a second is 1000. It ends at
+     * UINT64_MAX. From the first resume, or from when the heap was made; of a
+     * heap that the host then resets or clears: 0. */
+    uint64_t heap_byte_ms;
 } moat_usage;
 
-#define MOAT_USAGE_INIT                            \
-    {                                              \
-        sizeof(moat_usage), 0, 0, 0, 0, 0, 0, 0, 0 \
+#define MOAT_USAGE_INIT                               \
+    {                                                 \
+        sizeof(moat_usage), 0, 0, 0, 0, 0, 0, 0, 0, 0 \
     }
 
 MOAT_BEGIN_DECLS

@@ -435,6 +435,80 @@ void a_preempted_guest_keeps_its_input()
     auto *end = std::get_if<moat::returned<long>>(&event);
     CHECK(end != nullptr && end->value == 12);
 }
+
+/* Computes inside a handler of an exception, and inside one in that, for longer
+ * than many slices. To throw takes memory, and the end of a handler returns it:
+ * no slice may end there. */
+long handle_slowly(long number)
+{
+    auto compute_sliced = [] {
+        moat_notrap_leave();
+        compute();
+        moat_notrap_enter();
+    };
+
+    moat_notrap_enter();
+    try {
+        throw number;
+    } catch (long outer) {
+        compute_sliced();
+        try {
+            throw number + 1;
+        } catch (long inner) {
+            compute_sliced();
+            CHECK(std::uncaught_exceptions() == 0);
+            number = outer + inner;
+        }
+        compute_sliced();
+        try {
+            throw;
+        } catch (long again) {
+            CHECK(again == outer);
+        }
+    }
+    moat_notrap_leave();
+    CHECK(std::current_exception() == nullptr);
+    return number;
+}
+
+/* Guests whose slices end in handlers leave these in any order: each has a list
+ * of its own, and so has their host. */
+void preempted_guests_keep_their_exceptions_apart()
+{
+    using handler = moat::coroutine<void, void, long>;
+    moat_co_options options = moat::default_options();
+    moat_limits limits = MOAT_LIMITS_INIT;
+    unsigned times = 0, ended = 0;
+
+    limits.slice_ns = 100000;
+    options.limits = &limits;
+    std::vector<handler> guests;
+    for (long i = 0; i < 3; i++)
+        guests.emplace_back(
+            [i](moat::guest<void, void> &) {
+                return handle_slowly(10 * i) + handle_slowly(10 * i);
+            },
+            options);
+    try {
+        throw 77;
+    } catch (int mine) {
+        std::array<bool, 3> done = {};
+        for (size_t i = 0; ended < guests.size(); i = (i + 1) % 3) {
+            if (done[i])
+                continue;
+            auto event = guests[i].resume();
+            auto *end = std::get_if<moat::returned<long>>(&event);
+            times += std::holds_alternative<moat::preempted>(event);
+            done[i] = end != nullptr;
+            ended += done[i];
+            CHECK(end == nullptr ||
+                  end->value == 2 * (20 * static_cast<long>(i) + 1));
+        }
+        CHECK(std::current_exception() != nullptr && mine == 77);
+    }
+    CHECK(times > 30);
+    CHECK(std::current_exception() == nullptr);
+}
 #endif
 
 /* --- exceptions ----------------------------------------------------------- */
@@ -813,6 +887,7 @@ int main(int argc, char **)
 #ifndef __SANITIZE_THREAD__ /* delays signals in a loop without calls */
     a_time_limit_is_a_trap();
     a_preempted_guest_keeps_its_input();
+    preempted_guests_keep_their_exceptions_apart();
 #endif
     an_exception_passes();
     an_exception_passes_two_borders();

@@ -55,22 +55,34 @@ static void *act(moat_co *self, void *input)
     return input;
 }
 
+static moat_status resume(moat_co *co, const struct copy_task *task,
+                          struct copy_result *result, moat_event *event)
+{
+    moat_status status = moat_co_resume(co, (void *)(uintptr_t)task, event);
+
+    while (status == MOAT_OK && event->kind == MOAT_EVENT_PREEMPT &&
+           ++result->slices < task->slices)
+        status = moat_co_resume(co, NULL, event);
+    return status;
+}
+
 static struct copy_result run(const struct copy_task *task)
 {
     moat_co_options options = MOAT_CO_OPTIONS_INIT;
     moat_limits limits = MOAT_LIMITS_INIT;
     moat_trap_info info = MOAT_TRAP_INFO_INIT;
-    struct copy_result result = {0, 0, 0};
+    struct copy_result result = {0, 0, 0, 0};
     moat_event event;
     moat_co *co;
 
     limits.wall_ns = task->wall_ns;
-    if (task->wall_ns != 0)
+    limits.slice_ns = task->slice_ns;
+    if (task->wall_ns != 0 || task->slice_ns != 0)
         options.limits = &limits;
     result.status = moat_co_create(&co, act, &options);
     if (result.status != MOAT_OK)
         return result;
-    result.status = moat_co_resume(co, (void *)(uintptr_t)task, &event);
+    result.status = resume(co, task, &result, &event);
     if (result.status == MOAT_OK) {
         result.event = (int)event.kind;
         if (event.kind == MOAT_EVENT_TRAP &&

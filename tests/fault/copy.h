@@ -21,13 +21,16 @@ struct copy_task {
     } deed;
     void (*call)(void *arg);
     void *arg;
-    uint64_t wall_ns; /* 0: no limit */
+    uint64_t wall_ns;  /* 0: no limit */
+    uint64_t slice_ns; /* 0: no slices */
+    unsigned slices;   /* so many may end before the guest is given up */
 };
 
 /* Its result. */
 struct copy_result {
     int status, event, kind; /* of moat_status, moat_event_kind, moat_trap_kind
                               */
+    unsigned slices;         /* that have ended */
 };
 
 /* The plugin's only symbol. */

@@ -171,11 +171,69 @@ static void an_outer_limit_ends_the_guests_inside(const void *arg)
     load_and_attach();
     for (int i = 0; i < 4; i++) {
         const struct copy *outer = copies[i % 2], *inner = copies[1 - i % 2];
-        const struct copy_task task = {COPY_CALL, run_endless,
-                                       (void *)(uintptr_t)inner, 20 * MS};
+        const struct copy_task task = {.deed = COPY_CALL,
+                                       .call = run_endless,
+                                       .arg = (void *)(uintptr_t)inner,
+                                       .wall_ns = 20 * MS};
 
         expect_context("round %d", i);
         expect_trap(outer, &task, MOAT_TRAP_DEADLINE);
+        expect_all_is_well();
+    }
+}
+
+/* ---- Slices ---- */
+
+#define SLICE_NS UINT64_C(200000)
+
+static const struct copy_task sliced = {
+    .deed = COPY_LOOP, .slice_ns = SLICE_NS, .slices = 10};
+
+static void expect_slices(const struct copy *copy, const struct copy_task *task)
+{
+    struct copy_result result = copy->run(task);
+
+    EXPECT_EQ(result.status, MOAT_OK);
+    EXPECT_EQ(result.event, MOAT_EVENT_PREEMPT);
+    EXPECT_EQ(result.slices, task->slices);
+}
+
+static void both_have_slices_side_by_side(const void *arg)
+{
+    (void)arg;
+    load_and_attach();
+    for (int i = 0; i < 10; i++) {
+        expect_slices(copies[i % 2], &sliced);
+        expect_trap(copies[i % 2], &loop, MOAT_TRAP_DEADLINE);
+    }
+    expect_all_is_well();
+}
+
+static void run_sliced(void *arg)
+{
+    for (int i = 0; i < 3; i++)
+        expect_slices(arg, &sliced);
+}
+
+/* The outer guest's slices end while it waits: it is suspended only once it
+ * runs again, and never on the other's stack. */
+static void the_slices_of_an_outer_guest_wait(const void *arg)
+{
+    (void)arg;
+    load_and_attach();
+    for (int i = 0; i < 4; i++) {
+        const struct copy_task task = {.deed = COPY_CALL,
+                                       .call = run_sliced,
+                                       .arg =
+                                           (void *)(uintptr_t)copies[1 - i % 2],
+                                       .slice_ns = SLICE_NS,
+                                       .slices = 1000};
+        struct copy_result result;
+
+        expect_context("round %d", i);
+        result = copies[i % 2]->run(&task);
+        EXPECT_EQ(result.status, MOAT_OK);
+        EXPECT_EQ(result.event, MOAT_EVENT_RETURN);
         expect_all_is_well();
     }
 }
@@ -220,8 +278,10 @@ static void a_recovery_ends_the_guests_inside(const void *arg)
  * are in force: those of the outer one come back. */
 static void run_middle(void *arg)
 {
-    const struct copy_task middle = {COPY_CALL, run_endless,
-                                     (void *)(uintptr_t)copies[0], 20 * MS};
+    const struct copy_task middle = {.deed = COPY_CALL,
+                                     .call = run_endless,
+                                     .arg = (void *)(uintptr_t)copies[0],
+                                     .wall_ns = 20 * MS};
 
     (void)arg;
     expect_trap(copies[1], &middle, MOAT_TRAP_DEADLINE);
@@ -234,7 +294,8 @@ static void run_middle(void *arg)
 
 static void the_limit_around_them_stays(const void *arg)
 {
-    const struct copy_task task = {COPY_CALL, run_middle, NULL, 100 * MS};
+    const struct copy_task task = {
+        .deed = COPY_CALL, .call = run_middle, .wall_ns = 100 * MS};
 
     (void)arg;
     load_and_attach();
@@ -420,6 +481,8 @@ static const struct child_case cases[] = {
     CHILD_CASE(an_outer_limit_ends_the_guests_inside),
     CHILD_CASE(a_recovery_ends_the_guests_inside),
     CHILD_CASE(the_limit_around_them_stays),
+    CHILD_CASE(both_have_slices_side_by_side),
+    CHILD_CASE(the_slices_of_an_outer_guest_wait),
     CHILD_CASE(detaching_in_any_order_leaves_the_hosts_stack),
     CHILD_CASE(a_second_attach_changes_nothing),
     CHILD_CASE(a_stack_that_is_gone_is_not_armed_again),

@@ -814,6 +814,131 @@ static void a_guest_in_a_yield_is_unwound_as_ever(const void *arg)
     moat_co_destroy(co);
 }
 
+/* ---- While it is unwound ---- */
+
+static void clean_up_slowly(const int *unused)
+{
+    (void)unused;
+    spin(20 * SLICE_NS);
+    ran++;
+}
+
+static void *yield_with_much_to_clean_up(moat_co *self, void *input)
+{
+    __attribute__((cleanup(clean_up_slowly))) int cleaned = 0;
+
+    (void)cleaned;
+    return moat_co_yield(self, input);
+}
+
+static void resume_to_a_yield(moat_co *co)
+{
+    moat_event event = guest_resume(co, NULL);
+
+    while (event.kind == MOAT_EVENT_PREEMPT)
+        event = guest_resume(co, NULL);
+    EXPECT_EQ(event.kind, MOAT_EVENT_YIELD);
+}
+
+static void no_slice_ends_while_a_guest_is_unwound(const void *arg)
+{
+    moat_co *co = create_sliced(yield_with_much_to_clean_up, SLICE_NS);
+    moat_event event;
+
+    (void)arg;
+    resume_to_a_yield(co);
+    EXPECT_EQ(moat_co_cancel(co, &event), MOAT_OK);
+    EXPECT_EQ(event.kind, MOAT_EVENT_RETURN);
+    EXPECT_EQ(ran, 1);
+    EXPECT_EQ(moat_co_get_state(co), MOAT_CO_DONE);
+    EXPECT_EQ(moat_co_reset(co), MOAT_OK);
+    resume_to_a_yield(co);
+    moat_co_destroy(co);
+    EXPECT_EQ(ran, 2);
+}
+
+static void clean_up_for_ever(const int *unused)
+{
+    (void)unused;
+    for (;;)
+        laps++;
+}
+
+static void *yield_before_an_endless_clean_up(moat_co *self, void *input)
+{
+    __attribute__((cleanup(clean_up_for_ever))) int cleaned = 0;
+
+    (void)cleaned;
+    return moat_co_yield(self, input);
+}
+
+static void a_total_ends_a_clean_up(const void *arg)
+{
+    moat_co_options options = MOAT_CO_OPTIONS_INIT;
+    moat_limits limits = MOAT_LIMITS_INIT;
+    moat_event event;
+    moat_co *co;
+
+    (void)arg;
+    limits.slice_ns = SLICE_NS;
+    limits.total_cpu_ns = 50 * MS;
+    options.limits = &limits;
+    REQUIRE(moat_co_create(&co, yield_before_an_endless_clean_up, &options) ==
+            MOAT_OK);
+    resume_to_a_yield(co);
+    EXPECT_EQ(moat_co_cancel(co, &event), MOAT_OK);
+    EXPECT_EQ(event.kind, MOAT_EVENT_TRAP);
+    moat_co_destroy(co);
+}
+
+/* ---- Beside one that is parked ---- */
+
+static moat_co *preempted_one;
+
+static void resume_the_preempted_one(unsigned times)
+{
+    for (unsigned i = 0; i < times; i++)
+        EXPECT_EQ(guest_resume(preempted_one, NULL).kind, MOAT_EVENT_PREEMPT);
+}
+
+static void *park_and_resume_another(void *arg)
+{
+    moat_parked *parked = moat_guest_park();
+
+    EXPECT(parked != NULL);
+    resume_the_preempted_one(5);
+    spin(5 * SLICE_NS);
+    EXPECT_EQ(moat_guest_unpark(parked), MOAT_OK);
+    return arg;
+}
+
+static void *park_and_count(moat_co *self, void *input)
+{
+    for (int i = 0; i < 3; i++) {
+        EXPECT(moat_call_on_parent(self, park_and_resume_another, self) ==
+               self);
+        EXPECT(moat_co_current() == self);
+    }
+    return count_for_ever(self, input);
+}
+
+static void a_parked_guest_is_preempted_once_it_runs_again(const void *arg)
+{
+    moat_co *co = create_sliced(park_and_count, SLICE_NS);
+
+    (void)arg;
+    preempted_one = create_sliced(count_for_ever, SLICE_NS);
+    resume_the_preempted_one(1);
+    for (unsigned i = 1; i <= 10; i++) {
+        EXPECT_EQ(guest_resume(co, NULL).kind, MOAT_EVENT_PREEMPT);
+        EXPECT_EQ(preemptions_of(co), i);
+        resume_the_preempted_one(1);
+    }
+    EXPECT_EQ(moat_engine_check(), MOAT_OK);
+    moat_co_destroy(co);
+    moat_co_destroy(preempted_one);
+}
+
 static __attribute__((noinline)) void spin_in_the_leaf(void)
 {
     for (;;)
@@ -1015,6 +1140,9 @@ static const struct child_case cases[] = {
     CASE(the_next_one_on_the_same_stack_has_its_own_count),
     CASE(a_cancel_runs_what_was_deferred_and_unwinds_nothing),
     CASE(a_guest_in_a_yield_is_unwound_as_ever),
+    CASE(no_slice_ends_while_a_guest_is_unwound),
+    CASE(a_total_ends_a_clean_up),
+    CASE(a_parked_guest_is_preempted_once_it_runs_again),
     CASE(a_preempted_guests_backtrace_is_whole),
     CASE(each_instruction_of_the_way_can_be_walked),
 };

@@ -106,7 +106,7 @@ expect 1 run --module "ruin=$RUIN" "$work/script.lua"
 has 'script.lua: null pointer access ('
 has '(frames of the script are missing: invalid memory access)'
 has "\[coroutine '.*script.lua'\]"
-has 'run_guest'
+has 'script_step'
 
 # Output beyond the limit is dropped and counted.
 script 'for i = 1, 10000 do io.write("0123456789") end'
