@@ -16,6 +16,7 @@
 
 #include <moat/moat.h>
 
+#include "engine/exceptions.h"
 #include "heap/meter.h"
 #include "stack/annotate.h"
 #include "trap/asides.h"
@@ -92,6 +93,14 @@ struct moat_parked {
     struct moat_asides_parked limits;
 };
 
+/* What moat_preempt_entering keeps, in a program in C++. */
+struct moat_preempt_exceptions {
+    struct moat_exceptions resumer; /* when the guest was entered             */
+    struct moat_exceptions own;     /* when it was preempted                  */
+    struct moat_exceptions below; /* those of `own` that are not the guest's */
+    bool apart;                   /* entered with `own`                     */
+};
+
 /* The cold part of the slot: none of its pages is touched before it is needed.
  */
 struct co_cold {
@@ -102,6 +111,7 @@ struct co_cold {
     /* The return address and the stack pointer of the frame that resumed, when
      * the trap was settled: they find that frame while it lives. */
     uintptr_t resumer_pc, resumer_sp;
+    struct moat_preempt_exceptions exceptions; /* if it has slices            */
     moat_script script; /* if CO_SCRIPTED                                    */
     char language[16];  /* of the script                                     */
     /* If CO_HEAP: whose it is, and the limit that it was made for; 0: none. */

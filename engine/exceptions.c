@@ -1,6 +1,7 @@
 /*
- * exceptions.c: the C++ runtime's count of exceptions in flight on a thread,
- * corrected where a guest ends with one in flight.
+ * exceptions.c: the C++ runtime's words of exceptions on a thread: exchanged
+ * where a guest is preempted, corrected where one ends with an exception in
+ * flight.
  *
  * The runtime is a weak symbol: a program in C has none.
  *
@@ -14,18 +15,30 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct __cxa_eh_globals {
-    void *caught;
-    unsigned uncaught;
-};
-
-__attribute__((weak)) struct __cxa_eh_globals *__cxa_get_globals(void);
+__attribute__((weak)) struct moat_exceptions *__cxa_get_globals(void);
 
 /* The last byte of a C++ exception class only distinguishes kinds of objects.
  */
 #define CLASS_MASK (~UINT64_C(0xff))
 #define CLASS_GNU  UINT64_C(0x474e5543432b2b00) /* "GNUCC++" */
 #define CLASS_LLVM UINT64_C(0x434c4e47432b2b00) /* "CLNGC++" */
+
+bool moat_exceptions_exist(void)
+{
+    return __cxa_get_globals != NULL;
+}
+
+void moat_exceptions_get(struct moat_exceptions *out)
+{
+    if (__cxa_get_globals != NULL)
+        *out = *__cxa_get_globals();
+}
+
+void moat_exceptions_set(const struct moat_exceptions *words)
+{
+    if (__cxa_get_globals != NULL)
+        *__cxa_get_globals() = *words;
+}
 
 unsigned moat_exceptions_uncaught(void)
 {

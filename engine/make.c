@@ -10,6 +10,7 @@
 
 #include "engine/co_options.h"
 #include "engine/heaps.h"
+#include "engine/preempt.h"
 #include "engine/resume.h"
 #include "engine/thread.h"
 #include "trap/watch.h"
@@ -36,7 +37,8 @@ static void set_flags(struct co *co, const struct spec *spec)
     if (moat_spec_limited(spec))
         co->control.token += moat_watch_class(&times);
     /* Above all that the inline functions allow; odd, for transfers. */
-    if (moat_spec_accounted(spec) || moat_annotate_active())
+    if (moat_spec_accounted(spec) || moat_annotate_active() ||
+        moat_preempt_needs_library(spec->limits.slice_ns))
         co->control.token |= MOAT_TOKEN_STEP - 1;
 }
 

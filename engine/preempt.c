@@ -8,6 +8,7 @@
 #include <errno.h>
 
 #include "engine/coroutine.h"
+#include "engine/exceptions.h"
 #include "trap/preempt.h"
 
 /* Not inlined: the address of errno is looked up after the switch. */
@@ -40,6 +41,60 @@ static MOAT_NO_SANITIZE void suspend(void)
 void moat_preempt_serve(void)
 {
     moat_preempt_suspend = suspend;
+}
+
+bool moat_preempt_needs_library(uint64_t slice_ns)
+{
+    return slice_ns != 0 && moat_exceptions_exist();
+}
+
+static bool has_list(const struct co *co)
+{
+    return (co->traits & CO_LIMITED) != 0 &&
+           moat_preempt_needs_library(moat_guest_clock_of(co)->limits.slice_ns);
+}
+
+static bool are_equal(const struct moat_exceptions *a,
+                      const struct moat_exceptions *b)
+{
+    return a->caught == b->caught && a->uncaught == b->uncaught;
+}
+
+void moat_preempt_entering(struct co *co)
+{
+    struct moat_preempt_exceptions *kept = &cold_of(co)->exceptions;
+
+    if (!has_list(co))
+        return;
+    moat_exceptions_get(&kept->resumer);
+    kept->apart = moat_is_preempted(co) && !are_equal(&kept->own, &kept->below);
+    if (kept->apart)
+        moat_exceptions_set(&kept->own);
+    else
+        kept->below = kept->resumer;
+}
+
+/* Its own list ends with it, and where it has left its catch clauses. */
+static bool is_shared_again(const struct moat_preempt_exceptions *kept,
+                            const struct moat_exceptions *now, uint64_t kind)
+{
+    bool yields = kind == MOAT_SWITCH_YIELD || kind == MOAT_SWITCH_YIELD_SLOW;
+
+    return kept->apart && (!yields || are_equal(now, &kept->below));
+}
+
+void moat_preempt_left(struct co *co, uint64_t kind)
+{
+    struct moat_preempt_exceptions *kept = &cold_of(co)->exceptions;
+    struct moat_exceptions now;
+
+    if (!has_list(co))
+        return;
+    moat_exceptions_get(&now);
+    if (kind == MOAT_EVENT_PREEMPT)
+        kept->own = now;
+    if (kind == MOAT_EVENT_PREEMPT || is_shared_again(kept, &now, kind))
+        moat_exceptions_set(&kept->resumer);
 }
 
 void moat_preempt_forget(struct co *co)

@@ -142,6 +142,7 @@ moat_status moat_co_settle(moat_co *handle, void *value, uint64_t kind,
     struct co *co = co_of(handle);
 
     put_thread_right(&back);
+    moat_preempt_left(co, back.kind);
     if (back.kind == MOAT_EVENT_TRAP)
         MOAT_NOTE_RESUMER(co);
     /* This resume was inline, so an open section came from a transfer. */
@@ -252,8 +253,10 @@ MOAT_NO_SANITIZE moat_status moat_resume_run(struct co *co, void *input,
         moat_nointr_end();
         return status;
     }
+    moat_preempt_entering(co);
     *back = enter(co, input, command);
     put_thread_right(back);
+    moat_preempt_left(co_of(back->co), back->kind);
     end_clocks(co_of(back->co));
     return MOAT_OK;
 }

@@ -16,6 +16,7 @@
 #include "engine/coroutine.h"
 #include "engine/host_call.h"
 #include "engine/nointr.h"
+#include "engine/preempt.h"
 #include "engine/resume.h"
 #include "engine/state.h"
 #include "sys/refusal.h"
@@ -141,6 +142,8 @@ MOAT_NO_SANITIZE moat_status moat_co_switch_to_slow(moat_co *self,
         moat_nointr_end();
         return status;
     }
+    moat_preempt_left(co, MOAT_SWITCH_YIELD);
+    moat_preempt_entering(next);
     back = switch_over(co, next, value);
     if (back.command != MOAT_COMMAND_NONE)
         moat_co_unwind(self);

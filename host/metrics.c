@@ -149,10 +149,12 @@ void metrics_add(struct metrics *metrics, const struct result *result)
 
 /* Each name is that of one script, with "moat_script_" before it, and that of
  * all, with "moat_run_". */
+enum unit { COUNT, NANOSECONDS, BYTE_MS };
+
 struct metric {
     const char *name, *type, *help;
     size_t offset; /* in struct metrics_row */
-    enum { COUNT, NANOSECONDS, BYTE_MS } unit;
+    enum unit unit;
 };
 
 #define FIELD(field) offsetof(struct metrics_row, field)
@@ -180,7 +182,7 @@ static const struct metric metrics_of_row[] = {
      FIELD(stack_peak), COUNT},
 };
 
-static void put_value(FILE *out, uint64_t value, int unit)
+static void put_value(FILE *out, uint64_t value, enum unit unit)
 {
     if (unit == NANOSECONDS)
         fprintf(out, " %" PRIu64 ".%09" PRIu64 "\n", value / SECOND,

@@ -98,16 +98,15 @@ typedef enum moat_limit {
  *
  * A resume may return before the guest has read what its input points to, which
  * must exist until then (moat.hpp keeps it). Preempted guests share data as
- * threads do: two of them must not resume the same coroutine at once.
+ * threads do: two of them must not resume the same coroutine at once. In a
+ * program in C++ a guest that is suspended inside a catch clause keeps the
+ * exceptions that it is handling to itself; for that, resumes of guests with
+ * slices are not inline there.
  *
  * A guest that is suspended inside malloc or stdio keeps their locks until it
  * is resumed. If the host takes such a lock first, it waits for ever. So do
  * as for deadlines: give the guest a heap of its own, let the library
- * moat-malloc make its calls, or put them into no-trap sections. Likewise the
- * C++ runtime has one list per thread of the exceptions that are being handled:
- * guests that are suspended inside catch clauses find each other's. A coroutine
- * of moat.hpp has a list of its own; in others a slice must not end between a
- * throw and the end of its catch clause (moat_notrap_enter). A preempted
+ * moat-malloc make its calls, or put them into no-trap sections. A preempted
  * guest is not at a call, so moat_co_cancel and moat_co_destroy do not unwind
  * it; they run its moat_co_defer functions. While they unwind another one, its
  * cleanup code has no slices; its limits hold. On a CPU without XSAVE slices

@@ -471,6 +471,104 @@ long handle_slowly(long number)
     return number;
 }
 
+void *handle_slowly_in_c(moat_co *, void *number)
+{
+    long before = *static_cast<long *>(number);
+    long after = handle_slowly(before) + handle_slowly(before);
+
+    *static_cast<long *>(number) = after;
+    return nullptr;
+}
+
+void *yield_in_a_handler(moat_co *self, void *number)
+{
+    moat_notrap_enter();
+    try {
+        throw *static_cast<long *>(number);
+    } catch (long) {
+        moat_notrap_leave();
+        compute();
+        (void)moat_co_yield(self, nullptr);
+        moat_notrap_enter();
+        try {
+            throw;
+        } catch (long again) {
+            *static_cast<long *>(number) = again + 1;
+        }
+    }
+    moat_notrap_leave();
+    return nullptr;
+}
+
+void a_preempted_coroutine_may_yield_in_a_handler()
+{
+    moat_co_options options = MOAT_CO_OPTIONS_INIT;
+    moat_limits limits = MOAT_LIMITS_INIT;
+    moat_event event = {};
+    moat_co *guest = nullptr;
+    long number = 41;
+    unsigned yields = 0, times = 0;
+
+    limits.slice_ns = 100000;
+    options.limits = &limits;
+    CHECK(moat_co_create(&guest, yield_in_a_handler, &options) == MOAT_OK);
+    do {
+        CHECK(moat_co_resume(guest, &number, &event) == MOAT_OK);
+        yields += event.kind == MOAT_EVENT_YIELD;
+        times += event.kind == MOAT_EVENT_PREEMPT;
+    } while (event.kind != MOAT_EVENT_RETURN && event.kind != MOAT_EVENT_TRAP);
+    CHECK(event.kind == MOAT_EVENT_RETURN);
+    CHECK(yields == 1 && times > 5 && number == 42);
+    CHECK(std::current_exception() == nullptr);
+    moat_co_destroy(guest);
+}
+
+/* The same for coroutines of the interface in C, resumed inside a handler and
+ * outside. */
+void preempted_coroutines_keep_their_exceptions_apart()
+{
+    moat_co_options options = MOAT_CO_OPTIONS_INIT;
+    moat_limits limits = MOAT_LIMITS_INIT;
+    std::array<moat_co *, 3> guests = {};
+    std::array<long, 3> numbers = {0, 10, 20};
+    unsigned times = 0, ended = 0;
+
+    limits.slice_ns = 100000;
+    options.limits = &limits;
+    for (auto &guest : guests)
+        CHECK(moat_co_create(&guest, handle_slowly_in_c, &options) == MOAT_OK);
+    auto resume = [&](size_t i) {
+        moat_event event = {};
+
+        if (moat_co_get_state(guests[i]) == MOAT_CO_DONE)
+            return;
+        CHECK(moat_co_resume(guests[i], &numbers[i], &event) == MOAT_OK);
+        times += event.kind == MOAT_EVENT_PREEMPT;
+        ended += event.kind != MOAT_EVENT_PREEMPT;
+    };
+    while (ended < 3) {
+        for (size_t i = 0; i < 3; i++)
+            resume(i);
+        try {
+            throw 77;
+        } catch (int) {
+            for (size_t i = 0; i < 3; i++)
+                resume(i);
+            try {
+                throw;
+            } catch (int mine) {
+                CHECK(mine == 77);
+            }
+        }
+        CHECK(std::current_exception() == nullptr);
+    }
+    CHECK(times > 30);
+    for (size_t i = 0; i < 3; i++) {
+        CHECK(numbers[i] == 2 * (20 * static_cast<long>(i) + 1));
+        moat_co_destroy(guests[i]);
+    }
+}
+
 /* Guests whose slices end in handlers leave these in any order: each has a list
  * of its own, and so has their host. */
 void preempted_guests_keep_their_exceptions_apart()
@@ -888,6 +986,8 @@ int main(int argc, char **)
     a_time_limit_is_a_trap();
     a_preempted_guest_keeps_its_input();
     preempted_guests_keep_their_exceptions_apart();
+    preempted_coroutines_keep_their_exceptions_apart();
+    a_preempted_coroutine_may_yield_in_a_handler();
 #endif
     an_exception_passes();
     an_exception_passes_two_borders();
