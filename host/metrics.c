@@ -351,12 +351,13 @@ bool metrics_write_some(struct metrics *metrics)
     struct timespec now = {0, 0};
     uint64_t ns;
 
-    if (metrics->rows == NULL)
+    if (metrics->rows == NULL || metrics->written_runs == metrics->all.runs)
         return true;
     clock_gettime(CLOCK_MONOTONIC, &now);
     ns = (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec;
     if (metrics->written_at != 0 && ns - metrics->written_at < SECOND)
         return true;
     metrics->written_at = ns;
+    metrics->written_runs = metrics->all.runs;
     return metrics_write(metrics);
 }

@@ -35,7 +35,7 @@ struct metrics {
     const struct run_options *options;
     struct metrics_row all;
     struct metrics_row *rows; /* one per file; NULL: no metrics are wanted */
-    uint64_t written_at;
+    uint64_t written_at, written_runs; /* by metrics_write_some */
 };
 
 /* Returns false after an error message. */
@@ -45,7 +45,7 @@ bool metrics_open(struct metrics *metrics, const struct run_options *options);
 void metrics_add(struct metrics *metrics, const struct result *result);
 
 /* Replaces the file as a whole. metrics_write_some does so once a second at
- * most. Both return false after an error message. */
+ * most, if runs have ended since. Both return false after an error message. */
 bool metrics_write(struct metrics *metrics);
 bool metrics_write_some(struct metrics *metrics);
 

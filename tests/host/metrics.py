@@ -8,10 +8,13 @@ SPDX-License-Identifier: MIT
 """
 import os
 import pathlib
+import shutil
+import signal
 import stat
 import subprocess
 import sys
 import tempfile
+import time
 
 try:
     from prometheus_client.parser import text_string_to_metric_families
@@ -183,8 +186,46 @@ def check_file(folder):
     check(not left, f"left behind: {left}")
 
 
+def start(out, *arguments):
+    """Returns a process whose first script has ended."""
+    process = subprocess.Popen([moat, "run", *map(str, arguments), "--metrics",
+                                out, scripts / "fine.lua",
+                                scripts / "endless.lua"],
+                               stdout=subprocess.DEVNULL,
+                               stderr=subprocess.PIPE)
+    for _ in range(6000):
+        if out.exists() or process.poll() is not None:
+            break
+        time.sleep(0.01)
+    return process
+
+
+def check_signal(folder):
+    out = folder / "signal.prom"
+    process = start(out, "--cpu", "0", "--wall", "0")
+    check(of(read(out)[0], "moat_run_runs_total") == [1], "the first script")
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=500)
+    check(process.returncode == 143, f"status {process.returncode}, not 143")
+    samples, families = read(out)
+    check_sums(samples, families)
+    check(of(samples, "moat_script_verdicts_total", number="2",
+             verdict="interrupted") == [1], "the one that was interrupted")
+
+
+def check_folder_that_is_gone(folder):
+    below = folder / "below"
+    below.mkdir()
+    process = start(below / "file.prom", "--cpu", "2s")
+    shutil.rmtree(below)
+    said = process.communicate(timeout=500)[1].decode()
+    check(process.returncode == 3, f"status {process.returncode}, not 3")
+    check("--metrics: " in said and "No such file" in said, said)
+
+
 with tempfile.TemporaryDirectory() as name:
-    for test in check_use, check_names, check_restarts, check_file:
+    for test in (check_use, check_names, check_restarts, check_file,
+                 check_signal, check_folder_that_is_gone):
         below = pathlib.Path(name) / test.__name__
         below.mkdir()
         test(below)
