@@ -39,17 +39,6 @@ static void sleep_until(uint64_t at)
         continue;
 }
 
-bool turns_init(struct turns *turns, struct jobs *jobs)
-{
-    uint64_t max = jobs->options->at_once;
-
-    if (max > jobs->options->file_count)
-        max = jobs->options->file_count;
-    *turns = (struct turns){.jobs = jobs, .max = (size_t)max};
-    turns->slots = calloc(turns->max, sizeof *turns->slots);
-    return turns->slots != NULL || complain("run", "out of memory");
-}
-
 /* Without memory there are fewer slots. Returns NULL if there is none. */
 static struct slot *free_slot(struct turns *turns)
 {
@@ -61,6 +50,20 @@ static struct slot *free_slot(struct turns *turns)
         return NULL;
     guest_init(&slot->guest, turns->jobs->options);
     return turns->slots[turns->made++] = slot;
+}
+
+/* The threads share the scripts evenly. */
+bool turns_init(struct turns *turns, struct jobs *jobs)
+{
+    uint64_t max = jobs->options->at_once, threads = jobs->options->jobs;
+    uint64_t part = (jobs->options->file_count + threads - 1) / threads;
+
+    if (max > part)
+        max = part;
+    *turns = (struct turns){.jobs = jobs, .max = (size_t)max};
+    turns->slots = calloc(turns->max, sizeof *turns->slots);
+    return (turns->slots != NULL && free_slot(turns) != NULL) ||
+           complain("run", "out of memory");
 }
 
 /* Finds the script to be started next; false: none is, for now. */
@@ -138,16 +141,20 @@ static void run_round(struct turns *turns)
     }
 }
 
-/* One more script per round: so the threads share them evenly. */
-bool turns_go_on(struct turns *turns)
+/* A thread that runs none may wait. */
+static bool may_start(struct turns *turns)
 {
-    bool started;
-
     if (turns->running == 0)
         jobs_wait_for_room(turns->jobs);
-    started = (turns->running == 0 || jobs_have_room(turns->jobs)) &&
-              start_one(turns);
+    return turns->running == 0 || jobs_have_room(turns->jobs);
+}
 
+bool turns_go_on(struct turns *turns)
+{
+    bool started = false;
+
+    while (may_start(turns) && start_one(turns))
+        started = true;
     if (turns->running == 0 && !started && turns->waiting == NULL)
         return false;
     if (turns->running == 0 && !started)

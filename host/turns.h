@@ -27,8 +27,8 @@ struct turns {
 /* Returns false after an error message. */
 bool turns_init(struct turns *turns, struct jobs *jobs);
 
-/* Starts the next script, if there is room, and gives each one its turn.
- * Returns false once there are none left. */
+/* Starts scripts as long as there is room, and gives each one its turn. Returns
+ * false once there are none left. */
 bool turns_go_on(struct turns *turns);
 
 void turns_close(struct turns *turns);
