@@ -93,7 +93,7 @@ struct moat_parked {
     struct moat_asides_parked limits;
 };
 
-/* What moat_preempt_entering keeps, in a program in C++. */
+/* Kept by moat_preempt_entering, in a program in C++. */
 struct moat_preempt_exceptions {
     struct moat_exceptions resumer; /* when the guest was entered             */
     struct moat_exceptions own;     /* when it was preempted                  */

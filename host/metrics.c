@@ -1,8 +1,8 @@
 /*
  * metrics.c: what scripts have used, as text for Prometheus.
  *
- * The file is written beside its place and then renamed, so that a reader finds
- * either the old one or the new one, whole.
+ * The file is written under another name and then renamed, so that a reader
+ * finds either the old one or the new one, whole.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -195,7 +195,7 @@ static void put_value(FILE *out, uint64_t value, enum unit unit)
 }
 
 /* Writes a name as it is displayed elsewhere. Names may be equal, so the label
- * `number` tells them apart. */
+ * `number` distinguishes them. */
 static void put_labels(FILE *out, const struct metrics *metrics, size_t i)
 {
     const char *file = metrics->options->files[i];

@@ -12,7 +12,7 @@
 #include "options.h"
 #include "script.h"
 
-/* What is known of one script's runs. All zeros at first. */
+/* The runs of one script. All zeros at first. */
 struct restart {
     unsigned runs;       /* begun                                          */
     unsigned in_a_row;   /* restarts, none of them after a long run        */

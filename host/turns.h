@@ -27,7 +27,7 @@ struct turns {
 /* Returns false after an error message. */
 bool turns_init(struct turns *turns, struct jobs *jobs);
 
-/* Starts scripts as long as there is room, and gives each one its turn. Returns
+/* Starts scripts as long as there is room, then runs each for its turn. Returns
  * false once there are none left. */
 bool turns_go_on(struct turns *turns);
 

@@ -31,7 +31,7 @@ uint64_t moat_slice_slack(uint64_t slice_ns)
     return slice_ns / 16 + 5000;
 }
 
-/* A forked child in which nobody waits for the guest would end. One that is
+/* A forked child in which no host waits for the guest would end. One that is
  * cancelled would not have cleaned up when the call returns, and
  * moat_co_destroy would drop the rest. */
 static bool has_slice(const struct co *co)

@@ -161,7 +161,7 @@ static void *hold_for_a_while(moat_co *self, void *input)
     return moat_co_yield(self, input);
 }
 
-/* What is freed before the resume ends counts, and so does a wait. */
+/* Memory that is freed before the resume ends counts, and so does a wait. */
 static void memory_counts_while_it_is_held(const void *arg)
 {
     moat_co *co = create_with_heap(hold_for_a_while, MOAT_CO_EXACT_USAGE, NULL);
