@@ -104,8 +104,9 @@ def check_use(folder):
           "the endless one's CPU time")
     check(of(samples, "moat_script_preemptions_total", number="1")[0] > 100,
           "the endless one's preemptions")
-    check(of(samples, "moat_script_resumes_total", number="1")[0] ==
-          of(samples, "moat_script_preemptions_total", number="1")[0] + 1,
+    # A script that has used up its CPU time traps before the next slice.
+    check(of(samples, "moat_script_resumes_total", number="1")[0] -
+          of(samples, "moat_script_preemptions_total", number="1")[0] in (0, 1),
           "a resume for each slice")
     peak = of(samples, "moat_script_heap_peak_bytes", number="2")[0]
     check(peak > 2e6, f"the heap's peak: {peak}")
