@@ -39,9 +39,10 @@ add_custom_command(OUTPUT man.stamp
             ${moat_sched_examples}
         --output ${moat_man_dir}/man3
         ${moat_man_headers}
+    COMMAND ${CMAKE_COMMAND} -E copy docs/man/moat.hpp.3 ${moat_man_dir}/man3
     COMMAND ${CMAKE_COMMAND} -E touch ${CMAKE_CURRENT_BINARY_DIR}/man.stamp
     WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}
-    DEPENDS tools/man.py ${moat_man_headers} ${moat_man_inputs}
+    DEPENDS tools/man.py docs/man/moat.hpp.3 ${moat_man_headers} ${moat_man_inputs}
     COMMENT "Writing the manual pages"
     VERBATIM)
 add_custom_target(moat_man ALL DEPENDS man.stamp)

@@ -88,9 +88,21 @@ done
 # ---- A user's first needs: a program ------------------------------------------
 for name in moat_co_create moat_co_resume moat_co_yield moat_co_trap_info \
     moat_co_cancel moat_call_on_parent moat_co_backtrace moat_co_print_report \
-    moat_code_register moat_limits moat_engine_init moat_script; do
+    moat_code_register moat_limits moat_engine_init moat_script moat_co_reset \
+    moat_spec_create moat_heap_create moat_sched_run moat_task_spawn \
+    moat_chan_create moat_read moat_fd_wait moat.hpp; do
+    [ -e "man3/$name.3" ] || continue # of a library that was not built
     require "man3/$name.3" EXAMPLES
     grep -q 'int main(' "man3/$name.3" || complain "$name: no program"
+done
+
+# ---- What only emitted code calls: in pages of its own -------------------------
+for page in man3/*.3; do
+    case $page in
+    *_slow.3 | *_leave.3 | */moat_co_settle.3 | */moat_co_unwind.3) continue ;;
+    esac
+    ! section "$page" SYNOPSIS | grep -qE 'moat_co_(settle|unwind)\(|_slow\(' ||
+        complain "$page: its SYNOPSIS has what is no call of a program's"
 done
 
 # ---- References lead to pages -------------------------------------------------

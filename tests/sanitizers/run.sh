@@ -4,7 +4,8 @@
 # which has none, and compares what it does with docs/sanitizers.md.
 #
 #   run.sh leaks gcc|clang static|shared FLAG...
-#   run.sh memory | refused | hwaddress | split_stack
+#   run.sh found gcc|clang SANITIZER BUG TEXT...
+#   run.sh memory | refused | hwaddress | split_stack | valgrind | gprof
 #
 # The environment, from CMakeLists.txt: SOURCE and BINARY (the project's
 # folders), STATIC and SHARED (the libraries), LINK (the libraries that STATIC
@@ -62,6 +63,17 @@ test_leaks() {
     build "$1" leaks "$2" "$here/leaks.c" -O1 "${@:3}"
     # shellcheck disable=SC2086
     "$here/leaks.sh" ./leaks ${CASES:-}
+}
+
+# A bug of a guest is found, and its function named; without a bug nothing is.
+test_found() {
+    local flag=-fsanitize=$2
+    can_link "$1" "$flag" || skip found "$1 has no run-time library for $2"
+    build "$1" bugs static "$here/bugs.c" -O1 "$flag" \
+        -fno-sanitize-recover=all
+    [ "$(./bugs none)" = done ] || fail "a bug is found where there is none"
+    fails_with "$4" ./bugs "$3"
+    fails_with "$5" ./bugs "$3"
 }
 
 test_memory() {
@@ -124,6 +136,27 @@ test_split_stack() {
     [ "$(./switches)" = "on its stack" ] || fail "not on its stack"
     build gcc switches static "$here/switches.c" -O1 -fsplit-stack
     [ "$(./switches)" = elsewhere ] || fail "on its stack"
+}
+
+test_valgrind() {
+    command -v valgrind >/dev/null || skip valgrind "no valgrind"
+    build gcc bugs static "$here/bugs.c" -O1
+    valgrind -q --error-exitcode=9 ./bugs none
+    fails_with "Invalid write" valgrind -q --error-exitcode=9 ./bugs heap
+    fails_with "guest_writes_past_a_block" \
+        valgrind -q --error-exitcode=9 ./bugs heap
+}
+
+# gprof counts the calls of guests; its timer's handler runs on their stacks.
+test_gprof() {
+    command -v gprof >/dev/null || skip gprof "no gprof"
+    can_link gcc -pg || skip gprof "gcc has no run-time library for it"
+    build gcc profile static "$here/profile.c" -O1 -pg
+    rm -f gmon.out
+    ./profile
+    gprof -b -p ./profile gmon.out >flat
+    awk '$NF == "work_in_guest" && / 1000 / { found = 1 }
+        END { exit !found }' flat || fail "$(cat flat)"
 }
 
 "test_$1" "${@:2}"
