@@ -19,8 +19,9 @@ for document in README.md docs/architecture.md; do
 done
 for document in ./*.md docs/*.md; do
     folder=$(dirname "$document")
-    for target in $(grep -oE '\]\([^)#:]+\)' "$document" | tr -d '](' | tr -d ')')
-    do
+    # Not in code: a lambda looks like a link.
+    for target in $(awk '/^```/ { code = !code } !code' "$document" |
+        grep -oE '\]\([^)#:]+\)' | tr -d '](' | tr -d ')'); do
         if [ ! -e "$folder/$target" ]; then
             echo "$document: '$target' does not exist"
             status=1

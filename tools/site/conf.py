@@ -10,7 +10,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 project = "moat"
 extensions = ["myst_parser", "names"]
 myst_heading_anchors = 4
-myst_url_schemes = ("http", "https", "file")
+myst_url_schemes = ("http", "https", "tree")
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 highlight_language = "none"
 pygments_style = "friendly"

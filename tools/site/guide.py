@@ -1,7 +1,7 @@
 """guide.py: the pages of the guide, from the Markdown files of the tree.
 
 Links between the files become links between pages, one to a public header a link
-to its page of the reference, one to another file a link "file:PATH", of which
+to its page of the reference, one to another file a link "tree:PATH", of which
 names.py and files.py make a page.
 
 SPDX-License-Identifier: MIT
@@ -12,9 +12,9 @@ import re
 # comes last, so that none is lost.
 CHAPTERS = {
     "Start": "tutorial cookbook building what-ends-a-host threat-model",
-    "Guests": "memory malloc libc locks jit record garbage-collectors "
+    "Guests": "memory malloc libc jit record garbage-collectors "
               "lua-sandbox sources system-calls",
-    "Tasks": "scheduler io generators http cxx",
+    "Tasks": "scheduler io http locks generators cxx",
     "Finding faults": "report debugging sanitizers",
     "Tables": "states signal-safety performance",
     "The project": "architecture testing fuzzing porting CONTRIBUTING "
@@ -44,7 +44,7 @@ class Guide:
         if relative in self.headers:
             return self.headers[relative] + ".rst"
         self.files.add(path)
-        return f"file:{relative}"
+        return f"tree:{relative}"
 
     def rewrite(self, path, text):
         def target(match):
@@ -53,7 +53,10 @@ class Guide:
                 return match[0]
             page = self.page_of((path.parent / where).resolve())
             return f"]({page}{'#' if anchor else ''}{anchor})"
-        return LINK.sub(target, text)
+        # Not in code: a lambda looks like a link.
+        parts = re.split(r"(^```.*?^```)", text, flags=re.M | re.S)
+        return "".join(part if part.startswith("```")
+                       else LINK.sub(target, part) for part in parts)
 
     def navigation(self):
         left = sorted(set(self.pages.values()) - {"index"})

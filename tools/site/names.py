@@ -1,5 +1,5 @@
 """names.py: an extension of Sphinx. A name of the API between backticks becomes
-a link to its description, and "file:PATH" a link to the page of that file.
+a link to its description, and "tree:PATH" a link to the page of that file.
 
 SPDX-License-Identifier: MIT
 """
@@ -19,7 +19,8 @@ class Names:
     def get(self, env):
         if self.found is None:
             objects = env.get_domain("c").get_objects()
-            self.found = {name: (page, anchor)
+            # An enumerator's name begins with that of its enumeration.
+            self.found = {name.split(".")[-1]: (page, anchor)
                           for name, _, _, page, anchor, _ in objects}
         return self.found
 
@@ -57,8 +58,8 @@ def link_files(doctree, page):
     up = "../" * page.count("/")
     for reference in doctree.findall(nodes.reference):
         uri = reference.get("refuri", "")
-        if uri.startswith("file:"):
-            reference["refuri"] = f"{up}files/{uri[len('file:'):]}.html"
+        if uri.startswith("tree:"):
+            reference["refuri"] = f"{up}files/{uri[len('tree:'):]}.html"
             reference["classes"] = []
 
 

@@ -143,13 +143,18 @@ def title(text, line):
     return [text, line * len(text), ""]
 
 
-def sections(text):
-    """The comment at the head of a header; indented parts stay as they are."""
+def opening(text):
+    """The paragraphs of the comment at the head of a header."""
     lines = comment_lines(COMMENT.search(text).group()[2:-2])
     words = "\n".join(lines).split("SPDX-")[0].rstrip()
     words = re.sub(r"\A\s*[\w.]+: ", "", words)
+    return re.split(r"\n\s*\n", words)
+
+
+def sections(text):
+    """The opening as text; indented parts stay as they are."""
     out = []
-    for part in re.split(r"\n\s*\n", words):
+    for part in opening(text):
         if part.startswith("  "):
             out += ["::", "", *indent(part.split("\n")), ""]
             continue
@@ -197,8 +202,13 @@ class Reference:
         index = [*title("Reference", "="), INTRODUCTION]
         for library in LIBRARIES:
             mine = [path for path, its, _ in self.headers if its == library]
-            index += [*title(library, "-"), ".. toctree::", "   :titlesonly:",
-                      "", *(f"   {path.stem}" for path in mine), ""]
+            index += [*title(library, "-"), ".. toctree::", "   :hidden:",
+                      "   :titlesonly:", "",
+                      *(f"   {path.stem}" for path in mine), ""]
+            for path in mine:
+                words = squeeze(opening(path.read_text())[0])
+                index += [f":doc:`{include_name(self.root, path)} "
+                          f"<{path.stem}>`", f"   {markup(words[0].upper() + words[1:])}", ""]
         (self.folder / "index.rst").write_text("\n".join(index))
         for path, _, declarations in self.headers:
             self.write_header(path, declarations)
