@@ -16,7 +16,7 @@ static void *speak(void *arg)
 {
     const int *pipe = arg;
 
-    (void)moat_sleep(moat_now() + SECOND / 100);
+    (void)moat_sleep(SECOND / 100);
     (void)moat_write(pipe[1], "hello", 5, MOAT_NO_DEADLINE);
     (void)moat_close(pipe[1]);
     return NULL;
