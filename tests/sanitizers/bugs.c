@@ -14,6 +14,7 @@
 
 static volatile int four = 4, forty = 40;
 static int shared;
+static pthread_barrier_t both_run; /* for a race: neither comes first */
 
 __attribute__((noinline)) static void guest_writes_past_a_block(void)
 {
@@ -29,6 +30,7 @@ __attribute__((noinline)) static void guest_writes_past_an_array(void)
     volatile int array[4] = {0};
 
     array[four] = 1;
+    four += array[0];
 }
 
 __attribute__((noinline)) static void guest_shifts_too_far(void)
@@ -40,8 +42,8 @@ __attribute__((noinline)) static void guest_shifts_too_far(void)
 
 __attribute__((noinline)) static void guest_races(void)
 {
-    for (int i = 0; i < 1000; i++)
-        shared++;
+    (void)pthread_barrier_wait(&both_run);
+    shared++;
 }
 
 static void *guest(moat_co *self, void *bug)
@@ -80,7 +82,7 @@ int main(int argc, char **argv)
     pthread_t threads[2];
     void *failed, *any = NULL;
 
-    if (argc != 2)
+    if (argc != 2 || pthread_barrier_init(&both_run, NULL, 2) != 0)
         return 2;
     for (int i = 0; i < 2; i++)
         if (pthread_create(&threads[i], NULL, host, argv[1]) != 0)
