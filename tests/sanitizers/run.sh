@@ -71,7 +71,7 @@ test_found() {
     can_link "$1" "$flag" || skip found "$1 has no run-time library for $2"
     build "$1" bugs static "$here/bugs.c" -O1 "$flag" \
         -fno-sanitize-recover=all
-    [ "$(./bugs none)" = done ] || fail "a bug is found where there is none"
+    [ "$(./bugs none)" = "done" ] || fail "a bug is found where there is none"
     fails_with "$4" ./bugs "$3"
     fails_with "$5" ./bugs "$3"
 }
