@@ -19,6 +19,7 @@ html_theme = "furo"
 html_title = "moat"
 html_static_path = ["static"]
 html_css_files = ["moat.css"]
+html_js_files = ["theme.js"]
 html_show_copyright = False
 html_show_sphinx = False
 html_copy_source = False

@@ -19,6 +19,7 @@ PAGE = """\
 <link rel="stylesheet" href="{root}_static/pygments.css">
 <link rel="stylesheet" href="{root}_static/styles/furo.css">
 <link rel="stylesheet" href="{root}_static/moat.css">
+<script src="{root}_static/theme.js"></script>
 </head>
 <body data-theme="auto" class="file">
 <h1><a href="{root}index.html">moat</a> / {title}</h1>
