@@ -67,9 +67,10 @@ echo "links in the installed documents lead to installed files"
 dead=0
 while read -r document; do
     folder=$(dirname "$document")
-    # With an anchor or without; not the addresses of the web.
-    for target in $(grep -oE '\]\([^):]+\)' "$document" |
-        sed -E 's/^\]\(//; s/(#.*)?\)$//'); do
+    # With an anchor or without; not the addresses of the web, nor code, where a
+    # lambda looks like a link.
+    for target in $(awk '/^```/ { code = !code } !code' "$document" |
+        grep -oE '\]\([^):]+\)' | sed -E 's/^\]\(//; s/(#.*)?\)$//'); do
         [ -e "$folder/$target" ] || {
             echo "$document: there is no '$target'"
             dead=1
