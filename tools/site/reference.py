@@ -14,6 +14,7 @@ from manual.required import inherit
 from manual.text import problems, sentence, squeeze
 
 LIBRARIES = {"moat": "include/moat", "moat-sched": "sched/include/moat",
+             "moat-uv": "uv/include/moat",
              "moat-malloc": "malloc/include/moat",
              "moat-sigsegv": "sigsegv/include/moat"}
 # Between backticks already, or a name of the API.
