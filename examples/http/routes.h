@@ -1,0 +1,29 @@
+/*
+ * routes.h: which handler answers a request.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef EXAMPLES_HTTP_ROUTES_H
+#define EXAMPLES_HTTP_ROUTES_H
+
+#include <stdbool.h>
+
+#include "exchange.h"
+
+enum route_kind { ROUTE_NATIVE, ROUTE_LUA, ROUTE_KINDS };
+
+typedef void (*route_handler)(struct exchange *exchange);
+
+struct route {
+    const char *path;
+    route_handler handler;
+    enum route_kind kind;
+    bool has_heap;
+    unsigned methods;  /* bits of ROUTE_... */
+    const char *allow; /* the same, as a line of a reply's head */
+};
+
+/* The route of a request. NULL: there is none, and the reply says so. */
+const struct route *route_of(struct exchange *exchange);
+
+#endif
