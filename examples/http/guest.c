@@ -1,9 +1,9 @@
 /*
  * guest.c: runs a handler in a coroutine of its own, and judges how it ends.
  *
- * The connection's task resumes the handler, so it is the handler's host: it
- * hears of a trap, can look at the dead coroutine for the report, and does the
- * handler's errands, which may wait as tasks may.
+ * The connection's task is the handler's host: it hears of a trap, has the dead
+ * coroutine at hand for the report, and does the handler's errands, which may
+ * wait as tasks may.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -85,16 +85,28 @@ void exchange_send(struct errand *errand)
     (void)moat_co_yield(moat_co_current(), errand);
 }
 
-/* ---- On the connection's task
- * ----------------------------------------------------
- */
+/* ---- On the stack of the scheduler's thread
+ * ---------------------------------- */
+
+/* There a coroutine is made, entered and freed by a few instructions, without a
+ * system call; on a task's stack, where the task may be stopped between any two
+ * of them, signals would have to be blocked. */
+
+/* An answer of a handler. */
+struct visit {
+    struct connection *connection;
+    const struct route *route;
+    moat_status status;    /* of the create or the last resume          */
+    moat_event event;      /* of the last resume                        */
+    const char *objection; /* why it is not resumed again; NULL: it is  */
+};
 
 void guest_drop(struct connection *connection)
 {
     struct exchange *exchange = &connection->exchange;
 
-    /* A handler whose client is gone ends where it is: unwinding it would run
-     * more of it. */
+    /* A handler that is dropped ends where it is: unwinding it would run more
+     * of it. */
     if (moat_co_get_state(connection->guest) == MOAT_CO_SUSPENDED)
         (void)!moat_co_reset(connection->guest);
     moat_co_destroy(connection->guest);
@@ -104,28 +116,77 @@ void guest_drop(struct connection *connection)
     exchange->lua = NULL;
 }
 
-/* How a handler has ended. */
-struct end {
-    moat_status status; /* of the create or the last resume */
-    moat_event event;
-    const char *objection; /* why it was stopped; NULL: it was not */
-};
-
-/* Other tasks run meanwhile: the shared output must be empty. */
-static bool give_way(struct connection *connection)
+static void judge(const struct visit *visit)
 {
-    if (!connection_flush(connection))
-        return false;
-    moat_task_yield();
-    return true;
+    struct exchange *exchange = &visit->connection->exchange;
+    const moat_co *guest = visit->connection->guest;
+
+    if (visit->status != MOAT_OK) {
+        report_words(exchange, moat_status_str(visit->status));
+    } else if (visit->objection != NULL) {
+        report_stop(exchange, guest, visit->objection);
+    } else if (visit->event.kind == MOAT_EVENT_TRAP) {
+        report_trap(exchange, guest);
+    } else if (visit->event.kind == MOAT_EVENT_PANIC) {
+        _Unwind_DeleteException(visit->event.value);
+        report_words(exchange, "an exception");
+    } else if (exchange->error[0] != '\0') {
+        report_words(exchange, exchange->error);
+    }
 }
 
-static bool run_errand(struct connection *connection, struct errand *errand,
-                       uint64_t deadline)
+static moat_status create(const struct visit *visit)
 {
-    if (!connection_flush(connection))
+    struct connection *connection = visit->connection;
+    struct exchange *exchange = &connection->exchange;
+
+    exchange->error[0] = '\0';
+    if (visit->route->has_heap && (exchange->heap = heap_take()) == NULL)
+        return MOAT_E_NOMEM;
+    return moat_co_create_from(&connection->guest, specs[visit->route->kind],
+                               enter, exchange);
+}
+
+static bool is_over(const struct visit *visit)
+{
+    return visit->status != MOAT_OK || visit->objection != NULL ||
+           (visit->event.kind != MOAT_EVENT_YIELD &&
+            visit->event.kind != MOAT_EVENT_PREEMPT);
+}
+
+/* Runs the handler until it waits, its slice is over or it has ended. */
+static void *step(void *arg)
+{
+    struct visit *visit = arg;
+    struct connection *connection = visit->connection;
+
+    if (connection->guest == NULL)
+        visit->status = create(visit);
+    if (visit->status == MOAT_OK && visit->objection == NULL)
+        visit->status = moat_co_resume(
+            connection->guest, (void *)(uintptr_t)visit->route, &visit->event);
+    if (is_over(visit)) {
+        judge(visit);
+        guest_drop(connection);
+    }
+    return NULL;
+}
+
+/* ---- On the connection's task
+ * ------------------------------------------------ */
+
+/* Other tasks run meanwhile: the shared output must be empty. False: the client
+ * is gone. */
+static bool let_others_run(const struct visit *visit, uint64_t deadline)
+{
+    const struct errand *errand = visit->event.value;
+
+    if (!connection_flush(visit->connection))
         return false;
-    errand->run(errand->arg, deadline);
+    if (visit->event.kind == MOAT_EVENT_YIELD)
+        errand->run(errand->arg, deadline);
+    else
+        moat_task_yield();
     return true;
 }
 
@@ -136,72 +197,20 @@ static const char *find_objection(unsigned slices, uint64_t deadline)
     return moat_now() >= deadline ? "no answer in time" : NULL;
 }
 
-/* Runs the handler until its end. False: the client is gone. */
-static bool run(struct connection *connection, const struct route *route,
-                struct end *end)
-{
-    uint64_t deadline =
-        connection->server->now + connection->server->settings->answer_time;
-    void *input = (void *)(uintptr_t)route;
-    unsigned slices = 0;
-
-    while (end->objection == NULL) {
-        end->status = moat_co_resume(connection->guest, input, &end->event);
-        if (end->status != MOAT_OK)
-            return true;
-        if (end->event.kind == MOAT_EVENT_PREEMPT) {
-            slices++;
-            if (!give_way(connection))
-                return false;
-        } else if (end->event.kind == MOAT_EVENT_YIELD) {
-            if (!run_errand(connection, end->event.value, deadline))
-                return false;
-        } else {
-            return true;
-        }
-        end->objection = find_objection(slices, deadline);
-    }
-    return true;
-}
-
-static void judge(struct exchange *exchange, const moat_co *guest,
-                  const struct end *end)
-{
-    if (end->status != MOAT_OK) {
-        report_words(exchange, moat_status_str(end->status));
-    } else if (end->objection != NULL) {
-        report_stop(exchange, guest, end->objection);
-    } else if (end->event.kind == MOAT_EVENT_TRAP) {
-        report_trap(exchange, guest);
-    } else if (end->event.kind == MOAT_EVENT_PANIC) {
-        _Unwind_DeleteException(end->event.value);
-        report_words(exchange, "an exception");
-    } else if (exchange->error[0] != '\0') {
-        report_words(exchange, exchange->error);
-    }
-}
-
-static moat_status create(struct connection *connection,
-                          const struct route *route)
-{
-    struct exchange *exchange = &connection->exchange;
-
-    exchange->error[0] = '\0';
-    if (route->has_heap && (exchange->heap = heap_take()) == NULL)
-        return MOAT_E_NOMEM;
-    return moat_co_create_from(&connection->guest, specs[route->kind], enter,
-                               exchange);
-}
-
 bool guest_answer(struct connection *connection, const struct route *route)
 {
-    struct end end = {.status = create(connection, route)};
-    bool is_there = true;
+    struct visit visit = {.connection = connection, .route = route};
+    uint64_t deadline =
+        connection->server->now + connection->server->settings->answer_time;
+    unsigned slices = 0;
 
-    if (end.status == MOAT_OK)
-        is_there = run(connection, route, &end);
-    if (is_there)
-        judge(&connection->exchange, connection->guest, &end);
-    guest_drop(connection);
-    return is_there;
+    for (;;) {
+        (void)moat_call_on_parent(moat_co_current(), step, &visit);
+        if (connection->guest == NULL)
+            return true;
+        if (!let_others_run(&visit, deadline))
+            return false;
+        slices += visit.event.kind == MOAT_EVENT_PREEMPT;
+        visit.objection = find_objection(slices, deadline);
+    }
 }

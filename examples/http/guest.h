@@ -21,7 +21,7 @@ void guests_end(void);
  * number of its report. False: the client is gone. */
 bool guest_answer(struct connection *connection, const struct route *route);
 
-/* Ends the guest of a connection that ends. */
+/* Ends the guest of a connection that ends; not on a task's stack. */
 void guest_drop(struct connection *connection);
 
 #endif

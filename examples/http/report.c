@@ -114,30 +114,19 @@ static void write_file(const struct report *report, const char *line)
         close(fd);
 }
 
-/* On the stack of the scheduler's thread: a report needs more of it than the
- * task has. */
-static void *write_report(void *arg)
-{
-    struct report *report = arg;
-    char line[LINE_BYTES];
-
-    reports++;
-    snprintf(report->id, sizeof report->id, "%lx-%d-%u", (unsigned long)begun,
-             (int)getpid(), reports);
-    compose_line(report, line);
-    (void)!write(STDERR_FILENO, line, strlen(line));
-    if (folder != NULL && reports <= MAX_FILES)
-        write_file(report, line);
-    return NULL;
-}
-
 static void make(struct exchange *exchange, const moat_co *guest,
                  const char *words)
 {
     struct report report = {exchange, guest, words, ""};
-    char text[ID_BYTES + 16];
+    char line[LINE_BYTES], text[ID_BYTES + 16];
 
-    (void)moat_call_on_parent(moat_co_current(), write_report, &report);
+    reports++;
+    snprintf(report.id, sizeof report.id, "%lx-%d-%u", (unsigned long)begun,
+             (int)getpid(), reports);
+    compose_line(&report, line);
+    (void)!write(STDERR_FILENO, line, strlen(line));
+    if (folder != NULL && reports <= MAX_FILES)
+        write_file(&report, line);
     snprintf(text, sizeof text, "report %s", report.id);
     reply_line(&exchange->reply, 500, text);
 }

@@ -11,7 +11,8 @@
 /* Reports go to this folder, as ID.txt. NULL: only the log names them. */
 void reports_begin(const char *folder);
 
-/* Reports a failure, and makes the reply a 500 with the report's number. */
+/* Reports a failure, and makes the reply a 500 with the report's number. Called
+ * on the stack of the scheduler's thread, of which reports need much. */
 void report_trap(struct exchange *exchange, const moat_co *guest);
 /* It is suspended, and will not run again. */
 void report_stop(struct exchange *exchange, const moat_co *guest,
