@@ -1,5 +1,8 @@
 /*
- * connection.h: a client.
+ * connection.h: a client, and the task that waits for it.
+ *
+ * The struct is small, since thousands of them are used in turn: what a request
+ * needs is in its exchange.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -10,21 +13,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <moat/sched.h>
-
 #include "exchange.h"
-#include "settings.h"
-
-/* Input that needs no memory of its own. */
-#define SMALL_INPUT 1024
 
 struct server;
 
 /* What the client is waited for. */
 enum phase {
-    PHASE_IDLE, /* for a request                     */
-    PHASE_HEAD, /* for the rest of a request's head  */
-    PHASE_BODY, /* for the rest of its body          */
+    PHASE_IDLE, /* for a request                      */
+    PHASE_HEAD, /* for the rest of a request's head   */
+    PHASE_BODY, /* for the rest of its body           */
     PHASE_BUSY  /* it is not: the server has its turn */
 };
 
@@ -34,19 +31,14 @@ struct connection {
     bool is_over;   /* its time is up, or the server ends: see reaper.h */
     uint64_t since; /* the phase's begin, on the reaper's clock         */
     struct server *server;
-    moat_co *guest;                     /* its handler; NULL: none runs */
-    struct connection *next, *previous; /* of the server */
-    char *input;
-    size_t begin, parsed, end, room; /* of the input  */
-    struct exchange exchange;
-    char small_input[SMALL_INPUT];
+    struct exchange *exchange;          /* NULL: no request has begun */
+    struct connection *next, *previous; /* of the server     */
 };
+
+void connection_enter(struct connection *connection, enum phase phase);
 
 /* Serves a client in a task of its own. False: there is no memory, and the
  * client is not served. */
 bool connection_begin(struct server *server, int fd);
-
-/* Sends what was answered. False: the client is gone. */
-bool connection_flush(struct connection *connection);
 
 #endif

@@ -1,216 +1,258 @@
 /*
- * guest.c: runs a handler in a coroutine of its own, and judges how it ends.
- *
- * The connection's task is the handler's host: it hears of a trap, has the dead
- * coroutine at hand for the report, and does the handler's errands, which may
- * wait as tasks may.
+ * guest.c: runs requests in coroutines, and judges how they end.
  *
  * SPDX-License-Identifier: MIT
  */
+#include <stdlib.h>
 #include <unwind.h>
 
 #include <moat/sched.h>
 
-#include "connection.h"
 #include "guest.h"
 #include "heaps.h"
 #include "lua_handler.h"
-#include "output.h"
 #include "report.h"
+#include "routes.h"
 #include "server.h"
 
 #define MS UINT64_C(1000000)
 
-/* A handler that computes gives way to others after a slice of CPU time, and
- * may have so many. Counting them costs nothing where there is only one; an
- * exact total would take two system calls for each request. */
+/* A guest that computes gives way to others after a slice of CPU time, and may
+ * have so many. Counting them costs nothing where there is only one; an exact
+ * total would take two system calls for each request. */
 #define SLICE      (2 * MS)
 #define MAX_SLICES 50
 
-/* The C stack of Lua's library functions that call themselves is deep. */
-#define NATIVE_STACK ((size_t)32 << 10)
-#define LUA_STACK    ((size_t)128 << 10)
+/* Lua's library functions call themselves. */
+#define STACK_BYTES ((size_t)128 << 10)
 
-/* Ready coroutines of each spec. */
-#define READY 16
+/* Guests that wait, at most. */
+#define MAX_IDLE 64
 
-static moat_spec *specs[ROUTE_KINDS];
+static moat_spec *spec;
+static struct guest *idle;
+static unsigned idle_count;
 
-/* ---- What guests are made of
- * --------------------------------------------------
- */
-
-static bool make_spec(enum route_kind kind, size_t stack_bytes,
-                      const moat_script *script)
+bool guests_begin(void)
 {
     moat_limits limits = MOAT_LIMITS_INIT;
     moat_co_options options = MOAT_CO_OPTIONS_INIT;
 
     limits.slice_ns = SLICE;
-    options.stack_bytes = stack_bytes;
-    options.name = "handler";
+    options.stack_bytes = STACK_BYTES;
+    options.name = "request";
     options.limits = &limits;
-    options.script = script;
-    return moat_spec_create(&specs[kind], &options) == MOAT_OK &&
-           moat_spec_prepare(specs[kind], READY) == MOAT_OK;
+    options.script = &lua_frames;
+    return moat_spec_create(&spec, &options) == MOAT_OK;
 }
 
-bool guests_begin(void)
+static void destroy(struct guest *guest)
 {
-    return make_spec(ROUTE_NATIVE, NATIVE_STACK, NULL) &&
-           make_spec(ROUTE_LUA, LUA_STACK, &lua_frames);
+    /* One that has not ended ends where it is: unwinding it would run more of
+     * it. */
+    if (moat_co_get_state(guest->co) == MOAT_CO_SUSPENDED)
+        (void)!moat_co_reset(guest->co);
+    moat_co_destroy(guest->co);
+    free(guest);
 }
 
 void guests_end(void)
 {
-    for (int kind = 0; kind < ROUTE_KINDS; kind++)
-        moat_spec_destroy(specs[kind]);
+    while (idle != NULL) {
+        struct guest *guest = idle;
+
+        idle = guest->next;
+        destroy(guest);
+    }
+    idle_count = 0;
+    moat_spec_destroy(spec);
+    exchanges_free();
     heaps_free();
 }
 
-/* ---- On the guest's stack
- * ------------------------------------------------------
- */
+/* ---- On the guest's stack ------------------------------------------------ */
 
-static void *enter(moat_co *self, void *input)
+static void parse(struct exchange *exchange)
 {
-    const struct route *route = input;
+    struct input *input = &exchange->input;
 
-    route->handler(moat_co_user(self));
+    input->parsed +=
+        request_parse(&exchange->request, input->bytes + input->begin,
+                      input->bytes + input->parsed, input->end - input->parsed);
+}
+
+static void handle(struct exchange *exchange)
+{
+    const struct route *route = route_of(exchange);
+
+    if (route == NULL)
+        return;
+    if (route->has_heap && !exchange_borrow_heap(exchange))
+        reply_status(&exchange->reply, 503);
+    else
+        route->handler(exchange);
+}
+
+static void serve_one(struct exchange *exchange)
+{
+    struct request *request = &exchange->request;
+
+    parse(exchange);
+    if (request->refusal != 0)
+        reply_status(&exchange->reply, request->refusal);
+    else if (request->stage == REQUEST_WHOLE)
+        handle(exchange);
+    else
+        return;
+    if (exchange->error[0] == '\0')
+        exchange_answer(exchange);
+}
+
+static void *serve_all(moat_co *self, void *input)
+{
+    const struct guest *guest = moat_co_user(self);
+
+    for (;;) {
+        serve_one(guest->exchange);
+        (void)moat_co_yield(self, NULL);
+    }
+    return input;
+}
+
+/* ---- On the connection's task -------------------------------------------- */
+
+static struct guest *make(void)
+{
+    struct guest *guest = malloc(sizeof *guest);
+
+    if (guest == NULL)
+        return NULL;
+    if (moat_co_create_from(&guest->co, spec, serve_all, guest) == MOAT_OK)
+        return guest;
+    free(guest);
     return NULL;
 }
 
-void exchange_send(struct errand *errand)
+static struct guest *take(void)
 {
-    (void)moat_co_yield(moat_co_current(), errand);
+    struct guest *guest = idle;
+
+    if (guest == NULL)
+        return make();
+    idle = guest->next;
+    idle_count--;
+    return guest;
 }
 
-/* ---- On the stack of the scheduler's thread
- * ---------------------------------- */
-
-/* There a coroutine is made, entered and freed by a few instructions, without a
- * system call; on a task's stack, where the task may be stopped between any two
- * of them, signals would have to be blocked. */
-
-/* An answer of a handler. */
-struct visit {
-    struct connection *connection;
-    const struct route *route;
-    moat_status status;    /* of the create or the last resume          */
-    moat_event event;      /* of the last resume                        */
-    const char *objection; /* why it is not resumed again; NULL: it is  */
-};
-
-void guest_drop(struct connection *connection)
+static void give_heap(struct exchange *exchange)
 {
-    struct exchange *exchange = &connection->exchange;
-
-    /* A handler that is dropped ends where it is: unwinding it would run more
-     * of it. */
-    if (moat_co_get_state(connection->guest) == MOAT_CO_SUSPENDED)
-        (void)!moat_co_reset(connection->guest);
-    moat_co_destroy(connection->guest);
-    connection->guest = NULL;
     heap_give(exchange->heap);
     exchange->heap = NULL;
     exchange->lua = NULL;
 }
 
-static void judge(const struct visit *visit)
+void guest_drop(struct exchange *exchange)
 {
-    struct exchange *exchange = &visit->connection->exchange;
-    const moat_co *guest = visit->connection->guest;
+    if (exchange->guest == NULL)
+        return;
+    destroy(exchange->guest);
+    exchange->guest = NULL;
+    give_heap(exchange);
+}
 
-    if (visit->status != MOAT_OK) {
-        report_words(exchange, moat_status_str(visit->status));
-    } else if (visit->objection != NULL) {
-        report_stop(exchange, guest, visit->objection);
-    } else if (visit->event.kind == MOAT_EVENT_TRAP) {
-        report_trap(exchange, guest);
-    } else if (visit->event.kind == MOAT_EVENT_PANIC) {
-        _Unwind_DeleteException(visit->event.value);
-        report_words(exchange, "an exception");
-    } else if (exchange->error[0] != '\0') {
+/* It has ended its request, and waits for another. */
+static void release(struct exchange *exchange)
+{
+    struct guest *guest = exchange->guest;
+
+    if (idle_count == MAX_IDLE) {
+        guest_drop(exchange);
+        return;
+    }
+    exchange->guest = NULL;
+    if (exchange->heap != NULL)
+        give_heap(exchange);
+    guest->exchange = NULL;
+    guest->next = idle;
+    idle = guest;
+    idle_count++;
+}
+
+static enum guest_state end(struct exchange *exchange)
+{
+    if (exchange->error[0] != '\0')
         report_words(exchange, exchange->error);
-    }
+    release(exchange);
+    return GUEST_ENDED;
 }
 
-static moat_status create(const struct visit *visit)
+static enum guest_state fail(struct exchange *exchange, moat_status status,
+                             const moat_event *event)
 {
-    struct connection *connection = visit->connection;
-    struct exchange *exchange = &connection->exchange;
+    if (status != MOAT_OK) {
+        report_words(exchange, moat_status_str(status));
+    } else if (event->kind == MOAT_EVENT_TRAP) {
+        report_trap(exchange);
+    } else {
+        if (event->kind == MOAT_EVENT_PANIC)
+            _Unwind_DeleteException(event->value);
+        report_words(exchange, "an exception");
+    }
+    guest_drop(exchange);
+    return GUEST_ENDED;
+}
 
+static enum guest_state resume(struct exchange *exchange)
+{
+    moat_event event;
+    moat_status status = moat_co_resume(exchange->guest->co, NULL, &event);
+
+    if (status != MOAT_OK)
+        return fail(exchange, status, NULL);
+    if (event.kind == MOAT_EVENT_YIELD && event.value == NULL)
+        return end(exchange);
+    if (event.kind == MOAT_EVENT_YIELD) {
+        exchange->errand = event.value;
+        return GUEST_SENT;
+    }
+    if (event.kind == MOAT_EVENT_PREEMPT) {
+        exchange->slices++;
+        return GUEST_GAVE_WAY;
+    }
+    return fail(exchange, status, &event);
+}
+
+static enum guest_state begin(struct exchange *exchange)
+{
+    const struct server *server = exchange->server;
+
+    exchange->guest = take();
     exchange->error[0] = '\0';
-    if (visit->route->has_heap && (exchange->heap = heap_take()) == NULL)
-        return MOAT_E_NOMEM;
-    return moat_co_create_from(&connection->guest, specs[visit->route->kind],
-                               enter, exchange);
+    if (exchange->guest == NULL)
+        return fail(exchange, MOAT_E_NOMEM, NULL);
+    exchange->guest->exchange = exchange;
+    exchange->slices = 0;
+    exchange->deadline = server->now + server->settings->answer_time;
+    return resume(exchange);
 }
 
-static bool is_over(const struct visit *visit)
+static const char *find_objection(const struct exchange *exchange)
 {
-    return visit->status != MOAT_OK || visit->objection != NULL ||
-           (visit->event.kind != MOAT_EVENT_YIELD &&
-            visit->event.kind != MOAT_EVENT_PREEMPT);
-}
-
-/* Runs the handler until it waits, its slice is over or it has ended. */
-static void *step(void *arg)
-{
-    struct visit *visit = arg;
-    struct connection *connection = visit->connection;
-
-    if (connection->guest == NULL)
-        visit->status = create(visit);
-    if (visit->status == MOAT_OK && visit->objection == NULL)
-        visit->status = moat_co_resume(
-            connection->guest, (void *)(uintptr_t)visit->route, &visit->event);
-    if (is_over(visit)) {
-        judge(visit);
-        guest_drop(connection);
-    }
-    return NULL;
-}
-
-/* ---- On the connection's task
- * ------------------------------------------------ */
-
-/* Other tasks run meanwhile: the shared output must be empty. False: the client
- * is gone. */
-static bool let_others_run(const struct visit *visit, uint64_t deadline)
-{
-    const struct errand *errand = visit->event.value;
-
-    if (!connection_flush(visit->connection))
-        return false;
-    if (visit->event.kind == MOAT_EVENT_YIELD)
-        errand->run(errand->arg, deadline);
-    else
-        moat_task_yield();
-    return true;
-}
-
-static const char *find_objection(unsigned slices, uint64_t deadline)
-{
-    if (slices == MAX_SLICES)
+    if (exchange->slices == MAX_SLICES)
         return "time limit passed: 100 ms of CPU time";
-    return moat_now() >= deadline ? "no answer in time" : NULL;
+    return moat_now() >= exchange->deadline ? "no answer in time" : NULL;
 }
 
-bool guest_answer(struct connection *connection, const struct route *route)
+enum guest_state guest_step(struct exchange *exchange)
 {
-    struct visit visit = {.connection = connection, .route = route};
-    uint64_t deadline =
-        connection->server->now + connection->server->settings->answer_time;
-    unsigned slices = 0;
+    const char *objection;
 
-    for (;;) {
-        (void)moat_call_on_parent(moat_co_current(), step, &visit);
-        if (connection->guest == NULL)
-            return true;
-        if (!let_others_run(&visit, deadline))
-            return false;
-        slices += visit.event.kind == MOAT_EVENT_PREEMPT;
-        visit.objection = find_objection(slices, deadline);
-    }
+    if (exchange->guest == NULL)
+        return begin(exchange);
+    objection = find_objection(exchange);
+    if (objection == NULL)
+        return resume(exchange);
+    report_stop(exchange, objection);
+    guest_drop(exchange);
+    return GUEST_ENDED;
 }

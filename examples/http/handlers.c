@@ -9,9 +9,7 @@
 
 #include "handlers.h"
 
-/* ---- Good ones
- * ----------------------------------------------------------------
- */
+/* ---- Good ones ----------------------------------------------------------- */
 
 /* A number without a sign; 0: none. It has at most seven digits. */
 static size_t read_number(struct span text)
@@ -92,9 +90,7 @@ void wait_a_while(struct exchange *exchange)
     (void)reply_text(&exchange->reply, "awake\n");
 }
 
-/* ---- Bad ones
- * -----------------------------------------------------------------
- */
+/* ---- Bad ones ------------------------------------------------------------ */
 
 void follow_null(struct exchange *exchange)
 {

@@ -8,6 +8,7 @@
 #include <lauxlib.h>
 #include <lua.h>
 
+#include "guest.h"
 #include "lua_handler.h"
 
 /* Whether this function was called by C: the interpreter's loop was entered. */
@@ -22,8 +23,8 @@ static bool is_entered(lua_State *lua, int level)
 /* May fault: the interpreter was stopped anywhere. */
 static void walk(const moat_co *co, moat_script_walk *out)
 {
-    const struct exchange *exchange = moat_co_user(co);
-    lua_State *lua = exchange->lua;
+    const struct guest *guest = moat_co_user(co);
+    lua_State *lua = guest->exchange != NULL ? guest->exchange->lua : NULL;
     lua_Debug ar;
 
     if (lua == NULL)

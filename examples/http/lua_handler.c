@@ -25,9 +25,7 @@ static struct exchange *exchange_of(lua_State *lua)
     return *(struct exchange **)lua_getextraspace(lua);
 }
 
-/* ---- Functions for scripts
- * -----------------------------------------------------
- */
+/* ---- Functions for scripts ----------------------------------------------- */
 
 static int set_status(lua_State *lua)
 {
@@ -91,9 +89,7 @@ static int crash(lua_State *lua)
     return 0;
 }
 
-/* ---- The interpreter
- * ------------------------------------------------------------
- */
+/* ---- The interpreter ----------------------------------------------------- */
 
 static void set_span(lua_State *lua, const char *name, struct span span)
 {

@@ -3,28 +3,23 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include <stdio.h>
-#include <stdlib.h>
+#include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <time.h>
 
 #include <moat/sched.h>
 
 #include "output.h"
 
-#define OUTPUT_BYTES 16384
 /* Of a head. */
 #define HEAD_BYTES 512
-
-static char output[OUTPUT_BYTES];
-static size_t used;
 
 static char date[64]; /* a line of the head */
 static size_t date_length;
 
-/* ---- The head ---------------------------------------------------------------
- */
+/* ---- The head ------------------------------------------------------------ */
 
 void output_set_date(void)
 {
@@ -36,18 +31,19 @@ void output_set_date(void)
         strftime(date, sizeof date, "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &tm);
 }
 
-static void put(const char *bytes, size_t length)
+/* Returns the end of what was put. */
+static char *put(char *to, const char *bytes, size_t length)
 {
-    memcpy(output + used, bytes, length);
-    used += length;
+    memcpy(to, bytes, length);
+    return to + length;
 }
 
-static void put_text(const char *text)
+static char *put_text(char *to, const char *text)
 {
-    put(text, strlen(text));
+    return put(to, text, strlen(text));
 }
 
-static void put_number(size_t number)
+static char *put_number(char *to, size_t number)
 {
     char digits[24];
     size_t at = sizeof digits;
@@ -55,105 +51,131 @@ static void put_number(size_t number)
     do
         digits[--at] = (char)('0' + number % 10);
     while ((number /= 10) != 0);
-    put(digits + at, sizeof digits - at);
+    return put(to, digits + at, sizeof digits - at);
 }
 
-static void put_status(int status)
+static char *put_status(char *to, int status)
 {
-    if (status == 200) {
-        put_text("HTTP/1.1 200 OK\r\n");
-        return;
-    }
-    put_text("HTTP/1.1 ");
-    put_number((size_t)status);
-    put_text(" ");
-    put_text(reply_reason(status));
-    put_text("\r\n");
+    if (status == 200)
+        return put_text(to, "HTTP/1.1 200 OK\r\n");
+    to = put_number(put_text(to, "HTTP/1.1 "), (size_t)status);
+    to = put_text(put_text(to, " "), reply_reason(status));
+    return put_text(to, "\r\n");
 }
 
-static void put_head(const struct reply *reply, enum output_end end)
+static char *put_head(char *to, const struct reply *reply, enum output_end end)
 {
-    put_status(reply->status);
-    put(date, date_length);
-    put_text("Content-Type: ");
-    put_text(reply->type);
-    put_text("\r\nContent-Length: ");
-    put_number(reply->length);
-    put_text("\r\n");
+    to = put(put_status(to, reply->status), date, date_length);
+    to = put_text(put_text(to, "Content-Type: "), reply->type);
+    to = put_number(put_text(to, "\r\nContent-Length: "), reply->length);
+    to = put_text(to, "\r\n");
     if (reply->field != NULL)
-        put_text(reply->field);
+        to = put_text(to, reply->field);
     if (end == OUTPUT_CLOSE)
-        put_text("Connection: close\r\n");
+        to = put_text(to, "Connection: close\r\n");
     else if (end == OUTPUT_KEEP_OLD)
-        put_text("Connection: keep-alive\r\n");
-    put_text("\r\n");
+        to = put_text(to, "Connection: keep-alive\r\n");
+    return put_text(to, "\r\n");
 }
 
-/* ---- Sending
- * -----------------------------------------------------------------
- */
+/* ---- The buffer ---------------------------------------------------------- */
 
-static void free_rest(char **rest)
+void output_begin(struct output *output)
 {
-    free(*rest);
+    output->length = output->sent = 0;
+    output->body = NULL;
+    output->body_length = 0;
 }
 
-/* The client does not keep up. The shared buffer is another's meanwhile. */
-static bool send_rest(int fd, const char *bytes, size_t length,
-                      uint64_t write_time)
+bool output_is_full(const struct output *output)
 {
-    __attribute__((cleanup(free_rest))) char *rest = malloc(length);
-
-    if (rest == NULL)
-        return false;
-    memcpy(rest, bytes, length);
-    return moat_write(fd, rest, length, moat_now() + write_time) ==
-           (ssize_t)length;
+    return output->body != NULL || OUTPUT_BYTES - output->length < HEAD_BYTES;
 }
 
-bool output_flush(int fd, uint64_t write_time)
+bool output_is_empty(const struct output *output)
 {
-    size_t length = used;
+    return output->length == 0;
+}
+
+/* A guest that is stopped here leaves nothing of the answer: the length is set
+ * last. */
+void output_put(struct output *output, const struct reply *reply,
+                enum output_end end, bool has_body)
+{
+    char *at = put_head(output->bytes + output->length, reply, end);
+    size_t room = (size_t)(output->bytes + OUTPUT_BYTES - at);
+
+    if (has_body && reply->length <= room) {
+        at = put(at, reply->body, reply->length);
+    } else if (has_body) {
+        output->body_length = reply->length;
+        output->body = reply->body;
+    }
+    output->length = (size_t)(at - output->bytes);
+}
+
+void output_put_continue(struct output *output)
+{
+    output->length = (size_t)(put_text(output->bytes + output->length,
+                                       "HTTP/1.1 100 Continue\r\n\r\n") -
+                              output->bytes);
+}
+
+/* ---- Sending ------------------------------------------------------------- */
+
+/* The parts that were not sent. */
+static int parts_of(struct output *output, struct iovec parts[2])
+{
+    size_t sent = output->sent, skipped;
+    int count = 0;
+
+    if (sent < output->length)
+        parts[count++] =
+            (struct iovec){output->bytes + sent, output->length - sent};
+    skipped = sent < output->length ? 0 : sent - output->length;
+    if (output->body != NULL)
+        parts[count++] =
+            (struct iovec){(void *)(uintptr_t)(output->body + skipped),
+                           output->body_length - skipped};
+    return count;
+}
+
+static ssize_t send_parts(struct output *output, int fd)
+{
+    struct iovec parts[2];
+    struct msghdr message = {.msg_iov = parts};
+    int count = parts_of(output, parts);
+
+    if (count == 1)
+        return send(fd, parts[0].iov_base, parts[0].iov_len,
+                    MSG_NOSIGNAL | MSG_DONTWAIT);
+    message.msg_iovlen = (size_t)count;
+    return sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+bool output_send(struct output *output, int fd)
+{
     ssize_t sent;
 
-    if (length == 0)
+    if (output_is_empty(output))
         return true;
-    used = 0;
-    sent = send(fd, output, length, MSG_NOSIGNAL | MSG_DONTWAIT);
+    sent = send_parts(output, fd);
     if (sent < 0)
-        sent = 0; /* moat_write finds out why */
-    return (size_t)sent == length ||
-           send_rest(fd, output + sent, length - (size_t)sent, write_time);
+        return errno == EAGAIN || errno == EINTR;
+    output->sent += (size_t)sent;
+    if (output->sent == output->length + output->body_length)
+        output_begin(output);
+    return true;
 }
 
-void output_drop(void)
+bool output_write(struct output *output, int fd, uint64_t deadline)
 {
-    used = 0;
-}
+    struct iovec parts[2];
+    int count = parts_of(output, parts);
 
-bool output_reply(int fd, const struct reply *reply, enum output_end end,
-                  bool body, uint64_t write_time)
-{
-    if (OUTPUT_BYTES - used < HEAD_BYTES && !output_flush(fd, write_time))
-        return false;
-    put_head(reply, end);
-    if (!body || reply->length == 0)
-        return true;
-    if (reply->length <= OUTPUT_BYTES - used) {
-        put(reply->body, reply->length);
-        return true;
-    }
-    return output_flush(fd, write_time) &&
-           moat_write(fd, reply->body, reply->length,
-                      moat_now() + write_time) == (ssize_t)reply->length;
-}
-
-bool output_continue(int fd, uint64_t write_time)
-{
-    static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
-
-    if (OUTPUT_BYTES - used < HEAD_BYTES && !output_flush(fd, write_time))
-        return false;
-    put(text, sizeof text - 1);
-    return output_flush(fd, write_time);
+    for (int i = 0; i < count; i++)
+        if (moat_write(fd, parts[i].iov_base, parts[i].iov_len, deadline) < 0)
+            return false;
+    output_begin(output);
+    return true;
 }

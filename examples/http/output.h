@@ -1,9 +1,8 @@
 /*
  * output.h: bytes on their way to a client.
  *
- * Answers are composed in one buffer, which all connections of the thread
- * share, and a batch of answers is sent by one call. So a connection that has
- * put something there must flush it before it lets another task run.
+ * The answers to requests that came together are composed one after the other
+ * and sent by one call.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -11,9 +10,12 @@
 #define EXAMPLES_HTTP_OUTPUT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "reply.h"
+
+#define OUTPUT_BYTES 4096
 
 /* What a head says of the connection. */
 enum output_end {
@@ -22,19 +24,32 @@ enum output_end {
     OUTPUT_CLOSE
 };
 
+struct output {
+    size_t length;
+    const char *body; /* follows the bytes; NULL: none. It stays the reply's */
+    size_t body_length;
+    size_t sent; /* of both */
+    char bytes[OUTPUT_BYTES];
+};
+
 /* The Date of answers from now on. */
 void output_set_date(void);
 
-/* Puts an answer. `body`: false for HEAD, whose answer has only the length.
- * False: the client is gone, or does not read. */
-bool output_reply(int fd, const struct reply *reply, enum output_end end,
-                  bool body, uint64_t write_time);
-bool output_continue(int fd, uint64_t write_time);
+void output_begin(struct output *output);
 
-/* Sends what was put. */
-bool output_flush(int fd, uint64_t write_time);
+/* Puts an answer. `has_body`: false for HEAD, whose answer has only the length.
+ * The output must not be full. */
+void output_put(struct output *output, const struct reply *reply,
+                enum output_end end, bool has_body);
+void output_put_continue(struct output *output);
 
-/* Forgets what was put. */
-void output_drop(void);
+/* Has no room for another head. */
+bool output_is_full(const struct output *output);
+bool output_is_empty(const struct output *output);
+
+/* Sends what the client takes at once. False: it is gone. */
+bool output_send(struct output *output, int fd);
+/* Sends all, and waits for that. False: it is gone, or too slow. */
+bool output_write(struct output *output, int fd, uint64_t deadline);
 
 #endif

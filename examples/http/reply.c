@@ -8,8 +8,7 @@
 
 #include <http_parser.h>
 
-#include <moat/moat.h>
-
+#include "host_call.h"
 #include "reply.h"
 
 void reply_begin(struct reply *reply)
@@ -29,11 +28,8 @@ void reply_free(struct reply *reply)
     reply_begin(reply);
 }
 
-/* ---- Writing ----------------------------------------------------------------
- */
+/* ---- Writing ------------------------------------------------------------- */
 
-/* As a host call: a handler that were stopped inside malloc would leave its
- * lock held. */
 static void *grow(void *arg)
 {
     struct reply *reply = arg;
@@ -55,7 +51,7 @@ bool reply_write(struct reply *reply, const void *bytes, size_t length)
     if (length > MAX_REPLY - reply->length)
         return false;
     while (length > reply->room - reply->length)
-        if (moat_call_on_parent(moat_co_current(), grow, reply) == NULL)
+        if (host_call(grow, reply) == NULL)
             return false;
     memcpy(reply->body + reply->length, bytes, length);
     reply->length += length;
@@ -67,8 +63,7 @@ bool reply_text(struct reply *reply, const char *text)
     return reply_write(reply, text, strlen(text));
 }
 
-/* ---- Statuses
- * ----------------------------------------------------------------- */
+/* ---- Statuses ------------------------------------------------------------ */
 
 const char *reply_reason(int status)
 {

@@ -10,6 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "guest.h"
+#include "host_call.h"
 #include "report.h"
 
 /* A handler that always fails must not fill the disk. */
@@ -36,9 +38,7 @@ struct report {
     char id[ID_BYTES];
 };
 
-/* ---- Text
- * ----------------------------------------------------------------------
- */
+/* ---- Text ---------------------------------------------------------------- */
 
 /* Bytes that a client or a script has chosen must not steer a terminal. */
 static size_t escape(char *to, size_t room, struct span text)
@@ -81,9 +81,7 @@ static void compose_line(const struct report *report, char *line)
     strcat(line, "\n");
 }
 
-/* ---- The log and the file
- * --------------------------------------------------------
- */
+/* ---- The log and the file ------------------------------------------------ */
 
 /* Where a handler was that has not trapped. */
 static void write_frames(const moat_co *guest, int fd)
@@ -114,32 +112,43 @@ static void write_file(const struct report *report, const char *line)
         close(fd);
 }
 
+/* A report needs more stack than a task has. */
+static void *write_report(void *arg)
+{
+    struct report *report = arg;
+    char line[LINE_BYTES];
+
+    compose_line(report, line);
+    (void)!write(STDERR_FILENO, line, strlen(line));
+    if (folder != NULL && reports <= MAX_FILES)
+        write_file(report, line);
+    return NULL;
+}
+
 static void make(struct exchange *exchange, const moat_co *guest,
                  const char *words)
 {
     struct report report = {exchange, guest, words, ""};
-    char line[LINE_BYTES], text[ID_BYTES + 16];
+    char text[ID_BYTES + 16];
 
     reports++;
     snprintf(report.id, sizeof report.id, "%lx-%d-%u", (unsigned long)begun,
              (int)getpid(), reports);
-    compose_line(&report, line);
-    (void)!write(STDERR_FILENO, line, strlen(line));
-    if (folder != NULL && reports <= MAX_FILES)
-        write_file(&report, line);
+    (void)host_call(write_report, &report);
     snprintf(text, sizeof text, "report %s", report.id);
     reply_line(&exchange->reply, 500, text);
+    request_fail(&exchange->request);
+    exchange_answer(exchange);
 }
 
-void report_trap(struct exchange *exchange, const moat_co *guest)
+void report_trap(struct exchange *exchange)
 {
-    make(exchange, guest, NULL);
+    make(exchange, exchange->guest->co, NULL);
 }
 
-void report_stop(struct exchange *exchange, const moat_co *guest,
-                 const char *words)
+void report_stop(struct exchange *exchange, const char *words)
 {
-    make(exchange, guest, words);
+    make(exchange, exchange->guest->co, words);
 }
 
 void report_words(struct exchange *exchange, const char *words)

@@ -11,12 +11,13 @@
 /* Reports go to this folder, as ID.txt. NULL: only the log names them. */
 void reports_begin(const char *folder);
 
-/* Reports a failure, and makes the reply a 500 with the report's number. Called
- * on the stack of the scheduler's thread, of which reports need much. */
-void report_trap(struct exchange *exchange, const moat_co *guest);
+/* Each reports a failure, and answers with a 500 and the report's number. */
+
+/* The guest has trapped. */
+void report_trap(struct exchange *exchange);
 /* It is suspended, and will not run again. */
-void report_stop(struct exchange *exchange, const moat_co *guest,
-                 const char *words);
+void report_stop(struct exchange *exchange, const char *words);
+/* It has ended its request, or could not be made. */
 void report_words(struct exchange *exchange, const char *words);
 
 #endif

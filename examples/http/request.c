@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "host_call.h"
 #include "request.h"
 
 /* Memory of a body that a connection keeps for its next one. */
@@ -23,8 +24,7 @@ static bool is_text(struct span span, const char *text)
            strncasecmp(span.at, text, span.length) == 0;
 }
 
-/* ---- The parser's callbacks -----------------------------------------------
- */
+/* ---- The parser's callbacks ---------------------------------------------- */
 
 static int refuse(struct request *request, int status)
 {
@@ -137,20 +137,17 @@ static int on_head(http_parser *parser)
     return 0;
 }
 
-static bool make_room(struct request *request, size_t length)
+static void *grow(void *arg)
 {
-    size_t needed = request->body_length + length;
-    size_t room = 2 * needed > KEEP_BODY ? 2 * needed : KEEP_BODY;
-    char *body;
+    struct request *request = arg;
+    size_t room = request->body_room > 0 ? 2 * request->body_room : KEEP_BODY;
+    char *body = realloc(request->body, room);
 
-    if (needed <= request->body_room)
-        return true;
-    body = realloc(request->body, room);
     if (body == NULL)
-        return false;
+        return NULL;
     request->body = body;
     request->body_room = room;
-    return true;
+    return body;
 }
 
 static int on_body(http_parser *parser, const char *at, size_t length)
@@ -160,8 +157,9 @@ static int on_body(http_parser *parser, const char *at, size_t length)
     request->wants_continue = false; /* it did not wait */
     if (request->body_length + length > (size_t)request->settings->max_body)
         return refuse(request, 413);
-    if (!make_room(request, length))
-        return refuse(request, 503);
+    while (length > request->body_room - request->body_length)
+        if (host_call(grow, request) == NULL)
+            return refuse(request, 503);
     memcpy(request->body + request->body_length, at, length);
     request->body_length += length;
     return 0;
@@ -187,8 +185,7 @@ static const http_parser_settings callbacks = {.on_message_begin = on_begin,
                                                .on_body = on_body,
                                                .on_message_complete = on_whole};
 
-/* ---- Parsing ----------------------------------------------------------------
- */
+/* ---- Parsing ------------------------------------------------------------- */
 
 void request_begin(struct request *request, const struct settings *settings)
 {
@@ -250,6 +247,14 @@ size_t request_parse(struct request *request, const char *head,
     return parsed;
 }
 
+void request_fail(struct request *request)
+{
+    if (request->stage == REQUEST_WHOLE)
+        return;
+    request->stage = REQUEST_WHOLE;
+    request->keep = false;
+}
+
 size_t request_head_length(const struct request *request)
 {
     struct part last = request->url;
@@ -259,9 +264,7 @@ size_t request_head_length(const struct request *request)
     return last.at + last.length;
 }
 
-/* ---- For handlers
- * -------------------------------------------------------------
- */
+/* ---- For handlers -------------------------------------------------------- */
 
 const char *request_method(const struct request *request)
 {

@@ -69,6 +69,10 @@ void request_free(struct request *request);
 size_t request_parse(struct request *request, const char *head,
                      const char *bytes, size_t length);
 
+/* Its guest has failed: there is an answer. If that was before the request was
+ * whole, it is the last one. */
+void request_fail(struct request *request);
+
 /* Bytes of the head that must stay where they are: up to the last part's end.
  */
 size_t request_head_length(const struct request *request);

@@ -18,16 +18,16 @@
 #define ALLOW_BOTH ROUTE_GET | ROUTE_POST, "Allow: GET, HEAD, POST\r\n"
 
 static const struct route routes[] = {
-    {"/hello", say_hello, ROUTE_NATIVE, false, ALLOW_GET},
-    {"/bytes", count_bytes, ROUTE_NATIVE, false, ALLOW_POST},
-    {"/echo", echo_body, ROUTE_NATIVE, false, ALLOW_POST},
-    {"/large", write_much, ROUTE_NATIVE, false, ALLOW_GET},
-    {"/slow", wait_a_while, ROUTE_NATIVE, false, ALLOW_GET},
-    {"/null", follow_null, ROUTE_NATIVE, false, ALLOW_GET},
-    {"/overflow", overflow, ROUTE_NATIVE, false, ALLOW_GET},
-    {"/loop", loop, ROUTE_NATIVE, false, ALLOW_GET},
-    {"/eat", eat, ROUTE_NATIVE, true, ALLOW_GET},
-    {"/sometimes", fail_sometimes, ROUTE_NATIVE, false, ALLOW_GET},
+    {"/hello", say_hello, false, ALLOW_GET},
+    {"/bytes", count_bytes, false, ALLOW_POST},
+    {"/echo", echo_body, false, ALLOW_POST},
+    {"/large", write_much, false, ALLOW_GET},
+    {"/slow", wait_a_while, false, ALLOW_GET},
+    {"/null", follow_null, false, ALLOW_GET},
+    {"/overflow", overflow, false, ALLOW_GET},
+    {"/loop", loop, false, ALLOW_GET},
+    {"/eat", eat, true, ALLOW_GET},
+    {"/sometimes", fail_sometimes, false, ALLOW_GET},
 };
 
 /* One for all scripts; the exchange has the script. */
@@ -48,8 +48,7 @@ static bool begins_with(struct span path, const char *text)
 static const struct route *find_script(struct exchange *exchange,
                                        struct span path)
 {
-    static const struct route lua = {NULL, lua_handle, ROUTE_LUA, true,
-                                     ALLOW_BOTH};
+    static const struct route lua = {NULL, lua_handle, true, ALLOW_BOTH};
     size_t skipped = sizeof lua_prefix - 1;
 
     exchange->script =

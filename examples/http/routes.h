@@ -10,14 +10,11 @@
 
 #include "exchange.h"
 
-enum route_kind { ROUTE_NATIVE, ROUTE_LUA, ROUTE_KINDS };
-
 typedef void (*route_handler)(struct exchange *exchange);
 
 struct route {
     const char *path;
     route_handler handler;
-    enum route_kind kind;
     bool has_heap;
     unsigned methods;  /* bits of ROUTE_... */
     const char *allow; /* the same, as a line of a reply's head */

@@ -25,9 +25,7 @@ static void check(bool holds, const char *what)
     }
 }
 
-/* ---- Connections
- * ----------------------------------------------------------------
- */
+/* ---- Connections --------------------------------------------------------- */
 
 void server_enter(struct server *server, struct connection *connection)
 {
@@ -66,9 +64,7 @@ static void *accept_all(void *arg)
     return NULL;
 }
 
-/* ---- The listening socket
- * --------------------------------------------------------
- */
+/* ---- The listening socket ------------------------------------------------ */
 
 static int port_of(int listener)
 {
@@ -87,9 +83,7 @@ static int open_listener(const struct settings *settings)
     return moat_listen_tcp(settings->address, settings->port, 0);
 }
 
-/* ---- The server
- * ------------------------------------------------------------------
- */
+/* ---- The server ---------------------------------------------------------- */
 
 static void begin(struct server *server)
 {
