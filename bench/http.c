@@ -63,8 +63,7 @@ static void check(long result, const char *what)
         bench_stop(what);
 }
 
-/* ---- A server ---------------------------------------------------------------
- */
+/* ---- A server ------------------------------------------------------------ */
 
 static int listen_for(struct server *server)
 {
@@ -127,9 +126,7 @@ static double cpu_of(const struct server *server)
     return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
 }
 
-/* ---- wrk
- * ----------------------------------------------------------------------
- */
+/* ---- wrk ----------------------------------------------------------------- */
 
 struct outcome {
     double requests, per_second;
@@ -203,9 +200,7 @@ static void sample(struct server *server, unsigned connections,
     bench_add(&server->wall, 1e9 / outcome.per_second);
 }
 
-/* ---- The case
- * ------------------------------------------------------------------
- */
+/* ---- The case ------------------------------------------------------------ */
 
 /* The first CPU that is not the servers'; the same if there is no other. */
 static void choose_client_cpu(const cpu_set_t *allowed, int server_cpu)

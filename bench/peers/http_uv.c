@@ -1,36 +1,43 @@
 /*
- * http_uv.c: an HTTP server by callbacks of libuv, for bench/http: the parser
- * and the bytes of an answer are those of moat's, and there are no guests.
- * Descriptor 3 is the listening socket.
+ * http_uv.c: the example's HTTP server by callbacks of libuv, for bench/http:
+ * requests, replies and the output are those of examples/http. It has no
+ * guests, and no limits of time. Descriptor 3 is the listening socket.
  *
  * SPDX-License-Identifier: MIT
  */
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include <http_parser.h>
 #include <uv.h>
 
-#define INPUT_BYTES  4096
-#define OUTPUT_BYTES 16384
-#define HEAD_BYTES   512
+#include "input.h"
+#include "output.h"
+#include "reply.h"
+#include "request.h"
+
+#define INPUT_BYTES 16384
+
+/* What a request needs; clients use it in turn, as in the example. */
+struct exchange {
+    struct exchange *next;
+    struct input input;
+    struct request request;
+    struct reply reply;
+    struct output output;
+};
 
 struct client {
     uv_tcp_t tcp;
-    http_parser parser;
-    bool is_hello, closes;
+    struct exchange *exchange; /* NULL: no request has begun */
 };
 
-/* libuv reads when it has asked for the memory, and the callback follows at
- * once: all clients can share it. So they do the output. */
-static char input[INPUT_BYTES];
-static char output[OUTPUT_BYTES];
-static size_t used;
+static const struct settings settings = {.max_header = 8192, .max_body = 65536};
 
-static char date[64];
-static size_t date_length;
+static struct exchange *idle;
+
+/* libuv asks for the memory when it is about to read, and the callback follows
+ * at once: all clients can share it. */
+static char received[INPUT_BYTES];
 
 static void check(int status)
 {
@@ -38,42 +45,47 @@ static void check(int status)
         exit(1);
 }
 
-/* ---- Answers --------------------------------------------------------------
- */
+/* ---- Exchanges ----------------------------------------------------------- */
 
-static void on_second(uv_timer_t *timer)
+static struct exchange *take(void)
 {
-    time_t now = time(NULL);
-    struct tm tm;
+    struct exchange *exchange = idle;
 
-    (void)timer;
-    (void)gmtime_r(&now, &tm);
-    date_length =
-        strftime(date, sizeof date, "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &tm);
+    if (exchange != NULL)
+        idle = exchange->next;
+    else
+        exchange = malloc(sizeof *exchange);
+    if (exchange == NULL)
+        exit(1);
+    input_begin(&exchange->input);
+    request_begin(&exchange->request, &settings);
+    reply_begin(&exchange->reply);
+    output_begin(&exchange->output);
+    return exchange;
 }
 
-static void put(const char *bytes, size_t length)
+static void give(struct client *client)
 {
-    memcpy(output + used, bytes, length);
-    used += length;
+    struct exchange *exchange = client->exchange;
+
+    if (exchange == NULL)
+        return;
+    input_free(&exchange->input);
+    request_free(&exchange->request);
+    reply_free(&exchange->reply);
+    exchange->next = idle;
+    idle = exchange;
+    client->exchange = NULL;
 }
 
-static void put_text(const char *text)
-{
-    put(text, strlen(text));
-}
-
-static void put_answer(bool is_hello)
-{
-    put_text(is_hello ? "HTTP/1.1 200 OK\r\n" : "HTTP/1.1 404 Not Found\r\n");
-    put(date, date_length);
-    put_text("Content-Type: text/plain; charset=utf-8\r\nContent-Length: ");
-    put_text(is_hello ? "6\r\n\r\nhello\n" : "10\r\n\r\nNot Found\n");
-}
+/* ---- Clients ------------------------------------------------------------- */
 
 static void on_close(uv_handle_t *handle)
 {
-    free(handle);
+    struct client *client = (struct client *)handle;
+
+    give(client);
+    free(client);
 }
 
 static void hang_up(struct client *client)
@@ -103,70 +115,106 @@ static void write_rest(struct client *client, const char *bytes, size_t length)
 
 static void flush(struct client *client)
 {
-    uv_buf_t bytes = uv_buf_init(output, (unsigned)used);
-    size_t length = used;
+    struct output *output = &client->exchange->output;
+    uv_buf_t bytes = uv_buf_init(output->bytes, (unsigned)output->length);
     int sent;
 
-    if (length == 0)
+    if (output_is_empty(output))
         return;
-    used = 0;
     sent = uv_try_write((uv_stream_t *)&client->tcp, &bytes, 1);
-    if (sent < 0 && sent != UV_EAGAIN) {
+    if (sent < 0 && sent != UV_EAGAIN)
         hang_up(client);
-        return;
-    }
-    if (sent < 0)
-        sent = 0;
-    if ((size_t)sent < length)
-        write_rest(client, output + sent, length - (size_t)sent);
+    else if (sent < (int)output->length)
+        write_rest(client, output->bytes + (sent > 0 ? sent : 0),
+                   output->length - (size_t)(sent > 0 ? sent : 0));
+    output_begin(output);
 }
 
-/* ---- Requests -------------------------------------------------------------
- */
+/* ---- Requests ------------------------------------------------------------ */
 
-static int on_url(http_parser *parser, const char *at, size_t length)
+static void handle(struct exchange *exchange)
 {
-    struct client *client = parser->data;
+    struct span path = request_path(&exchange->request);
 
-    client->is_hello = length == 6 && memcmp(at, "/hello", 6) == 0;
-    return 0;
+    if (path.length == 6 && memcmp(path.at, "/hello", 6) == 0)
+        (void)reply_text(&exchange->reply, "hello\n");
+    else
+        reply_status(&exchange->reply, 404);
 }
 
-static int on_whole(http_parser *parser)
+static void parse(struct exchange *exchange)
 {
-    struct client *client = parser->data;
+    struct input *input = &exchange->input;
 
-    client->closes = http_should_keep_alive(parser) == 0;
-    if (OUTPUT_BYTES - used < HEAD_BYTES)
+    input->parsed +=
+        request_parse(&exchange->request, input->bytes + input->begin,
+                      input->bytes + input->parsed, input->end - input->parsed);
+}
+
+/* False: the connection is over. */
+static bool answer(struct client *client)
+{
+    struct exchange *exchange = client->exchange;
+    bool keep = exchange->request.keep;
+
+    handle(exchange);
+    output_put(&exchange->output, &exchange->reply,
+               keep ? OUTPUT_KEEP : OUTPUT_CLOSE,
+               !request_is(&exchange->request, HTTP_HEAD));
+    if (output_is_full(&exchange->output))
         flush(client);
-    put_answer(client->is_hello);
-    return 0;
+    input_next(&exchange->input);
+    request_next(&exchange->request);
+    reply_free(&exchange->reply);
+    return keep;
 }
 
-static const http_parser_settings callbacks = {.on_url = on_url,
-                                               .on_message_complete = on_whole};
+/* False: the connection is over. */
+static bool answer_all(struct client *client)
+{
+    struct exchange *exchange = client->exchange;
+
+    while (!input_is_parsed(&exchange->input)) {
+        parse(exchange);
+        if (exchange->request.refusal != 0)
+            return false;
+        if (exchange->request.stage == REQUEST_WHOLE && !answer(client))
+            return false;
+    }
+    return true;
+}
 
 static void on_alloc(uv_handle_t *handle, size_t size, uv_buf_t *out)
 {
     (void)handle;
     (void)size;
-    *out = uv_buf_init(input, INPUT_BYTES);
+    *out = uv_buf_init(received, INPUT_BYTES);
+}
+
+static void receive(struct client *client, const char *bytes, size_t length)
+{
+    bool goes_on;
+
+    if (client->exchange == NULL)
+        client->exchange = take();
+    if (!input_append(&client->exchange->input, bytes, length))
+        exit(1);
+    goes_on = answer_all(client);
+    flush(client);
+    if (!goes_on)
+        hang_up(client);
+    else if (client->exchange->request.stage == REQUEST_NONE)
+        give(client);
 }
 
 static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buffer)
 {
     struct client *client = (struct client *)stream;
 
-    if (got < 0) {
+    if (got < 0)
         hang_up(client);
-    } else if (got > 0) {
-        size_t parsed = http_parser_execute(&client->parser, &callbacks,
-                                            buffer->base, (size_t)got);
-
-        flush(client);
-        if (parsed != (size_t)got || client->closes)
-            hang_up(client);
-    }
+    else if (got > 0)
+        receive(client, buffer->base, (size_t)got);
 }
 
 static void on_connection(uv_stream_t *listener, int status)
@@ -176,11 +224,15 @@ static void on_connection(uv_stream_t *listener, int status)
     check(status);
     if (client == NULL)
         exit(1);
-    http_parser_init(&client->parser, HTTP_REQUEST);
-    client->parser.data = client;
     check(uv_tcp_init(listener->loop, &client->tcp));
     check(uv_accept(listener, (uv_stream_t *)&client->tcp));
     check(uv_read_start((uv_stream_t *)&client->tcp, on_alloc, on_read));
+}
+
+static void on_second(uv_timer_t *timer)
+{
+    (void)timer;
+    output_set_date();
 }
 
 int main(void)
