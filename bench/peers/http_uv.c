@@ -17,7 +17,7 @@
 
 #define INPUT_BYTES 16384
 
-/* What a request needs; clients use it in turn, as in the example. */
+/* The memory of a request; clients use it in turn, as in the example. */
 struct exchange {
     struct exchange *next;
     struct input input;
@@ -101,7 +101,7 @@ static void on_write(uv_write_t *write, int status)
     free(write);
 }
 
-/* What the kernel does not take at once is written by a request. */
+/* Bytes that the kernel does not take at once are written by a request. */
 static void write_rest(struct client *client, const char *bytes, size_t length)
 {
     uv_write_t *write = malloc(sizeof *write + length);

@@ -19,7 +19,7 @@
 #define LINGER_TIME  UINT64_C(1000000000)
 #define LINGER_BYTES ((size_t)1 << 20)
 
-/* What was read last, by whichever task has its turn. */
+/* The bytes read last, by the task that has its turn. */
 static char received[16384];
 
 void connection_enter(struct connection *connection, enum phase phase)

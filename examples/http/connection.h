@@ -17,7 +17,7 @@
 
 struct server;
 
-/* What the client is waited for. */
+/* The reason why the client is waited for. */
 enum phase {
     PHASE_IDLE, /* for a request                      */
     PHASE_HEAD, /* for the rest of a request's head   */

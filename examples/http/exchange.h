@@ -4,7 +4,7 @@
  * A request is parsed and answered by a guest, in a coroutine with limits. It
  * may be stopped at any instruction, and suspended. So a handler takes memory
  * only from its heap, and calls nothing that has a lock, stdio for example.
- * What has to wait is an errand for the connection's task.
+ * Work that has to wait is an errand for the connection's task.
  *
  * A connection has an exchange only from the first byte of a request to the end
  * of its answer. The one that was used last is used first: its memory is in the

@@ -110,7 +110,7 @@ static void describe_request(lua_State *lua, const struct request *request)
     lua_setglobal(lua, "request");
 }
 
-/* What reads files, loads code or locks a stream is left out. */
+/* Functions that read files, load code or lock a stream are left out. */
 static void open_libraries(lua_State *lua)
 {
     static const luaL_Reg libraries[] = {{LUA_GNAME, luaopen_base},

@@ -1,21 +1,25 @@
 /*
- * main.c: an HTTP server in which each request is a guest. Its handler, in C or
- * in Lua, has a stack, a heap and time of its own. One that overflows, follows
- * a bad pointer, loops or takes too much memory costs its client a 500 with the
- * number of a report, and the others nothing.
+ * main.c: an HTTP server whose requests are guests. A request is parsed and
+ * answered in a coroutine, by a handler in C or in Lua, which has a stack, a
+ * heap and time of its own. One that overflows, follows a bad pointer, loops or
+ * takes too much memory costs its client a 500 with the number of a report, and
+ * the others nothing.
  *
  *     http_server [OPTION]... PORT    until SIGTERM or SIGINT
  *     http_server --help
  *
- * main.c        the program              exchange.h     what a handler sees
- * settings.c    the command line         guest.c        handlers as guests
- * server.c      clients that come        routes.c       which one answers
- * connection.c  a client                 handlers.c     those in C
- * reaper.c      clients that are slow    lua_handler.c  those in Lua
- * request.c     what it asks             scripts.c      their texts
- * reply.c       what it gets             lua_frames.c   their functions, in
- * output.c      on its way                              reports
- * heaps.c       memory of handlers       report.c       those that failed
+ * main.c        the program             guest.c        coroutines that answer
+ * settings.c    the command line        routes.c       which handler answers
+ * server.c      clients that come       handlers.c     handlers in C
+ * connection.c  waiting for a client    lua_handler.c  handlers in Lua
+ * progress.c    between two waits       scripts.c      their texts
+ * reaper.c      clients that are slow   lua_frames.c   their functions, in
+ * exchange.c    a request and its                      reports
+ *               reply                   heaps.c        memory of handlers
+ * input.c       what has come           host_call.c    what a guest must not do
+ * request.c     what it asks                           itself
+ * reply.c       what is answered        report.c       guests that failed
+ * output.c      what is sent
  *
  * The parser is Debian's libhttp-parser.
  *

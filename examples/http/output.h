@@ -17,7 +17,7 @@
 
 #define OUTPUT_BYTES 4096
 
-/* What a head says of the connection. */
+/* The Connection field of a head. */
 enum output_end {
     OUTPUT_KEEP,     /* HTTP/1.1 keeps it without a word */
     OUTPUT_KEEP_OLD, /* HTTP/1.0 must hear it            */

@@ -36,7 +36,7 @@ static enum need wait_for_more(struct connection *connection)
     if (request->stage != REQUEST_BODY)
         return NEED_INPUT;
     connection_enter(connection, PHASE_BODY);
-    /* What has come of the body was copied; only the head must stay. */
+    /* The body so far was copied; only the head must stay. */
     input_keep(&exchange->input, request_head_length(request));
     if (request->wants_continue)
         output_put_continue(&exchange->output);

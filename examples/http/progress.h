@@ -10,7 +10,7 @@
 
 #include "connection.h"
 
-/* What the connection's task has to do next. */
+/* The next duty of the connection's task. */
 enum need {
     NEED_NOTHING, /* there is more to do at once    */
     NEED_INPUT,   /* wait for the client            */

@@ -4,7 +4,7 @@
  * A deadline for each read would be a timer that is set and removed with every
  * request. Instead a task looks at all connections ten times a second. It ends
  * the read of one whose time is up by shutting down the socket's receiving
- * side: the read finds the end of the stream, and `is_over` says why.
+ * side: the read finds the end of the stream, and `is_over` is the reason.
  *
  * SPDX-License-Identifier: MIT
  */

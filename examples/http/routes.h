@@ -20,7 +20,8 @@ struct route {
     const char *allow; /* the same, as a line of a reply's head */
 };
 
-/* The route of a request. NULL: there is none, and the reply says so. */
+/* The route of a request. NULL: there is none, and the reply is a 404 or a 405.
+ */
 const struct route *route_of(struct exchange *exchange);
 
 #endif

@@ -9,7 +9,7 @@ import threading
 
 from server import Case, get, main, post
 
-# The report of each says this.
+# Words of the report of each.
 FAILURES = {
     "/null": "null pointer access",
     "/overflow": "stack overflow",
