@@ -118,6 +118,7 @@ static bool fulfil(struct connection *connection, enum need need,
     case NEED_INPUT:
         return wait_for_input(connection, length);
     case NEED_TURN:
+    case NEED_OUTPUT: /* has many requests: others first */
         moat_task_yield();
         return true;
     case NEED_ERRAND:
@@ -168,19 +169,20 @@ static void send_at_once(int fd)
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
 }
 
-bool connection_begin(struct server *server, int fd)
+void connection_begin(struct server *server, int fd)
 {
     struct connection *connection = calloc(1, sizeof *connection);
 
-    if (connection == NULL)
-        return false;
+    if (connection == NULL) {
+        (void)moat_close(fd);
+        server_make_room(server);
+        return;
+    }
     send_at_once(fd);
     connection->fd = fd;
     connection->server = server;
     connection->since = server->now;
     server_enter(server, connection);
-    if (moat_task_spawn(server->group, run, connection, NULL, NULL) == MOAT_OK)
-        return true;
-    hang_up(connection);
-    return false;
+    if (moat_task_spawn(server->group, run, connection, NULL, NULL) != MOAT_OK)
+        hang_up(connection);
 }

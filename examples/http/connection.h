@@ -37,8 +37,8 @@ struct connection {
 
 void connection_enter(struct connection *connection, enum phase phase);
 
-/* Serves a client in a task of its own. False: there is no memory, and the
- * client is not served. */
-bool connection_begin(struct server *server, int fd);
+/* Serves a client in a task of its own. It is hung up on if there is no memory.
+ */
+void connection_begin(struct server *server, int fd);
 
 #endif

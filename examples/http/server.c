@@ -27,6 +27,11 @@ static void check(bool holds, const char *what)
 
 /* ---- Connections --------------------------------------------------------- */
 
+void server_make_room(struct server *server)
+{
+    (void)moat_semaphore_release(&server->room);
+}
+
 void server_enter(struct server *server, struct connection *connection)
 {
     connection->previous = NULL;
@@ -44,7 +49,7 @@ void server_leave(struct server *server, struct connection *connection)
         connection->previous->next = connection->next;
     else
         server->connections = connection->next;
-    (void)moat_semaphore_release(&server->room);
+    server_make_room(server);
 }
 
 /* Until the listening socket is closed. Clients beyond the limit wait in the
@@ -58,8 +63,7 @@ static void *accept_all(void *arg)
 
         if (fd < 0)
             break;
-        if (!connection_begin(server, fd))
-            (void)moat_close(fd);
+        connection_begin(server, fd);
     }
     return NULL;
 }

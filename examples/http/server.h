@@ -27,6 +27,8 @@ struct server {
 /* A task's function: serves until SIGTERM or SIGINT. */
 void *serve(void *settings);
 
+/* A client that was accepted is gone. */
+void server_make_room(struct server *server);
 void server_enter(struct server *server, struct connection *connection);
 void server_leave(struct server *server, struct connection *connection);
 
