@@ -13,7 +13,7 @@ mkfifo "$reports/ready"
 "$server" --address 127.0.0.1 --scripts "$scripts" --reports "$reports" 0 \
     >"$reports/ready" 2>/dev/null &
 pid=$!
-trap 'kill $pid; rm -rf "$reports"' EXIT
+trap 'kill $pid || true; rm -rf "$reports"' EXIT
 read -r _ port <"$reports/ready"
 
 ask() {

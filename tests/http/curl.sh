@@ -17,7 +17,7 @@ mkfifo "$work/ready"
 "$server" --address 127.0.0.1 --scripts "$scripts" --reports "$work" \
     --max-body 100000 0 >"$work/ready" 2>"$work/log" &
 pid=$!
-trap 'kill $pid 2>/dev/null; rm -rf "$work"' EXIT
+trap 'kill $pid 2>/dev/null || true; rm -rf "$work"' EXIT
 read -r _ port <"$work/ready"
 base=http://127.0.0.1:$port
 
