@@ -62,6 +62,36 @@ static size_t escape(char *to, size_t room, struct span text)
     return length;
 }
 
+/* The last trap that was described. A handler with a bug fails again and again
+ * at the same instruction; to find the function's name and line takes longer
+ * than all the rest of a trap. */
+static struct {
+    moat_trap_kind kind;
+    uintptr_t pc, address;
+    char text[LINE_BYTES / 2];
+} last;
+
+static bool is_last(const moat_trap_info *trap)
+{
+    return trap->kind == last.kind && trap->kind != MOAT_TRAP_DEADLINE &&
+           trap->pc == last.pc && trap->address == last.address;
+}
+
+/* Returns the trap's line in `last`. */
+static const char *describe_trap(const moat_co *guest)
+{
+    moat_trap_info trap = MOAT_TRAP_INFO_INIT;
+
+    if (moat_co_trap_info(guest, &trap) != MOAT_OK || is_last(&trap))
+        return last.text;
+    last.kind = trap.kind;
+    last.pc = trap.pc;
+    last.address = trap.address;
+    (void)!moat_co_format_report(guest, MOAT_REPORT_LINE, last.text,
+                                 sizeof last.text, NULL);
+    return last.text;
+}
+
 static void compose_line(const struct report *report, char *line)
 {
     const struct request *request = &report->exchange->request;
@@ -72,9 +102,8 @@ static void compose_line(const struct report *report, char *line)
     length += escape(line + length, 512, request_url(request));
     length += (size_t)snprintf(line + length, LINE_BYTES - length, ": ");
     if (words == NULL)
-        (void)!moat_co_format_report(report->guest, MOAT_REPORT_LINE,
-                                     line + length, LINE_BYTES - 1 - length,
-                                     NULL);
+        snprintf(line + length, LINE_BYTES - 1 - length, "%s",
+                 describe_trap(report->guest));
     else
         (void)escape(line + length, LINE_BYTES - 1 - length,
                      (struct span){words, strlen(words)});
