@@ -119,6 +119,20 @@ static void end(struct server *server)
     moat_group_close(server->group);
 }
 
+static moat_task *spawn(moat_task_fn fn, struct server *server)
+{
+    moat_task *task = NULL;
+
+    check(moat_task_spawn(NULL, fn, server, NULL, &task) == MOAT_OK, "spawn");
+    return task;
+}
+
+static void stop(moat_task *task)
+{
+    (void)moat_task_cancel(task);
+    (void)!moat_task_join(task, NEVER, NULL);
+}
+
 void *serve(void *settings)
 {
     static const int signals[] = {SIGINT, SIGTERM};
@@ -126,16 +140,12 @@ void *serve(void *settings)
     moat_task *acceptor, *reaper;
 
     begin(&server);
-    check(moat_task_spawn(NULL, accept_all, &server, NULL, &acceptor) ==
-                  MOAT_OK &&
-              moat_task_spawn(NULL, reap, &server, NULL, &reaper) == MOAT_OK,
-          "spawn");
+    acceptor = spawn(accept_all, &server);
+    reaper = spawn(reap, &server);
     (void)!moat_signal_wait(signals, 2, NEVER, NULL);
     end(&server);
-    (void)moat_task_cancel(acceptor);
-    (void)moat_task_cancel(reaper);
-    (void)!moat_task_join(acceptor, NEVER, NULL);
-    (void)!moat_task_join(reaper, NEVER, NULL);
+    stop(acceptor);
+    stop(reaper);
     moat_semaphore_destroy(&server.room);
     guests_end();
     return NULL;

@@ -46,6 +46,15 @@ class Failures(Case):
         numbers = {self.failing("/null") for _ in range(20)}
         self.assertEqual(len(numbers), 20)
 
+    def test_reports_of_two_bugs_in_turn(self):
+        for _ in range(3):
+            for url in "/null", "/lua/crash", "/null", "/overflow":
+                self.assertIn(FAILURES[url],
+                              self.server.report(self.failing(url)))
+        log = self.server.log()
+        for function, count in ("in follow_null", 6), ("in crash", 3):
+            self.assertEqual(log.count(function), count, log)
+
     def test_connection_goes_on(self):
         with self.server.connect() as client:
             client.send("".join(get(url) + get("/hello")
