@@ -1,272 +1,152 @@
 /*
- * server.c: an HTTP server in which each request is a guest: its handler has a
- * stack, a heap and a time limit of its own. One that overflows, loops or takes
- * too much memory costs its client a 500 with the number of a report.
- *
- * The parser is Debian's libhttp-parser.
- *
- *     http_server         serves clients of its own, and ends
- *     http_server PORT    serves until SIGINT or SIGTERM, then ends gracefully
+ * server.c: accepts clients, and ends gracefully.
  *
  * SPDX-License-Identifier: MIT
  */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+#include <sys/socket.h>
 
-#include "client.h"
-#include "handlers.h"
+#include <netinet/in.h>
 
-#define NEVER  MOAT_NO_DEADLINE
-#define SECOND UINT64_C(1000000000)
+#include "guest.h"
+#include "output.h"
+#include "reaper.h"
+#include "server.h"
 
-/* Limits of a client. */
-#define HEADER_BYTES 8192
-#define BODY_BYTES   65536
-#define PATIENCE     (60 * SECOND)
+#define NEVER MOAT_NO_DEADLINE
 
-/* ---- A request ---- */
-
-struct connection {
-    int fd;
-    http_parser parser;
-    struct exchange exchange;
-    bool too_large; /* its URL or its body */
-};
-
-static int on_begin(http_parser *parser)
+static void check(bool holds, const char *what)
 {
-    struct connection *connection = parser->data;
-
-    memset(&connection->exchange, 0, sizeof connection->exchange);
-    return 0;
-}
-
-static int on_url(http_parser *parser, const char *at, size_t length)
-{
-    struct connection *connection = parser->data;
-    char *url = connection->exchange.url;
-    size_t had = strlen(url);
-
-    connection->too_large = had + length >= URL_BYTES;
-    if (!connection->too_large)
-        memcpy(url + had, at, length);
-    return connection->too_large;
-}
-
-static int on_body(http_parser *parser, const char *at, size_t length)
-{
-    struct connection *connection = parser->data;
-
-    (void)at;
-    connection->exchange.body_bytes += length;
-    connection->too_large = connection->exchange.body_bytes > BODY_BYTES;
-    return connection->too_large;
-}
-
-/* The next request of the same client is parsed after this one's answer. */
-static int on_complete(http_parser *parser)
-{
-    http_parser_pause(parser, 1);
-    return 0;
-}
-
-static const http_parser_settings settings = {.on_message_begin = on_begin,
-                                              .on_url = on_url,
-                                              .on_body = on_body,
-                                              .on_message_complete =
-                                                  on_complete};
-
-/* ---- Its answer ---- */
-
-static const char *reason_of(int status)
-{
-    switch (status) {
-    case 200:
-        return "OK";
-    case 400:
-        return "Bad Request";
-    case 404:
-        return "Not Found";
-    case 408:
-        return "Request Timeout";
-    case 413:
-        return "Content Too Large";
-    default:
-        return "Internal Server Error";
+    if (!holds) {
+        perror(what);
+        exit(1);
     }
 }
 
-static bool send_answer(const struct connection *connection, bool keep)
-{
-    const struct exchange *exchange = &connection->exchange;
-    char text[ANSWER_BYTES + 200];
-    int length = snprintf(
-        text, sizeof text,
-        "HTTP/1.1 %d %s\r\nContent-Length: %zu\r\nConnection: %s\r\n\r\n%s",
-        exchange->status, reason_of(exchange->status), strlen(exchange->answer),
-        keep ? "keep-alive" : "close", exchange->answer);
+/* ---- Connections --------------------------------------------------------- */
 
-    return moat_write(connection->fd, text, (size_t)length,
-                      moat_now() + PATIENCE) == length;
+void server_make_room(struct server *server)
+{
+    (void)moat_semaphore_release(&server->room);
 }
 
-static bool refuse(struct connection *connection, int status)
+void server_enter(struct server *server, struct connection *connection)
 {
-    connection->exchange.status = status;
-    snprintf(connection->exchange.answer, ANSWER_BYTES, "%s\n",
-             reason_of(status));
-    (void)send_answer(connection, false);
-    return false;
+    connection->previous = NULL;
+    connection->next = server->connections;
+    if (connection->next != NULL)
+        connection->next->previous = connection;
+    server->connections = connection;
 }
 
-static void report(struct exchange *exchange, const moat_result *result)
+void server_leave(struct server *server, struct connection *connection)
 {
-    static unsigned reports;
-
-    reports++;
-    fprintf(stderr, "report %u: %s: %s\n", reports, exchange->url,
-            result->kind == MOAT_EVENT_TRAP
-                ? moat_trap_kind_str(result->trap.kind)
-                : moat_status_str(result->status));
-    exchange->status = 500;
-    snprintf(exchange->answer, ANSWER_BYTES, "report %u\n", reports);
+    if (connection->next != NULL)
+        connection->next->previous = connection->previous;
+    if (connection->previous != NULL)
+        connection->previous->next = connection->next;
+    else
+        server->connections = connection->next;
+    server_make_room(server);
 }
 
-/* The handler is a task of its own: it runs and ends apart from this one. */
-static bool answer(struct connection *connection)
-{
-    bool keep = http_should_keep_alive(&connection->parser) != 0;
-    moat_limits limits = MOAT_LIMITS_INIT;
-    moat_task_options options = MOAT_TASK_OPTIONS_INIT;
-    moat_result result = {.kind = MOAT_EVENT_CANCELLED};
-    moat_task *task;
-
-    limits.resume_cpu_ns = SECOND / 20;
-    limits.memory_bytes = 1 << 20;
-    options.limits = &limits;
-    options.name = "handler";
-    result.status =
-        moat_task_spawn(NULL, handle, &connection->exchange, &options, &task);
-    if (result.status == MOAT_OK)
-        result.status = moat_task_join(task, NEVER, &result);
-    if (result.kind != MOAT_EVENT_RETURN)
-        report(&connection->exchange, &result);
-    return send_answer(connection, keep) && keep;
-}
-
-/* ---- A connection ---- */
-
-/* False: the connection is over. */
-static bool parse(struct connection *connection, const char *bytes,
-                  size_t length)
-{
-    http_parser *parser = &connection->parser;
-    size_t at = 0;
-
-    while (at < length) {
-        at += http_parser_execute(parser, &settings, bytes + at, length - at);
-        if (HTTP_PARSER_ERRNO(parser) == HPE_PAUSED) {
-            http_parser_pause(parser, 0);
-            if (!answer(connection))
-                return false;
-        } else if (HTTP_PARSER_ERRNO(parser) != HPE_OK || parser->upgrade) {
-            return refuse(connection, connection->too_large ? 413 : 400);
-        }
-    }
-    return true;
-}
-
-static void hang_up(void *arg)
-{
-    struct connection *connection = arg;
-
-    (void)moat_close(connection->fd);
-    free(connection);
-}
-
-static void *serve(void *arg)
-{
-    struct connection *connection = arg;
-    char bytes[2048];
-    ssize_t got;
-
-    check(moat_co_defer(moat_co_current(), hang_up, arg) == MOAT_OK, "defer");
-    http_parser_init(&connection->parser, HTTP_REQUEST);
-    connection->parser.data = connection;
-    do
-        got = moat_read(connection->fd, bytes, sizeof bytes,
-                        moat_now() + PATIENCE);
-    while (got > 0 && parse(connection, bytes, (size_t)got));
-    if (got < 0)
-        (void)refuse(connection, 408);
-    return NULL;
-}
-
-/* ---- The server ---- */
-
-struct server {
-    int listener;
-    moat_group *connections;
-};
-
+/* Until the listening socket is closed. Clients beyond the limit wait in the
+ * kernel's queue. */
 static void *accept_all(void *arg)
 {
-    const struct server *server = arg;
-    int fd;
+    struct server *server = arg;
 
-    while ((fd = moat_accept(server->listener, NEVER)) >= 0) {
-        struct connection *connection = calloc(1, sizeof *connection);
+    while (moat_semaphore_acquire(&server->room, NEVER) == MOAT_OK) {
+        int fd = moat_accept(server->listener, NEVER);
 
-        check(connection != NULL, "calloc");
-        connection->fd = fd;
-        if (moat_task_spawn(server->connections, serve, connection, NULL,
-                            NULL) != MOAT_OK)
-            hang_up(connection);
+        if (fd < 0)
+            break;
+        connection_begin(server, fd);
     }
     return NULL;
 }
 
-/* No new ones; those that are served have their time. */
-static void end_gracefully(const struct server *server)
+/* ---- The listening socket ------------------------------------------------ */
+
+static int port_of(int listener)
 {
-    (void)moat_close(server->listener);
-    (void)!moat_group_wait(server->connections, moat_now() + PATIENCE, NULL);
-    moat_group_close(server->connections);
+    struct sockaddr_in6 address; /* the port is where sockaddr_in has it */
+    socklen_t length = sizeof address;
+
+    check(getsockname(listener, (struct sockaddr *)&address, &length) == 0,
+          "getsockname");
+    return ntohs(address.sin6_port);
 }
 
-static void *run(void *arg)
+static int open_listener(const struct settings *settings)
+{
+    if (settings->descriptor >= 0)
+        return (int)settings->descriptor;
+    return moat_listen_tcp(settings->address, settings->port, 0);
+}
+
+/* ---- The server ---------------------------------------------------------- */
+
+static void begin(struct server *server)
+{
+    const struct settings *settings = server->settings;
+
+    server->listener = open_listener(settings);
+    check(server->listener >= 0, "listen");
+    http_parser_set_max_header_size((uint32_t)settings->max_header);
+    check(guests_begin(), "guests");
+    server->now = moat_now();
+    output_set_date();
+    check(moat_group_open(&server->group, 0) == MOAT_OK &&
+              moat_semaphore_init(&server->room,
+                                  (uint64_t)settings->max_connections) ==
+                  MOAT_OK,
+          "server");
+    printf("port %d\n", port_of(server->listener));
+    fflush(stdout);
+}
+
+/* No new clients; requests in progress have their time. */
+static void end(struct server *server)
+{
+    server->ends = true;
+    (void)moat_close(server->listener);
+    reap_idle(server);
+    (void)!moat_group_wait(server->group,
+                           moat_now() + server->settings->grace_time, NULL);
+    moat_group_close(server->group);
+}
+
+static moat_task *spawn(moat_task_fn fn, struct server *server)
+{
+    moat_task *task = NULL;
+
+    check(moat_task_spawn(NULL, fn, server, NULL, &task) == MOAT_OK, "spawn");
+    return task;
+}
+
+static void stop(moat_task *task)
+{
+    (void)moat_task_cancel(task);
+    (void)!moat_task_join(task, NEVER, NULL);
+}
+
+void *serve(void *settings)
 {
     static const int signals[] = {SIGINT, SIGTERM};
-    struct server server;
+    struct server server = {.settings = settings};
+    moat_task *acceptor, *reaper;
 
-    http_parser_set_max_header_size(HEADER_BYTES);
-    server.listener = moat_listen_tcp(arg != NULL ? NULL : "127.0.0.1",
-                                      arg != NULL ? arg : "0", 0);
-    check(server.listener >= 0, "moat_listen_tcp");
-    check(moat_group_open(&server.connections, 0) == MOAT_OK, "group");
-    check(moat_task_spawn(NULL, accept_all, &server, NULL, NULL) == MOAT_OK,
-          "spawn");
-    if (arg == NULL) {
-        be_clients(server.listener);
-    } else {
-        (void)!moat_signal_wait(signals, 2, NEVER, NULL);
-    }
-    end_gracefully(&server);
+    begin(&server);
+    acceptor = spawn(accept_all, &server);
+    reaper = spawn(reap, &server);
+    (void)!moat_signal_wait(signals, 2, NEVER, NULL);
+    end(&server);
+    stop(acceptor);
+    stop(reaper);
+    moat_semaphore_destroy(&server.room);
+    guests_end();
     return NULL;
-}
-
-int main(int argc, char **argv)
-{
-    sigset_t signals;
-
-    (void)sigemptyset(&signals);
-    (void)sigaddset(&signals, SIGINT);
-    (void)sigaddset(&signals, SIGTERM);
-    if (argc > 1) /* moat_signal_wait takes them */
-        (void)sigprocmask(SIG_BLOCK, &signals, NULL);
-    return moat_sched_run(NULL, run, argc > 1 ? argv[1] : NULL, NULL) == MOAT_OK
-               ? 0
-               : 1;
 }

@@ -12,7 +12,7 @@ trap 'rm -rf "$work"' EXIT
 
 "$2" -N --test-dir "$3" | sed -n 's/^ *Test *#[0-9]*: //p' >"$work/tests"
 cd "$1"
-kinds='api|checks|corpus|debugger|demo|ditch|docs|example|fault|host|install'
+kinds='api|checks|corpus|debugger|demo|ditch|docs|example|fault|host|http|install'
 kinds="$kinds|malloc|runtimes|sanitizers|sched|stress|unit|unwind"
 grep -ohE "\`($kinds)\.[a-z_]+(\.[a-z_]+)*(\.?\*)?\`" README.md docs/*.md |
     tr -d '\`' | sort -u >"$work/named"

@@ -1,0 +1,5 @@
+local all = {}
+
+for i = 1, math.huge do
+  all[i] = ("x"):rep(1000) .. i
+end

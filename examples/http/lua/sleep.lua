@@ -1,0 +1,3 @@
+-- Others are served meanwhile.
+sleep(tonumber(request.query) or 1)
+return "awake\n"
