@@ -7,6 +7,7 @@
 
 #include "engine/engine.h"
 #include "engine/thread.h"
+#include "sys/filter.h"
 #include "trap/alarm.h"
 #include "trap/altstack.h"
 #include "trap/mask.h"
@@ -22,12 +23,18 @@ static moat_status repair(void)
         return status;
     moat_mask_unblock(&were_blocked);
     moat_alarm_unblock();
+    moat_filter_repair();
     return MOAT_OK;
 }
 
 moat_status moat_thread_attach(void)
 {
-    return moat_thread_self() != NULL ? repair() : moat_thread_ready();
+    unsigned char filter = moat_filter_pause();
+    moat_status status =
+        moat_thread_self() != NULL ? repair() : moat_thread_ready();
+
+    moat_filter_restore(filter);
+    return status;
 }
 
 moat_status moat_thread_ready(void)

@@ -13,6 +13,7 @@
 #include "engine/engine.h"
 #include "engine/heaps.h"
 #include "engine/options.h"
+#include "engine/syscalls.h"
 #include "sys/refusal.h"
 #include "sys/size.h"
 
@@ -140,10 +141,15 @@ void moat_script_set(struct co *co, const moat_script *script)
 
 static moat_status fill_limits(struct spec *spec)
 {
-    moat_status status = check_limits(spec->options.limits, &spec->limits);
+    moat_limits *limits = &spec->limits;
+    moat_status status = check_limits(spec->options.limits, limits);
 
-    spec->options.limits = &spec->limits;
-    return status;
+    spec->options.limits = limits;
+    if (status != MOAT_OK || limits->syscalls == NULL)
+        return status;
+    status = moat_syscalls_check(limits->syscalls, &spec->syscalls);
+    limits->syscalls = &spec->syscalls;
+    return status == MOAT_OK ? moat_engine_need_syscalls() : status;
 }
 
 static moat_status fill_script(struct spec *spec)

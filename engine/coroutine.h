@@ -108,6 +108,8 @@ struct co_cold {
     struct moat_trap_record trap;
     struct moat_guest_clock clock; /* if CO_LIMITED or CO_ACCOUNTED          */
     struct moat_preemption preemption; /* if it has slices                   */
+    struct moat_calls
+        calls; /* if it has a policy, or runs inside one that has */
     /* The return address and the stack pointer of the frame that resumed, when
      * the trap was settled: they find that frame while it lives. */
     uintptr_t resumer_pc, resumer_sp;
@@ -140,6 +142,8 @@ _Static_assert(offsetof(struct co_cold, clock) ==
                        offsetof(struct moat_cold_front, clock) &&
                    offsetof(struct co_cold, preemption) ==
                        offsetof(struct moat_cold_front, preemption) &&
+                   offsetof(struct co_cold, calls) ==
+                       offsetof(struct moat_cold_front, calls) &&
                    offsetof(struct co_cold, resumer_pc) >=
                        sizeof(struct moat_cold_front),
                "the cold part begins otherwise than the trap layer expects");

@@ -18,17 +18,20 @@
 #include "engine/nointr.h"
 #include "engine/options.h"
 #include "engine/preempt.h"
+#include "engine/syscalls.h"
 #include "engine/thread.h"
 #include "heap/region.h"
 #include "stack/annotate.h"
 #include "stack/arena.h"
 #include "stack/guard_choice.h"
 #include "stack/trim.h"
+#include "sys/filter.h"
 #include "sys/fork.h"
 #include "sys/pagemap.h"
 #include "sys/refusal.h"
 #include "sys/size.h"
 #include "trap/altstack.h"
+#include "trap/chain.h"
 #include "trap/deadline.h"
 #include "trap/handler.h"
 #include "trap/mask.h"
@@ -128,6 +131,7 @@ static moat_status set_up(const moat_engine_options *options,
     moat_copies_on_left = moat_thread_left;
     moat_trap_serve_copies();
     moat_preempt_serve();
+    moat_syscalls_serve();
     engine.policy.free_bytes = options->keep_free_bytes;
     engine.policy.stack_bytes = options->keep_stack_bytes;
     moat_trim_configure(&engine.policy);
@@ -198,7 +202,19 @@ moat_status moat_engine_need_deadlines(void)
     return status;
 }
 
-moat_status moat_engine_check(void)
+moat_status moat_engine_need_syscalls(void)
+{
+    moat_status status = moat_engine_ready();
+
+    if (status != MOAT_OK)
+        return status;
+    moat_engine_lock();
+    status = moat_chain_install(SIGSYS, moat_trap_on_signal, false);
+    moat_engine_unlock();
+    return status == MOAT_OK ? moat_filter_arm() : status;
+}
+
+static moat_status check(void)
 {
     moat_status status;
 
@@ -211,7 +227,20 @@ moat_status moat_engine_check(void)
         status = moat_mask_check();
     if (status == MOAT_OK)
         status = moat_deadline_check();
+    if (status == MOAT_OK)
+        status = moat_chain_check(SIGSYS);
+    if (status == MOAT_OK)
+        status = moat_filter_check();
     return status == MOAT_OK ? moat_altstack_check() : status;
+}
+
+moat_status moat_engine_check(void)
+{
+    unsigned char filter = moat_filter_pause();
+    moat_status status = check();
+
+    moat_filter_restore(filter);
+    return status;
 }
 
 /* --- shutdown ------------------------------------------------------------ */
@@ -228,6 +257,7 @@ static moat_status tear_down(void)
 {
     moat_status trap = moat_trap_remove();
     moat_status deadline = moat_deadline_remove();
+    moat_status syscalls = moat_chain_remove(SIGSYS);
 
     moat_copies_note(NULL);
     atomic_store(&engine.ready, false);
@@ -235,7 +265,9 @@ static moat_status tear_down(void)
     moat_thread_forget_all();
     moat_arena_release_all();
     moat_heap_regions_release();
-    return trap != MOAT_OK ? trap : deadline;
+    if (trap == MOAT_OK)
+        trap = deadline;
+    return trap != MOAT_OK ? trap : syscalls;
 }
 
 moat_status moat_engine_shutdown(void)

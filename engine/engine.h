@@ -14,4 +14,8 @@ moat_status moat_engine_ready(void);
 /* Installs the handler of the deadline signal, at the first limit. */
 moat_status moat_engine_need_deadlines(void);
 
+/* Installs the handler of dispatched system calls, at the first policy, and has
+ * those of this thread dispatched. MOAT_E_UNSUPPORTED. */
+moat_status moat_engine_need_syscalls(void);
+
 #endif

@@ -20,6 +20,7 @@
 
 #include <moat/moat.h>
 
+#include "sys/filter.h"
 #include "sys/refusal.h"
 
 /* --- a thread's text ------------------------------------------------------ */
@@ -110,11 +111,14 @@ const char *moat_error_detail(void)
 {
     moat_status status = moat_refusal_status();
     int error = errno; /* that of the refused call */
+    unsigned char filter;
     struct entry *entry;
 
     if (status == MOAT_OK)
         return "";
+    filter = moat_filter_pause();
     entry = own_entry();
+    moat_filter_restore(filter);
     errno = error;
     if (entry == NULL)
         return moat_status_str(status);

@@ -24,6 +24,7 @@
 #include "registry/grace.h"
 #include "registry/ranges.h"
 #include "stack/arena.h"
+#include "sys/filter.h"
 #include "sys/lock.h"
 #include "trap/deadline.h"
 #include "unwind/symbolise.h"
@@ -36,9 +37,17 @@ static __thread unsigned forking __attribute__((tls_model("initial-exec")));
 /* In a handler, with a lock held by what it interrupted. */
 static __thread bool in_handler __attribute__((tls_model("initial-exec")));
 
+/* A guest with a policy forks: its system call comes to the policy, and never
+ * to the kernel. It may trap there, so no lock can be held, and nothing is
+ * counted. */
+static bool is_filtered(void)
+{
+    return moat_filter.selector != MOAT_FILTER_OFF;
+}
+
 static void before_fork(void)
 {
-    if (forking++ != 0)
+    if (is_filtered() || forking++ != 0)
         return;
     in_handler = moat_lock_is_held();
     if (in_handler)
@@ -55,7 +64,7 @@ static void before_fork(void)
 
 static void after_fork_in_parent(void)
 {
-    if (--forking != 0 || in_handler)
+    if (is_filtered() || --forking != 0 || in_handler)
         return;
     moat_unlock(&moat_symbols_lock);
     moat_walks_go();

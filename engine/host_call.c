@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "engine/filter.h"
 #include "engine/nointr.h"
 
 static __thread struct moat_host_call *volatile calls
@@ -108,8 +109,10 @@ static MOAT_NO_SANITIZE void *switch_and_run(const struct moat_host_call *call)
     if (moat_annotate_active())
         moat_annotate_leave(&cold_of(co)->fiber, false);
     MOAT_TLS_WRITE_CURRENT(resumer != NULL ? co->control.resumer | 1 : 0);
+    moat_filter_enter(resumer);
     result = moat_arch_call_on_resumer(call->co, run, (void *)call);
     MOAT_TLS_WRITE_CURRENT(ours);
+    moat_filter_back(co);
     if (moat_annotate_active())
         moat_annotate_entered(&cold_of(co)->fiber);
     return result;

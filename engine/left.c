@@ -6,6 +6,7 @@
 #include "engine/left.h"
 
 #include "engine/coroutine.h"
+#include "engine/filter.h"
 #include "engine/host_call.h"
 #include "engine/thread.h"
 #include "trap/stack_owner.h"
@@ -92,6 +93,7 @@ static void end_all_left(uintptr_t sp)
         else
             end_guest(co);
     }
+    moat_filter_enter(moat_running());
 }
 
 static bool is_on_chain(const struct co *first, const struct co *co)

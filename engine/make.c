@@ -12,6 +12,7 @@
 #include "engine/heaps.h"
 #include "engine/preempt.h"
 #include "engine/resume.h"
+#include "engine/syscalls.h"
 #include "engine/thread.h"
 #include "trap/watch.h"
 
@@ -33,11 +34,13 @@ static void set_flags(struct co *co, const struct spec *spec)
     const struct moat_time_limits times = time_limits(spec);
 
     co->control.flags = (uint16_t)(spec->options.flags & MOAT_CO_SCRUB_MASK);
+    moat_syscalls_set(co, spec);
     co->control.token = co->control.home->owner->token;
     if (moat_spec_limited(spec))
         co->control.token += moat_watch_class(&times);
     /* Above all that the inline functions allow; odd, for transfers. */
-    if (moat_spec_accounted(spec) || moat_annotate_active() ||
+    if (moat_spec_accounted(spec) || spec->limits.syscalls != NULL ||
+        moat_annotate_active() ||
         moat_preempt_needs_library(spec->limits.slice_ns))
         co->control.token |= MOAT_TOKEN_STEP - 1;
 }

@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "sys/filter.h"
 #include "sys/refusal.h"
 #include "sys/seal.h"
 #include "trap/deadline.h"
@@ -47,6 +48,7 @@ void moat_guest_nointr_enter(void)
 {
     struct co *co = moat_running();
 
+    (void)moat_filter_pause();
     co->nointr++;
     moat_note_sections(co);
 }
@@ -62,33 +64,52 @@ moat_status moat_guest_nointr_begin(size_t stack_bytes)
 
 void moat_nointr_catch_up(struct co *co, uintptr_t pc)
 {
-    if (co->nointr == 0 && co->notrap == 0 && moat_poll() &&
-        moat_policy_allows(co, pc) && moat_deadline_pending())
+    unsigned char filter;
+    bool passed;
+
+    if (co->nointr != 0 || co->notrap != 0 || !moat_poll() ||
+        !moat_policy_allows(co, pc))
+        return;
+    filter = moat_filter_pause();
+    passed = moat_deadline_pending();
+    moat_filter_restore(filter);
+    if (passed)
         moat_trap_now(co, MOAT_TRAP_DEADLINE, 0);
 }
 
 void moat_totals_catch_up(struct co *co, uintptr_t pc)
 {
+    unsigned char filter;
+
     if ((co->traits & CO_ACCOUNTED) == 0)
         return;
+    filter = moat_filter_pause();
     moat_deadline_note_used_up(co);
+    moat_filter_restore(filter);
     moat_nointr_catch_up(co, pc);
+}
+
+/* After the outermost the guest's own code goes on. */
+static void close_section(struct co *co)
+{
+    co->nointr--;
+    moat_note_sections(co);
+    if (co->nointr == 0)
+        moat_filter_resume_guest();
 }
 
 void moat_guest_nointr_leave(void)
 {
     struct co *co = moat_running();
 
-    co->nointr--;
-    moat_note_sections(co);
+    close_section(co);
 }
 
 void moat_guest_nointr_end(void)
 {
     struct co *co = moat_running();
 
-    co->nointr--;
-    moat_note_sections(co);
+    close_section(co);
     moat_nointr_catch_up(co, MOAT_PC_OF_ENGINE);
 }
 

@@ -8,6 +8,7 @@
 
 #include "engine/coroutine.h"
 #include "engine/defers.h"
+#include "engine/filter.h"
 #include "engine/host_call.h"
 #include "engine/landing.h"
 #include "engine/nointr.h"
@@ -77,12 +78,14 @@ static moat_status call(struct co *co, void (*fn)(void *), void *arg,
 
     if (status != MOAT_E_FAULT)
         return status;
+    (void)moat_filter_pause();
     moat_annotate_unwind();
     moat_altstack_settle();
     moat_landed(co);
     moat_ending_drop(co, ending);
     if (out != NULL)
         moat_trap_describe(co, out);
+    moat_filter_go_on(co);
     return MOAT_E_FAULT;
 }
 

@@ -9,6 +9,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "engine/coroutine.h"
+#include "engine/filter.h"
 #include "engine/host_call.h"
 #include "engine/thread.h"
 
@@ -18,6 +19,7 @@ static void take_off(struct moat_parked *parked)
     parked->calls = moat_host_calls_replace(NULL);
     moat_asides_park(&parked->limits);
     MOAT_TLS_WRITE_CURRENT(0);
+    moat_filter_enter(NULL);
 }
 
 moat_parked *moat_guest_park(void)
@@ -54,6 +56,7 @@ static void put_on(const struct moat_parked *parked)
     (void)moat_host_calls_replace(parked->calls);
     MOAT_TLS_WRITE_CURRENT(parked->current);
     moat_asides_unpark(&parked->limits);
+    moat_filter_enter(moat_running());
 }
 
 moat_status moat_guest_unpark(moat_parked *parked)

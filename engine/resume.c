@@ -12,6 +12,7 @@
 
 #include "engine/defers.h"
 #include "engine/exceptions.h"
+#include "engine/filter.h"
 #include "engine/heaps.h"
 #include "engine/host_call.h"
 #include "engine/landing.h"
@@ -19,6 +20,7 @@
 #include "engine/nointr.h"
 #include "engine/preempt.h"
 #include "engine/state.h"
+#include "engine/syscalls.h"
 #include "sys/refusal.h"
 #include "trap/altstack.h"
 #include "trap/deadline.h"
@@ -52,6 +54,7 @@ void moat_resume_prepare(struct co *co, moat_entry entry)
     if (co->recovers)
         moat_recovery_drop(co);
     moat_preempt_forget(co);
+    moat_syscalls_forget(co);
     co->notrap = 0;
     co->nointr = 0;
     moat_note_sections(co);
@@ -141,6 +144,7 @@ moat_status moat_co_settle(moat_co *handle, void *value, uint64_t kind,
         value, kind & ~(uint64_t)MOAT_SWITCH_SLOW, handle};
     struct co *co = co_of(handle);
 
+    moat_filter_back(moat_running());
     put_thread_right(&back);
     moat_preempt_left(co, back.kind);
     if (back.kind == MOAT_EVENT_TRAP)
@@ -153,6 +157,7 @@ moat_status moat_co_settle(moat_co *handle, void *value, uint64_t kind,
     moat_watch_left();
     if (moat_running() != NULL)
         moat_nointr_catch_up(moat_running(), MOAT_PC_OF_ENGINE);
+    moat_filter_go_on(moat_running());
     fill_in(&back, out);
     return MOAT_OK;
 }
@@ -218,11 +223,13 @@ static MOAT_NO_SANITIZE struct moat_switched enter(struct co *co, void *input,
     if (moat_annotate_active())
         moat_annotate_enter(&cold_of(co)->fiber, co->slot.limit, co->slot.base);
     MOAT_TLS_WRITE_CURRENT((uintptr_t)handle | 1);
+    moat_filter_enter(co);
     if (command == MOAT_COMMAND_NONE)
         back = moat_switch_resume(handle, input);
     else
         moat_arch_resume_unwinding(handle, input, &back);
     MOAT_TLS_WRITE_CURRENT(back.co->resumer);
+    moat_filter_back(moat_running());
     back.kind &= ~(uint64_t)MOAT_SWITCH_SLOW;
     annotate_back(&back);
     return back;
@@ -248,7 +255,9 @@ MOAT_NO_SANITIZE moat_status moat_resume_run(struct co *co, void *input,
 
     if (status != MOAT_OK || stop_used_up(co, command, back))
         return status;
-    status = begin_clocks(co);
+    status = moat_filter_ready(co);
+    if (status == MOAT_OK)
+        status = begin_clocks(co);
     if (status != MOAT_OK) {
         moat_nointr_end();
         return status;

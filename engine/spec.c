@@ -5,6 +5,7 @@
  */
 #include "engine/spec.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,12 +46,22 @@ static bool same_text(const char *a, const char *b)
     return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
+static bool same_policy(const moat_syscall_policy *kept,
+                        const moat_syscall_policy *asked)
+{
+    if (kept == NULL || asked == NULL)
+        return kept == asked;
+    return asked->struct_size == sizeof *asked &&
+           kept->decide == asked->decide && kept->arg == asked->arg;
+}
+
 static bool same_limits(const moat_limits *kept, const moat_limits *asked)
 {
     if (kept == NULL || asked == NULL)
         return kept == asked;
     return asked->struct_size == sizeof *asked &&
-           memcmp(kept, asked, sizeof *kept) == 0;
+           memcmp(kept, asked, offsetof(moat_limits, syscalls)) == 0 &&
+           same_policy(kept->syscalls, asked->syscalls);
 }
 
 /* The spec keeps only so much of the language. */
@@ -109,7 +120,9 @@ uint64_t moat_spec_hash(const struct spec *spec)
     hash = add(hash, &options->guard_bytes, sizeof options->guard_bytes);
     hash = add(hash, &options->flags, sizeof options->flags);
     hash = add(hash, &options->heap, sizeof(void *));
-    hash = add(hash, &spec->limits, sizeof spec->limits);
+    hash = add(hash, &spec->limits, offsetof(moat_limits, syscalls));
+    if (spec->limits.syscalls != NULL)
+        hash = add(hash, &spec->syscalls, sizeof spec->syscalls);
     hash = add(hash, &spec->script.walk, sizeof spec->script.walk);
     if (spec->name != NULL)
         hash = add(hash, spec->name, strlen(spec->name));
@@ -179,6 +192,8 @@ static struct spec *copy(const struct spec *filled)
             memcpy(spec + 1, filled->name, name_bytes);
     if (spec->options.limits != NULL)
         spec->options.limits = &spec->limits;
+    if (spec->limits.syscalls != NULL)
+        spec->limits.syscalls = &spec->syscalls;
     if (spec->options.script != NULL)
         spec->options.script = &spec->script;
     if (spec->script.language != NULL)

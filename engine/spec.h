@@ -22,6 +22,7 @@ struct spec {
     moat_co_options options; /* resolved; points to the copies below       */
     size_t stack_bytes, guard_bytes; /* as they were asked for             */
     moat_limits limits;              /* zeros: none                        */
+    moat_syscall_policy syscalls;    /* if `limits` points to it           */
     moat_script script;
     char language[MOAT_SPEC_LANGUAGE_BYTES];
     char *name; /* NULL: none                                 */

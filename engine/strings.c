@@ -5,6 +5,8 @@
  */
 #include <moat/moat.h>
 
+#include "arch/syscalls.h"
+
 #define CASE_NAME(name, number, text) \
     case name:                        \
         return #name;
@@ -84,4 +86,9 @@ const char *moat_co_state_str(moat_co_state state)
     default:
         return "invalid";
     }
+}
+
+const char *moat_syscall_name(long number)
+{
+    return moat_arch_syscall_name(number);
 }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "engine/coroutine.h"
+#include "engine/filter.h"
 #include "engine/host_call.h"
 #include "engine/lock.h"
 #include "engine/nointr.h"
@@ -233,6 +234,7 @@ static void abandon_running(struct moat_thread *thread)
     thread->parked = NULL;
     (void)moat_host_calls_replace(NULL);
     MOAT_TLS_WRITE_CURRENT(0);
+    moat_filter_disarm();
 }
 
 /* Guests that another copy's trap has left never continue here either. */
@@ -260,10 +262,13 @@ void moat_thread_left(uintptr_t low, uintptr_t high)
     end_left(outermost);
     section = (outermost->control.flags & CO_RESUMER_NOINTR) != 0;
     MOAT_TLS_WRITE_CURRENT(outermost->control.resumer);
+    moat_filter_back(moat_running());
     if (moat_seal_landed())
         moat_thread_recount(moat_this_thread);
     if (section)
         moat_nointr_leave();
+    else
+        moat_filter_go_on(moat_running());
 }
 
 /* Releases this thread's resources. Its struct stays on the list as long as
@@ -402,6 +407,9 @@ bool moat_thread_others(void)
 void moat_thread_after_fork(void)
 {
     moat_task_note_forked();
+    /* A guest may have forked, which must not go on without its filter. */
+    if (moat_filter.armed)
+        moat_filter_keep();
     for (struct moat_thread *each = threads; each != NULL; each = each->next) {
         if (each != moat_this_thread) {
             atomic_store(&each->alive, false);

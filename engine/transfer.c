@@ -14,6 +14,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "engine/coroutine.h"
+#include "engine/filter.h"
 #include "engine/host_call.h"
 #include "engine/nointr.h"
 #include "engine/preempt.h"
@@ -85,7 +86,9 @@ static moat_status prepare(struct co *co, struct co *other)
         return status;
     if ((co->traits & CO_ACCOUNTED) != 0)
         moat_watch_leave_accounted(co);
-    status = moat_resume_begin_clocks(other);
+    status = moat_filter_ready(other);
+    if (status == MOAT_OK)
+        status = moat_resume_begin_clocks(other);
     if (status != MOAT_OK && settle)
         leave_for_resumer(co);
     if (status != MOAT_OK)
@@ -114,6 +117,7 @@ switch_over(struct co *co, struct co *other, void *value)
     MOAT_TLS_WRITE_CURRENT((uintptr_t)next | slow);
     co->nointr--;
     moat_note_sections(co);
+    moat_filter_enter(other);
     if (moat_annotate_active())
         moat_annotate_transfer(&cold_of(co)->fiber, &cold_of(other)->fiber,
                                other->slot.limit, other->slot.base);

@@ -65,6 +65,14 @@ static void describe_memory(const struct co *co, moat_trap_info *info)
     info->limit_used = moat_heap_peak(heap);
 }
 
+static void describe_call(const struct moat_trap_record *record,
+                          moat_trap_info *info)
+{
+    info->syscall_number = record->call;
+    memcpy(info->syscall_args, record->call_args, sizeof record->call_args);
+    info->syscall_is_foreign = record->call_is_foreign;
+}
+
 void moat_trap_describe(const struct co *co, moat_trap_info *out)
 {
     const struct moat_trap_record *record = moat_trap_record_of(co);
@@ -88,6 +96,8 @@ void moat_trap_describe(const struct co *co, moat_trap_info *out)
     info.limit_asked = record->passed.asked;
     info.limit_used = record->passed.used;
     info.in_host_call = record->in_host_call;
+    if (record->kind == MOAT_TRAP_SYSCALL)
+        describe_call(record, &info);
     if (record->kind == MOAT_TRAP_MEMORY_LIMIT)
         describe_memory(co, &info);
     moat_options_copy_out(out, &info, sizeof info);

@@ -14,6 +14,7 @@
 #include "engine/state.h"
 #include "heap/meter.h"
 #include "sys/clock.h"
+#include "sys/filter.h"
 #include "sys/pagemap.h"
 #include "sys/refusal.h"
 #include "trap/alarm.h"
@@ -32,9 +33,11 @@ static bool counts_cpu(const struct co *co)
 static moat_status add_present(const struct co *co, moat_usage *out)
 {
     const struct moat_guest_clock *clock = moat_guest_clock_of(co);
+    unsigned char filter = moat_filter_pause();
     uint64_t now = moat_clock_ns();
     uint64_t cpu = counts_cpu(co) ? moat_alarm_cpu(now) : 0;
 
+    moat_filter_restore(filter);
     if (now == MOAT_CLOCK_END || cpu == MOAT_CLOCK_END)
         return moat_refuse_errno("clock_gettime");
     out->wall_ns += since(clock->since, now);
@@ -69,6 +72,12 @@ static void take_preemptions(const struct co *co, moat_usage *out)
     if ((co->traits & CO_LIMITED) != 0 &&
         moat_guest_clock_of(co)->limits.slice_ns != 0)
         out->preemptions = moat_preemption_of(co)->count;
+}
+
+static void take_syscalls(const struct co *co, moat_usage *out)
+{
+    if ((co->control.flags & CO_FILTERED) != 0)
+        out->syscalls = moat_calls_of(co)->count;
 }
 
 static void take_heap(const struct co *co, moat_usage *out)
@@ -123,6 +132,7 @@ moat_status moat_co_usage(const moat_co *handle, moat_usage *out)
         return status;
     take_heap(co, &usage);
     take_preemptions(co, &usage);
+    take_syscalls(co, &usage);
     moat_options_copy_out(out, &usage, sizeof usage);
     return MOAT_OK;
 }

@@ -153,6 +153,15 @@ static void put_limit(struct json *json, const moat_trap_info *info)
     size(json, "limit_used", info->limit_used);
 }
 
+static void put_call(struct json *json, const moat_trap_info *info)
+{
+    if (info->kind != MOAT_TRAP_SYSCALL)
+        return;
+    integer(json, "syscall", (int)info->syscall_number);
+    if (!info->syscall_is_foreign)
+        string(json, "syscall_name", moat_syscall_name(info->syscall_number));
+}
+
 static void put_record(struct json *json, const struct moat_description *report)
 {
     const moat_trap_info *info = &report->info;
@@ -166,6 +175,7 @@ static void put_record(struct json *json, const struct moat_description *report)
     address(json, "address", info->address);
     integer(json, "user_code", info->user_code);
     put_limit(json, info);
+    put_call(json, info);
     boolean(json, "in_host_call", info->in_host_call);
     boolean(json, "poisoned", moat_co_is_poisoned(report->co));
     if (report->lock_function != NULL)

@@ -44,13 +44,21 @@ static void put_function(struct moat_description *report)
     }
 }
 
+static const char *call_name(const moat_trap_info *info)
+{
+    return info->syscall_is_foreign ? "of another ABI"
+                                    : moat_syscall_name(info->syscall_number);
+}
+
 void moat_report_put_line(struct moat_description *report)
 {
     const moat_trap_info *info = &report->info;
     struct moat_text *text = &report->text;
 
     moat_report_put_title(text, report->co, info->kind);
-    if (info->limit != MOAT_LIMIT_NONE)
+    if (info->kind == MOAT_TRAP_SYSCALL)
+        moat_text_put(text, ", %s", call_name(info));
+    else if (info->limit != MOAT_LIMIT_NONE)
         moat_text_put(text, ", %s", moat_limit_str(info->limit));
     if (info->access != MOAT_ACCESS_NONE) {
         moat_text_put(text, ", ");

@@ -76,6 +76,17 @@ static void print_signal(struct moat_text *text, const moat_trap_info *info)
     moat_text_put(text, ", code %d\n", info->code);
 }
 
+static void print_call(struct moat_text *text, const moat_trap_info *info)
+{
+    if (info->syscall_is_foreign)
+        moat_text_put(text, "  call     %ld of another ABI\n",
+                      info->syscall_number);
+    else
+        moat_text_put(text, "  call     %s (%ld)\n",
+                      moat_syscall_name(info->syscall_number),
+                      info->syscall_number);
+}
+
 static void print_limit(struct moat_text *text, const moat_trap_info *info)
 {
     uint64_t asked = info->limit_asked / 1000, used = info->limit_used / 1000;
@@ -105,7 +116,9 @@ static void print_cause(struct moat_text *text, const moat_trap_info *info)
 {
     if (info->signo != 0)
         print_signal(text, info);
-    if (info->limit != MOAT_LIMIT_NONE)
+    if (info->kind == MOAT_TRAP_SYSCALL)
+        print_call(text, info);
+    else if (info->limit != MOAT_LIMIT_NONE)
         print_limit(text, info);
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
         if (info->kind == codes[i].kind)

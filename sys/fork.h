@@ -17,6 +17,7 @@
 enum moat_fork_watcher {
     MOAT_FORK_DEADLINES,
     MOAT_FORK_TASKS,
+    MOAT_FORK_FILTERS,
     MOAT_FORK_WATCHERS /* how many there are */
 };
 

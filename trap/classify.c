@@ -74,6 +74,8 @@ static moat_trap_kind classify_by_signal(int signo)
         return MOAT_TRAP_BREAKPOINT;
     case SIGABRT:
         return MOAT_TRAP_ABORT;
+    case SIGSYS:
+        return MOAT_TRAP_SYSCALL;
     default:
         return MOAT_TRAP_MEMORY;
     }

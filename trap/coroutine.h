@@ -24,6 +24,7 @@
 #include <moat/trap.h>
 
 #include "arch/arch.h"
+#include "arch/syscalls.h"
 #include "stack/slot.h"
 
 struct moat_thread;
@@ -52,6 +53,9 @@ struct co {
 #define CO_SECTIONS ((uint16_t)1 << 12)
 /* moat_co_cancel is unwinding it. */
 #define CO_CANCELLED ((uint16_t)1 << 11)
+
+/* The guest has a policy for its system calls. */
+#define CO_FILTERED ((uint16_t)1 << 10)
 
 /* Traits that the handler knows: the guest has time limits; its time is added
  * up, CPU time as well. */
@@ -163,6 +167,24 @@ struct moat_preemption {
     volatile bool suspended; /* it is, or is on its way in or out           */
 };
 
+/* The system calls of a guest (syscalls.h). */
+struct moat_calls {
+    struct moat_arch_filtered back; /* what runs on its stack continues with */
+    uint64_t plain_mask; /* since it was entered it was found to block these,
+                            with no handler on its stack; 0: not looked yet  */
+
+    /* A call that a policy decides. */
+    struct moat_arch_preempted words;
+    moat_syscall call;
+    int saved_errno;
+    bool may_trap;            /* where it made the call                      */
+    volatile bool performing; /* the call is being made for it               */
+
+    /* If it is CO_FILTERED. */
+    moat_syscall_policy policy;
+    uint64_t count; /* of its life                                           */
+};
+
 /* A limit that has passed. */
 struct moat_limit_passed {
     moat_limit limit;
@@ -183,6 +205,9 @@ struct moat_trap_record {
     moat_region region;
     int user_code;
     struct moat_limit_passed passed;
+    long call; /* if kind is MOAT_TRAP_SYSCALL, like the next two            */
+    uint64_t call_args[6];
+    bool call_is_foreign; /* not of the CPU's own ABI                        */
     uintptr_t address;
     const char *lock; /* result of moat_co_lock_function; NULL: not asked yet */
     bool in_host_call; /* on the host's stack, in a moat_call_for_guest      */
@@ -199,6 +224,7 @@ struct moat_cold_front {
     struct moat_trap_record trap;
     struct moat_guest_clock clock;
     struct moat_preemption preemption;
+    struct moat_calls calls;
 };
 
 static inline struct moat_trap_record *moat_trap_record_of(const struct co *co)
@@ -220,6 +246,22 @@ static inline struct moat_preemption *moat_preemption_of(const struct co *co)
     struct moat_cold_front *front = moat_slot_cold(&co->slot);
 
     return &front->preemption;
+}
+
+static inline struct moat_calls *moat_calls_of(const struct co *co)
+{
+    struct moat_cold_front *front = moat_slot_cold(&co->slot);
+
+    return &front->calls;
+}
+
+/* Returns the innermost guest with a policy, from `co` outwards; NULL: none.
+ * Signal-safe: yes. */
+static inline struct co *moat_filtered_from(struct co *co)
+{
+    while (co != NULL && (co->control.flags & CO_FILTERED) == 0)
+        co = resumer_of(co);
+    return co;
 }
 
 /* Forgets the last trap, not what the running guest has open. */

@@ -34,6 +34,7 @@
 #include "trap/preempt.h"
 #include "trap/recovery.h"
 #include "trap/stack_owner.h"
+#include "trap/syscalls.h"
 #include "trap/watch.h"
 
 #define NEVER MOAT_CLOCK_END
@@ -160,6 +161,13 @@ static uint64_t expire(uint64_t now, const siginfo_t *info, void *ucontext)
     return look_at_outer(co, now);
 }
 
+/* A guest that is suspended in its system call, of which a policy has decided,
+ * would come back to a filter that is on. */
+static bool is_performing(const struct co *co)
+{
+    return moat_filter.armed && moat_calls_of(co)->performing;
+}
+
 /* The slice of the running guest is over: suspends it. The timer is set for the
  * next one's slice, which is likely to be as long. */
 static uint64_t end_slice(uint64_t now, void *ucontext, int saved_errno)
@@ -171,8 +179,9 @@ static uint64_t end_slice(uint64_t now, void *ucontext, int saved_errno)
     moat_arch_regs_from_context(ucontext, &regs);
     co = find_guest(ucontext, regs.sp);
     wait = must_wait(co, &regs, ucontext, now);
-    if (wait == 0 && (co != moat_running() || moat_arch_is_switching(&regs) ||
-                      !moat_preempt(co, ucontext, saved_errno)))
+    if (wait == 0 &&
+        (co != moat_running() || moat_arch_is_switching(&regs) ||
+         is_performing(co) || !moat_preempt(co, ucontext, saved_errno)))
         wait = RETRY_NS;
     if (wait != 0)
         return moat_later_by(now, wait);
@@ -256,14 +265,17 @@ static void on_signal_of_timer(const siginfo_t *info, void *ucontext,
 
 static void on_signal(int signo, siginfo_t *info, void *ucontext)
 {
+    unsigned char filter;
     int saved_errno;
 
     moat_arch_enter_handler();
+    filter = moat_calls_begin(ucontext);
     saved_errno = errno;
     if (moat_timer_sent(info, &moat_alarm))
         on_signal_of_timer(info, ucontext, saved_errno);
     else
         moat_chain_call(signo, info, ucontext);
+    moat_calls_end(filter, ucontext);
     moat_altstack_return(ucontext, MOAT_ARCH_CALLED_BY_KERNEL(ucontext));
     errno = saved_errno;
 }

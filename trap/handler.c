@@ -16,30 +16,23 @@
 
 #include "registry/grace.h"
 #include "stack/annotate.h"
-#include "stack/arena.h"
 #include "sys/fork.h"
 #include "sys/seal.h"
 #include "trap/abandon.h"
 #include "trap/altstack.h"
 #include "trap/blame.h"
 #include "trap/chain.h"
-#include "trap/classify.h"
 #include "trap/handler.h"
 #include "trap/host_handler.h"
 #include "trap/policy.h"
 #include "trap/probe.h"
+#include "trap/record.h"
 #include "trap/recovery.h"
 #include "trap/regions.h"
 #include "trap/source.h"
 #include "trap/stack_owner.h"
+#include "trap/syscalls.h"
 #include "trap/task.h"
-
-/* Signals that the CPU raised have positive codes; those of kill, tgkill,
- * sigqueue and timers are zero or negative (sigaction(2)). */
-static bool was_sent(const siginfo_t *info)
-{
-    return info->si_code <= 0;
-}
 
 /* A signal that the guest sent to itself (abort, raise) is a trap like a fault;
  * a signal from elsewhere is not. */
@@ -54,65 +47,6 @@ static bool sent_by_guest(int signo, const siginfo_t *info,
                                          (pid_t)moat_fork_task());
 }
 
-/*
- * Returns whether the kernel could not push the frame of another signal onto
- * the guest's stack. It then sends SIGSEGV with the code of a protection fault.
- * The number of an older protection fault makes the two look alike: near the
- * end of the guest's stack the frame is the likelier reason.
- */
-static bool no_room_for_frame(int signo, const siginfo_t *info,
-                              const void *ucontext,
-                              const struct moat_slot *slot,
-                              const struct moat_arch_fault *fault)
-{
-    moat_regs regs;
-
-    if (signo != SIGSEGV || info->si_code != SI_KERNEL)
-        return false;
-    if (fault->exception == MOAT_EXCEPTION_OTHER)
-        return moat_arch_frame_failed(ucontext);
-    moat_arch_regs_from_context(ucontext, &regs);
-    return fault->exception == MOAT_EXCEPTION_PROTECTION &&
-           regs.sp >= slot->limit && regs.sp < slot->base &&
-           moat_arch_frame_failed(ucontext);
-}
-
-/* A fault on another stack than the guest's is no overflow of it. */
-static const struct moat_slot no_slot;
-
-static void describe(int signo, const siginfo_t *info, const void *ucontext,
-                     const struct co *co, bool in_host_call)
-{
-    struct moat_arch_fault fault = {MOAT_EXCEPTION_OTHER, MOAT_ACCESS_NONE, 0};
-    struct moat_trap_record *record = moat_trap_record_of(co);
-    const struct moat_slot *slot = in_host_call ? &no_slot : &co->slot;
-
-    moat_arch_regs_from_context(ucontext, &record->regs);
-    moat_arch_fpu_from_context(ucontext, record->fpu);
-    if (!was_sent(info))
-        moat_arch_fault_from_context(ucontext, info, &fault);
-    if (no_room_for_frame(signo, info, ucontext, slot, &fault)) {
-        fault.exception = MOAT_EXCEPTION_SIGNAL_FRAME;
-        fault.access = MOAT_ACCESS_WRITE;
-        fault.address = record->regs.sp;
-    }
-    record->signo = signo;
-    record->code = info->si_code;
-    record->access = fault.access;
-    record->address = fault.address;
-    record->region = MOAT_REGION_UNKNOWN;
-    record->user_code = 0;
-    record->passed = (struct moat_limit_passed){MOAT_LIMIT_NONE, 0, 0};
-    record->lock = NULL;
-    record->in_host_call = in_host_call;
-    if (fault.exception == MOAT_EXCEPTION_PAGE ||
-        fault.exception == MOAT_EXCEPTION_SIGNAL_FRAME)
-        record->region = moat_arena_region(fault.address, &co->slot);
-    record->kind = moat_trap_classify(
-        signo, &fault, in_host_call ? MOAT_REGION_UNKNOWN : record->region,
-        &record->regs, slot);
-}
-
 static void redirect(const moat_co *landing, void *ucontext)
 {
     moat_arch_redirect_context(ucontext, landing, MOAT_EVENT_TRAP);
@@ -122,7 +56,7 @@ static void redirect(const moat_co *landing, void *ucontext)
 /* Returns whether a load or a store of this thread raised the signal. */
 static bool is_of_memory(int signo, const siginfo_t *info)
 {
-    return (signo == SIGSEGV || signo == SIGBUS) && !was_sent(info);
+    return (signo == SIGSEGV || signo == SIGBUS) && !moat_signal_was_sent(info);
 }
 
 /* A fault inside moat_trap_try: the walk over a dead guest's stack has met a
@@ -180,7 +114,7 @@ static struct co *find_guest(int signo, const siginfo_t *info,
         moat_altstack_in_use(ucontext) ||
         moat_copies_run_inside(moat_altstack_own(), co, ucontext) ||
         moat_seal_locks_held() ||
-        (was_sent(info) && !sent_by_guest(signo, info, ucontext)))
+        (moat_signal_was_sent(info) && !sent_by_guest(signo, info, ucontext)))
         return NULL;
     co = moat_stack_owner(co, moat_arch_sp_from_context(ucontext));
     return is_running(co) ? co : NULL;
@@ -239,12 +173,12 @@ static bool deliver_to_blamed(int signo, siginfo_t *info, void *ucontext)
     struct moat_recovery *recovery;
 
     if (blame == NULL || !is_running(blame->co) || moat_seal_locks_held() ||
-        (was_sent(info) && !sent_by_guest(signo, info, ucontext)) ||
+        (moat_signal_was_sent(info) && !sent_by_guest(signo, info, ucontext)) ||
         !may_stop(blame->co, info, ucontext, &recovery))
         return false;
     if (recovery == NULL && end_forked_child(signo, info, ucontext, blame->co))
         return true;
-    describe(signo, info, ucontext, blame->co, true);
+    moat_record_fill(signo, info, ucontext, blame->co, true);
     moat_blame_aim(blame, ucontext);
     moat_trap_abandon(ucontext);
     redirect(&blame->landing, ucontext);
@@ -267,7 +201,7 @@ static bool deliver(int signo, siginfo_t *info, void *ucontext)
         return false;
     if (recovery == NULL && end_forked_child(signo, info, ucontext, co))
         return true;
-    describe(signo, info, ucontext, co, false);
+    moat_record_fill(signo, info, ucontext, co, false);
     if (recovery == NULL)
         moat_trap_stop(co, ucontext);
     else
@@ -277,7 +211,11 @@ static bool deliver(int signo, siginfo_t *info, void *ucontext)
 
 bool moat_source_deliver(void *siginfo, void *ucontext)
 {
-    return deliver(SIGSEGV, siginfo, ucontext);
+    unsigned char filter = moat_calls_begin(ucontext);
+    bool delivered = deliver(SIGSEGV, siginfo, ucontext);
+
+    moat_calls_end_inside(filter, ucontext);
+    return delivered;
 }
 
 /* A source's `fault` is for SIGSEGV. SIGBUS means a page beyond the end of its
@@ -319,6 +257,56 @@ static bool claim(int signo, siginfo_t *info, void *ucontext)
     moat_grace_leave();
     return claimed;
 }
+
+/* --- dispatched system calls ---------------------------------------------- */
+
+/* Notes the call as that of a trap: its policy may deny it. */
+static void ask(siginfo_t *info, void *ucontext, int saved_errno)
+{
+    struct co *co = moat_running();
+    struct moat_recovery *recovery;
+
+    moat_calls_of(co)->may_trap =
+        may_stop(co, info, ucontext, &recovery) && recovery == NULL;
+    moat_record_fill(SIGSYS, info, ucontext, co, false);
+    moat_calls_ask(co, ucontext, saved_errno);
+}
+
+/* The guest's stack has overflowed, as far as this call is concerned. */
+static bool deliver_no_room(siginfo_t *info, void *ucontext)
+{
+    struct co *co = moat_running();
+
+    if (!deliver(SIGSYS, info, ucontext))
+        return false;
+    moat_trap_record_of(co)->kind = MOAT_TRAP_STACK_OVERFLOW;
+    moat_trap_record_of(co)->passed.limit = MOAT_LIMIT_NONE;
+    return true;
+}
+
+/* Returns false if the signal is the previous handler's. If the context has
+ * been led on its way, the filter needs no more of it. */
+static bool claim_call(siginfo_t *info, void *ucontext, int saved_errno,
+                       unsigned char *filter)
+{
+    switch (moat_calls_dispatch(info, ucontext)) {
+    case MOAT_DISPATCH_NONE:
+        return false;
+    case MOAT_DISPATCH_ROOM:
+        return deliver_no_room(info, ucontext);
+    case MOAT_DISPATCH_TRAP:
+        return deliver(SIGSYS, info, ucontext);
+    case MOAT_DISPATCH_ASK:
+        ask(info, ucontext, saved_errno);
+        break;
+    case MOAT_DISPATCH_LED:
+        break;
+    }
+    *filter = MOAT_FILTER_OFF;
+    return true;
+}
+
+/* --- the signal ----------------------------------------------------------- */
 
 /* The kernel's part of a sigset_t. */
 static uint64_t mask_of(const void *ucontext)
@@ -376,13 +364,20 @@ void moat_trap_serve_copies(void)
 
 void moat_trap_on_signal(int signo, siginfo_t *info, void *ucontext)
 {
-    bool lands;
+    unsigned char filter;
+    bool claimed, lands;
     int saved_errno;
 
     moat_arch_enter_handler();
+    filter = moat_calls_begin(ucontext);
     saved_errno = errno;
-    if (!claim(signo, info, ucontext))
+    if (signo == SIGSYS)
+        claimed = claim_call(info, ucontext, saved_errno, &filter);
+    else
+        claimed = claim(signo, info, ucontext);
+    if (!claimed)
         moat_chain_call(signo, info, ucontext);
+    moat_calls_end(filter, ucontext);
     lands = MOAT_ARCH_CALLED_BY_KERNEL(ucontext) && prepare_to_land(ucontext);
     moat_altstack_return(ucontext, MOAT_ARCH_CALLED_BY_KERNEL(ucontext));
     errno = saved_errno;
@@ -392,17 +387,20 @@ void moat_trap_on_signal(int signo, siginfo_t *info, void *ucontext)
 
 bool moat_trap_handle(int signo, siginfo_t *info, void *ucontext)
 {
+    unsigned char filter;
     int saved_errno;
     bool claimed;
 
     moat_arch_enter_handler();
     if (info == NULL || ucontext == NULL)
         return false;
+    filter = moat_calls_begin(ucontext);
     saved_errno = errno;
     claimed = claim(signo, info, ucontext);
     /* The embedder may leave its handler by siglongjmp. */
     if (!claimed)
         moat_altstack_rearm();
+    moat_calls_end_inside(filter, ucontext);
     errno = saved_errno;
     return claimed;
 }

@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sys/filter.h"
 #include "sys/seal.h"
 #include "trap/alarm.h"
 #include "trap/probe.h"
@@ -170,6 +171,7 @@ static struct moat_recovery *make(struct co *co)
 {
     struct moat_trap_record *record = moat_trap_record_of(co);
     struct moat_recovery *made = &record->first_recovery;
+    unsigned char filter;
 
     if (!co->recovers) {
         record->recovery = record->closed = NULL;
@@ -179,11 +181,13 @@ static struct moat_recovery *make(struct co *co)
         return made;
     co->nointr++;
     moat_note_sections(co);
+    filter = moat_filter_pause();
     moat_seal();
     free_closed(record);
     if (record->recovery != NULL)
         made = malloc(sizeof *made);
     moat_unseal();
+    moat_filter_restore(filter);
     co->nointr--;
     moat_note_sections(co);
     return made;

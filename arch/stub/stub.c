@@ -11,6 +11,7 @@
 
 #include "arch/arch.h"
 #include "arch/core.h"
+#include "arch/syscalls.h"
 
 /* None of the functions looks at its arguments. */
 #pragma GCC diagnostic ignored "-Wunused-parameter"
@@ -296,6 +297,66 @@ void moat_arch_core_resumer(moat_co *copy, const moat_regs *frame)
 }
 
 uintptr_t moat_arch_thread_pointer(void)
+{
+    missing();
+}
+
+/* --- system calls --------------------------------------------------------- */
+
+void moat_arch_filter_return(void *ucontext, struct moat_arch_filtered *words)
+{
+    missing();
+}
+
+bool moat_arch_filter_undo(void *ucontext,
+                           const struct moat_arch_filtered *words)
+{
+    missing();
+}
+
+void moat_arch_filter_call(void *ucontext, struct moat_arch_filtered *words)
+{
+    missing();
+}
+
+bool moat_arch_is_led_away(const void *ucontext)
+{
+    missing();
+}
+
+bool moat_arch_call_from_context(const siginfo_t *info, const void *ucontext,
+                                 moat_syscall *out)
+{
+    missing();
+}
+
+void moat_arch_call_again(void *ucontext)
+{
+    missing();
+}
+
+void *moat_arch_context_to_restore(const void *ucontext)
+{
+    missing();
+}
+
+void moat_arch_preempted_result(const struct moat_arch_preempted *words,
+                                long result)
+{
+    missing();
+}
+
+bool moat_arch_may_perform(const moat_syscall *call)
+{
+    missing();
+}
+
+long moat_arch_syscall(const moat_syscall *call)
+{
+    missing();
+}
+
+const char *moat_arch_syscall_name(long number)
 {
     missing();
 }

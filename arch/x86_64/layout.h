@@ -71,6 +71,16 @@
 #define PREEMPTED_SUSPEND 64
 #define PREEMPTED_INITIAL 72
 
+/* struct moat_arch_filtered */
+#define FILTERED_BX       0
+#define FILTERED_PC       8
+#define FILTERED_SP       16
+#define FILTERED_SELECTOR 24
+
+/* moat_syscall */
+#define CALL_NUMBER 0
+#define CALL_ARGS   8
+
 /* struct moat_arch_border */
 #define BORDER_FP      0
 #define BORDER_PC      8

@@ -8,6 +8,7 @@ set(moat_arch_sources
     arch/x86_64/capture.S
     arch/x86_64/peek.S
     arch/x86_64/preempt.S
+    arch/x86_64/filter.S
     arch/x86_64/load.c
     arch/x86_64/instruction.c
     arch/x86_64/frame.c
@@ -17,4 +18,6 @@ set(moat_arch_sources
     arch/x86_64/preempt_${MOAT_OS}.c
     arch/x86_64/land_${MOAT_OS}.c
     arch/x86_64/frame_${MOAT_OS}.c
+    arch/x86_64/filter_${MOAT_OS}.c
+    arch/x86_64/syscall_names.c
     arch/x86_64/core.c)

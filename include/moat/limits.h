@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include <moat/export.h>
+#include <moat/syscall.h>
 
 /* X(name, number, text). Numbers are pinned. */
 /* clang-format off */
@@ -22,11 +23,7 @@
     X(MOAT_LIMIT_SYSCALL,     6, "system calls")
 /* clang-format on */
 
-/**
- * The limit that a guest has passed.
- *
- * MOAT_LIMIT_SYSCALL is reserved: this version never reports it.
- */
+/** The limit that a guest has passed. */
 typedef enum moat_limit {
     /* No limit: the trap has another cause. */
     MOAT_LIMIT_NONE = 0,
@@ -149,11 +146,14 @@ typedef struct moat_limits {
     uint64_t memory_bytes;
     /* Nanoseconds of CLOCK_MONOTONIC, of all resumes until a reset. */
     uint64_t total_wall_ns;
+    /* The policy for the guest's system calls; NULL: they are not seen.
+     * moat_co_create copies it. */
+    const moat_syscall_policy *syscalls;
 } moat_limits;
 
-#define MOAT_LIMITS_INIT                      \
-    {                                         \
-        sizeof(moat_limits), 0, 0, 0, 0, 0, 0 \
+#define MOAT_LIMITS_INIT                                                      \
+    {                                                                         \
+        sizeof(moat_limits), 0, 0, 0, 0, 0, 0, (const moat_syscall_policy *)0 \
     }
 
 MOAT_BEGIN_DECLS

@@ -72,6 +72,7 @@
 #include <moat/roots.h>
 #include <moat/script.h>
 #include <moat/status.h>
+#include <moat/syscall.h>
 #include <moat/trap.h>
 #include <moat/usage.h>
 #include <moat/version.h>

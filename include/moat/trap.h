@@ -43,9 +43,8 @@
 /**
  * The kind of a trap.
  *
- * MOAT_TRAP_SYSCALL is reserved: this version never reports it. The library
- * moat-malloc raises those from MOAT_TRAP_EXIT on, when a guest makes a call
- * that would end or change the host.
+ * The library moat-malloc raises those from MOAT_TRAP_EXIT on, when a guest
+ * makes a call that would end or change the host.
  */
 typedef enum moat_trap_kind {
     /* No trap: "none". */
@@ -131,7 +130,8 @@ typedef struct moat_trap_info {
     /* Owner of the memory at `address`. */
     moat_region region;
     /* MOAT_TRAP_DEADLINE: the limit that has passed, of this coroutine or of
-     * one that waits for it. MOAT_TRAP_MEMORY_LIMIT: MOAT_LIMIT_MEMORY. */
+     * one that waits for it. MOAT_TRAP_MEMORY_LIMIT: MOAT_LIMIT_MEMORY.
+     * MOAT_TRAP_SYSCALL: MOAT_LIMIT_SYSCALL. */
     moat_limit limit;
     /* The limit's value, and what had been used when it was found to have
      * passed; in nanoseconds or bytes. The memory that the guest asked for in
@@ -140,13 +140,20 @@ typedef struct moat_trap_info {
     /* The trap happened on the host's stack, in a moat_call_for_guest: pc, sp
      * and fp are there. */
     bool in_host_call;
+    /* MOAT_TRAP_SYSCALL: the number of the call that was denied
+     * (moat_syscall_name), and its arguments; `pc` is after it. */
+    long syscall_number;
+    uint64_t syscall_args[6];
+    /* It was made by int 0x80 or with the x32 ABI, and the number and the
+     * registers of the arguments are not those of the CPU's own. */
+    bool syscall_is_foreign;
 } moat_trap_info;
 
 #define MOAT_TRAP_INFO_INIT                                                    \
     {                                                                          \
         sizeof(moat_trap_info), MOAT_TRAP_NONE, 0, 0, MOAT_ACCESS_NONE, 0, 0,  \
             0, 0, 0, {0}, 0, 0, 0, MOAT_REGION_UNKNOWN, MOAT_LIMIT_NONE, 0, 0, \
-            false                                                              \
+            false, 0, {0}, false                                               \
     }
 
 MOAT_BEGIN_DECLS

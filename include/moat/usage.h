@@ -58,11 +58,14 @@ typedef struct moat_usage {
      * UINT64_MAX. From the first resume, or from when the heap was made; of a
      * heap that the host then resets or clears: 0. */
     uint64_t heap_byte_ms;
+    /* System calls that its policy has decided, those that trapped and those of
+     * the guests inside it included (moat_limits.syscalls); 0: no policy. */
+    uint64_t syscalls;
 } moat_usage;
 
-#define MOAT_USAGE_INIT                               \
-    {                                                 \
-        sizeof(moat_usage), 0, 0, 0, 0, 0, 0, 0, 0, 0 \
+#define MOAT_USAGE_INIT                                  \
+    {                                                    \
+        sizeof(moat_usage), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 \
     }
 
 MOAT_BEGIN_DECLS

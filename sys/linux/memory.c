@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "sys/file.h"
+#include "sys/filter.h"
 #include "sys/page.h"
 #include "sys/refusal.h"
 #include "sys/seal.h"
@@ -32,8 +33,12 @@ uintptr_t moat_memory_reserve(size_t bytes)
  * structure of its own, of some hundred bytes. */
 bool moat_memory_renew(uintptr_t begin, size_t bytes)
 {
-    return mmap((void *)begin, bytes, PROT_NONE, MAP_FIXED | RESERVATION, -1,
-                0) != MAP_FAILED;
+    unsigned char filter = moat_filter_pause();
+    bool done = mmap((void *)begin, bytes, PROT_NONE, MAP_FIXED | RESERVATION,
+                     -1, 0) != MAP_FAILED;
+
+    moat_filter_restore(filter);
+    return done;
 }
 
 void moat_memory_release(uintptr_t begin, size_t bytes)
@@ -118,7 +123,11 @@ static bool mappings_are_used_up(void)
 static moat_status set_protection(uintptr_t address, size_t bytes,
                                   int protection)
 {
-    if (mprotect((void *)address, bytes, protection) == 0)
+    unsigned char filter = moat_filter_pause();
+    bool done = mprotect((void *)address, bytes, protection) == 0;
+
+    moat_filter_restore(filter);
+    if (done)
         return MOAT_OK;
     if (errno != ENOMEM)
         return moat_refuse_errno("mprotect");
@@ -151,9 +160,12 @@ void moat_memory_want_huge(uintptr_t address, size_t bytes)
 
 moat_status moat_memory_forbid_huge(uintptr_t address, size_t bytes)
 {
+    unsigned char filter = moat_filter_pause();
+    bool done = madvise((void *)address, bytes, MADV_NOHUGEPAGE) == 0;
+
+    moat_filter_restore(filter);
     /* EINVAL: a kernel built without huge pages. */
-    if (madvise((void *)address, bytes, MADV_NOHUGEPAGE) == 0 ||
-        errno == EINVAL)
+    if (done || errno == EINVAL)
         return MOAT_OK;
     return moat_refuse_errno("madvise");
 }
@@ -171,6 +183,7 @@ _Static_assert(sizeof(struct moat_memory_part) == sizeof(struct iovec) &&
 moat_status moat_memory_read(const struct moat_memory_part *parts, size_t count,
                              void *to, size_t *copied)
 {
+    unsigned char filter = moat_filter_pause();
     struct iovec local = {to, 0};
     ssize_t got;
 
@@ -180,6 +193,7 @@ moat_status moat_memory_read(const struct moat_memory_part *parts, size_t count,
         got = process_vm_readv(getpid(), &local, 1, (const struct iovec *)parts,
                                count, 0);
     while (got < 0 && errno == EINTR);
+    moat_filter_restore(filter);
     *copied = got > 0 ? (size_t)got : 0;
     return got < 0 && errno != EFAULT ? moat_refuse_errno("process_vm_readv")
                                       : MOAT_OK;

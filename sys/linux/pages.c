@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <sys/mman.h>
 
+#include "sys/filter.h"
 #include "sys/linux/advice.h"
 #include "sys/methods.h"
 #include "sys/page.h"
@@ -29,7 +30,11 @@ bool moat_pages_drop_batch_works(void)
 
 moat_status moat_pages_drop_range(uintptr_t low, uintptr_t high)
 {
-    if (madvise((void *)low, high - low, MADV_DONTNEED) == 0)
+    unsigned char filter = moat_filter_pause();
+    bool done = madvise((void *)low, high - low, MADV_DONTNEED) == 0;
+
+    moat_filter_restore(filter);
+    if (done)
         return MOAT_OK;
     return errno == EINVAL ? MOAT_E_UNSUPPORTED : moat_refuse_errno("madvise");
 }

@@ -207,6 +207,7 @@ static void call_small(void)
     EXPECT(moat_trap_kind_name(MOAT_TRAP_NULL) != NULL);
     EXPECT(moat_trap_kind_str(MOAT_TRAP_NULL) && moat_version() != NULL);
     EXPECT(moat_limit_name(MOAT_LIMIT_WALL) && moat_limit_str(MOAT_LIMIT_WALL));
+    EXPECT(moat_syscall_name(0) != NULL);
     EXPECT(moat_stack_reserve(1) == MOAT_OK && moat_co_heap(co) == NULL &&
            moat_co_take_heap(co) == NULL);
     EXPECT(moat_error_note(MOAT_E_SYSTEM, "%s: %e", (uintptr_t) "x", 0) ==
@@ -665,7 +666,8 @@ static const struct need needs[] = {
     {"moat_co_current moat_co_entry moat_co_get_state moat_co_name "
      "moat_co_user "
      "moat_co_state_str moat_status_name moat_status_str moat_trap_kind_name "
-     "moat_trap_kind_str moat_limit_name moat_limit_str moat_version "
+     "moat_trap_kind_str moat_limit_name moat_limit_str moat_syscall_name "
+     "moat_version "
      "moat_error_note "
      "moat_stack_reserve moat_co_heap moat_co_take_heap",
      2, make_fresh, call_small, destroy_both, HOST},

@@ -1,0 +1,182 @@
+/*
+ * syscalls.c: system calls of guests, decided by their hosts.
+ *
+ * The handler of the dispatched call leads the guest here, with its registers
+ * saved on its stack. So a decision runs in ordinary context: as a host call,
+ * on the stack of the resumer. A guest inside a guest needs the consent of both
+ * policies, the inner one first. The outer one is asked from the stack of the
+ * guest that it is for, as for a call of that guest's own.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "engine/syscalls.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/host_call.h"
+#include "engine/nointr.h"
+#include "engine/options.h"
+#include "stack/annotate.h"
+#include "sys/filter.h"
+#include "sys/refusal.h"
+#include "trap/recovery.h"
+#include "trap/syscalls.h"
+
+/* Not inlined: the address of errno is looked up after the host call. */
+static __attribute__((noinline)) void set_errno(int value)
+{
+    errno = value;
+}
+
+/* --- the decision --------------------------------------------------------- */
+
+struct question {
+    struct co *co; /* on whose stack it is asked                             */
+    moat_syscall *call;
+    moat_syscall_verdict verdict;
+};
+
+static void ask(struct question *question);
+
+/* Runs on the stack of the resumer. */
+static void *answer(void *arg)
+{
+    struct question *question = arg;
+    struct co *co = question->co, *resumer = resumer_of(co);
+    const moat_syscall_policy *policy = &moat_calls_of(co)->policy;
+
+    question->verdict = MOAT_SYSCALL_PERFORM;
+    if ((co->control.flags & CO_FILTERED) != 0)
+        question->verdict =
+            policy->decide != NULL
+                ? policy->decide(handle_of(co), question->call, policy->arg)
+                : MOAT_SYSCALL_TRAP;
+    if (question->verdict == MOAT_SYSCALL_PERFORM &&
+        moat_filtered_from(resumer) != NULL) {
+        question->co = resumer;
+        ask(question);
+    }
+    return NULL;
+}
+
+static void ask(struct question *question)
+{
+    struct moat_host_call *call = &cold_of(question->co)->host_call;
+
+    memset(call, 0, sizeof *call);
+    call->co = handle_of(question->co);
+    call->fn = answer;
+    call->arg = question;
+    (void)moat_host_call_run(call);
+}
+
+/* --- the call ------------------------------------------------------------- */
+
+/* The record was filled in when the call was dispatched. */
+static MOAT_NORETURN void stop(struct co *co)
+{
+    struct moat_recovery *recovery = moat_trap_recovery(co);
+
+    if (moat_calls_of(co)->may_trap) {
+        co->control.state = MOAT_MARK_TRAPPED;
+        moat_arch_leave(&co->control, NULL, MOAT_EVENT_TRAP);
+    }
+    if (recovery == NULL)
+        abort();
+    moat_arch_leave(&recovery->landing, NULL, MOAT_EVENT_TRAP);
+}
+
+/* Outside the section: a deadline stops the guest in a call that blocks. */
+static long perform(struct co *co, const moat_syscall *call)
+{
+    struct moat_calls *calls = moat_calls_of(co);
+    long result;
+
+    moat_guest_nointr_leave();
+    calls->performing = true;
+    (void)moat_filter_pause();
+    result = moat_arch_syscall(call);
+    moat_filter_performed(call);
+    calls->performing = false;
+    moat_guest_nointr_enter();
+    return result;
+}
+
+/* Runs on the guest's stack, in the place of its system call. The struct of the
+ * question is not on it: a host that reads the stack of its guest finds what
+ * the guest left there. */
+static MOAT_NO_SANITIZE void decide(void)
+{
+    struct co *co = moat_running();
+    struct moat_calls *calls = moat_calls_of(co);
+    moat_syscall call = calls->call;
+    struct question question = {co, &call, MOAT_SYSCALL_TRAP};
+    int saved_errno = calls->saved_errno;
+
+    moat_guest_nointr_enter();
+    ask(&question);
+    if (question.verdict == MOAT_SYSCALL_PERFORM &&
+        moat_arch_may_perform(&call)) {
+        call.result = perform(co, &call);
+    } else if (question.verdict != MOAT_SYSCALL_EMULATE) {
+        moat_guest_nointr_leave();
+        stop(co);
+    }
+    moat_arch_preempted_result(&calls->words, call.result);
+    set_errno(saved_errno);
+    moat_guest_nointr_end();
+}
+
+/* Of the guest's stack: this code's frames, and a host call. */
+#define DECIDE_BYTES ((size_t)2 << 10)
+
+void moat_syscalls_serve(void)
+{
+    moat_calls_decide = decide;
+    moat_calls_decide_bytes = DECIDE_BYTES + moat_host_call_stack();
+}
+
+/* --- policies ------------------------------------------------------------- */
+
+/* Their runtimes make system calls between any two instructions, or deliver
+ * signals late. */
+static bool is_under_a_tool(void)
+{
+    return moat_annotate_emulated() || moat_annotate_copies_context();
+}
+
+moat_status moat_syscalls_check(const moat_syscall_policy *asked,
+                                moat_syscall_policy *out)
+{
+    moat_status status = moat_options_copy("limits->syscalls", out, sizeof *out,
+                                           asked, sizeof *asked);
+
+    if (status != MOAT_OK)
+        return status;
+    if (is_under_a_tool())
+        return moat_refuse(MOAT_E_UNSUPPORTED,
+                           "limits->syscalls must be NULL under Valgrind and "
+                           "ThreadSanitizer");
+    if (out->decide != NULL && !moat_arch_can_preempt())
+        return moat_refuse(MOAT_E_UNSUPPORTED,
+                           "limits->syscalls->decide must be NULL: this CPU "
+                           "cannot save a guest's registers (XSAVE)");
+    return MOAT_OK;
+}
+
+void moat_syscalls_set(struct co *co, const struct spec *spec)
+{
+    if (spec->limits.syscalls == NULL)
+        return;
+    co->control.flags |= CO_FILTERED;
+    moat_calls_of(co)->policy = spec->syscalls;
+}
+
+void moat_syscalls_forget(struct co *co)
+{
+    if ((co->control.flags & CO_FILTERED) != 0)
+        moat_calls_of(co)->count = 0;
+}

@@ -1,0 +1,23 @@
+/*
+ * syscalls.h: policies for the system calls of guests.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef MOAT_ENGINE_SYSCALLS_H
+#define MOAT_ENGINE_SYSCALLS_H
+
+#include "engine/coroutine.h"
+#include "engine/spec.h"
+
+/* Tells the trap layer how a policy is asked. */
+void moat_syscalls_serve(void);
+
+/* Copies a policy; MOAT_E_UNSUPPORTED with a note: there can be none here. */
+moat_status moat_syscalls_check(const moat_syscall_policy *asked,
+                                moat_syscall_policy *out);
+
+/* Gives a coroutine that is being made its policy, and begins a life. */
+void moat_syscalls_set(struct co *co, const struct spec *spec);
+void moat_syscalls_forget(struct co *co);
+
+#endif
