@@ -20,8 +20,11 @@
 #include "engine/nointr.h"
 #include "engine/options.h"
 #include "stack/annotate.h"
+#include "sys/clock.h"
 #include "sys/filter.h"
 #include "sys/refusal.h"
+#include "trap/policy.h"
+#include "trap/preempt.h"
 #include "trap/recovery.h"
 #include "trap/syscalls.h"
 
@@ -105,6 +108,24 @@ static long perform(struct co *co, const moat_syscall *call)
     return result;
 }
 
+/* A guest that does little but make calls is rarely found in its own code, so
+ * its slice ends here, too. Its registers are saved already. */
+static void give_way(struct co *co)
+{
+    struct moat_calls *calls = moat_calls_of(co);
+    unsigned char filter = moat_filter_pause();
+    uint64_t look_at;
+    bool over = moat_slice_is_over(co, moat_clock_ns(), &look_at) &&
+                moat_policy_allows(co, calls->words.pc);
+
+    moat_filter_restore(filter);
+    if (!over || co->notrap != 0 || co->nointr != 0)
+        return;
+    moat_preemption_of(co)->saved_errno = calls->saved_errno;
+    moat_preemption_of(co)->suspended = true;
+    moat_preempt_suspend();
+}
+
 /* Runs on the guest's stack, in the place of its system call. The struct of the
  * question is not on it: a host that reads the stack of its guest finds what
  * the guest left there. */
@@ -114,7 +135,7 @@ static MOAT_NO_SANITIZE void decide(void)
     struct moat_calls *calls = moat_calls_of(co);
     moat_syscall call = calls->call;
     struct question question = {co, &call, MOAT_SYSCALL_TRAP};
-    int saved_errno = calls->saved_errno;
+    bool waits;
 
     moat_guest_nointr_enter();
     ask(&question);
@@ -126,8 +147,11 @@ static MOAT_NO_SANITIZE void decide(void)
         stop(co);
     }
     moat_arch_preempted_result(&calls->words, call.result);
-    set_errno(saved_errno);
+    waits = moat_tls.poll != 0;
     moat_guest_nointr_end();
+    if (waits)
+        give_way(co);
+    set_errno(calls->saved_errno);
 }
 
 /* Of the guest's stack: this code's frames, and a host call. */

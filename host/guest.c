@@ -51,6 +51,7 @@ const char *guest_begin(struct guest *guest, const char *file)
         return "random numbers";
     guest->file = file;
     guest->interpreter = NULL;
+    guest->host_sections = 0;
     guest->phase = GUEST_OPENING;
     guest->end = GUEST_FINE;
     guest->message = NULL;
@@ -79,6 +80,18 @@ void guest_leave(struct guest *guest)
 {
     if (guest->options->slice_ns != 0)
         guest->cpu_used = guest_cpu_seconds(guest);
+}
+
+void guest_host_enter(struct guest *guest)
+{
+    moat_notrap_enter();
+    guest->host_sections++;
+}
+
+void guest_host_leave(struct guest *guest)
+{
+    guest->host_sections--;
+    moat_notrap_leave();
 }
 
 /* A heap that cannot be emptied is not used again. */
@@ -170,12 +183,27 @@ static uint64_t flags_of(const struct run_options *options)
     return guest_is_counted(options) ? flags | MOAT_CO_EXACT_USAGE : flags;
 }
 
+static moat_syscall_verdict decide(moat_co *co, moat_syscall *call, void *arg)
+{
+    const struct guest *guest = arg;
+
+    (void)co;
+    return guest->host_sections != 0
+               ? MOAT_SYSCALL_PERFORM
+               : syscalls_decide(&guest->options->syscalls, call);
+}
+
 moat_status guest_create(struct guest *guest)
 {
     const struct run_options *options = guest->options;
     moat_limits limits = limits_of(options);
+    moat_syscall_policy policy = MOAT_SYSCALL_POLICY_INIT;
     moat_co_options how = MOAT_CO_OPTIONS_INIT;
 
+    policy.decide = decide;
+    policy.arg = guest;
+    if (options->syscalls.filtered)
+        limits.syscalls = &policy;
     how.stack_bytes = (size_t)options->stack_bytes;
     how.flags = flags_of(options);
     how.user = guest;

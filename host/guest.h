@@ -49,6 +49,8 @@ struct guest {
     double cpu_used;    /* by the script, when its last slice ended */
     moat_co *co;        /* on which the script runs */
 
+    unsigned host_sections; /* of guest_host_enter */
+
     /* Written on the guest's stack and read by the host after the resume.
      * `interpreter` belongs to the language; NULL when there is none. */
     void *interpreter;
@@ -100,6 +102,11 @@ double guest_cpu_seconds(const struct guest *guest);
  * thread's time in between. */
 void guest_enter(struct guest *guest);
 void guest_leave(struct guest *guest);
+
+/* Around code of the host's own that runs on the guest's stack: a no-trap
+ * section, whose system calls --syscalls does not concern. */
+void guest_host_enter(struct guest *guest);
+void guest_host_leave(struct guest *guest);
 
 /* Leaves nothing of what the script allocated and printed. `intact`: it has
  * returned, so the heap and the output buffer know what it wrote. */

@@ -48,6 +48,7 @@ enum option_key {
     KEY_STACK_USE,
     KEY_MODULE,
     KEY_READ,
+    KEY_SYSCALLS,
     KEY_CORE_DIR,
     KEY_QUIET,
     KEY_NO_PROGRESS,
@@ -75,6 +76,7 @@ static const struct option long_options[] = {
     {"stack-use", no_argument, NULL, KEY_STACK_USE},
     {"module", required_argument, NULL, KEY_MODULE},
     {"read", required_argument, NULL, KEY_READ},
+    {"syscalls", required_argument, NULL, KEY_SYSCALLS},
     {"core-dir", required_argument, NULL, KEY_CORE_DIR},
     {"quiet", no_argument, NULL, KEY_QUIET},
     {"no-progress", no_argument, NULL, KEY_NO_PROGRESS},
@@ -251,6 +253,8 @@ static bool take(struct run_options *options, int key, char *text)
     case KEY_READ:
         options->read_dir = text;
         return true;
+    case KEY_SYSCALLS:
+        return syscalls_parse(text, &options->syscalls);
     case KEY_CORE_DIR:
         options->core_dir = text;
         return true;

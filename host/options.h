@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "syscalls.h"
+
 #define MODULES_MAX 64
 
 /* A C module that scripts may require. */
@@ -54,6 +56,7 @@ struct run_options {
     int read_fd;          /* that directory, opened; -1: none */
     const char *metrics;  /* the file for them; NULL: none */
     struct restart_options restart;
+    struct syscalls syscalls;
     const char *core_dir; /* NULL: traps write no core files */
     int core_fd;          /* that directory, opened; -1: none */
     struct module modules[MODULES_MAX];

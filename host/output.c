@@ -66,7 +66,7 @@ static void write_verdict(FILE *out, const struct result *result,
     if (options->stack_use)
         fprintf(out, ", stack %s",
                 quantity_size_text(result->stack_used, stack, sizeof(stack)));
-    if (result->limit != MOAT_LIMIT_NONE)
+    if (result->limit_ns != 0)
         fprintf(out, ", %s limit %s", is_of_cpu(result->limit) ? "CPU" : "wall",
                 quantity_time_text(result->limit_ns, time, sizeof(time)));
     write_restart(out, result);

@@ -17,6 +17,7 @@
 
 #include "trap/altstack.h"
 #include "trap/host_handler.h"
+#include "trap/own_stacks.h"
 #include "trap/stack_owner.h"
 
 /* linux/signal.h: si_code of a dispatched call. */
@@ -201,6 +202,16 @@ void moat_calls_describe(const siginfo_t *info, const void *ucontext,
     memcpy(record->call_args, call.args, sizeof call.args);
 }
 
+/* Its registers are saved there. Of other memory it is not known that it is a
+ * stack. */
+static bool is_on_stack(const struct co *co, const void *ucontext)
+{
+    uintptr_t sp = moat_arch_sp_from_context(ucontext);
+    struct moat_range stack;
+
+    return moat_stack_is_on(co, sp) || moat_own_stacks_find(sp, &stack);
+}
+
 static bool has_room(const struct co *co, const void *ucontext)
 {
     size_t bytes = moat_arch_preempt_bytes(ucontext);
@@ -219,7 +230,8 @@ static enum moat_dispatch of_guest(struct co *co, const siginfo_t *info,
         return MOAT_DISPATCH_TRAP;
     moat_calls_of(filtered)->count++;
     if (!moat_arch_call_from_context(info, ucontext, &calls->call) ||
-        moat_calls_of(filtered)->policy.decide == NULL)
+        moat_calls_of(filtered)->policy.decide == NULL ||
+        !is_on_stack(co, ucontext))
         return MOAT_DISPATCH_TRAP;
     return has_room(co, ucontext) ? MOAT_DISPATCH_ASK : MOAT_DISPATCH_ROOM;
 }

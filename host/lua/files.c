@@ -43,35 +43,35 @@ static int open_beneath(int folder, const char *path, off_t *size)
     return -1;
 }
 
-static off_t measure(int folder, const char *path)
+static off_t measure(struct guest *guest, int folder, const char *path)
 {
     off_t size = -1;
     int fd;
 
-    moat_notrap_enter();
+    guest_host_enter(guest);
     fd = open_beneath(folder, path, &size);
     if (fd >= 0)
         close(fd);
-    moat_notrap_leave();
+    guest_host_leave(guest);
     return size;
 }
 
-static ssize_t read_into(int folder, const char *path, char *buffer,
-                         size_t bytes)
+static ssize_t read_into(struct guest *guest, int folder, const char *path,
+                         char *buffer, size_t bytes)
 {
     size_t got = 0;
     ssize_t n = -1;
     off_t size;
     int fd;
 
-    moat_notrap_enter();
+    guest_host_enter(guest);
     fd = open_beneath(folder, path, &size);
     if (fd >= 0) {
         while (got < bytes && (n = read(fd, buffer + got, bytes - got)) > 0)
             got += (size_t)n;
         close(fd);
     }
-    moat_notrap_leave();
+    guest_host_leave(guest);
     return fd < 0 || n < 0 ? -1 : (ssize_t)got;
 }
 
@@ -92,7 +92,7 @@ bool files_push(lua_State *L, int folder, const char *path)
 
     if (moat_stack_reserve(STACK_NEEDED) != MOAT_OK)
         luaL_error(L, "stack overflow (too little is left to read a file)");
-    size = measure(folder, path);
+    size = measure(guest_of(L), folder, path);
     if (size < 0)
         return refuse(L, path, errno);
     if (size > FILE_BYTES_MAX)
@@ -100,7 +100,7 @@ bool files_push(lua_State *L, int folder, const char *path)
     if (size == 0)
         return lua_pushliteral(L, ""), true;
     text = luaL_buffinitsize(L, &buffer, (size_t)size);
-    got = read_into(folder, path, text, (size_t)size);
+    got = read_into(guest_of(L), folder, path, text, (size_t)size);
     error = errno;
     luaL_pushresultsize(&buffer, got < 0 ? 0 : (size_t)got);
     if (got >= 0)

@@ -109,9 +109,9 @@ static int script_folder(lua_State *L)
 
     if (moat_stack_reserve(STACK_NEEDED) != MOAT_OK)
         luaL_error(L, "stack overflow (too little is left to open a folder)");
-    moat_notrap_enter();
+    guest_host_enter(guest_of(L));
     folder = source_folder(&guest_of(L)->source);
-    moat_notrap_leave();
+    guest_host_leave(guest_of(L));
     return folder;
 }
 

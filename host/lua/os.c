@@ -49,7 +49,13 @@ static void reserve(lua_State *L)
 
 static int os_clock(lua_State *L)
 {
-    lua_pushnumber(L, guest_cpu_seconds(guest_of(L)));
+    struct guest *guest = guest_of(L);
+    double seconds;
+
+    guest_host_enter(guest);
+    seconds = guest_cpu_seconds(guest);
+    guest_host_leave(guest);
+    lua_pushnumber(L, seconds);
     return 1;
 }
 
@@ -89,13 +95,24 @@ static void set_fields(lua_State *L, struct tm *tm)
     lua_setfield(L, -2, "isdst");
 }
 
+/* Some clocks are read by a system call. */
+static lua_Integer now(lua_State *L)
+{
+    time_t at;
+
+    guest_host_enter(guest_of(L));
+    at = time(NULL);
+    guest_host_leave(guest_of(L));
+    return (lua_Integer)at;
+}
+
 static int os_time(lua_State *L)
 {
     struct tm tm = {0};
     time_t at;
 
     if (lua_isnoneornil(L, 1))
-        return lua_pushinteger(L, (lua_Integer)time(NULL)), 1;
+        return lua_pushinteger(L, now(L)), 1;
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_settop(L, 1);
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
@@ -104,9 +121,9 @@ static int os_time(lua_State *L)
         lua_getfield(L, 1, "isdst") == LUA_TNIL ? -1 : lua_toboolean(L, -1);
     lua_pop(L, 1);
     reserve(L);
-    moat_notrap_enter();
+    guest_host_enter(guest_of(L));
     at = mktime(&tm);
-    moat_notrap_leave();
+    guest_host_leave(guest_of(L));
     if (at == (time_t)-1)
         return luaL_error(L, "the date cannot be represented");
     set_fields(L, &tm);
@@ -120,9 +137,9 @@ static void broken_down(lua_State *L, lua_Integer at, bool utc, struct tm *tm)
     struct tm *made;
 
     reserve(L);
-    moat_notrap_enter();
+    guest_host_enter(guest_of(L));
     made = utc ? gmtime_r(&when, tm) : localtime_r(&when, tm);
-    moat_notrap_leave();
+    guest_host_leave(guest_of(L));
     if (made == NULL)
         luaL_error(L, "the date cannot be represented");
 }
@@ -137,12 +154,12 @@ static size_t piece(lua_State *L, char conversion, const struct tm *tm,
         strchr("aAbBcCdDeFgGhHIjmMnprRStTuUVwWxXyYzZ%", conversion) == NULL)
         luaL_error(L, "invalid conversion specifier '%%%c'", conversion);
     reserve(L);
-    moat_notrap_enter();
+    guest_host_enter(guest_of(L));
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
     bytes = strftime(buffer, PIECE_BYTES, format, tm);
 #pragma GCC diagnostic pop
-    moat_notrap_leave();
+    guest_host_leave(guest_of(L));
     return bytes;
 }
 
@@ -165,7 +182,7 @@ static int formatted(lua_State *L, const char *format, const struct tm *tm)
 static int os_date(lua_State *L)
 {
     const char *format = luaL_optstring(L, 1, "%c");
-    lua_Integer at = luaL_opt(L, luaL_checkinteger, 2, (lua_Integer)time(NULL));
+    lua_Integer at = luaL_opt(L, luaL_checkinteger, 2, now(L));
     struct tm tm = {0};
     bool utc = *format == '!';
 

@@ -105,6 +105,16 @@ static int seed_with(lua_State *L, const uint64_t random[2])
     return lua_gettop(L);
 }
 
+static bool take_random(lua_State *L, void *to, size_t bytes)
+{
+    ssize_t got;
+
+    guest_host_enter(guest_of(L));
+    got = getrandom(to, bytes, 0);
+    guest_host_leave(guest_of(L));
+    return got == (ssize_t)bytes;
+}
+
 /* math.randomseed: without arguments, Lua would take the time and an address,
  * which other scripts can know. */
 static int randomseed(lua_State *L)
@@ -112,7 +122,7 @@ static int randomseed(lua_State *L)
     uint64_t random[2];
 
     if (lua_gettop(L) == 0) {
-        if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
+        if (!take_random(L, random, sizeof random))
             luaL_error(L, "there are no random numbers");
         return seed_with(L, random);
     }

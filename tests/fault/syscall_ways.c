@@ -92,7 +92,7 @@ static void libc_exec(void)
 
 static void libc_exit(void)
 {
-    _exit(0);
+    (void)syscall(SYS_exit_group, 0);
 }
 
 static void libc_kill(void)
@@ -118,7 +118,9 @@ static void libc_sbrk(void)
 
 static void libc_malloc(void)
 {
-    free(malloc((size_t)256 << 20));
+    void *volatile block = malloc((size_t)256 << 20);
+
+    free(block);
 }
 
 static void libc_sleep(void)
@@ -251,7 +253,7 @@ const struct way ways[] = {
     {"unlink", libc_unlink, SYS_unlink, false},
     {"socket", libc_socket, SYS_socket, false},
     {"execv", libc_exec, SYS_execve, false},
-    {"_exit", libc_exit, SYS_exit_group, false},
+    {"syscall(2), exit_group", libc_exit, SYS_exit_group, false},
     {"kill", libc_kill, SYS_getppid, false},
     {"mmap", libc_mmap, SYS_mmap, false},
     {"mprotect", libc_mprotect, SYS_mprotect, false},
