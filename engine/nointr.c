@@ -37,6 +37,7 @@ void moat_guest_stack_require(size_t stack_bytes)
 
     if (moat_stack_reserve(stack_bytes) == MOAT_OK)
         return;
+    (void)moat_filter_pause();
     moat_recovery_settle(co, stack_pointer());
     if (!moat_trap_possible(co) ||
         (co->notrap == 0 && recovery_of(co) != MOAT_CO_RECOVER_ANYWHERE))
@@ -72,9 +73,10 @@ void moat_nointr_catch_up(struct co *co, uintptr_t pc)
         return;
     filter = moat_filter_pause();
     passed = moat_deadline_pending();
-    moat_filter_restore(filter);
+    /* A sanitizer makes system calls before what does not return. */
     if (passed)
         moat_trap_now(co, MOAT_TRAP_DEADLINE, 0);
+    moat_filter_restore(filter);
 }
 
 void moat_totals_catch_up(struct co *co, uintptr_t pc)

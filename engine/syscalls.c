@@ -144,6 +144,7 @@ static MOAT_NO_SANITIZE void decide(void)
         call.result = perform(co, &call);
     } else if (question.verdict != MOAT_SYSCALL_EMULATE) {
         moat_guest_nointr_leave();
+        (void)moat_filter_pause();
         stop(co);
     }
     moat_arch_preempted_result(&calls->words, call.result);

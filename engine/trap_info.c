@@ -12,6 +12,7 @@
 #include "engine/options.h"
 #include "engine/state.h"
 #include "heap/region.h"
+#include "sys/filter.h"
 #include "sys/memory.h"
 #include "sys/refusal.h"
 #include "sys/size.h"
@@ -128,6 +129,7 @@ raise_trap(moat_trap_kind kind, int user_code)
     /* A bug of the host's: there is no resumer that could get the trap. */
     if (co != NULL)
         moat_recovery_settle(co, (uintptr_t)__builtin_frame_address(0));
+    (void)moat_filter_pause();
     if (co == NULL || kind == MOAT_TRAP_NONE || !moat_trap_possible(co))
         abort();
     moat_trap_now(co, kind, user_code);
@@ -152,6 +154,8 @@ void moat_trap_memory_limit(void)
         recovery_of(co) != MOAT_CO_RECOVER_ANYWHERE)
         return;
     moat_recovery_settle(co, (uintptr_t)__builtin_frame_address(0));
-    if (moat_trap_possible(co))
-        moat_trap_now(co, MOAT_TRAP_MEMORY_LIMIT, 0);
+    if (!moat_trap_possible(co))
+        return;
+    (void)moat_filter_pause();
+    moat_trap_now(co, MOAT_TRAP_MEMORY_LIMIT, 0);
 }
