@@ -26,8 +26,8 @@
 
 #include "arch/arch.h"
 
-/* What interrupted code continues with. Needed until that code has set the
- * selector, and not longer. */
+/* The registers with which interrupted code continues. Needed until that code
+ * has set the selector, and not longer. */
 struct moat_arch_filtered {
     uintptr_t bx, pc, sp;
     volatile unsigned char *selector;

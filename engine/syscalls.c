@@ -37,7 +37,7 @@ static __attribute__((noinline)) void set_errno(int value)
 /* --- the decision --------------------------------------------------------- */
 
 struct question {
-    struct co *co; /* on whose stack it is asked                             */
+    struct co *co; /* it is asked on this one's stack                         */
     moat_syscall *call;
     moat_syscall_verdict verdict;
 };

@@ -170,8 +170,6 @@ struct moat_preemption {
 /* The system calls of a guest (syscalls.h). */
 struct moat_calls {
     struct moat_arch_filtered back; /* what runs on its stack continues with */
-    uint64_t plain_mask; /* since it was entered it was found to block these,
-                            with no handler on its stack; 0: not looked yet  */
 
     /* A call that a policy decides. */
     struct moat_arch_preempted words;

@@ -60,6 +60,7 @@ static void stop_guest(struct co *co, const siginfo_t *info, void *ucontext,
     struct moat_trap_record *record = moat_trap_record_of(co);
 
     moat_trap_record_clear(record);
+    moat_calls_of(co)->performing = false;
     record->regs = *regs;
     moat_arch_fpu_from_context(ucontext, record->fpu);
     record->kind = MOAT_TRAP_DEADLINE;

@@ -53,6 +53,7 @@ void moat_record_fill(int signo, const siginfo_t *info, const void *ucontext,
         fault.access = MOAT_ACCESS_WRITE;
         fault.address = record->regs.sp;
     }
+    moat_calls_of(co)->performing = false;
     record->signo = signo;
     record->code = info->si_code;
     record->access = fault.access;

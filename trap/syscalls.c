@@ -1,5 +1,5 @@
 /*
- * syscalls.c: whose system call was dispatched, and the filter in handlers.
+ * syscalls.c: who made a dispatched system call, and the filter in handlers.
  *
  * The kernel dispatches every call that is made while the selector is set. Most
  * are the running guest's. Some are those of a handler of the host's that has
@@ -23,12 +23,16 @@
 /* linux/signal.h: si_code of a dispatched call. */
 #define USER_DISPATCH 2
 
+/* Since a guest was entered the thread was found to block these, with no
+ * handler on the guest's stack; 0: not looked yet. */
+static __thread uint64_t plain_mask __attribute__((tls_model("initial-exec")));
+
 void (*moat_calls_decide)(void);
 size_t moat_calls_decide_bytes;
 
 /* --- the filter in handlers ----------------------------------------------- */
 
-/* What interrupted code continues with, on the stack of `co`. */
+/* The registers with which interrupted code continues, on the stack of `co`. */
 static struct moat_arch_filtered *words_of(struct co *co)
 {
     struct moat_arch_filtered *words = &moat_calls_of(co)->back;
@@ -70,10 +74,7 @@ void moat_calls_enter(struct co *running)
     unsigned char guest =
         moat_filtered_from(running) != NULL ? MOAT_FILTER_ON : MOAT_FILTER_OFF;
 
-    if (running != NULL && guest != MOAT_FILTER_OFF) {
-        moat_calls_of(running)->plain_mask = 0;
-        moat_calls_of(running)->performing = false;
-    }
+    plain_mask = 0;
     moat_filter.guest = guest;
     moat_filter.selector = guest;
 }
@@ -91,18 +92,17 @@ static uint64_t mask_of(const void *ucontext)
 /* A handler on the guest's stack blocks its own signal, at least. To look for
  * its frame takes long, so a mask that was found to be the guest's own is not
  * looked at again. */
-static bool is_of_handler(struct co *co, const void *ucontext)
+static bool is_of_handler(const struct co *co, const void *ucontext)
 {
-    struct moat_calls *calls = moat_calls_of(co);
     uint64_t mask = mask_of(ucontext);
 
     if (moat_altstack_in_use(ucontext))
         return true;
-    if (mask == 0 || mask == calls->plain_mask)
+    if (mask == 0 || mask == plain_mask)
         return false;
     if (moat_host_handler_runs(ucontext, co->slot.base))
         return true;
-    calls->plain_mask = mask;
+    plain_mask = mask;
     return false;
 }
 
@@ -129,7 +129,7 @@ struct kernel_action {
 /* How far after the restorer's begin its system call may end. */
 #define RESTORER_BYTES 16
 
-/* The frame does not tell which signal it is of, unless the handler asked for
+/* The frame does not show which signal it is of, unless the handler asked for
  * that. All that one C library has installed share a restorer, the handler of
  * SIGSYS included, so that one is looked at first. */
 static bool is_restorer(uintptr_t pc)

@@ -19,7 +19,7 @@
 extern void (*moat_calls_decide)(void);
 extern size_t moat_calls_decide_bytes;
 
-/* What becomes of a SIGSYS. */
+/* The next step after a SIGSYS. */
 enum moat_dispatch {
     MOAT_DISPATCH_NONE, /* no call of this thread: the previous handler's    */
     MOAT_DISPATCH_LED,  /* the context is on its way                         */
@@ -28,8 +28,8 @@ enum moat_dispatch {
     MOAT_DISPATCH_ROOM  /* no stack is left to ask on: an overflow           */
 };
 
-/* Tells whose call a SIGSYS is, and leads calls of the host's handlers on their
- * way. The filter is paused. Signal-safe: yes. */
+/* Finds out who made the call of a SIGSYS, and leads calls of the host's
+ * handlers on their way. The filter is paused. Signal-safe: yes. */
 enum moat_dispatch moat_calls_dispatch(const siginfo_t *info, void *ucontext);
 
 /* Leads the running guest to moat_calls_decide. Signal-safe: yes. */

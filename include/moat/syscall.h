@@ -22,7 +22,7 @@ typedef struct moat_syscall {
     long result;
 } moat_syscall;
 
-/** What becomes of a system call. */
+/** The decision about a system call. */
 typedef enum moat_syscall_verdict {
     /* The guest traps: MOAT_TRAP_SYSCALL. */
     MOAT_SYSCALL_TRAP = 0,

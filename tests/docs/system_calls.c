@@ -211,6 +211,38 @@ static void limit(void)
     (void)usleep(50000);
 }
 
+/* The call that is dispatched is no call that a trace shows. */
+static void *call_kernel(moat_co *self, void *input)
+{
+    (void)self;
+    (void)getppid();
+    return input;
+}
+
+/* Returns whether the kernel dispatches system calls. */
+static bool filter(void)
+{
+    moat_co_options options = MOAT_CO_OPTIONS_INIT;
+    moat_syscall_policy policy = MOAT_SYSCALL_POLICY_INIT;
+    moat_limits limits = MOAT_LIMITS_INIT;
+    moat_status status;
+    moat_co *co;
+
+    limits.syscalls = &policy;
+    options.limits = &limits;
+    begin("filtered create");
+    status = moat_co_create(&co, call_kernel, &options);
+    end();
+    if (status == MOAT_E_UNSUPPORTED)
+        return false;
+    check(status);
+    begin("denied call");
+    resume(co, NULL, MOAT_EVENT_TRAP);
+    end();
+    moat_co_destroy(co);
+    return true;
+}
+
 /* ---- Reports ---- */
 
 static void report(const moat_co *co)
@@ -325,6 +357,7 @@ int main(void)
     void *page = mmap(NULL, 4096, PROT_READ | PROT_EXEC,
                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     moat_engine_info info;
+    bool filters;
     moat_co *co;
 
     null_device = open("/dev/null", O_WRONLY | O_CLOEXEC);
@@ -356,6 +389,7 @@ int main(void)
     moat_co_destroy(co);
     cancel();
     limit();
+    filters = filter();
     register_all(page);
     use_heap();
     fork_once();
@@ -365,7 +399,7 @@ int main(void)
     check(moat_engine_shutdown());
     end();
     /* Calls that this kernel lacks cannot be seen. */
-    (void)printf("ioctl %u\nprocess_madvise %u\n", info.pagemap_scan,
-                 info.process_madvise);
+    (void)printf("ioctl %u\nprocess_madvise %u\nprctl %u\n", info.pagemap_scan,
+                 info.process_madvise, filters);
     return 0;
 }

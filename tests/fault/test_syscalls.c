@@ -235,8 +235,8 @@ static void *use_vsyscall(moat_co *self, void *input)
     return time_of(NULL) > 0 ? input : NULL;
 }
 
-/* The page has three calls, which tell the time or the CPU. Some systems do not
- * have it. */
+/* The page has three calls, for the time and the number of the CPU. Some
+ * systems do not have it. */
 static void the_vsyscall_page_does_no_harm(const void *arg)
 {
     moat_co *co = create_with(use_vsyscall, NULL, NULL);
@@ -279,7 +279,7 @@ static moat_syscall_verdict perform_for(moat_co *co, moat_syscall *call,
     return MOAT_SYSCALL_PERFORM;
 }
 
-/* What would end the filter is not performed, whatever the policy says. */
+/* Calls that would end the filter are not performed under any policy. */
 static void some_are_never_performed(const void *arg)
 {
     static const char *const never[] = {"prctl, filter off",

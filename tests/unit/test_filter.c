@@ -24,7 +24,7 @@
 extern const char moat_arch_filtered[], moat_arch_filtered_set[];
 extern const char moat_arch_filtered_call[];
 
-/* What was interrupted, and what was seen of the way back. */
+/* The interrupted code, and the steps that were seen of the way back. */
 static struct {
     void (*lead)(void *ucontext, struct moat_arch_filtered *words);
     struct moat_arch_filtered words;
