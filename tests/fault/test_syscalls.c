@@ -19,6 +19,7 @@
 #include <moat/moat.h>
 
 #include "../support/fixture.h"
+#include "borders_throw.h"
 #include "guests.h"
 #include "preempted.h"
 #include "syscall_ways.h"
@@ -1169,6 +1170,37 @@ static void a_cancelled_guest_cleans_up_by_its_policy(const void *arg)
     expect_free_host();
 }
 
+/* ---- Exceptions ---- */
+
+static void *throw_and_call(moat_co *self, void *input)
+{
+    if (throw_and_catch(self, NULL) != self)
+        return input;
+    return (void *)raw(SYS_getpid, 0, 0, 0);
+}
+
+/* The first exception may take memory by a system call. */
+static void exceptions_pass_a_filtered_guest(const void *arg)
+{
+    moat_co *co = guest_create(throw_and_catch);
+
+    (void)arg;
+    EXPECT(guest_resume(co, NULL).value == co);
+    moat_co_destroy(co);
+    for (int i = 0; i < 10; i++) {
+        co = create_with(throw_and_call, NULL, NULL);
+        expect_denied(co, NULL, SYS_getpid, false);
+        EXPECT_EQ(calls_of(co), 1);
+        moat_co_destroy(co);
+        co = create_with(throw_through_the_root, NULL, NULL);
+        EXPECT_EQ(guest_resume(co, NULL).kind, MOAT_EVENT_PANIC);
+        expect_free_host();
+        moat_co_destroy(co);
+    }
+}
+
+/* ---- Deferred functions ---- */
+
 static void free_and_note(void *arg)
 {
     *(long *)arg = raw(SYS_getpid, 0, 0, 0);
@@ -1347,6 +1379,7 @@ static const struct child_case cases[] = {
      NULL, SIGSYS, 0},
     CHILD_CASE(on_a_small_stack_a_call_overflows),
     CHILD_CASE(a_cancelled_guest_cleans_up_by_its_policy),
+    CHILD_CASE(exceptions_pass_a_filtered_guest),
     CHILD_CASE(deferred_functions_are_the_hosts),
     CHILD_CASE(threads_have_filters_of_their_own),
     CHILD_CASE(a_forked_child_filters_too),
