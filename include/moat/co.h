@@ -117,6 +117,8 @@ moat_co_create(moat_co **out, moat_entry entry, const moat_co_options *options);
  *         MOAT_E_LIMIT   less than 8 KiB of a guest's stack is left; only if
  *                        co has a time limit, or under a sanitizer
  *         MOAT_E_SYSTEM  the deadline timer could not be created
+ *         MOAT_E_UNSUPPORTED  its policy for system calls cannot be put in
+ *                        force: a forked child is forbidden to
  *
  * Ownership:     the value is the guest's; the exception of a PANIC becomes
  *                the host's
@@ -192,6 +194,8 @@ MOAT_API_INLINE void *moat_co_yield(moat_co *self, void *value);
  *                        guest that resumed it; only if one of them has a time
  *                        limit, other is fresh, or under a sanitizer
  *         MOAT_E_SYSTEM  the deadline timer could not be created
+ *         MOAT_E_UNSUPPORTED  its policy for system calls cannot be put in
+ *                        force: a forked child is forbidden to
  *
  * Ownership:     unchanged; only pointers are passed
  * Thread-safety: the coroutines' thread
@@ -352,6 +356,8 @@ MOAT_API const char *moat_co_name(const moat_co *co);
  *         MOAT_E_THREAD  it belongs to another thread
  *         MOAT_E_LIMIT   less than 8 KiB of the calling guest's stack is left
  *         MOAT_E_SYSTEM  the deadline timer could not be created
+ *         MOAT_E_UNSUPPORTED  its policy for system calls cannot be put in
+ *                        force: a forked child is forbidden to
  *
  * Ownership:     unchanged; the coroutine is destroyed by moat_co_destroy
  * Thread-safety: the owner's thread

@@ -5,12 +5,15 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -1346,6 +1349,71 @@ static void refusals_say_why(const void *arg)
            NULL);
 }
 
+/* As on a kernel without Syscall User Dispatch. */
+static void forbid_dispatch(void)
+{
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_prctl, 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+                 offsetof(struct seccomp_data, args[0])),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 59, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+    const struct sock_fprog program = {sizeof filter / sizeof filter[0],
+                                       filter};
+
+    REQUIRE(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+        child_leave_out("this kernel has no seccomp");
+}
+
+static void without_the_kernel_no_guest_is_made(const void *arg)
+{
+    moat_syscall_policy policy = MOAT_SYSCALL_POLICY_INIT;
+    moat_co_options options = MOAT_CO_OPTIONS_INIT;
+    moat_limits limits = MOAT_LIMITS_INIT;
+    moat_spec *spec = NULL;
+    moat_co *co = NULL;
+
+    (void)arg;
+    forbid_dispatch();
+    limits.syscalls = &policy;
+    options.limits = &limits;
+    for (int i = 0; i < 3; i++) {
+        EXPECT_EQ(moat_co_create(&co, return_input, &options),
+                  MOAT_E_UNSUPPORTED);
+        EXPECT(strncmp(moat_error_detail(),
+                       "MOAT_E_UNSUPPORTED: limits->syscalls",
+                       strlen("MOAT_E_UNSUPPORTED: limits->syscalls")) == 0);
+        EXPECT_EQ(moat_spec_create(&spec, &options), MOAT_E_UNSUPPORTED);
+    }
+    EXPECT(co == NULL && spec == NULL);
+    limits.syscalls = NULL;
+    EXPECT_EQ(moat_co_create(&co, return_input, &options), MOAT_OK);
+    EXPECT_EQ(guest_resume(co, NULL).kind, MOAT_EVENT_RETURN);
+    moat_co_destroy(co);
+}
+
+/* The filter is forbidden after the guest was made, and lost by a fork. */
+static void without_the_kernel_no_guest_is_entered(const void *arg)
+{
+    moat_co *co = create_with(return_input, NULL, NULL);
+    int child;
+
+    (void)arg;
+    child = (int)fork_raw();
+    if (child == 0) {
+        moat_event event;
+
+        forbid_dispatch();
+        _exit(moat_co_resume(co, NULL, &event) == MOAT_E_UNSUPPORTED ? 42 : 1);
+    }
+    EXPECT_EQ(exit_status_of(child), 42);
+    EXPECT_EQ(guest_resume(co, NULL).kind, MOAT_EVENT_RETURN);
+    moat_co_destroy(co);
+}
+
 static const struct child_case cases[] = {
     CHILD_CASE(each_way_is_denied_with_its_number),
     CHILD_CASE(a_policy_denies_each_way),
@@ -1385,6 +1453,8 @@ static const struct child_case cases[] = {
     CHILD_CASE(a_forked_child_filters_too),
     CHILD_CASE(a_child_of_a_host_call_filters_too),
     CHILD_CASE(refusals_say_why),
+    CHILD_CASE(without_the_kernel_no_guest_is_made),
+    CHILD_CASE(without_the_kernel_no_guest_is_entered),
 };
 
 int main(int argc, char **argv)
