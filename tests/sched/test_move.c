@@ -620,6 +620,70 @@ static void an_interrupted_one_stays(const void *arg)
     (void)run_movers(THREADS, MOAT_CLOCK_REAL, start_computing);
 }
 
+/* ---- The line of a thread -------------------------------------------------
+ * Those that may move and those that stay have their turns in one order. The
+ * other thread is occupied.
+ */
+
+static pthread_t first_thread;
+static atomic_int there;
+static atomic_bool may_leave;
+static uintptr_t line[8];
+static size_t length;
+
+static void *occupies_the_other(void *arg)
+{
+    atomic_fetch_add(&there, 1);
+    while (atomic_load(&there) < 2)
+        ;
+    while (!is_here(first_thread) && !atomic_load(&may_leave))
+        ;
+    return arg;
+}
+
+static void *stands_in_line(void *arg)
+{
+    EXPECT_EQ(moat_chan_recv(chan, NULL, NEVER), MOAT_E_CLOSED);
+    line[length++] = (uintptr_t)arg;
+    moat_task_yield();
+    line[length++] = (uintptr_t)arg;
+    return NULL;
+}
+
+static void *forms_a_line(void *arg)
+{
+    moat_task *tasks[4], *occupants[2];
+
+    chan = chan_of(8, 0);
+    first_thread = this_thread();
+    for (int i = 0; i < 2; i++)
+        occupants[i] = spawn(occupies_the_other, NULL);
+    do
+        EXPECT_EQ(moat_sleep(MS / 10), MOAT_OK);
+    while (atomic_load(&there) < 2);
+    for (uintptr_t i = 0; i < 4; i++)
+        tasks[i] = i % 2 == 0 ? spawn_mover(stands_in_line, (void *)i)
+                              : spawn(stands_in_line, (void *)i);
+    EXPECT_EQ(moat_sleep(MS), MOAT_OK);
+    moat_chan_close(chan);
+    for (int i = 0; i < 4; i++)
+        (void)join(tasks[i]);
+    for (size_t i = 0; i < length; i++)
+        EXPECT_EQ(line[i], i % 4);
+    EXPECT_EQ(length, 8);
+    atomic_store(&may_leave, true);
+    for (int i = 0; i < 2; i++)
+        (void)join(occupants[i]);
+    moat_chan_destroy(chan);
+    return arg;
+}
+
+static void all_stand_in_one_line(const void *arg)
+{
+    (void)arg;
+    EXPECT_EQ(run_movers(2, MOAT_CLOCK_REAL, forms_a_line).moved, 0);
+}
+
 /* ---- errno on one thread --------------------------------------------------
  */
 
@@ -674,6 +738,7 @@ int main(void)
         CHILD_CASE(a_cancelled_one_is_unwound_elsewhere),
         CHILD_CASE(a_thief_does_not_lose_a_deadline),
         CHILD_CASE(an_interrupted_one_stays),
+        CHILD_CASE(all_stand_in_one_line),
         CHILD_CASE(errno_is_kept),
     };
 
