@@ -34,22 +34,19 @@ static bool has_exceptions(void)
            (globals->caught != NULL || globals->uncaught != 0);
 }
 
-static struct worker *busiest(const struct worker *thief)
+static size_t movable_of(const struct worker *worker)
 {
-    struct sched *run = thief->run;
-    struct worker *found = NULL;
-    size_t most = 0;
+    return atomic_load_explicit(&worker->movable.count, memory_order_relaxed);
+}
 
-    for (unsigned i = 0; i < run->threads; i++) {
-        struct worker *worker = &run->workers[i];
-        size_t count =
-            atomic_load_explicit(&worker->movable.count, memory_order_relaxed);
+/* The worker with most tasks to take. The caller's own has none. */
+static struct worker *busiest(const struct sched *run)
+{
+    struct worker *found = &run->workers[0];
 
-        if (worker != thief && count > most) {
-            most = count;
-            found = worker;
-        }
-    }
+    for (unsigned i = 1; i < run->threads; i++)
+        if (movable_of(&run->workers[i]) > movable_of(found))
+            found = &run->workers[i];
     return found;
 }
 
@@ -69,27 +66,30 @@ static bool next_may_move(const struct worker *worker)
  * NULL: there is none. */
 static struct moat_task *take_next(struct sched *run)
 {
-    for (unsigned i = 0; i < run->threads; i++) {
+    struct moat_task *task = NULL;
+
+    for (unsigned i = 0; i < run->threads && task == NULL; i++) {
         struct worker *worker = &run->workers[i];
-        struct moat_task *task = worker->next;
 
         if (next_may_move(worker) && worker->seen_at == switches_of(worker)) {
+            task = worker->next;
             worker->next = NULL;
-            return task;
         }
     }
-    return NULL;
+    return task;
 }
 
 bool moat_move_offered(const struct worker *worker)
 {
-    return busiest(worker) != NULL;
+    return movable_of(busiest(worker->run)) != 0;
 }
 
 static struct moat_task *take_from(struct worker *victim)
 {
     struct moat_task *task = queue_take(&victim->movable);
 
+    if (task == NULL)
+        return NULL;
     queue_change(&victim->ready, (size_t)-1);
     if (victim->movable.first != NULL)
         moat_sched_ring_one(victim->run);
@@ -99,10 +99,10 @@ static struct moat_task *take_from(struct worker *victim)
 struct moat_task *moat_move_steal(struct worker *worker)
 {
     struct sched *run = worker->run;
-    struct worker *victim = busiest(worker);
-    struct moat_task *task =
-        victim != NULL ? take_from(victim) : take_next(run);
+    struct moat_task *task = take_from(busiest(run));
 
+    if (task == NULL)
+        task = take_next(run);
     if (task == NULL)
         return NULL;
     task->home = worker;

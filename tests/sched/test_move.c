@@ -541,45 +541,73 @@ static void a_cancelled_one_is_unwound_elsewhere(const void *arg)
 /* ---- A thread that keeps the time -----------------------------------------
  * Of the threads that sleep one wakes for the next deadline. If it takes a task
  * instead, another one has to keep the time: the sleeper below would never
- * wake.
+ * wake, and it ends the turns of the two other threads.
  */
 
 static atomic_bool has_slept;
+static atomic_int there, sleepers;
 
-static void *turns_until_it_has_slept(void *arg)
+static void turn_until_it_has_slept(void)
 {
-    (void)moat_sleep(MS / 10);
     while (!atomic_load(&has_slept))
         ;
+}
+
+static void *is_taken(void *arg)
+{
+    occupation.thread = this_thread();
+    atomic_store(&waits, true);
+    (void)recv_number(chan);
+    turn_until_it_has_slept();
     return arg;
 }
 
-static void *sleeps_a_little(void *arg)
+/* One on each of three threads. */
+static void *wakes_or_sleeps(void *arg)
 {
-    EXPECT_EQ(moat_sleep(MS / 2), MOAT_OK);
-    atomic_store(&has_slept, true);
+    atomic_fetch_add(&there, 1);
+    while (atomic_load(&there) < 3)
+        ;
+    if (is_here(occupation.thread)) {
+        sends();
+        turn_until_it_has_slept();
+    } else if (atomic_fetch_add(&sleepers, 1) == 0) {
+        EXPECT_EQ(moat_sleep(5 * MS), MOAT_OK);
+        atomic_store(&has_slept, true);
+    }
     return arg;
+}
+
+static void keep_the_time_once(void)
+{
+    moat_task *tasks[3];
+
+    atomic_store(&waits, false);
+    atomic_store(&has_slept, false);
+    atomic_store(&there, 0);
+    atomic_store(&sleepers, 0);
+    mover = spawn_mover(is_taken, NULL);
+    await_mover();
+    for (int i = 0; i < 3; i++)
+        tasks[i] = spawn_mover(wakes_or_sleeps, NULL);
+    for (int i = 0; i < 3; i++)
+        (void)join(tasks[i]);
+    (void)join(mover);
 }
 
 static void *keeps_the_time(void *arg)
 {
-    for (int round = 0; round < 100; round++) {
-        moat_task *tasks[THREADS];
-
-        atomic_store(&has_slept, false);
-        tasks[0] = spawn_mover(sleeps_a_little, NULL);
-        for (int i = 1; i < THREADS; i++)
-            tasks[i] = spawn_mover(turns_until_it_has_slept, NULL);
-        for (int i = 0; i < THREADS; i++)
-            (void)join(tasks[i]);
-    }
+    chan = chan_of(8, 0);
+    for (int round = 0; round < 20; round++)
+        keep_the_time_once();
+    moat_chan_destroy(chan);
     return arg;
 }
 
 static void a_thief_does_not_lose_a_deadline(const void *arg)
 {
     (void)arg;
-    (void)run_movers(THREADS, MOAT_CLOCK_REAL, keeps_the_time);
+    (void)run_movers(3, MOAT_CLOCK_REAL, keeps_the_time);
 }
 
 /* ---- Between its own waits it stays ---------------------------------------
@@ -626,7 +654,6 @@ static void an_interrupted_one_stays(const void *arg)
  */
 
 static pthread_t first_thread;
-static atomic_int there;
 static atomic_bool may_leave;
 static uintptr_t line[8];
 static size_t length;
