@@ -15,7 +15,7 @@
  *   - if its time slice has ended, as it may be anywhere;
  *   - while a C++ exception is handled or in flight on the thread, since the
  *     runtime keeps a list of these for each thread;
- *   - while another coroutine has its place (moat_co_switch_to);
+ *   - while another coroutine runs in its stead (moat_co_switch_to);
  * and for ever once it is being unwound.
  *
  * SPDX-License-Identifier: MIT

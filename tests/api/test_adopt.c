@@ -68,7 +68,7 @@ static void *make_and_leave(void *arg)
     return arg;
 }
 
-/* Lives until the other thread has done what it wants. */
+/* Lives until the other thread is done. */
 static void *make_and_stay(void *arg)
 {
     moat_event event;
@@ -237,7 +237,7 @@ static void from_a_spec_that_has_ended(const void *arg)
     expect_none_left();
 }
 
-/* ---- What it takes along ------------------------------------------------- */
+/* ---- Its heap, limits, deferred functions -------------------------------- */
 
 static char text[16];
 
@@ -336,7 +336,7 @@ static void its_deferred_functions(const void *arg)
     take(false, defers, true, end_deferring);
 }
 
-/* ---- What its code sees -------------------------------------------------- */
+/* ---- Thread-local variables ---------------------------------------------- */
 
 static _Thread_local int own;
 

@@ -61,8 +61,8 @@ typedef struct moat_task_options {
     /* Usable bytes of the stack. 0: 64 KiB. */
     size_t stack_bytes;
     /* Another thread of the run may take the task where it waits or yields,
-     * once it can run. The library keeps its errno; docs/scheduler.md says what
-     * else its code has to bear. */
+     * once it can run. The library keeps its errno; docs/scheduler.md lists
+     * what its code must not keep. */
     bool migratable;
 } moat_task_options;
 
