@@ -113,6 +113,8 @@ static moat_status make(struct moat_homes *homes, struct spec *spec,
     moat_engine_lock();
     moat_spec_hold(spec);
     add(homes, home, homes->usual.owner, spec);
+    if (moat_home_is_dead(home)) /* of a coroutine that was adopted */
+        moat_homes_retire(homes, spec);
     moat_engine_unlock();
     moat_tls.homes[spec->head.index] = (uintptr_t)home;
     *out = home;
@@ -136,6 +138,32 @@ size_t moat_homes_spares(const struct moat_homes *homes)
          each = each->next)
         count += __atomic_load_n(&each->spares, __ATOMIC_RELAXED);
     return count;
+}
+
+static size_t departed_from(const struct moat_home *home)
+{
+    return __atomic_load_n(&home->departed, __ATOMIC_RELAXED);
+}
+
+size_t moat_homes_departed(const struct moat_homes *homes)
+{
+    size_t count = 0;
+
+    for (const struct moat_home *each = homes->first; each != NULL;
+         each = each->next)
+        count += departed_from(each);
+    return count;
+}
+
+bool moat_home_is_empty(const struct moat_home *home)
+{
+    return home->made == departed_from(home);
+}
+
+void moat_home_depart(struct moat_home *home)
+{
+    __atomic_store_n(&home->departed, departed_from(home) + 1,
+                     __ATOMIC_RELAXED);
 }
 
 static void recount(struct moat_home *home)
@@ -276,10 +304,12 @@ size_t moat_homes_sweep(struct moat_homes *homes, struct moat_pool *pool)
 
         if (moat_home_is_dead(home))
             count += empty(home, pool);
-        if (moat_home_is_dead(home) && home->made == 0)
+        if (moat_home_is_dead(home) && moat_home_is_empty(home)) {
+            count += departed_from(home);
             unlink_home(link);
-        else
+        } else {
             link = &home->next;
+        }
     }
     return count;
 }

@@ -65,6 +65,14 @@ struct moat_home *moat_homes_choose(struct moat_homes *homes,
  * the caller holds the engine's lock. */
 size_t moat_homes_spares(const struct moat_homes *homes);
 
+/* Returns how many coroutines other threads have adopted. Caller holds the
+ * engine's lock, or is the owner. */
+size_t moat_homes_departed(const struct moat_homes *homes);
+
+/* Another thread adopts a coroutine of this home. The caller holds the engine's
+ * lock. */
+void moat_home_depart(struct moat_home *home);
+
 /* A guest was stopped when a list had changed, and its length had not: counts
  * the spares again. Returns how many coroutines there are, spares included. */
 size_t moat_homes_recount(struct moat_homes *homes);
@@ -84,8 +92,12 @@ void moat_homes_retire(struct moat_homes *homes, const struct spec *spec);
 /* Returns whether a home's spec was destroyed. */
 bool moat_home_is_dead(const struct moat_home *home);
 
+/* Returns whether all coroutines that a home has made are gone. */
+bool moat_home_is_empty(const struct moat_home *home);
+
 /* This thread's homes of destroyed specs: takes their spares to a pool, and
- * frees those that are empty. Returns how many spares there were. */
+ * frees those that are empty. Returns how many coroutines fewer the thread has,
+ * spares and those that were counted although they had departed. */
 size_t moat_homes_sweep(struct moat_homes *homes, struct moat_pool *pool);
 
 /* Takes a spare, which is ready to be entered; NULL: none. */

@@ -56,14 +56,21 @@ static void unlink_thread(struct moat_thread *thread)
         thread->next->previous = thread->previous;
 }
 
-/* Other threads write the count only after this one has ended, so no locked
- * instruction is needed, which would cost more than a switch. */
+/* Other threads do not write the count, so no locked instruction is needed,
+ * which would cost more than a switch. */
 static void add_live(struct moat_thread *thread, size_t count)
 {
     atomic_store_explicit(
         &thread->live,
         atomic_load_explicit(&thread->live, memory_order_relaxed) + count,
         memory_order_relaxed);
+}
+
+/* Returns how many coroutines the thread has, spares included. Caller holds the
+ * engine's lock, or is the thread. */
+static size_t count_of(const struct moat_thread *thread)
+{
+    return atomic_load(&thread->live) - moat_homes_departed(&thread->homes);
 }
 
 void moat_thread_take(struct moat_home *home)
@@ -80,29 +87,41 @@ static void free_thread(struct moat_thread *thread)
     moat_free_later(thread);
 }
 
+static void free_if_gone(struct moat_thread *thread)
+{
+    if (!atomic_load(&thread->alive) && count_of(thread) == 0)
+        free_thread(thread);
+}
+
 static void release_own(struct moat_home *home)
 {
     struct moat_thread *thread = home->owner;
 
     add_live(thread, 0 - (size_t)1);
     home->made--;
-    if (home->made == 0 && moat_home_is_dead(home))
+    if (moat_home_is_dead(home) && moat_home_is_empty(home))
         atomic_store(&thread->homes.sweep, true);
     moat_thread_tidy(thread);
 }
 
-void moat_thread_release(struct moat_home *home)
+void moat_thread_depart(struct moat_home *home)
 {
     struct moat_thread *thread = home->owner;
 
-    if (thread == moat_this_thread) {
-        release_own(home);
-        return;
-    }
     moat_engine_lock();
-    if (atomic_fetch_sub(&thread->live, 1) == 1 && !atomic_load(&thread->alive))
-        free_thread(thread);
+    moat_home_depart(home);
+    if (moat_home_is_dead(home)) /* its owner may free it */
+        atomic_store(&thread->homes.sweep, true);
+    free_if_gone(thread);
     moat_engine_unlock();
+}
+
+void moat_thread_release(struct moat_home *home)
+{
+    if (home->owner == moat_this_thread)
+        release_own(home);
+    else
+        moat_thread_depart(home);
 }
 
 /* --- the end of a thread -------------------------------------------------- */
@@ -290,8 +309,7 @@ static void leave_engine(void)
     moat_engine_lock();
     atomic_store(&thread->alive, false);
     end_life(thread);
-    if (atomic_load(&thread->live) == 0)
-        free_thread(thread);
+    free_if_gone(thread);
     moat_engine_unlock();
 }
 
@@ -358,7 +376,7 @@ free_thread:
  * it. */
 static size_t live_of(const struct moat_thread *thread)
 {
-    size_t live = atomic_load(&thread->live);
+    size_t live = count_of(thread);
     size_t spares = moat_homes_spares(&thread->homes);
 
     return live > spares ? live - spares : 0;

@@ -70,9 +70,13 @@ bool moat_thread_others(void);
 const struct moat_thread *moat_threads(void);
 
 /* Counts one coroutine more of a home of this thread; one less. The latter may
- * come from another thread, once the owner has ended, and frees that. */
+ * come from another thread, once the owner has ended. */
 void moat_thread_take(struct moat_home *home);
 void moat_thread_release(struct moat_home *home);
+
+/* A coroutine leaves the home of another thread: it is this one's from now on,
+ * or destroyed. The home may be freed with its thread. */
+void moat_thread_depart(struct moat_home *home);
 
 /* Returns spares of other specs to the pool if it has no stack for this one. */
 void moat_thread_borrow(struct moat_thread *thread, const struct spec *to,

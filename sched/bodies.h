@@ -7,6 +7,7 @@
 #define SCHED_BODIES_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <moat/gen.h>
 
@@ -23,6 +24,10 @@ struct gen_part {
     moat_status status;
     bool ended;
     bool asks; /* what it yields is no item: see bodies.c */
+    /* The migratable task that has made it, which takes it along, and its
+     * number; NULL: none. */
+    const struct moat_task *maker;
+    uint64_t number;
 };
 
 /* The entry of every body. No other coroutine has it. */

@@ -58,6 +58,7 @@ static void fill_in(const uint64_t *at, moat_sched_stats *out)
     out->deadlocks = at[COUNT_DEADLOCKS];
     out->not_run = at[COUNT_NOT_RUN];
     out->outside_wakes = at[COUNT_OUTSIDE_WAKES];
+    out->moved = at[COUNT_MOVED];
     out->timers = difference(at[COUNT_TIMERS_SET], at[COUNT_TIMERS_GONE]);
     out->fresh = at[COUNT_FRESH];
     out->longest_run_ns = at[COUNT_LONGEST_RUN];

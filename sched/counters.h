@@ -23,6 +23,7 @@ enum counter {
     COUNT_TIMEOUTS,
     COUNT_DEADLOCKS,
     COUNT_OUTSIDE_WAKES,
+    COUNT_MOVED,
     COUNT_TIMERS_SET,
     COUNT_TIMERS_GONE,
     COUNT_FRESH,       /* tasks that wait for any thread, now (wait.h) */

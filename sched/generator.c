@@ -64,6 +64,34 @@ static void discard_exception(void *exception)
     _Unwind_DeleteException(exception);
 }
 
+/* ---- Threads ---- */
+
+/* The task that runs on this thread, if it may change its thread. */
+static const struct moat_task *mover(void)
+{
+    const struct worker *worker = moat_sched_worker;
+    const struct moat_task *task = worker != NULL ? worker->running : NULL;
+
+    return task != NULL && task->moves ? task : NULL;
+}
+
+static void note_maker(struct gen_part *part)
+{
+    part->maker = mover();
+    part->number = part->maker != NULL ? part->maker->number : 0;
+}
+
+/* The task that has made it is on another thread by now. Returns whether the
+ * body is this thread's. */
+static bool claim(const moat_gen *gen)
+{
+    const struct gen_part *part = part_of(gen);
+
+    return part->maker != NULL && part->maker == mover() &&
+           part->number == part->maker->number &&
+           moat_co_adopt(co_of(gen)) == MOAT_OK;
+}
+
 /* ---- Creation ---- */
 
 /* Returns the spec of generators without options; NULL if it cannot be made.
@@ -106,6 +134,7 @@ static moat_status prepare(moat_gen **out, moat_gen_body body, void *arg,
         return MOAT_E_NOMEM;
     (*part)->body = body;
     (*part)->arg = arg;
+    note_maker(*part);
     return MOAT_OK;
 }
 
@@ -219,6 +248,13 @@ static bool is_over(const moat_gen *gen)
     return part->ended;
 }
 
+/* The task may be on another thread after the wait. */
+static void pass_on(const moat_gen *gen)
+{
+    moat_body_pass_on(moat_sched_worker);
+    (void)claim(gen);
+}
+
 /* Resumes a body whose time slice has ended, or which asks its task for
  * something: the consumer still waits for an item, or for the end. */
 static moat_status run_on(moat_gen *gen, moat_event *event)
@@ -227,7 +263,7 @@ static moat_status run_on(moat_gen *gen, moat_event *event)
 
     while (status == MOAT_OK) {
         if (moat_body_asks(part_of(gen), co_of(gen), event))
-            moat_body_pass_on(moat_sched_worker);
+            pass_on(gen);
         else if (event->kind != MOAT_EVENT_PREEMPT)
             break;
         status = moat_co_resume(co_of(gen), gen, event);
@@ -240,6 +276,8 @@ bool moat_gen_next_slow(moat_gen *gen, void **item, moat_status status,
 {
     if (gen == NULL || is_over(gen))
         return false;
+    if (status == MOAT_E_THREAD && claim(gen))
+        status = moat_co_resume(co_of(gen), gen, event);
     if (status == MOAT_OK)
         status = run_on(gen, event);
     if (status != MOAT_OK) {
@@ -268,6 +306,7 @@ moat_status moat_gen_cancel(moat_gen *gen)
         return refuse("gen is NULL");
     if (is_over(gen))
         return part_of(gen)->status;
+    (void)claim(gen);
     part_of(gen)->asks = false; /* the wait is over */
     status = moat_co_cancel(co_of(gen), &event);
     if (status == MOAT_OK)
@@ -289,6 +328,7 @@ void moat_gen_destroy(moat_gen *gen)
     if (gen == NULL)
         return;
     part = part_of(gen);
+    (void)claim(gen);
     (void)moat_gen_cancel(gen); /* its cleanup code may ask for something */
     state = moat_co_get_state(co_of(gen));
     moat_co_destroy(co_of(gen));

@@ -10,6 +10,7 @@
 #include "sched/gather.h"
 #include "sched/idle.h"
 #include "sched/io/fire.h"
+#include "sched/move.h"
 #include "sched/report.h"
 #include "sched/wait.h"
 #include "sched/waker.h"
@@ -128,8 +129,7 @@ static void keep_time(struct worker *worker, uint64_t next)
     sleep_unlocked(worker, next);
     run->keeper = NULL;
     moat_idle_fire(worker);
-    if (run->timers.count != 0 &&
-        (worker->ready.first != NULL || !list_empty(&run->fresh)))
+    if (run->timers.count != 0 && others_ready(worker))
         moat_sched_ring_one(run);
 }
 
@@ -143,6 +143,7 @@ void moat_idle(struct worker *worker)
 {
     struct sched *run = worker->run;
     uint64_t next = moat_timers_next(&run->timers);
+    uint64_t patrol;
 
     if (run->watched)
         (void)moat_clock_read(worker);
@@ -150,8 +151,9 @@ void moat_idle(struct worker *worker)
     moat_gather_look(worker);
     if (run->clock == MOAT_CLOCK_TEST)
         moat_descriptors_look(worker); /* before time jumps */
-    if (worker->ready.first != NULL)
+    if (has_ready(worker) || moat_move_offered(worker))
         return;
+    patrol = moat_move_patrol(worker);
     if (is_last(worker) && next == MOAT_NO_DEADLINE && !outside_may_come(run)) {
         deadlock(worker);
     } else if (is_last(worker) && run->clock == MOAT_CLOCK_TEST &&
@@ -160,8 +162,8 @@ void moat_idle(struct worker *worker)
         moat_idle_fire(worker);
     } else if (run->clock == MOAT_CLOCK_REAL && run->keeper == NULL &&
                next != MOAT_NO_DEADLINE) {
-        keep_time(worker, next);
+        keep_time(worker, next < patrol ? next : patrol);
     } else {
-        sleep_unlocked(worker, MOAT_NO_DEADLINE);
+        sleep_unlocked(worker, patrol);
     }
 }

@@ -40,16 +40,12 @@ moat_status moat_kinds_read(struct asked_options *to,
     if (options == NULL)
         return MOAT_OK;
     status = moat_sched_copy_in(&copy, sizeof copy, options, sizeof copy);
-    if (status == MOAT_OK && copy.migratable)
-        status = moat_error_note(MOAT_E_UNSUPPORTED,
-                                 "options->migratable is set: in this version "
-                                 "a task stays on its thread",
-                                 0, 0);
     if (status != MOAT_OK)
         return status;
     if (copy.stack_bytes != 0)
         to->stack_bytes = copy.stack_bytes;
     to->heap = copy.heap;
+    to->migratable = copy.migratable;
     moat_kinds_read_name(to->name, copy.name);
     return copy.limits != NULL ? read_limits(&to->limits, copy.limits)
                                : MOAT_OK;
@@ -114,6 +110,7 @@ static moat_status make(struct kinds *kinds,
         return MOAT_E_NOMEM;
     memcpy(&kind->options, options, sizeof *options);
     kind->sliced = options->limits.slice_ns != 0 || kinds->slice_ns != 0;
+    kind->moves = options->migratable && kinds->many_threads;
     status = make_spec(kinds, options, &kind->spec);
     if (status != MOAT_OK) {
         free(kind);

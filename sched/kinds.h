@@ -20,6 +20,7 @@ struct asked_options {
     moat_heap *heap;
     size_t stack_bytes;
     char name[NAME_BYTES];
+    bool migratable;
 };
 
 struct kind {
@@ -28,12 +29,14 @@ struct kind {
     moat_spec *spec;
     size_t users; /* tasks that have not started */
     bool sliced;  /* they are interrupted        */
+    bool moves;   /* they may change the thread  */
 };
 
 struct kinds {
     struct kind *first; /* the one used last */
     size_t count;
     uint64_t slice_ns;
+    bool many_threads;
     struct kind *ordinary; /* of tasks without options; is not dropped */
 };
 

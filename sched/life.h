@@ -37,6 +37,10 @@ static inline void life_fill(struct moat_task *task, struct moat_group *group,
     task->arg = arg;
     task->kind = kind;
     task->sliced = kind->sliced;
+    task->migratable = kind->options.migratable;
+    task->moves = kind->moves;
+    task->stays = false;
+    task->error = 0;
     memcpy(task->name, kind->options.name, sizeof task->name);
     task->home = NULL;
     task->group = group;

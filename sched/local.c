@@ -83,8 +83,8 @@ static moat_status make_key(moat_local *out, const moat_local_options *options)
         *out = (moat_local){i, version + 1};
         return MOAT_OK;
     }
-    return moat_error_note(MOAT_E_LIMIT, "all keys are taken: delete some", 0,
-                           0);
+    return moat_error_note(MOAT_E_FULL, "all %u keys are taken: delete some",
+                           MOAT_MAX_LOCALS, 0);
 }
 
 /* The task's `room` has its options, and then the key. */

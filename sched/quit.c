@@ -211,7 +211,7 @@ moat_status moat_quit_open(struct quit **out, struct sched *run, int signal)
     (void)pthread_mutex_unlock(&lock);
     if (quit->listener == NULL) {
         free(quit);
-        return moat_error_note(MOAT_E_LIMIT,
+        return moat_error_note(MOAT_E_FULL,
                                "options->dump_signal is %d: %u runs of the "
                                "process wait for signals already",
                                (uint64_t)(int64_t)signal, MOST_LISTENERS);

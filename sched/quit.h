@@ -14,7 +14,7 @@ struct quit;
 
 /* 0, or a signal that may ask. */
 bool moat_quit_may_be(int signal);
-/* Dumps the run when the signal comes. MOAT_E_LIMIT: too many runs do. */
+/* Dumps the run when the signal comes. MOAT_E_FULL: too many runs do. */
 moat_status moat_quit_open(struct quit **out, struct sched *run, int signal);
 /* Restores the signal's disposition. NULL: nothing. */
 void moat_quit_close(struct quit *quit);

@@ -126,7 +126,7 @@ static bool restart(struct moat_supervisor *supervisor, struct child *child,
             moat_restart_note(supervisor, child,
                               MOAT_SUPERVISOR_CHILD_GIVEN_UP);
         } else {
-            moat_supervisor_finish(supervisor, MOAT_E_LIMIT);
+            moat_supervisor_finish(supervisor, MOAT_E_RESTARTS);
             moat_restart_note(supervisor, child, MOAT_SUPERVISOR_GIVES_UP);
         }
         return true;

@@ -59,6 +59,7 @@ struct sched {
     struct worker *keeper; /* of the workers asleep, the one that wakes for the
                               next deadline; NULL: none */
     uint64_t keeps_until;
+    bool patrolled; /* an idle worker looks for `next` of others (move.h) */
     _Atomic uint64_t test_now; /* MOAT_CLOCK_TEST */
     moat_clock clock;
     int report_fd; /* -1: none */
@@ -117,13 +118,18 @@ struct worker {
     unsigned left;        /* calls that the running task may yet make */
     unsigned until_round; /* turns until the next look at the clock   */
     struct step step;
-    struct queue ready;
+    struct queue ready; /* its count is that of both queues */
+    /* Those of its tasks that other threads may take (move.h). */
+    struct queue movable;
+    uint64_t places; /* given to tasks of both queues, in their order */
     /* The next task to run, woken by the one that had the last turn: what
      * passed between them is still in the cache, and a sender's items do not
      * pile up. NULL: none. */
     struct moat_task *next;
     unsigned in_a_row; /* turns that `next` has had before the queue's */
-    uint64_t now;      /* read once per round */
+    /* Its switches when a patrol saw `next` wait; NOT_SEEN: none did. */
+    uint64_t seen_at;
+    uint64_t now; /* read once per round */
     uint64_t random;
     unsigned fresh_in_a_row; /* turns of tasks that had not started */
     /* The task that the running one has spawned last, among the fresh ones;
@@ -144,10 +150,17 @@ struct worker {
     struct counters counters;
 };
 
-/* Returns whether tasks wait for a turn besides the one that was woken last. */
+/* Returns whether tasks of the worker can run, besides the one that was woken
+ * last. */
+static inline bool has_ready(const struct worker *worker)
+{
+    return worker->ready.first != NULL || worker->movable.first != NULL;
+}
+
+/* The same, and those that any worker may start. */
 static inline bool others_ready(const struct worker *worker)
 {
-    return worker->ready.first != NULL || !list_empty(&worker->run->fresh);
+    return has_ready(worker) || !list_empty(&worker->run->fresh);
 }
 
 /* Returns whether a task waits for a turn. */

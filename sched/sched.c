@@ -54,6 +54,7 @@ static moat_status read_kind(struct sched *run,
     moat_status status = moat_kinds_read(&asked, options->task);
 
     run->kinds->slice_ns = options->slice_ns;
+    run->kinds->many_threads = run->threads > 1;
     return status == MOAT_OK
                ? moat_kinds_find(run->kinds, &asked, &run->kinds->ordinary)
                : status;
@@ -306,8 +307,9 @@ static enum verdict note_stats(struct worker *worker, struct moat_task *task)
     return answer(task, MOAT_OK);
 }
 
-static const struct op notes = {.perform = note_stats,
-                                .words = "reads the statistics"};
+/* A part of a call: the task goes on at once, on the same thread. */
+static const struct op notes = {
+    .perform = note_stats, .words = "reads the statistics", .is_part = true};
 
 /* A task that were stopped while it holds the run's lock would hold it for
  * ever. */

@@ -32,7 +32,8 @@
  * own (chan->run) is left to the worker. A run with more threads has no steps.
  *
  * A task with a time slice makes no steps, since others could run in the middle
- * of one. Nor does a task transfer to one with a slice (step_can_hand).
+ * of one; nor does a migratable one, whose errno the worker keeps. Nor does a
+ * task transfer to one of these (step_can_hand).
  *
  * Fairness is that of the worker's turns: a step counts as a call of the turn
  * (worker->left), and a transfer as a turn, with the same limits (run.h).
@@ -158,7 +159,7 @@ static inline bool step_can_hand(const struct worker *worker,
            (!others_ready(worker) || worker->in_a_row + 1 < MAX_IN_A_ROW) &&
            other->top == other->co && other->co != NULL &&
            other->co->state == token && !other->cancelled && !other->over &&
-           !other->sliced && !task->cancelled &&
+           !other->sliced && !other->migratable && !task->cancelled &&
            MOAT_TLS_READ(MOAT_TLS_CURRENT) == (uintptr_t)task->co;
 }
 

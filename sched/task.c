@@ -3,10 +3,10 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include <errno.h>
 #include <unwind.h>
 
 #include "sched/ask.h"
+#include "sched/io/task_errno.h"
 #include "sched/kinds.h"
 #include "sched/life.h"
 #include "sched/local.h"
@@ -58,11 +58,11 @@ static const struct op spawns = {.perform = moat_spawn_perform,
 
 void moat_spawn_give_up(struct moat_task *task)
 {
-    int error = errno;
+    int error = TASK_ERRNO;
 
     if (task->heir != NULL)
         moat_locals_withdraw(task);
-    errno = error;
+    TASK_ERRNO = error;
 }
 
 static moat_status read_options(struct moat_task *task,

@@ -119,9 +119,15 @@ struct moat_task {
     bool asks_slowly;       /* not by a yield of its own: ask.c  */
     bool sliced;            /* it may be interrupted anywhere    */
     bool connected;         /* a connection ends with it         */
+    bool migratable;        /* by its options (move.h)           */
+    bool moves;             /* and the run has several threads   */
+    bool stays;             /* until its next turn has ended     */
+    int error;              /* its errno, if it is migratable    */
     uint32_t magic;
-    struct worker *home;    /* whose coroutine it is; NULL: none's yet */
+    struct worker *home;    /* in whose queues it is; NULL: none's yet */
+    struct worker *owner;   /* of its coroutine: whose thread has it   */
     struct worker *spawner; /* until it starts                         */
+    uint64_t place;         /* in the line of its home                 */
     union wish wish;
 
     uint64_t deadline; /* of the wait                            */

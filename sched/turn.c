@@ -15,6 +15,7 @@
 #include "sched/idle.h"
 #include "sched/io/fire.h"
 #include "sched/life.h"
+#include "sched/move.h"
 #include "sched/step.h"
 #include "sched/wait.h"
 #include "sched/waker.h"
@@ -28,30 +29,41 @@ static void *main_of(moat_co *self, void *input)
     return task->fn(task->arg);
 }
 
-/* While a task runs the worker has no lock. */
+/* While a task runs the worker has no lock. One that is migratable makes no
+ * steps, so that it comes back itself. */
 static inline __attribute__((always_inline)) moat_status
 resume(struct worker *worker, moat_co *co, void *input, moat_event *event)
 {
+    struct moat_task *task = worker->running;
     moat_status status;
 
     run_unlock(worker->run);
+    if (MOAT_UNLIKELY(task->migratable))
+        moat_move_enter(task);
     status = moat_co_resume(co, input, event);
+    if (MOAT_UNLIKELY(task->migratable))
+        moat_move_leave(task, event);
     run_lock(worker->run);
     return status;
 }
 
-/* From here on the task is this worker's: a coroutine belongs to its thread. */
+/* From here on the task is this worker's, unless it is migratable: a coroutine
+ * belongs to its thread. */
 static inline __attribute__((always_inline)) moat_status
 start(struct worker *worker, struct moat_task *task, moat_event *event)
 {
     moat_status status;
 
-    task->home = worker;
+    task->home = task->owner = worker;
     run_unlock(worker->run);
     status = moat_co_create_from(&task->co, task->kind->spec, main_of, task);
     if (status == MOAT_OK) {
         task->top = task->co;
+        if (MOAT_UNLIKELY(task->migratable))
+            moat_move_enter(task);
         status = moat_co_resume(task->co, task, event);
+        if (MOAT_UNLIKELY(task->migratable))
+            moat_move_leave(task, event);
     }
     run_lock(worker->run);
     task->kind->users--;
@@ -67,7 +79,11 @@ static moat_status cancel(struct worker *worker, struct moat_task *task,
     task->unwinding = true;
     task->top = task->co;
     run_unlock(worker->run);
+    if (task->migratable)
+        moat_move_enter(task);
     status = moat_co_cancel(task->co, event);
+    if (task->migratable)
+        moat_move_leave(task, event);
     run_lock(worker->run);
     return status;
 }
@@ -99,6 +115,9 @@ static inline __attribute__((always_inline)) bool enter(struct worker *worker,
             moat_life_finish(worker, task);
         return false;
     }
+    if (MOAT_UNLIKELY(task->owner != worker) && task->co != NULL &&
+        !moat_move_arrive(worker, task))
+        return false;
     if (MOAT_UNLIKELY(task->cancelled) && !task->unwinding &&
         (!task->satisfied || task->members_first))
         return unwind(worker, task, status, event);
@@ -177,7 +196,7 @@ turn(struct worker *worker, struct moat_task *task, bool watched)
     worker->running = task;
     worker->left = MAX_CALLS;
     worker->step.kind = STEP_NONE; /* a transfer to one that has ended */
-    worker->may_step = worker->in_place && !task->sliced;
+    worker->may_step = worker->in_place && !task->sliced && !task->migratable;
     if (watched)
         moat_times_begin(worker, task);
     if (!enter(worker, task, &status, &event)) {
@@ -227,7 +246,7 @@ static struct moat_task *take_fresh(struct worker *worker)
 
     if (list_empty(&worker->run->fresh))
         return NULL;
-    if (worker->ready.first != NULL && worker->fresh_in_a_row >= most) {
+    if (has_ready(worker) && worker->fresh_in_a_row >= most) {
         worker->fresh_in_a_row = 0;
         return NULL;
     }
@@ -250,7 +269,11 @@ dequeue(struct worker *worker)
     }
     worker->in_a_row = 0;
     task = take_fresh(worker);
-    return task != NULL ? task : queue_take(&worker->ready);
+    if (task == NULL)
+        task = take_ready(worker);
+    return task != NULL || MOAT_LIKELY(worker->run->threads == 1)
+               ? task
+               : moat_move_steal(worker);
 }
 
 static void look_around(struct worker *worker)
@@ -279,6 +302,8 @@ static inline __attribute__((always_inline)) void turns(struct worker *worker,
             worker->until_round = TURNS_PER_ROUND;
             look_around(worker);
         }
+        if (MOAT_UNLIKELY(worker->movable.first != NULL))
+            moat_sched_ring_one(run); /* to take it, while this turn lasts */
         turn(worker, task, watched);
     }
 }

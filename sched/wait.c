@@ -6,6 +6,7 @@
  */
 #include "sched/wait.h"
 #include "sched/clock.h"
+#include "sched/move.h"
 
 void moat_sched_ring(struct worker *worker)
 {
@@ -25,10 +26,31 @@ void moat_sched_ring_one(struct sched *run)
         }
 }
 
-void moat_sched_hand_over(struct moat_task *task)
+/* Its turn comes at once if its home sleeps, or as soon as the turn is over in
+ * which it was put there. */
+static bool is_at_once(const struct worker *worker,
+                       const struct moat_task *task)
 {
-    queue_append(&task->home->ready, task);
-    moat_sched_ring(task->home);
+    const struct worker *home = task->home;
+
+    return home->asleep || (home == worker && (worker->running == NULL ||
+                                               worker->running == task));
+}
+
+void moat_sched_hand_over(struct worker *worker, struct moat_task *task)
+{
+    struct worker *home = task->home;
+
+    task->place = ++home->places;
+    if (!move_allowed(task)) {
+        queue_append(&home->ready, task);
+    } else {
+        queue_change(&home->ready, 1);
+        queue_append(&home->movable, task);
+        if (!is_at_once(worker, task))
+            moat_sched_ring_one(home->run);
+    }
+    moat_sched_ring(home);
 }
 
 /* ---- Tasks that have not started ----------------------------------------

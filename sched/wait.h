@@ -42,18 +42,34 @@ static inline struct moat_task *queue_take(struct queue *queue)
     return task;
 }
 
-/* For a task of another worker. */
-void moat_sched_hand_over(struct moat_task *task);
+/* For a task of another worker, and one that may move. */
+void moat_sched_hand_over(struct worker *worker, struct moat_task *task);
 
 /* Lets a task run, after those that can. */
 static inline void enqueue(struct worker *worker, struct moat_task *task)
 {
     task->state = TASK_READY;
     task->ready_since = worker->now;
-    if (MOAT_LIKELY(task->home == worker))
-        queue_append(&worker->ready, task);
-    else
-        moat_sched_hand_over(task);
+    if (MOAT_UNLIKELY(task->home != worker || task->moves)) {
+        moat_sched_hand_over(worker, task);
+        return;
+    }
+    task->place = ++worker->places;
+    queue_append(&worker->ready, task);
+}
+
+/* The worker's first task that can run; NULL: there is none. */
+static inline struct moat_task *take_ready(struct worker *worker)
+{
+    const struct moat_task *ready = worker->ready.first;
+    const struct moat_task *movable = worker->movable.first;
+
+    if (MOAT_LIKELY(movable == NULL))
+        return queue_take(&worker->ready);
+    if (ready != NULL && ready->place < movable->place)
+        return queue_take(&worker->ready);
+    queue_change(&worker->ready, (size_t)-1);
+    return queue_take(&worker->movable);
 }
 
 /* How many tasks are fresh, for any thread to read: the first worker's counter,
@@ -130,6 +146,9 @@ static inline bool is_gain(moat_status status)
     return status == MOAT_OK || status == MOAT_E_OWNER_DIED;
 }
 
+/* A task that may move is the worker's `next` (move.h). */
+void moat_move_woken(struct worker *worker);
+
 /* What a woken task does next: it comes before the queue if it got what it
  * waited for from the task that has its turn now. */
 static inline void let_run(struct worker *worker, struct moat_task *task,
@@ -143,6 +162,8 @@ static inline void let_run(struct worker *worker, struct moat_task *task,
         task->state = TASK_READY;
         task->ready_since = worker->now;
         worker->next = task;
+        if (MOAT_UNLIKELY(task->moves))
+            moat_move_woken(worker);
     } else {
         enqueue(worker, task);
     }

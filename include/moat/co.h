@@ -18,9 +18,9 @@
  *
  * destroy is legal in every state but RUNNING and RESUMING.
  *
- * A coroutine belongs to the thread that created it: only that thread resumes,
- * resets and destroys it. After that thread has ended, any thread may destroy
- * it.
+ * A coroutine belongs to the thread that created it, until another one adopts
+ * it: only its thread resumes, resets and destroys it. After that thread has
+ * ended, any thread may destroy it.
  *
  * create, resume, yield, switch_to and destroy are inline; co_inline.h has the
  * bodies. The library has the same symbols out of line, for foreign-function

@@ -23,10 +23,11 @@ struct moat_spec;
  * then, is the next one.
  *
  * Only the owner writes these words: the inline functions, and the library on
- * the owner's thread. Two are exceptions. Other threads read `spares`, to count
- * the coroutines that live in the process (moat_engine_get_info,
- * moat_engine_shutdown), and may see a value that is stale by a few calls. And
- * the thread that destroys the spec sets `max` to 0.
+ * the owner's thread. Three are exceptions. Other threads read `spares`, to
+ * count the coroutines that live in the process (moat_engine_get_info,
+ * moat_engine_shutdown), and may see a value that is stale by a few calls. The
+ * thread that destroys the spec sets `max` to 0. And threads that adopt
+ * coroutines of this home count them in `departed`.
  */
 struct moat_home {
     struct moat_co *spare;     /* NULL: none                                */
@@ -37,6 +38,7 @@ struct moat_home {
     uint64_t made;             /* those that exist, spares included         */
     uint64_t prepared;         /* so many spares are for its spec alone     */
     struct moat_home *next;    /* of the thread                             */
+    uint64_t departed;         /* of those made: other threads' by now      */
 };
 
 #endif

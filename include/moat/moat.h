@@ -7,6 +7,7 @@
  *
  *   co.h         coroutines; event.h, co_options.h, spec.h, co_batch.h and
  *                co_inline.h are its parts
+ *   adopt.h      coroutines that pass from one thread to another
  *   trap.h       the record of a trap
  *   limits.h     the resources that a guest may use
  *   usage.h      what a coroutine has used
@@ -57,6 +58,7 @@
 #ifndef MOAT_H
 #define MOAT_H
 
+#include <moat/adopt.h>
 #include <moat/allocator.h>
 #include <moat/backtrace.h>
 #include <moat/co.h>

@@ -45,14 +45,18 @@
     X(MOAT_E_DEADLOCK,    -63, "every task waits, and nothing can wake one")   \
     X(MOAT_E_OWNER_DIED,  -64, "the owner ended without unlocking: the caller " \
                                "owns it now")                                  \
-    X(MOAT_E_FULL,        -70, "the caller's array is full, and there is more")
+    X(MOAT_E_RESTARTS,    -65, "the supervisor gives up: its children have "   \
+                               "failed too often")                             \
+    X(MOAT_E_FULL,        -70, "an array is full, the caller's or one of a "   \
+                               "fixed size, and there is more")
 /* clang-format on */
 
 /**
  * The result of a call; MOAT_OK is 0, errors are negative.
  *
  * MOAT_E_LIMIT means that too little of the stack is left for the call.
- * MOAT_E_FULL means that the caller's array is full, and there is more.
+ * MOAT_E_FULL means that an array is full, and there is more: the caller's, or
+ * one of the library's whose size is fixed.
  * moat_error_detail names the argument that was refused.
  */
 typedef enum moat_status {

@@ -134,7 +134,7 @@ bool moat_accept_starve(const struct call *call)
     if (status == MOAT_OK ||
         (status == MOAT_E_TIMEOUT && moat_now() < call->deadline))
         return true;
-    errno = moat_descriptor_errno(status);
+    TASK_ERRNO = moat_descriptor_errno(status);
     return false;
 }
 
@@ -144,20 +144,20 @@ static bool refuse_client(const struct call *call)
     call->task->wish.of_fd.fd = call->fd;
     if (ask(call->task, &refuses) == MOAT_OK)
         return true;
-    errno = call->task->wish.of_fd.error;
+    TASK_ERRNO = call->task->wish.of_fd.error;
     return false;
 }
 
 /* Returns whether to try again after an attempt that has failed. */
 static bool may_accept_yet(const struct call *call, uint64_t *refused)
 {
-    if (refused != NULL && is_used_up(errno) && refuse_client(call)) {
+    if (refused != NULL && is_used_up(TASK_ERRNO) && refuse_client(call)) {
         ++*refused;
         return true;
     }
-    if (is_of_the_connection(errno))
+    if (is_of_the_connection(TASK_ERRNO))
         return true;
-    return is_starved(errno) ? moat_accept_starve(call) : try_again(call);
+    return is_starved(TASK_ERRNO) ? moat_accept_starve(call) : try_again(call);
 }
 
 static int accept_by(int fd, uint64_t deadline, const struct op *op,
@@ -172,7 +172,7 @@ static int accept_by(int fd, uint64_t deadline, const struct op *op,
         call.task->wish.of_fd.fd = fd;
         if (ask(call.task, op) == MOAT_OK)
             return call.task->wish.of_fd.fd;
-        errno = call.task->wish.of_fd.error;
+        TASK_ERRNO = call.task->wish.of_fd.error;
     } while (may_accept_yet(&call, refused));
     return -1;
 }
@@ -289,7 +289,7 @@ static bool spawn_by(int fd, const struct order *order, uint64_t deadline,
         before_try(&call);
         status = ask_for(call.task, fd, order,
                          refused != NULL ? &spawns_sparing : &spawns);
-        errno = error_of(call.task, status);
+        TASK_ERRNO = error_of(call.task, status);
     } while (status == MOAT_E_SYSTEM && may_accept_yet(&call, refused));
     return status == MOAT_OK;
 }
@@ -303,14 +303,14 @@ int moat_accept_spawn(int fd, moat_group *group, moat_task_fn fn,
     struct moat_task *task = asker();
     moat_status status;
 
-    errno = EPERM;
+    TASK_ERRNO = EPERM;
     if (task == NULL || is_host(task))
         return -1;
-    errno = EINVAL;
+    TASK_ERRNO = EINVAL;
     if (fn == NULL || (group != NULL && group->magic != GROUP_MAGIC))
         return -1;
     status = moat_spawn_prepare(task, options);
-    errno = error_of(task, status);
+    TASK_ERRNO = error_of(task, status);
     if (status != MOAT_OK)
         return -1;
     if (spawn_by(fd, &order, deadline, refused))

@@ -6,11 +6,11 @@
 #ifndef SCHED_IO_CALLS_H
 #define SCHED_IO_CALLS_H
 
-#include <errno.h>
 #include <stdbool.h>
 
 #include "sched/ask.h"
 #include "sched/io/descriptors.h"
+#include "sched/io/task_errno.h"
 
 /* A call on a descriptor, on the stack of the task that makes it. */
 struct call {
@@ -29,7 +29,7 @@ static inline bool begin_call(struct call *call, int fd, int side,
     call->fd = fd;
     call->side = side;
     call->deadline = deadline;
-    errno = EPERM;
+    TASK_ERRNO = EPERM;
     if (call->task == NULL)
         return false;
     call->record = moat_descriptor_use(call->task, fd);
@@ -45,9 +45,11 @@ static inline void before_try(struct call *call)
  * system call would have blocked. False: errno is set. */
 static inline bool try_again(const struct call *call)
 {
-    if (errno == EINTR)
+    int error = TASK_ERRNO;
+
+    if (error == EINTR)
         return true;
-    if (errno != EAGAIN && errno != EWOULDBLOCK)
+    if (error != EAGAIN && error != EWOULDBLOCK)
         return false;
     return moat_descriptor_block(call->task, call->record, call->fd, call->side,
                                  call->edges, call->deadline);

@@ -4,7 +4,6 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include <errno.h>
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
@@ -16,6 +15,7 @@
 
 #include "sched/io/newcomer.h"
 #include "sched/io/poller.h"
+#include "sched/io/task_errno.h"
 #include "sched/refuse.h"
 #include "sched/wait.h"
 
@@ -100,7 +100,7 @@ static const struct op waits_for_signal = {
 
 static moat_status note_failure(const struct event *event, int error)
 {
-    errno = error;
+    TASK_ERRNO = error;
     return event->pid == 0
                ? moat_error_note(MOAT_E_SYSTEM,
                                  "the signals cannot be waited for: %e", 0, 0)

@@ -4,7 +4,6 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 #include "sched/ask.h"
 #include "sched/io/descriptors.h"
 #include "sched/io/poller.h"
+#include "sched/io/task_errno.h"
 #include "sched/wait.h"
 
 /* Calls that a task may make in a row, if it need not wait for them. */
@@ -175,7 +175,7 @@ static struct descriptor *find_anew(struct moat_task *task, int fd,
     task->wish.of_fd.fd = fd;
     if (ask(task, op) == MOAT_OK)
         return moat_descriptor_at(moat_sched_worker->run, fd);
-    errno = task->wish.of_fd.error;
+    TASK_ERRNO = task->wish.of_fd.error;
     return NULL;
 }
 
@@ -351,7 +351,7 @@ moat_status moat_descriptor_wait(struct moat_task *task,
     task->deadline = deadline;
     status = ask(task, &waits[sides]);
     if (status == MOAT_E_SYSTEM)
-        errno = task->wish.of_fd.error;
+        TASK_ERRNO = task->wish.of_fd.error;
     return status;
 }
 
@@ -369,7 +369,7 @@ int moat_descriptor_errno(moat_status status)
     case MOAT_E_UNSUPPORTED:
         return EAGAIN;
     case MOAT_E_SYSTEM:
-        return errno;
+        return TASK_ERRNO;
     default:
         return EPERM;
     }
@@ -387,7 +387,7 @@ bool moat_descriptor_block(struct moat_task *task, struct descriptor *record,
     status = ask(task, &waits[1u << side]);
     if (MOAT_LIKELY(status == MOAT_OK))
         return true;
-    errno = status == MOAT_E_SYSTEM ? task->wish.of_fd.error
-                                    : moat_descriptor_errno(status);
+    TASK_ERRNO = status == MOAT_E_SYSTEM ? task->wish.of_fd.error
+                                         : moat_descriptor_errno(status);
     return false;
 }

@@ -7,7 +7,6 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include <errno.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -17,6 +16,7 @@
 #include "sched/io/address.h"
 #include "sched/io/newcomer.h"
 #include "sched/io/poller.h"
+#include "sched/io/task_errno.h"
 #include "sched/wait.h"
 
 #define TCP_FLAGS (FD_KNOWN | FD_SOCKET | FD_TCP)
@@ -98,8 +98,8 @@ static int dial_all(struct moat_task *task, size_t count, uint64_t deadline)
     }
     if (status == MOAT_OK)
         return task->wish.of_fd.fd;
-    errno = status == MOAT_E_SYSTEM ? task->wish.of_fd.error
-                                    : moat_descriptor_errno(status);
+    TASK_ERRNO = status == MOAT_E_SYSTEM ? task->wish.of_fd.error
+                                         : moat_descriptor_errno(status);
     return -1;
 }
 
@@ -108,7 +108,7 @@ static struct lookup *read_names(struct moat_task *task, const char *host,
                                  const char *port, bool listens)
 {
     if (!moat_sched_room(task, sizeof(struct lookup))) {
-        errno = ENOMEM;
+        TASK_ERRNO = ENOMEM;
         return NULL;
     }
     return moat_address_ask(task->room, host, port, listens) ? task->room
@@ -119,15 +119,19 @@ int moat_dial_tcp(const char *host, const char *port, uint64_t deadline)
 {
     struct moat_task *task = asker();
     const struct lookup *lookup;
+    int error;
 
-    errno = EPERM;
+    TASK_ERRNO = EPERM;
     if (task == NULL || is_host(task))
         return -1;
     lookup = read_names(task, host, port, false);
     if (lookup == NULL)
         return -1;
-    errno = moat_address_find_for(task, deadline);
-    return errno == 0 ? dial_all(task, lookup->count, deadline) : -1;
+    error = moat_address_find_for(task, deadline);
+    if (error == 0)
+        return dial_all(task, lookup->count, deadline);
+    TASK_ERRNO = error;
+    return -1;
 }
 
 /* ---- Listen ------------------------------------------------------------- */
@@ -199,19 +203,18 @@ static bool is_outside(const struct moat_task *task)
 int moat_listen_tcp(const char *host, const char *port, int backlog)
 {
     struct moat_task *task = asker();
+    int error;
 
     if (is_outside(task))
         return listen_outside(host, port, backlog);
-    errno = EPERM;
+    TASK_ERRNO = EPERM;
     if (task == NULL || is_host(task) ||
         read_names(task, host, port, true) == NULL)
         return -1;
-    errno = moat_address_find_for(task, MOAT_NO_DEADLINE);
-    if (errno != 0)
-        return -1;
+    error = moat_address_find_for(task, MOAT_NO_DEADLINE);
     task->wish.of_fd.fd = backlog;
-    if (ask(task, &opens_listener) == MOAT_OK)
+    if (error == 0 && ask(task, &opens_listener) == MOAT_OK)
         return task->wish.of_fd.fd;
-    errno = task->wish.of_fd.error;
+    TASK_ERRNO = error != 0 ? error : task->wish.of_fd.error;
     return -1;
 }

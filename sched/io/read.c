@@ -49,7 +49,7 @@ static bool begin_read(struct call *call, int fd, uint64_t deadline)
     return !is_drained(call) ||
            moat_descriptor_block(call->task, call->record, fd, SIDE_READ,
                                  call->edges, deadline) ||
-           errno != EBADF;
+           TASK_ERRNO != EBADF;
 }
 
 ssize_t moat_read(int fd, void *buffer, size_t size, uint64_t deadline)
@@ -73,7 +73,7 @@ static ssize_t sum_of(const struct iovec *buffers, int count)
 {
     size_t sum = 0;
 
-    errno = EINVAL;
+    TASK_ERRNO = EINVAL;
     if (count < 0 || count > IOV_MAX)
         return -1;
     for (int i = 0; i < count; i++)
@@ -204,9 +204,9 @@ static int is_ready(int fd, int events)
                              ((events & MOAT_FD_WRITE) != 0 ? POLLOUT : 0));
     do
         count = poll(&poll_fd, 1, 0);
-    while (count < 0 && errno == EINTR);
+    while (count < 0 && TASK_ERRNO == EINTR);
     if (count > 0 && (poll_fd.revents & POLLNVAL) != 0) {
-        errno = EBADF;
+        TASK_ERRNO = EBADF;
         return -1;
     }
     return count;
@@ -216,9 +216,9 @@ static moat_status failure(int fd)
 {
     uint64_t number = (uint64_t)(int64_t)fd;
 
-    if (errno == EBADF)
+    if (TASK_ERRNO == EBADF)
         return refuse_value("fd is %d: no open descriptor", number);
-    if (errno == ENOMEM)
+    if (TASK_ERRNO == ENOMEM)
         return MOAT_E_NOMEM;
     return moat_error_note(MOAT_E_SYSTEM,
                            "fd is %d: it cannot be waited for: %e", number, 0);
@@ -283,6 +283,6 @@ int moat_close(int fd)
         if (task->wish.of_fd.error == 0)
             return 0;
     }
-    errno = task != NULL ? task->wish.of_fd.error : EPERM;
+    TASK_ERRNO = task != NULL ? task->wish.of_fd.error : EPERM;
     return -1;
 }

@@ -23,7 +23,7 @@ static int result_of_connect(int fd)
 
     if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0)
         return -1;
-    errno = error;
+    TASK_ERRNO = error;
     return error == 0 ? 0 : -1;
 }
 
@@ -36,16 +36,18 @@ int moat_connect(int fd, const struct sockaddr *address, unsigned length,
     if (!begin_call(&call, fd, SIDE_WRITE, deadline))
         return -1;
     while (connect(fd, address, length) != 0) {
-        if (errno == EINPROGRESS || errno == EALREADY || errno == EINTR) {
+        int error = TASK_ERRNO;
+
+        if (error == EINPROGRESS || error == EALREADY || error == EINTR) {
             status = moat_fd_wait(fd, MOAT_FD_WRITE, deadline);
             if (status == MOAT_OK)
                 return result_of_connect(fd);
-            errno = moat_descriptor_errno(status);
+            TASK_ERRNO = moat_descriptor_errno(status);
             return -1;
         }
         /* A local socket whose queue is full: no event comes when it has room.
          */
-        if (errno != EAGAIN || !moat_accept_starve(&call))
+        if (error != EAGAIN || !moat_accept_starve(&call))
             return -1;
     }
     return 0;

@@ -35,6 +35,7 @@ static void every_status_has_its_number_and_name(const void *arg)
         {-62, "MOAT_E_CANCELLED"},
         {-63, "MOAT_E_DEADLOCK"},
         {-64, "MOAT_E_OWNER_DIED"},
+        {-65, "MOAT_E_RESTARTS"},
         {-70, "MOAT_E_FULL"},
     };
     int named = 0;

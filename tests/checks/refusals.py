@@ -20,15 +20,13 @@ NOTES = re.compile(r"\b(refuse\w*|moat_refuse\w*|moat_refusal_note"
 COMPARES = re.compile(r"[!=]= MOAT_E_\w+")
 # Statuses that a caller in the same room takes: locked pages are cleared
 # instead; a scrub that fails drops the pages; a trim goes on, and its pages have
-# noted why; a script's error is a text; a supervisor's end is no refusal; the
-# errno of a descriptor is passed on to the calls, some of which only set it. What
-# notes returns what it was given.
+# noted why; a script's error is a text; the errno of a descriptor is passed on to
+# the calls, some of which only set it. What notes returns what it was given.
 TAKEN = {
     ("sys/linux/pages.c", "errno == EINVAL ?"),
     ("stack/scrub.c", "moat_status status = MOAT_E_SYSTEM"),
     ("stack/trim.c", "status = MOAT_E_SYSTEM"),
     ("trace/script.c", "moat_status_str(MOAT_E_LIMIT)"),
-    ("sched/restart.c", "moat_supervisor_finish(supervisor, MOAT_E_LIMIT)"),
     ("sched/io/child.c", "moat_sched_wake(worker, task, taken > 0"),
     ("sched/io/descriptors.c", "answer(task, MOAT_E_SYSTEM)"),
     ("sched/io/descriptors.c", "error == EPERM ? MOAT_E_UNSUPPORTED"),

@@ -92,6 +92,11 @@ static void try_reset(moat_co *co, char *text, size_t size)
     say_status(moat_co_reset(co), text, size);
 }
 
+static void try_adopt(moat_co *co, char *text, size_t size)
+{
+    say_status(moat_co_adopt(co), text, size);
+}
+
 static void try_cancel(moat_co *co, char *text, size_t size)
 {
     moat_event event;
@@ -247,6 +252,7 @@ static const struct {
     {"moat_co_yield", try_yield},
     {"moat_co_switch_to", try_switch_to},
     {"moat_co_reset", try_reset},
+    {"moat_co_adopt", try_adopt},
     {"moat_co_cancel", try_cancel},
     {"moat_co_destroy", try_destroy},
     {"moat_co_get_state", try_get_state},

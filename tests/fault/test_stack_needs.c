@@ -5,6 +5,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -282,6 +283,25 @@ static void call_write_core(void)
 static void call_reset(void)
 {
     status = moat_co_reset(co);
+}
+
+static void *make_and_leave(void *arg)
+{
+    make_suspended();
+    return arg;
+}
+
+static void make_anothers(void)
+{
+    pthread_t thread;
+
+    EXPECT_EQ(pthread_create(&thread, NULL, make_and_leave, NULL), 0);
+    EXPECT_EQ(pthread_join(thread, NULL), 0);
+}
+
+static void call_adopt(void)
+{
+    status = moat_co_adopt(co);
 }
 
 static void call_resume(void)
@@ -692,6 +712,7 @@ static const struct need needs[] = {
     {"moat_co_write_core", 8, make_trapped, call_write_core, destroy_both,
      HOST},
     {"moat_co_reset", 8, make_suspended, call_reset, destroy_both, HOST},
+    {"moat_co_adopt", 8, make_anothers, call_adopt, destroy_both, HOST},
     {"moat_co_resume", 2, make_fresh, call_resume, destroy_both, HOST},
     {"moat_co_resume_n", 2, make_many, call_resume_n, destroy_many, HOST},
     {"moat_co_stack_info", 8, make_suspended, call_stack_info, destroy_both,

@@ -157,13 +157,16 @@ int main(int argc, char **argv)
 {
     moat_sched_options options = MOAT_SCHED_OPTIONS_INIT;
     moat_sched_stats stats = MOAT_SCHED_STATS_INIT;
+    moat_task_options task = MOAT_TASK_OPTIONS_INIT;
     unsigned long rounds = 0;
     time_t end = time(NULL);
 
-    if (argc != 4) {
-        fprintf(stderr, "usage: storm SECONDS THREADS TASKS\n");
+    if (argc != 4 && argc != 5) {
+        fprintf(stderr, "usage: storm SECONDS THREADS TASKS [movers]\n");
         return 2;
     }
+    task.migratable = argc == 5;
+    options.task = &task;
     end += atoi(argv[1]);
     options.threads = (unsigned)atoi(argv[2]);
     tasks_per_round = (unsigned)atoi(argv[3]);
@@ -176,7 +179,8 @@ int main(int argc, char **argv)
         CHECK(stats.cancelled == tasks_per_round / 10);
         rounds++;
     } while (time(NULL) < end);
-    printf("%lu rounds of %u tasks, the last with %lu switches\n", rounds,
-           tasks_per_round, (unsigned long)stats.switches);
+    printf("%lu rounds of %u tasks, the last with %lu switches, %lu moves\n",
+           rounds, tasks_per_round, (unsigned long)stats.switches,
+           (unsigned long)stats.moved);
     return 0;
 }

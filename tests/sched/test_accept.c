@@ -280,7 +280,7 @@ static void *fails(void *arg)
                  EINVAL);
     EXPECT_ERRNO(moat_accept_spawn(listener, NULL, returns, NULL, 0, NULL),
                  ETIMEDOUT);
-    options.migratable = true;
+    options.struct_size = 0;
     EXPECT_ERRNO(
         moat_accept_spawn(listener, NULL, returns, &options, NEVER, NULL),
         EINVAL);

@@ -113,7 +113,9 @@ static void *uses_many(void *arg)
         if (status == MOAT_OK)
             keys[count++] = more;
     } while (status == MOAT_OK);
-    EXPECT_EQ(status, MOAT_E_LIMIT);
+    EXPECT_EQ(status, MOAT_E_FULL);
+    EXPECT_STR(moat_error_detail(),
+               "MOAT_E_FULL: all 1024 keys are taken: delete some");
     EXPECT_EQ(count, MOAT_MAX_LOCALS);
     for (size_t i = 0; i < count; i++)
         set(keys[i], &keys[i]);

@@ -11,12 +11,16 @@
 #define THREADS 4
 #define ROUNDS  300
 
-static moat_sched_stats run_on_threads(moat_task_fn fn)
+/* `movers`: all tasks are migratable, if it is not NULL. */
+static moat_sched_stats run_on_threads(moat_task_fn fn, const void *movers)
 {
+    moat_task_options task = MOAT_TASK_OPTIONS_INIT;
     moat_sched_stats stats = MOAT_SCHED_STATS_INIT;
     moat_sched_options options = MOAT_SCHED_OPTIONS_INIT;
     moat_result result = {.kind = MOAT_EVENT_PANIC};
 
+    task.migratable = movers != NULL;
+    options.task = &task;
     options.threads = THREADS;
     options.report_fd = -1;
     options.stats = &stats;
@@ -105,8 +109,7 @@ static void *wakes_at_the_deadline(void *arg)
 
 static void a_timer_races_a_wake_up(const void *arg)
 {
-    (void)arg;
-    (void)run_on_threads(wakes_at_the_deadline);
+    (void)run_on_threads(wakes_at_the_deadline, arg);
 }
 
 /* ---- Stealing against a timed wait
@@ -146,8 +149,7 @@ static void *grows_a_tree(void *arg)
 
 static void new_tasks_are_taken_during_timed_waits(const void *arg)
 {
-    (void)arg;
-    EXPECT_EQ(run_on_threads(grows_a_tree).returned, 1 + 1093);
+    EXPECT_EQ(run_on_threads(grows_a_tree, arg).returned, 1 + 1093);
 }
 
 /* ---- A cancelled sleeper, stolen
@@ -212,8 +214,7 @@ static void a_cancelled_sleeper_is_taken_over(const void *arg)
 {
     moat_sched_stats stats;
 
-    (void)arg;
-    stats = run_on_threads(has_cancellers);
+    stats = run_on_threads(has_cancellers, arg);
     EXPECT_EQ(stats.returned + stats.cancelled,
               1 + THREADS + THREADS * 8 * (ROUNDS / 4));
     /* Not those that were cancelled before they began. */
@@ -289,8 +290,7 @@ static void *crosses(void *arg)
 
 static void two_tasks_want_each_others_queues(const void *arg)
 {
-    (void)arg;
-    (void)run_on_threads(crosses);
+    (void)run_on_threads(crosses, arg);
 }
 
 /* ---- Close against select ---------------------------------------------------
@@ -353,19 +353,29 @@ static void *closes_in_the_middle(void *arg)
 
 static void a_close_meets_selects(const void *arg)
 {
-    (void)arg;
-    (void)run_on_threads(closes_in_the_middle);
+    (void)run_on_threads(closes_in_the_middle, arg);
     EXPECT_EQ(received, taken);
 }
 
 int main(void)
 {
+    static const char movers;
     static const struct child_case cases[] = {
         CHILD_CASE(a_timer_races_a_wake_up),
+        {"a_timer_races_a_wake_up.movers", a_timer_races_a_wake_up, &movers,
+         NULL, 0, 0},
         CHILD_CASE(new_tasks_are_taken_during_timed_waits),
+        {"new_tasks_are_taken_during_timed_waits.movers",
+         new_tasks_are_taken_during_timed_waits, &movers, NULL, 0, 0},
         CHILD_CASE(a_cancelled_sleeper_is_taken_over),
+        {"a_cancelled_sleeper_is_taken_over.movers",
+         a_cancelled_sleeper_is_taken_over, &movers, NULL, 0, 0},
         CHILD_CASE(two_tasks_want_each_others_queues),
+        {"two_tasks_want_each_others_queues.movers",
+         two_tasks_want_each_others_queues, &movers, NULL, 0, 0},
         CHILD_CASE(a_close_meets_selects),
+        {"a_close_meets_selects.movers", a_close_meets_selects, &movers, NULL,
+         0, 0},
     };
 
     return child_cases_run("sched.peers", cases, sizeof cases / sizeof cases[0],

@@ -672,6 +672,29 @@ static void a_dump_stops_no_other_thread(const void *arg)
     (void)close(ends[0]);
 }
 
+#define MOST_SIGNALLED 16
+
+static void one_run_too_many_waits_for_signals(const void *arg)
+{
+    moat_sched_options options = MOAT_SCHED_OPTIONS_INIT;
+    pthread_t threads[MOST_SIGNALLED];
+
+    (void)arg;
+    REQUIRE(sem_init(&may_end, 0, 0) == 0 && sem_init(&is_there, 0, 0) == 0);
+    options.threads = 1;
+    options.dump_signal = SIGUSR1;
+    for (int i = 0; i < MOST_SIGNALLED; i++) {
+        REQUIRE(pthread_create(&threads[i], NULL, run_holding, &options) == 0);
+        (void)sem_wait(&is_there);
+    }
+    EXPECT_EQ(moat_sched_run(&options, sleeps, NULL, NULL), MOAT_E_FULL);
+    EXPECT(strstr(moat_error_detail(), "16 runs of the process") != NULL);
+    for (int i = 0; i < MOST_SIGNALLED; i++)
+        (void)sem_post(&may_end);
+    for (int i = 0; i < MOST_SIGNALLED; i++)
+        REQUIRE(pthread_join(threads[i], NULL) == 0);
+}
+
 static void wrong_options_are_refused(const void *arg)
 {
     moat_sched_options options = MOAT_SCHED_OPTIONS_INIT;
@@ -800,6 +823,7 @@ int main(int argc, char **argv)
         CHILD_CASE(a_signal_asks_every_run),
         CHILD_CASE(a_full_pipe_does_not_stop_the_run),
         CHILD_CASE(a_dump_stops_no_other_thread),
+        CHILD_CASE(one_run_too_many_waits_for_signals),
         CHILD_CASE(wrong_options_are_refused),
     };
 

@@ -225,7 +225,7 @@ static void *has_a_permanent_child(void *arg)
 
     supervisor = make(MOAT_ONE_FOR_ONE, 0);
     id = add(returns, "A", MOAT_RESTART_PERMANENT);
-    EXPECT_EQ(moat_supervisor_run(supervisor), MOAT_E_LIMIT);
+    EXPECT_EQ(moat_supervisor_run(supervisor), MOAT_E_RESTARTS);
     EXPECT_STR(order, "AaAaAaAa"); /* three restarts in five seconds */
     EXPECT_EQ(info_of(id).starts, 4);
     EXPECT_EQ(info().failures, 0);
@@ -328,7 +328,7 @@ static void back_off(unsigned jitter, uint64_t seed)
     supervisor = make_with(&options);
     start_count = 0;
     (void)add(notes_its_start, "A", MOAT_RESTART_PERMANENT);
-    EXPECT_EQ(moat_supervisor_run(supervisor), MOAT_E_LIMIT);
+    EXPECT_EQ(moat_supervisor_run(supervisor), MOAT_E_RESTARTS);
     EXPECT_EQ(start_count, 11);
     moat_supervisor_destroy(supervisor);
 }
@@ -413,7 +413,7 @@ static void *fails_closed(void *arg)
     EXPECT_STR(order, "ABCBBBcaz");
     EXPECT_EQ(failure.kind, MOAT_EVENT_TRAP);
     EXPECT_EQ(failure.trap.kind, MOAT_TRAP_RAISED);
-    EXPECT_EQ(failure.trap.user_code, MOAT_E_LIMIT);
+    EXPECT_EQ(failure.trap.user_code, MOAT_E_RESTARTS);
     EXPECT_EQ(join(other).kind, MOAT_EVENT_CANCELLED);
     EXPECT_EQ(event_count, 4);
     EXPECT_EQ(events[3].kind, MOAT_SUPERVISOR_GIVES_UP);
@@ -475,7 +475,7 @@ static void *reports_in_words(void *arg)
     options.backoff_ns = 250 * MS;
     supervisor = make_with(&options);
     (void)add(traps, "B", MOAT_RESTART_PERMANENT);
-    EXPECT_EQ(moat_supervisor_run(supervisor), MOAT_E_LIMIT);
+    EXPECT_EQ(moat_supervisor_run(supervisor), MOAT_E_RESTARTS);
     moat_supervisor_destroy(supervisor);
     return arg;
 }

@@ -299,10 +299,6 @@ static void *asks_for_the_wrong(void *arg)
     moat_task *task = NULL;
 
     EXPECT_EQ(moat_task_spawn(NULL, NULL, NULL, NULL, &task), MOAT_E_INVAL);
-    options.migratable = true;
-    EXPECT_EQ(moat_task_spawn(NULL, echo, NULL, &options, &task),
-              MOAT_E_UNSUPPORTED);
-    options.migratable = false;
     options.stack_bytes = 1;
     EXPECT_EQ(moat_task_spawn(NULL, echo, NULL, &options, &task), MOAT_E_INVAL);
     options.stack_bytes = 0;

@@ -116,7 +116,7 @@ MOAT_API moat_status moat_sched_close(moat_sched *sched);
  *                             run, or is a task of it: moat_task_spawn
  *         MOAT_E_CANCELLED    the run is being closed
  *         MOAT_E_NOMEM        no memory
- *         MOAT_E_UNSUPPORTED  migratable; a limit that this build lacks
+ *         MOAT_E_UNSUPPORTED  a limit that this build lacks
  *
  * Ownership:     the handle is the run's
  * Thread-safety: the thread that has opened the run; others wake a task by

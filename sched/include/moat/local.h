@@ -74,7 +74,7 @@ MOAT_BEGIN_DECLS
  *         MOAT_E_INVAL        out is NULL; a struct_size that no version had
  *         MOAT_E_UNSUPPORTED  options that this version does not know
  *         MOAT_E_STATE        the caller is a coroutine, but not a task
- *         MOAT_E_LIMIT        there are MOAT_MAX_LOCALS keys
+ *         MOAT_E_FULL         there are MOAT_MAX_LOCALS keys
  *
  * Ownership:     the caller's, until moat_local_delete
  * Thread-safety: any

@@ -53,15 +53,14 @@ typedef struct moat_sched_stats {
      * 100 ms, 1 s, and longer. */
     uint64_t delay_count, delay_ns;
     uint64_t delays[MOAT_SCHED_DELAYS];
+    /* Times that a migratable task went on on another thread than before. */
+    uint64_t moved;
 } moat_sched_stats;
 
 #define MOAT_SCHED_STATS_INIT                                                 \
     {                                                                         \
         sizeof(moat_sched_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {0}, 0, 0, 0, \
-            0, 0, 0, 0,                                                       \
-        {                                                                     \
-            0                                                                 \
-        }                                                                     \
+            0, 0, 0, 0, {0}, 0                                                \
     }
 
 /* The handle by which other threads see a run. */

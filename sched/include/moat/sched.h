@@ -106,9 +106,9 @@ MOAT_BEGIN_DECLS
  * Runs a task, and all tasks that it starts.
  *
  * Tasks run on the calling thread and as many others as the options say. A task
- * starts on the first thread that is free, and stays there, as its coroutine
- * does: errno and thread-local variables are its thread's, and other tasks may
- * change them while it waits.
+ * starts on the first thread that is free, and stays there unless it is
+ * migratable: errno and thread-local variables are its thread's, and other
+ * tasks may change them while it waits.
  *
  * The call returns when the first task, and all tasks that it and its
  * descendants have spawned, have ended. Handles that were not joined are freed;
@@ -131,9 +131,9 @@ MOAT_BEGIN_DECLS
  *                             negative trace_fd
  *         MOAT_E_STATE        the caller is a coroutine, or inside a run; the
  *                             monitor has another run
- *         MOAT_E_LIMIT        16 runs have a dump_signal
+ *         MOAT_E_FULL         16 runs have a dump_signal
  *         MOAT_E_NOMEM        no memory
- *         MOAT_E_UNSUPPORTED  migratable; a limit that this build lacks
+ *         MOAT_E_UNSUPPORTED  a limit that this build lacks
  *         MOAT_E_SYSTEM       a system call of the initialisation failed, or a
  *                             thread could not be created; see errno
  *

@@ -60,8 +60,9 @@ typedef struct moat_task_options {
     moat_heap *heap;
     /* Usable bytes of the stack. 0: 64 KiB. */
     size_t stack_bytes;
-    /* Reserved: whether the task may move to another thread once it has
-     * started. MOAT_E_UNSUPPORTED: a coroutine belongs to its thread. */
+    /* Another thread of the run may take the task where it waits or yields,
+     * once it can run. The library keeps its errno; docs/scheduler.md lists
+     * what its code must not keep. */
     bool migratable;
 } moat_task_options;
 
@@ -95,7 +96,7 @@ MOAT_BEGIN_DECLS
  *                             coroutine inside a task
  *         MOAT_E_CANCELLED    the group is cancelled
  *         MOAT_E_NOMEM        no memory
- *         MOAT_E_UNSUPPORTED  migratable; a limit that this build lacks
+ *         MOAT_E_UNSUPPORTED  a limit that this build lacks
  *
  * Ownership:     the handle is the caller's until it is joined or the run ends
  * Thread-safety: a task

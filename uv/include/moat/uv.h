@@ -72,7 +72,7 @@ MOAT_API MOAT_NODISCARD moat_status moat_uv_open(
  *         MOAT_E_STATE        the caller is not the loop's thread, or is a task
  *         MOAT_E_CANCELLED    the run is being closed
  *         MOAT_E_NOMEM        no memory
- *         MOAT_E_UNSUPPORTED  migratable; a limit that this build lacks
+ *         MOAT_E_UNSUPPORTED  a limit that this build lacks
  *
  * Ownership:     the handle is the run's
  * Thread-safety: the loop's thread
