@@ -276,6 +276,28 @@ dequeue(struct worker *worker)
                : moat_move_steal(worker);
 }
 
+#define LINE_BYTES 64
+/* Of a stack, from where a task that waits has left it. */
+#define FETCHED_LINES 6
+
+/* With thousands of tasks the memory of none is in a near cache when its turn
+ * comes. So the stack of the next task is fetched during this one's turn, and
+ * the record that leads to it in the turn before. A prefetch never faults. */
+static inline __attribute__((always_inline)) void
+fetch_next(const struct worker *worker)
+{
+    const struct moat_task *next = worker->ready.first;
+
+    if (MOAT_LIKELY(next == NULL))
+        return;
+    if (next->top != NULL)
+        for (int line = -2; line < FETCHED_LINES; line++)
+            __builtin_prefetch((const char *)next->top->sp + line * LINE_BYTES,
+                               1);
+    if (next->next != NULL)
+        __builtin_prefetch(next->next->top, 1);
+}
+
 static void look_around(struct worker *worker)
 {
     moat_wakers_look(worker);
@@ -304,6 +326,7 @@ static inline __attribute__((always_inline)) void turns(struct worker *worker,
         }
         if (MOAT_UNLIKELY(worker->movable.first != NULL))
             moat_sched_ring_one(run); /* to take it, while this turn lasts */
+        fetch_next(worker);
         turn(worker, task, watched);
     }
 }
