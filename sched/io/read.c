@@ -52,6 +52,15 @@ static bool begin_read(struct call *call, int fd, uint64_t deadline)
            TASK_ERRNO != EBADF;
 }
 
+/* For sockets recvfrom is the shorter way into the kernel. It would wait if no
+ * byte were asked for. */
+static ssize_t get(const struct call *call, void *buffer, size_t size)
+{
+    if ((flags_of(call->record) & FD_SOCKET) != 0 && size != 0)
+        return recvfrom(call->fd, buffer, size, 0, NULL, NULL);
+    return read(call->fd, buffer, size);
+}
+
 ssize_t moat_read(int fd, void *buffer, size_t size, uint64_t deadline)
 {
     struct call call;
@@ -61,7 +70,7 @@ ssize_t moat_read(int fd, void *buffer, size_t size, uint64_t deadline)
         return -1;
     do {
         before_try(&call);
-        got = read(fd, buffer, size);
+        got = get(&call, buffer, size);
     } while (got < 0 && try_again(&call));
     if (got >= 0)
         note_drained(&call, size, got);
