@@ -235,23 +235,29 @@ class Coroutine:
 
 class Coroutines:
     """A snapshot of all coroutines of a process. Every stack slot has a number,
-    from 1, in the order in which arenas were made. A coroutine keeps its slot
-    until it is destroyed; a later one may reuse it."""
+    from 1, in the order in which arenas were made; memory that the host has
+    lent comes last. A coroutine keeps its slot until it is destroyed; a later
+    one may reuse it."""
 
     def __init__(self, read: Read, table: int) -> None:
         self.read = read
         self.table = read_table(read, table, VERSION)
         self._children: Optional[Dict[int, Coroutine]] = None
-        self.arenas: List[Arena] = []
-        address = self.word(self.table["arenas"])
-        while address:
-            self.arenas.append(Arena(self, address))
-            address = self.arenas[-1].next
-        self.arenas.reverse()
+        self.arenas = self._list("arenas") + self._list("lents")
         first = 1
         for arena in self.arenas:
             arena.first = first
             first += arena.capacity
+
+    def _list(self, name: str) -> List[Arena]:
+        """Returns the arenas of a list, the oldest first."""
+        found: List[Arena] = []
+        head = self.table.get(name)  # an older library has not all lists
+        address = self.word(head) if head is not None else 0
+        while address:
+            found.append(Arena(self, address))
+            address = found[-1].next
+        return found[::-1]
 
     def word(self, address: int) -> int:
         return struct.unpack("<Q", self.read(address, 8))[0]

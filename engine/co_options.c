@@ -54,7 +54,7 @@ static moat_status check_flags(const moat_co_options *asked)
     return MOAT_OK;
 }
 
-static moat_status resolve_sizes(moat_co_options *out)
+static moat_status resolve_own_sizes(moat_co_options *out)
 {
     moat_status status;
 
@@ -69,6 +69,56 @@ static moat_status resolve_sizes(moat_co_options *out)
         return status;
     return resolve_size(&out->guard_bytes, MOAT_DEFAULT_GUARD_BYTES,
                         "options->guard_bytes is %u: it must be at most %u");
+}
+
+/* Lent memory has its size, and no guard unless one is asked for. */
+static moat_status resolve_lent_sizes(moat_co_options *out)
+{
+    if (out->stack_bytes > MAX_BYTES)
+        return moat_refuse_values(
+            MOAT_E_INVAL, "options->stack_bytes is %u: it must be at most %u",
+            out->stack_bytes, MAX_BYTES);
+    return resolve_size(&out->guard_bytes, 0,
+                        "options->guard_bytes is %u: it must be at most %u");
+}
+
+static moat_status resolve_sizes(moat_co_options *out)
+{
+    if (out->stack_kind == MOAT_STACK_CALLER)
+        return resolve_lent_sizes(out);
+    return resolve_own_sizes(out);
+}
+
+/* --- the kind of stack ---------------------------------------------------- */
+
+static moat_status check_lent(const moat_co_options *asked)
+{
+    if (asked->stack_memory == NULL)
+        return moat_refuse(MOAT_E_INVAL,
+                           "options->stack_memory is NULL: MOAT_STACK_CALLER "
+                           "needs memory");
+    if ((asked->flags & MOAT_CO_SCRUB_MASK) == MOAT_CO_SCRUB_DISCARD)
+        return moat_refuse(MOAT_E_INVAL,
+                           "options->flags has MOAT_CO_SCRUB_DISCARD: memory "
+                           "of the caller's is not moat's to return");
+    return MOAT_OK;
+}
+
+static moat_status check_kind(const moat_co_options *asked)
+{
+    if (asked->stack_kind == MOAT_STACK_CALLER)
+        return check_lent(asked);
+    if (asked->stack_kind != MOAT_STACK_OWN)
+        return moat_refuse_value(MOAT_E_INVAL,
+                                 "options->stack_kind is %u, which no "
+                                 "MOAT_STACK_ kind is",
+                                 asked->stack_kind);
+    if (asked->stack_memory != NULL)
+        return moat_refuse_value(MOAT_E_INVAL,
+                                 "options->stack_memory is %x: it must be "
+                                 "NULL unless stack_kind is MOAT_STACK_CALLER",
+                                 (uintptr_t)asked->stack_memory);
+    return MOAT_OK;
 }
 
 moat_status moat_co_options_resolve(const moat_co_options *asked,
@@ -87,6 +137,8 @@ moat_status moat_co_options_resolve(const moat_co_options *asked,
     if (status != MOAT_OK)
         return status;
     status = check_flags(out);
+    if (status == MOAT_OK)
+        status = check_kind(out);
     return status == MOAT_OK ? resolve_sizes(out) : status;
 }
 
@@ -167,7 +219,21 @@ static moat_status fill_script(struct spec *spec)
     return MOAT_OK;
 }
 
-/* Last, so that nothing has to be freed if another check fails. */
+/* A heap of its own would be an allocation. */
+static moat_status check_lent_limits(const struct spec *spec)
+{
+    if (spec->options.stack_kind == MOAT_STACK_CALLER &&
+        spec->limits.memory_bytes != 0)
+        return moat_refuse_value(MOAT_E_INVAL,
+                                 "limits->memory_bytes is %u: with "
+                                 "MOAT_STACK_CALLER it must be 0; "
+                                 "options->heap may be set",
+                                 spec->limits.memory_bytes);
+    return MOAT_OK;
+}
+
+/* Last, so that nothing has to be freed if another check fails. Lent memory
+ * takes the name in later. */
 static moat_status fill_name(struct spec *spec)
 {
     spec->name = strdup(spec->options.name);
@@ -196,7 +262,10 @@ moat_status moat_spec_fill(struct spec *spec, const moat_co_options *asked)
         status = moat_co_heap_check(options->heap, spec->limits.memory_bytes);
     if (status == MOAT_OK && options->script != NULL)
         status = fill_script(spec);
-    if (status == MOAT_OK && options->name != NULL)
+    if (status == MOAT_OK)
+        status = check_lent_limits(spec);
+    if (status == MOAT_OK && options->name != NULL &&
+        options->stack_kind != MOAT_STACK_CALLER)
         status = fill_name(spec);
     return status;
 }

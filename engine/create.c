@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "engine/attach.h"
+#include "engine/borrow.h"
 #include "engine/co_options.h"
 #include "engine/engine.h"
 #include "engine/left.h"
@@ -159,6 +160,22 @@ static moat_status take_and_make(struct order *order, moat_co **out, size_t max,
     return make_new(order, out, max, made);
 }
 
+static bool is_lent(const struct order *order)
+{
+    return order->spec->options.stack_kind == MOAT_STACK_CALLER;
+}
+
+static moat_status borrow(const struct order *order, moat_co **out)
+{
+    struct co *co;
+    moat_status status =
+        moat_borrow_make(order->spec, order->entry, order->user, &co);
+
+    if (status == MOAT_OK)
+        *out = handle_of(co);
+    return status;
+}
+
 /* Makes `max` at most. */
 static moat_status create(struct order *order, const moat_co_options *asked,
                           moat_co **out, size_t max, size_t *made)
@@ -175,7 +192,8 @@ static moat_status create(struct order *order, const moat_co_options *asked,
     }
     /* None is asked for: the options are only checked. */
     if (status == MOAT_OK && max != 0)
-        status = take_and_make(order, out, max, made);
+        status = is_lent(order) ? borrow(order, out)
+                                : take_and_make(order, out, max, made);
     moat_spec_clear(&order->filled);
     return status;
 }
@@ -248,16 +266,29 @@ static struct co *take_recent(moat_entry entry, const moat_co_options *asked)
     return home != NULL ? moat_home_take(home, entry, asked->user) : NULL;
 }
 
+/* Before any lock: a guest that lends memory which is not there traps here. */
+static moat_status take_loan(const moat_co_options *options)
+{
+    moat_status status = moat_borrow_check(options);
+
+    if (status == MOAT_OK)
+        moat_borrow_touch(options);
+    return status;
+}
+
 static moat_status create_one(moat_co **out, moat_entry entry,
                               const moat_co_options *asked)
 {
     struct order order = {.entry = entry};
+    const moat_co_options *options = &order.filled.options;
     size_t made = 0;
     moat_status status = moat_co_options_resolve(asked, &order.filled.options);
 
+    if (status == MOAT_OK && options->stack_kind == MOAT_STACK_CALLER)
+        status = take_loan(options);
     if (status != MOAT_OK)
         return status;
-    order.user = order.filled.options.user;
+    order.user = options->user;
     return create_uninterrupted(&order, asked, out, 1, &made);
 }
 
@@ -276,6 +307,15 @@ moat_status moat_co_create_slow(moat_co **out, moat_entry entry,
     return MOAT_OK;
 }
 
+static moat_status check_shared(const moat_co_options *options)
+{
+    if (options->stack_kind == MOAT_STACK_CALLER)
+        return moat_refuse(MOAT_E_INVAL,
+                           "options->stack_kind is MOAT_STACK_CALLER: several "
+                           "coroutines would lie in the same memory");
+    return MOAT_OK;
+}
+
 /* Made in groups: other threads wait only briefly for the locks, and a deadline
  * can stop the caller between two groups, where *done is exact. */
 moat_status moat_co_create_n(moat_co **out, moat_entry entry,
@@ -291,6 +331,8 @@ moat_status moat_co_create_n(moat_co **out, moat_entry entry,
                                                          : "done is NULL");
     *done = 0;
     status = moat_co_options_resolve(asked, &order.filled.options);
+    if (status == MOAT_OK)
+        status = check_shared(&order.filled.options);
     if (status != MOAT_OK)
         return status;
     order.user = order.filled.options.user;

@@ -22,8 +22,8 @@
 #include "engine/thread.h"
 #include "heap/region.h"
 #include "stack/annotate.h"
-#include "stack/arena.h"
 #include "stack/guard_choice.h"
+#include "stack/lent.h"
 #include "stack/trim.h"
 #include "sys/filter.h"
 #include "sys/fork.h"
@@ -264,6 +264,7 @@ static moat_status tear_down(void)
     moat_fork_unwatch();
     moat_thread_forget_all();
     moat_arena_release_all();
+    moat_lent_release_all();
     moat_heap_regions_release();
     if (trap == MOAT_OK)
         trap = deadline;

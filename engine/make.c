@@ -14,6 +14,7 @@
 #include "engine/resume.h"
 #include "engine/syscalls.h"
 #include "engine/thread.h"
+#include "stack/lent.h"
 #include "trap/watch.h"
 
 #define TRAITS (MOAT_CO_RECOVER_MASK | MOAT_CO_FORK_RETURNS)
@@ -79,9 +80,19 @@ static void fill_in(struct co *co, const struct spec *spec, moat_heap *heap)
         moat_annotate_begin(&cold_of(co)->fiber);
 }
 
+/* In lent memory there is room for it. */
+static void copy_name(struct co *co, const char *name)
+{
+    co->name = name != NULL ? strcpy(moat_lent_name(&co->slot), name) : NULL;
+}
+
 /* A name belongs to the spec. A loose coroutine has a copy of its own. */
 static moat_status set_name(struct co *co, const struct spec *spec)
 {
+    if (moat_slot_is_lent(&co->slot)) {
+        copy_name(co, spec->options.name);
+        return MOAT_OK;
+    }
     co->name = spec->name;
     if (spec->name == NULL || co->control.home->spec != NULL)
         return MOAT_OK;
@@ -91,7 +102,7 @@ static moat_status set_name(struct co *co, const struct spec *spec)
 
 static void drop_name(struct co *co)
 {
-    if (co->control.home->spec == NULL)
+    if (co->control.home->spec == NULL && !moat_slot_is_lent(&co->slot))
         free(co->name);
     co->name = NULL;
 }

@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 
+#include "engine/borrow.h"
 #include "engine/cancel.h"
 #include "engine/coroutine.h"
 #include "engine/defers.h"
@@ -15,6 +16,7 @@
 #include "engine/resume.h"
 #include "engine/state.h"
 #include "engine/thread.h"
+#include "stack/lent.h"
 #include "stack/scrub.h"
 #include "stack/trim.h"
 #include "sys/refusal.h"
@@ -22,11 +24,23 @@
 
 /* --- stacks -------------------------------------------------------------- */
 
+/* Lent memory: its pages may be of any kind, and the last one has the record.
+ */
+static void scrub_lent(const struct co *co)
+{
+    if ((co->control.flags & MOAT_CO_SCRUB_MASK) == MOAT_CO_SCRUB_ZERO)
+        moat_stack_clear(co->slot.limit, co->slot.base);
+}
+
 static moat_status scrub(const struct co *co)
 {
     const struct moat_slot *slot = &co->slot;
     uintptr_t high = moat_stack_last_page_end(slot);
 
+    if (moat_slot_is_lent(slot)) {
+        scrub_lent(co);
+        return MOAT_OK;
+    }
     switch (co->control.flags & MOAT_CO_SCRUB_MASK) {
     case MOAT_CO_SCRUB_ZERO:
         return moat_stack_zero(slot->limit, high);
@@ -129,7 +143,10 @@ static void destroy(struct co *co)
     if (home->owner == moat_thread_self() && moat_make_again(co))
         return;
     moat_unmake(co);
-    give_stack(co);
+    if (moat_slot_is_lent(&co->slot))
+        scrub_lent(co);
+    if (!moat_borrow_return(co))
+        give_stack(co);
     moat_thread_release(home);
 }
 

@@ -19,7 +19,7 @@
 #include "engine/defers.h"
 #include "engine/state.h"
 #include "engine/thread.h"
-#include "stack/arena.h"
+#include "stack/lent.h"
 #include "sys/page.h"
 #include "sys/refusal.h"
 #include "trap/altstack.h"
@@ -297,10 +297,11 @@ static void visit_arena(const struct visitor *roots,
     }
 }
 
-static void visit_arenas(const struct visitor *roots)
+static void visit_list(const struct visitor *roots,
+                       _Atomic(struct moat_arena *) *list)
 {
     const struct moat_arena *arena =
-        atomic_load_explicit(&moat_arenas, memory_order_acquire);
+        atomic_load_explicit(list, memory_order_acquire);
 
     for (; arena != NULL; arena = arena->next)
         visit_arena(roots, arena);
@@ -371,7 +372,8 @@ moat_status moat_visit_roots(moat_root_visit each, void *arg)
 
     if (each == NULL)
         return moat_refuse(MOAT_E_INVAL, "visit is NULL");
-    visit_arenas(&roots);
+    visit_list(&roots, &moat_arenas);
+    visit_list(&roots, &moat_lents);
     return visit_hosts(&roots);
 }
 
@@ -417,7 +419,7 @@ moat_status moat_stack_at(uintptr_t address, moat_stack_info *out)
 
     if (out == NULL)
         return moat_refuse(MOAT_E_INVAL, "out is NULL");
-    slot = moat_arena_slot(address);
+    slot = moat_slot_at(address);
     if (slot != NULL) {
         moat_stack_describe(slot, address, out);
     } else if (moat_own_stacks_find(address, &own)) {

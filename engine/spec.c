@@ -15,7 +15,8 @@
 
 struct spec moat_spec_default = {
     .options = {sizeof(moat_co_options), MOAT_DEFAULT_STACK_BYTES,
-                MOAT_DEFAULT_GUARD_BYTES, 0, NULL, NULL, NULL, NULL, NULL},
+                MOAT_DEFAULT_GUARD_BYTES, 0, NULL, NULL, NULL, NULL, NULL, NULL,
+                MOAT_STACK_OWN},
 };
 
 /* --- content -------------------------------------------------------------- */
@@ -91,6 +92,8 @@ bool moat_spec_matches(const struct spec *spec, const moat_co_options *asked)
            (asked->guard_bytes == spec->guard_bytes ||
             asked->guard_bytes == kept->guard_bytes) &&
            asked->flags == kept->flags && asked->heap == kept->heap &&
+           asked->stack_kind == kept->stack_kind &&
+           asked->stack_memory == kept->stack_memory &&
            same_text(kept->name, asked->name) &&
            same_limits(kept->limits, asked->limits) &&
            same_script(kept->script, asked->script);

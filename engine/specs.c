@@ -15,13 +15,24 @@
 
 /* --- specs ---------------------------------------------------------------- */
 
+static moat_status fill(struct spec *filled, const moat_co_options *asked)
+{
+    moat_status status = moat_spec_fill(filled, asked);
+
+    if (status == MOAT_OK && filled->options.stack_kind == MOAT_STACK_CALLER)
+        status = moat_refuse(MOAT_E_INVAL,
+                             "options->stack_kind is MOAT_STACK_CALLER: a "
+                             "spec's coroutines would lie in the same memory");
+    return status;
+}
+
 static moat_status make(moat_spec **out, const moat_co_options *asked)
 {
     struct spec filled, *spec;
     moat_status status = moat_engine_ready();
 
     if (status == MOAT_OK)
-        status = moat_spec_fill(&filled, asked);
+        status = fill(&filled, asked);
     if (status != MOAT_OK)
         return status;
     status = moat_spec_new(&filled, &spec);
@@ -119,7 +130,7 @@ static void warm_all(const struct moat_home *home)
         warm(co_of(spare));
 }
 
-static moat_status fill(struct moat_home *home, size_t count)
+static moat_status stock(struct moat_home *home, size_t count)
 {
     size_t lacking;
 
@@ -142,7 +153,7 @@ static moat_status prepare_some(struct spec *spec, size_t count, bool *ready)
     *ready = moat_annotate_active();
     if (status != MOAT_OK || *ready)
         return status;
-    status = fill(home, count);
+    status = stock(home, count);
     *ready = home->spares >= count;
     if (*ready)
         warm_all(home);

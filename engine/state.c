@@ -90,6 +90,16 @@ uintptr_t moat_stack_last_page_end(const struct moat_slot *slot)
     return (slot->base + moat_page_bytes() - 1) & ~(moat_page_bytes() - 1);
 }
 
+moat_status moat_stack_lowest(const struct moat_slot *slot, uintptr_t *lowest)
+{
+    moat_status status = moat_pagemap_lowest(
+        moat_page_of(slot->limit), moat_stack_last_page_end(slot), lowest);
+
+    if (status == MOAT_OK && *lowest < slot->limit)
+        *lowest = slot->limit;
+    return status;
+}
+
 void moat_stack_describe(const struct moat_slot *slot, uintptr_t sp,
                          moat_stack_info *out)
 {
@@ -161,8 +171,7 @@ moat_status moat_co_stack_info(const moat_co *handle, moat_stack_info *out)
     if (status != MOAT_OK)
         return status;
     slot = &co->slot;
-    status = moat_pagemap_lowest(slot->limit, moat_stack_last_page_end(slot),
-                                 &lowest);
+    status = moat_stack_lowest(slot, &lowest);
     moat_sealed_end();
     if (status != MOAT_OK)
         return status;

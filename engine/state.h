@@ -37,6 +37,10 @@ moat_status moat_co_check_resumable(const struct co *co);
  */
 size_t moat_stack_used(const struct moat_slot *slot, uintptr_t sp);
 
+/* Finds the lowest page of a stack that was touched, or the limit. Of lent
+ * memory: that anyone has touched. MOAT_E_SYSTEM. */
+moat_status moat_stack_lowest(const struct moat_slot *slot, uintptr_t *lowest);
+
 /* Fills in all but the high-water mark, which is 0. Signal-safe: yes. */
 void moat_stack_describe(const struct moat_slot *slot, uintptr_t sp,
                          moat_stack_info *out);

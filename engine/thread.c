@@ -14,6 +14,7 @@
 #include "engine/host_call.h"
 #include "engine/lock.h"
 #include "engine/nointr.h"
+#include "stack/lent.h"
 #include "sys/lock.h"
 #include "sys/seal.h"
 #include "trap/alarm.h"
@@ -301,6 +302,7 @@ static void leave_engine(void)
     moat_thread_tidy(thread);
     moat_thread_drop_spares(thread);
     moat_pool_drain(&thread->pool);
+    moat_lent_leave();
     moat_alarm_end();
     (void)moat_altstack_detach();
     moat_mask_block(&thread->were_blocked);

@@ -15,7 +15,6 @@
 #include "heap/meter.h"
 #include "sys/clock.h"
 #include "sys/filter.h"
-#include "sys/pagemap.h"
 #include "sys/refusal.h"
 #include "trap/alarm.h"
 
@@ -101,8 +100,7 @@ static moat_status take_stack(const struct co *co, moat_usage *out)
 
     if (status != MOAT_OK)
         return status;
-    status = moat_pagemap_lowest(slot->limit, moat_stack_last_page_end(slot),
-                                 &lowest);
+    status = moat_stack_lowest(slot, &lowest);
     moat_sealed_end();
     if (status == MOAT_OK && lowest < slot->base)
         out->stack_peak = slot->base - lowest;

@@ -18,7 +18,7 @@
 
 #include "arch/core.h"
 #include "report/core.h"
-#include "stack/arena.h"
+#include "stack/lent.h"
 #include "sys/maps.h"
 #include "sys/size.h"
 #include "trap/own_stacks.h"
@@ -264,6 +264,9 @@ static void add_libraries(struct core *core)
 
 /* --- all coroutines ------------------------------------------------------ */
 
+/* A list that is read while it changes might have no end. */
+#define MAX_LENT ((size_t)1 << 20)
+
 static void add_other_stack(struct core *core, const struct moat_slot *slot,
                             uintptr_t sp)
 {
@@ -305,19 +308,22 @@ static void add_other(struct core *core, const struct co *co, uintptr_t cold)
 
 /* All control records come before any stack: the list of coroutines must be
  * complete. */
-static void add_records(struct core *core, const struct moat_arena *arena)
+static void add_records(struct core *core, uintptr_t at,
+                        const struct moat_arena *arena)
 {
     uintptr_t bytes = atomic_load(&arena->taken) * CO_ENTRY_BYTES;
 
-    moat_core_add(core, (uintptr_t)arena, (uintptr_t)arena + sizeof *arena);
+    moat_core_add(core, at, at + sizeof *arena);
     moat_core_add_private(core, arena->entries, arena->entries + bytes);
 }
 
-static void add_others(struct core *core, const struct moat_arena *arena)
+static void add_others(struct core *core, uintptr_t at,
+                       const struct moat_arena *arena)
 {
     size_t taken = atomic_load(&arena->taken);
     struct co co;
 
+    (void)at;
     for (size_t i = 0; i < taken && !moat_core_is_full(core); i++) {
         if (moat_core_read(core, arena->entries + i * CO_ENTRY_BYTES, &co,
                            sizeof co))
@@ -325,10 +331,35 @@ static void add_others(struct core *core, const struct moat_arena *arena)
     }
 }
 
+/* Other threads may take lent memory back meanwhile, and write to it: what is
+ * read need not be a description any more. */
+static bool read_lent(struct core *core, uintptr_t at, struct moat_arena *copy)
+{
+    return moat_core_read(core, at, copy, sizeof *copy) && copy->lent &&
+           copy->capacity == 1 && atomic_load(&copy->taken) == 1;
+}
+
+static void for_each_arena(struct core *core,
+                           void (*add)(struct core *, uintptr_t,
+                                       const struct moat_arena *))
+{
+    const struct moat_arena *each = atomic_load(&moat_arenas);
+    uintptr_t at = (uintptr_t)atomic_load(&moat_lents);
+    struct moat_arena lent;
+
+    for (; each != NULL; each = each->next)
+        add(core, (uintptr_t)each, each);
+    for (size_t i = 0; i < MAX_LENT && at != 0; i++) {
+        if (!read_lent(core, at, &lent))
+            return;
+        add(core, at, &lent);
+        at = (uintptr_t)lent.next;
+    }
+}
+
 void moat_core_collect(struct core *core)
 {
     struct mappings maps = {.core = core};
-    const struct moat_arena *arenas = atomic_load(&moat_arenas);
     moat_status status;
 
     add_guest(core);
@@ -337,9 +368,7 @@ void moat_core_collect(struct core *core)
     if (core->status == MOAT_OK)
         core->status = status;
     add_libraries(core);
-    for (const struct moat_arena *each = arenas; each; each = each->next)
-        add_records(core, each);
-    for (const struct moat_arena *each = arenas; each; each = each->next)
-        add_others(core, each);
+    for_each_arena(core, add_records);
+    for_each_arena(core, add_others);
     moat_core_sort(core);
 }

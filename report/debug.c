@@ -10,7 +10,7 @@
 
 #include "arch/arch.h"
 #include "engine/coroutine.h"
-#include "stack/arena.h"
+#include "stack/lent.h"
 
 /* clang-format off */
 #define NUMBER(label, what)  {label, {.number = (what)}}
@@ -47,6 +47,7 @@ WIDTH(struct moat_trap_record, in_host_call, 1)
 const struct moat_debug_entry moat_debug[] = {
     NUMBER("version", MOAT_DEBUG_VERSION),
     ADDRESS("arenas", &moat_arenas),
+    ADDRESS("lents", &moat_lents),
     ADDRESS("root_start", moat_root_start),
     ADDRESS("root_return", moat_root_return),
     ADDRESS("call_return", moat_arch_call_on_return),

@@ -72,6 +72,7 @@ struct moat_arena {
     size_t warm_slots; /* on the first, and the bytes that are     */
     size_t warm_bytes; /* known to be resident of them             */
     bool open;         /* the sidecars are accessible              */
+    bool lent;         /* memory of the host's: lent.h             */
 };
 
 /* The newest one. */

@@ -13,7 +13,7 @@
 #include "sys/pagemap.h"
 #include "sys/pages.h"
 
-static void clear(uintptr_t low, uintptr_t high)
+void moat_stack_clear(uintptr_t low, uintptr_t high)
 {
     moat_annotate_cleared(low, high);
     memset((void *)low, 0, high - low);
@@ -25,14 +25,14 @@ moat_status moat_stack_discard(uintptr_t low, uintptr_t high)
 
     if (status != MOAT_E_UNSUPPORTED)
         return status;
-    clear(low, high);
+    moat_stack_clear(low, high);
     return MOAT_OK;
 }
 
 static bool clear_run(uintptr_t low, uintptr_t high, void *arg)
 {
     (void)arg;
-    clear(low, high);
+    moat_stack_clear(low, high);
     return true;
 }
 
@@ -67,7 +67,7 @@ static bool clear_stacks(uintptr_t low, uintptr_t high, void *arg)
         if (low < limit)
             low = limit;
         if (low < top)
-            clear(low, top);
+            moat_stack_clear(low, top);
         low = guard + stride;
     }
     return true;

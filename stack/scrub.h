@@ -13,6 +13,9 @@
 moat_status moat_stack_zero(uintptr_t low, uintptr_t high);
 moat_status moat_stack_discard(uintptr_t low, uintptr_t high);
 
+/* Writes zeros. Any addresses. */
+void moat_stack_clear(uintptr_t low, uintptr_t high);
+
 /* Makes the stacks of a chain read as zeros, and returns the chain. A stack
  * that cannot be scrubbed is taken off it and lost. */
 struct moat_slot *moat_scrub(struct moat_slot *first);

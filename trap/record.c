@@ -7,7 +7,7 @@
  */
 #include "trap/record.h"
 
-#include "stack/arena.h"
+#include "stack/lent.h"
 #include "trap/classify.h"
 #include "trap/syscalls.h"
 
@@ -69,7 +69,7 @@ void moat_record_fill(int signo, const siginfo_t *info, const void *ucontext,
     record->in_host_call = in_host_call;
     if (fault.exception == MOAT_EXCEPTION_PAGE ||
         fault.exception == MOAT_EXCEPTION_SIGNAL_FRAME)
-        record->region = moat_arena_region(fault.address, &co->slot);
+        record->region = moat_region_at(fault.address, &co->slot);
     record->kind = moat_trap_classify(
         signo, &fault, in_host_call ? MOAT_REGION_UNKNOWN : record->region,
         &record->regs, slot);

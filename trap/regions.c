@@ -13,7 +13,7 @@
 #include "arch/arch.h"
 #include "registry/grace.h"
 #include "registry/registry.h"
-#include "stack/arena.h"
+#include "stack/lent.h"
 #include "sys/refusal.h"
 #include "sys/size.h"
 #include "sys/supply.h"
@@ -129,7 +129,7 @@ static moat_status region_from(const moat_fault_region_options *options,
                                   "options->begin is %x, bytes %u: they must "
                                   "be whole pages, and not 0 bytes",
                                   begin, options->bytes);
-    if (moat_arena_overlaps(begin, end))
+    if (moat_arena_overlaps(begin, end) || moat_lent_overlaps(begin, end))
         return moat_refuse_value(MOAT_E_INVAL,
                                  "options->begin is %x: coroutines' stacks lie "
                                  "there",

@@ -70,3 +70,12 @@ moat_status moat_trap_watch_arena(uintptr_t begin, size_t bytes)
     moat_unlock(&moat_ranges_lock);
     return status;
 }
+
+void moat_trap_unwatch_arena(uintptr_t begin)
+{
+    const moat_source_range range = {begin, 0, NULL};
+
+    moat_lock(&moat_ranges_lock);
+    moat_trap_unwatch(&range);
+    moat_unlock(&moat_ranges_lock);
+}

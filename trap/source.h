@@ -32,4 +32,7 @@ void moat_trap_unwatch(const moat_source_range *range);
 /* The same for a new arena of stacks; takes the lock. For moat_arena_layout. */
 moat_status moat_trap_watch_arena(uintptr_t begin, size_t bytes);
 
+/* Takes back what lent memory was handed to the source for. */
+void moat_trap_unwatch_arena(uintptr_t begin);
+
 #endif

@@ -5,7 +5,7 @@
  */
 #include "trap/stack_owner.h"
 
-#include "stack/arena.h"
+#include "stack/lent.h"
 #include "sys/page.h"
 #include "sys/readable.h"
 #include "trap/altstack.h"
@@ -44,7 +44,7 @@ static bool is_on(const struct moat_slot *slot, uintptr_t sp)
 /* Returns the coroutine in whose slot the address lies; NULL: none. */
 static struct co *slot_owner(uintptr_t address)
 {
-    const struct moat_slot *slot = moat_arena_slot(address);
+    const struct moat_slot *slot = moat_slot_at(address);
 
     return slot != NULL ? moat_slot_entry(slot) : NULL;
 }

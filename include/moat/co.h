@@ -45,7 +45,7 @@ MOAT_BEGIN_DECLS
  * Creates a coroutine that will run a function on a guarded stack of its own.
  *
  * Initialises the engine and attaches the thread if that has not happened yet.
- * The stack comes from the thread's pool.
+ * The stack comes from the thread's pool, or is the caller's (stack_kind).
  *
  * @param[out] out  the handle; written only on MOAT_OK
  * @param entry     the guest's entry function; not NULL
@@ -58,7 +58,12 @@ MOAT_BEGIN_DECLS
  *                             without `walk`; `heap` is not a heap, or comes
  *                             with limits.memory_bytes; an unknown word in the
  *                             environment's MOAT_GUARD, MOAT_TRAP_SOURCE or
- *                             MOAT_PAGES
+ *                             MOAT_PAGES; stack_memory without
+ *                             MOAT_STACK_CALLER, or with it memory that is
+ *                             NULL, too small, in use by another coroutine or
+ *                             the caller, or not at a page's begin though there
+ *                             is a guard; MOAT_CO_SCRUB_DISCARD or
+ *                             limits.memory_bytes with MOAT_STACK_CALLER
  *         MOAT_E_NOMEM        no memory or address space
  *         MOAT_E_STACK        the thread's guest was left by longjmp: destroy
  *                             it

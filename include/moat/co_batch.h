@@ -44,7 +44,8 @@ MOAT_BEGIN_DECLS
  * @return MOAT_OK if all were created; the status of moat_co_create for the
  *         first that could not be created; or
  *         MOAT_E_INVAL  out, entry or done is NULL, also if count is 0; *done
- *                       is not written then
+ *                       is not written then. Or the options have
+ *                       MOAT_STACK_CALLER: all would lie in the same memory
  *
  * Ownership:     the caller's, until moat_co_destroy of each
  * Thread-safety: any thread; the coroutines belong to the calling one

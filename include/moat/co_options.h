@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <moat/export.h>
 #include <moat/heap.h>
 #include <moat/limits.h>
 #include <moat/script.h>
@@ -27,6 +28,16 @@
 
 /* Forks: whether the child that a guest forks may come back from the resume. */
 #define MOAT_CO_FORK_RETURNS 16u
+
+/* Where a coroutine's record and stack lie. */
+typedef enum moat_stack_kind {
+    MOAT_STACK_OWN = 0,    /* in memory of moat's, above a guard          */
+    MOAT_STACK_CALLER = 2, /* in memory that the caller lends             */
+} moat_stack_kind;
+
+/* What the record takes of lent memory, at most; moat_co_size has it exact for
+ * its arguments. */
+#define MOAT_CO_RECORD_BYTES ((size_t)4 << 10)
 
 /* Time: moat_co_usage knows what the coroutine has used. */
 #define MOAT_CO_EXACT_USAGE 32u
@@ -75,6 +86,20 @@
  * way in and out, for moat_co_usage; the CPU clock takes a system call. Limits
  * need it no more than moat_limits says.
  *
+ * `stack_kind` says where the record and the stack lie (docs/stacks.md):
+ *
+ *   MOAT_STACK_OWN
+ *     The default: a stack of moat's own, above a guard, from the thread's
+ *     pool. The record lies apart from it.
+ *   MOAT_STACK_CALLER
+ *     Everything lies in `stack_memory`, of `stack_bytes` bytes, the record,
+ *     the guard and a copy of the name included (moat_co_size). moat allocates
+ *     nothing for the coroutine, neither at its creation nor later. The memory
+ *     must be readable and writable, and stay the coroutine's until
+ *     moat_co_destroy has returned. With guard_bytes 0 there is no guard, and
+ *     an overflow is not noticed: it overwrites what lies below. With another
+ *     number the lowest pages become inaccessible until the destroy (mprotect).
+ *
  * A guest may fork, itself or by a host call. In the child it goes on, and may
  * exec, exit, recover from faults in moat_notrap_call, and run coroutines of
  * its own. But there is only one host: in the child, the resume in which the
@@ -98,11 +123,13 @@ typedef struct moat_co_options {
     /* sizeof(moat_co_options); MOAT_CO_OPTIONS_INIT sets it. */
     size_t struct_size;
     /* Usable bytes, 4 KiB to 64 GiB, rounded up to pages; the stack may be a
-     * few KiB larger. 0: 256 KiB. */
+     * few KiB larger. 0: 256 KiB. With MOAT_STACK_CALLER all bytes of
+     * stack_memory, not rounded. */
     size_t stack_bytes;
     /* Inaccessible bytes below the stack, at most 64 GiB, rounded up to pages.
-     * 0: 64 KiB. A frame larger than the guard can jump over it unless its code
-     * probes the stack page by page (-fstack-clash-protection). */
+     * 0: 64 KiB; with MOAT_STACK_CALLER none. A frame larger than the guard can
+     * jump over it unless its code probes the stack page by page
+     * (-fstack-clash-protection). */
     size_t guard_bytes;
     /* MOAT_CO_SCRUB_... | MOAT_CO_RECOVER_... | MOAT_CO_FORK_RETURNS |
      * MOAT_CO_EXACT_USAGE; 0: no scrubbing, recovery anywhere, no second host,
@@ -121,11 +148,41 @@ typedef struct moat_co_options {
      * NULL: one of its own if limits->memory_bytes is not 0, else none. Both at
      * once are refused (MOAT_E_INVAL). */
     moat_heap *heap;
+    /* With MOAT_STACK_CALLER: the memory that the coroutine lies in, of any
+     * alignment; its begin a multiple of the page size if there is a guard.
+     * NULL with MOAT_STACK_OWN. */
+    void *stack_memory;
+    /* See above. */
+    moat_stack_kind stack_kind;
 } moat_co_options;
 
-#define MOAT_CO_OPTIONS_INIT                            \
-    {                                                   \
-        sizeof(moat_co_options), 0, 0, 0, 0, 0, 0, 0, 0 \
+#define MOAT_CO_OPTIONS_INIT                                               \
+    {                                                                      \
+        sizeof(moat_co_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, MOAT_STACK_OWN \
     }
+
+MOAT_BEGIN_DECLS
+
+/**
+ * Returns how much memory a coroutine needs that lies in the caller's
+ * (MOAT_STACK_CALLER).
+ *
+ * So many bytes hold the record, the stack and what the options add, at any
+ * address at which a guard could begin. The record's share is at most
+ * MOAT_CO_RECORD_BYTES, for those who reserve memory when they compile.
+ *
+ * @param usable_bytes  of the stack; less than 4 KiB counts as 4 KiB
+ * @param options       guard_bytes and name count; NULL: neither
+ * @return bytes; 0: more than there are addresses
+ *
+ * Ownership:     unchanged
+ * Thread-safety: any
+ * Signal-safety: yes
+ * See also:      moat_co_create, moat_co_options
+ */
+MOAT_API size_t moat_co_size(size_t usable_bytes,
+                             const moat_co_options *options);
+
+MOAT_END_DECLS
 
 #endif

@@ -53,7 +53,9 @@ MOAT_BEGIN_DECLS
  * @param options   NULL for all defaults; copied, need not outlive the call
  *
  * @return MOAT_OK, or
- *         MOAT_E_INVAL        out is NULL, or as from moat_co_create
+ *         MOAT_E_INVAL        out is NULL, or as from moat_co_create; or
+ *                             MOAT_STACK_CALLER: its coroutines would lie in
+ *                             the same memory
  *         MOAT_E_NOMEM        no memory
  *         MOAT_E_LIMIT        less than 8 KiB of a guest's stack is left
  *         MOAT_E_UNSUPPORTED  a limit or an option that this build lacks, or as

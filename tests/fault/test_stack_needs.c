@@ -203,6 +203,7 @@ static void call_small(void)
     status = moat_co_get_state(co) == MOAT_CO_FRESH ? MOAT_OK : MOAT_E_STATE;
     EXPECT(moat_co_name(co) != NULL && moat_co_user(co) == NULL);
     EXPECT(moat_co_entry(co) != NULL);
+    EXPECT(moat_co_size(0, NULL) != 0);
     EXPECT(moat_co_state_str(MOAT_CO_DONE) != NULL);
     EXPECT(moat_status_name(MOAT_OK) != NULL && moat_status_str(MOAT_OK));
     EXPECT(moat_trap_kind_name(MOAT_TRAP_NULL) != NULL);
@@ -685,7 +686,7 @@ static const struct need needs[] = {
     {"moat_spec_destroy", 8, make_spec, destroy_spec, NULL, HOST},
     {"moat_co_current moat_co_entry moat_co_get_state moat_co_name "
      "moat_co_user "
-     "moat_co_state_str moat_status_name moat_status_str moat_trap_kind_name "
+     "moat_co_size moat_co_state_str moat_status_name moat_status_str moat_trap_kind_name "
      "moat_trap_kind_str moat_limit_name moat_limit_str moat_syscall_name "
      "moat_version "
      "moat_error_note "
