@@ -113,6 +113,11 @@ extern const char moat_root_return[];
  */
 void moat_arch_first_frame(moat_co *co, uintptr_t base);
 
+/* The two halves of it: the frame of a coroutine, whatever it has done, and the
+ * words of a record that has not been entered. */
+void moat_arch_top_frame(moat_co *co, uintptr_t base);
+void moat_arch_first_words(moat_co *co, uintptr_t base);
+
 /* Returns whether the record has not been entered since moat_arch_first_frame.
  */
 bool moat_arch_is_fresh(const moat_co *co);

@@ -640,7 +640,7 @@ def landing_places(world: Coroutines) -> List[int]:
         if co.state == "fresh":
             places.add(after_prologue(co.field("entry")))
         elif co.state == "suspended":
-            places.add(co.registers()["rip"])
+            places.add(co.field("pc"))
     return sorted(places)
 
 

@@ -190,10 +190,20 @@ class Coroutine:
             return None
         return Trap(self.world, self.cold)
 
+    @property
+    def away(self) -> bool:
+        """Whether another coroutine's frames are where its own belong."""
+        table = self.world.table
+        return ("flag.away" in table and
+                self.field("flags") & 0xffff & table["flag.away"] != 0)
+
     def registers(self) -> Optional[Registers]:
         """The known registers of its innermost frame. None if it has no frames,
         or is running: then a thread has them."""
         state = self.state
+        if self.away and state in ("suspended", "trapped"):
+            raise Error("its frames are copied away: another coroutine has the "
+                        "stack that they share")
         if state == "suspended":
             return self._saved("")
         if state == "resuming":
@@ -214,16 +224,19 @@ class Coroutine:
             ("rip", "pc"), ("rsp", "sp"), ("rbp", "fp"), ("rbx", "bx"))}
 
     def owns(self, sp: int) -> bool:
-        """Returns whether sp is in its stack or in the guard below."""
-        return self.field("guard") <= sp <= self.base
+        """Returns whether sp is in its stack or in the guard below, and its
+        frames are there."""
+        return self.field("guard") <= sp <= self.base and not self.away
 
     def used(self, sp: Optional[int]) -> Optional[int]:
         """Bytes of stack in use. `sp` is the stack pointer of a running one."""
         state = self.state
         if state == "done":
             return 0
-        if state == "fresh":
+        if state == "fresh" or (self.away and state == "suspended"):
             sp = self.field("sp")
+        elif self.away:
+            return None
         elif state != "running":
             sp = self.registers()["rsp"]
         if sp is None:
@@ -333,8 +346,15 @@ class Coroutines:
         for arena in self.arenas:
             if arena.slots <= address < arena.slots_end:
                 return self._at(
-                    arena, (arena.slots_end - 1 - address) // arena.stride)
+                    arena, (arena.slots_end - 1 - address) // arena.stride
+                ) or self._on_shared(address)
         return None
+
+    def _on_shared(self, address: int) -> Optional[Coroutine]:
+        """Returns the one of those that share a stack whose frames are on it.
+        The slot of such a stack is no coroutine's."""
+        return next((co for co in self
+                     if co.state != "done" and co.owns(address)), None)
 
     def by_root(self, pc: int, sp: int) -> Optional[Coroutine]:
         """Returns the coroutine whose root frame this is, or None."""

@@ -104,11 +104,25 @@ static moat_status check_lent(const moat_co_options *asked)
     return MOAT_OK;
 }
 
+/* Whoever has the stack next finds what is left on it. */
+static moat_status check_copied(const moat_co_options *asked)
+{
+    if ((asked->flags & MOAT_CO_SCRUB_MASK) != 0)
+        return moat_refuse(MOAT_E_INVAL,
+                           "options->flags has a MOAT_CO_SCRUB_ policy: with "
+                           "MOAT_STACK_COPIED guests share a stack");
+    return MOAT_OK;
+}
+
 static moat_status check_kind(const moat_co_options *asked)
 {
+    moat_status status = MOAT_OK;
+
     if (asked->stack_kind == MOAT_STACK_CALLER)
         return check_lent(asked);
-    if (asked->stack_kind != MOAT_STACK_OWN)
+    if (asked->stack_kind == MOAT_STACK_COPIED)
+        status = check_copied(asked);
+    else if (asked->stack_kind != MOAT_STACK_OWN)
         return moat_refuse_value(MOAT_E_INVAL,
                                  "options->stack_kind is %u, which no "
                                  "MOAT_STACK_ kind is",
@@ -118,7 +132,7 @@ static moat_status check_kind(const moat_co_options *asked)
                                  "options->stack_memory is %x: it must be "
                                  "NULL unless stack_kind is MOAT_STACK_CALLER",
                                  (uintptr_t)asked->stack_memory);
-    return MOAT_OK;
+    return status;
 }
 
 moat_status moat_co_options_resolve(const moat_co_options *asked,
@@ -219,9 +233,16 @@ static moat_status fill_script(struct spec *spec)
     return MOAT_OK;
 }
 
-/* A heap of its own would be an allocation. */
-static moat_status check_lent_limits(const struct spec *spec)
+/* A heap of its own would be an allocation. The registers of a guest that is
+ * preempted lie on its stack, where the cold part points to them. */
+static moat_status check_kinds_limits(const struct spec *spec)
 {
+    if (spec->options.stack_kind == MOAT_STACK_COPIED &&
+        spec->limits.slice_ns != 0)
+        return moat_refuse_value(MOAT_E_UNSUPPORTED,
+                                 "limits->slice_ns is %u: with "
+                                 "MOAT_STACK_COPIED it must be 0",
+                                 spec->limits.slice_ns);
     if (spec->options.stack_kind == MOAT_STACK_CALLER &&
         spec->limits.memory_bytes != 0)
         return moat_refuse_value(MOAT_E_INVAL,
@@ -263,7 +284,7 @@ moat_status moat_spec_fill(struct spec *spec, const moat_co_options *asked)
     if (status == MOAT_OK && options->script != NULL)
         status = fill_script(spec);
     if (status == MOAT_OK)
-        status = check_lent_limits(spec);
+        status = check_kinds_limits(spec);
     if (status == MOAT_OK && options->name != NULL &&
         options->stack_kind != MOAT_STACK_CALLER)
         status = fill_name(spec);

@@ -29,6 +29,11 @@
 #define CO_ENDING ((uint16_t)1 << 14) /* its deferred functions run       */
 #define CO_ENDS   ((uint16_t)1 << 13) /* it runs those of cold->ends      */
 #define CO_READER ((uint16_t)1 << 9)  /* runs the `walk` of a script      */
+ * the library instead of inline. Bit 12 is CO_SECTIONS, bit 10 CO_AWAY. */
+#define CO_ENDING    ((uint16_t)1 << 14) /* its deferred functions run       */
+#define CO_ENDS      ((uint16_t)1 << 13) /* it runs those of cold->ends      */
+#define CO_CANCELLED ((uint16_t)1 << 11) /* moat_co_cancel is unwinding it */
+#define CO_READER    ((uint16_t)1 << 9)  /* runs the `walk` of a script      */
 /* It runs, and deadlines of its resumer wait until its event is settled. */
 #define CO_RESUMER_NOINTR ((uint16_t)1 << 8)
 /* Needs the library at its end: it had deferred functions, or was left in the
@@ -136,6 +141,7 @@ struct co_cold {
     struct co *ends; /* if CO_ENDS: the innermost coroutine that it is ending */
     struct moat_arch_border border; /* of a child that it has forked          */
     struct moat_parked parked;      /* if it is on its thread's list          */
+    void *image; /* of its frames, if it is trapped and away (copied.h)       */
 };
 
 _Static_assert(offsetof(struct co_cold, clock) ==

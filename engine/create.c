@@ -36,22 +36,35 @@ struct order {
 
 /* The class of the last create is the likeliest; looking one up takes a lock.
  */
+static moat_status find_class(struct moat_thread *thread, size_t usable_bytes,
+                              size_t guard_bytes)
+{
+    moat_status status;
+
+    if (thread->stack_class != NULL && thread->usable_bytes == usable_bytes &&
+        thread->guard_bytes == guard_bytes)
+        return MOAT_OK;
+    thread->stack_class = NULL;
+    status =
+        moat_stack_class_get(usable_bytes, guard_bytes, &thread->stack_class);
+    thread->usable_bytes = usable_bytes;
+    thread->guard_bytes = guard_bytes;
+    return status;
+}
+
 moat_status moat_create_find_class(struct moat_thread *thread,
                                    const struct spec *spec)
 {
     const moat_co_options *options = &spec->options;
+    struct moat_berth *berth;
     moat_status status;
 
-    if (thread->stack_class != NULL &&
-        thread->usable_bytes == options->stack_bytes &&
-        thread->guard_bytes == options->guard_bytes)
-        return MOAT_OK;
-    thread->stack_class = NULL;
-    status = moat_stack_class_get(options->stack_bytes, options->guard_bytes,
-                                  &thread->stack_class);
-    thread->usable_bytes = options->stack_bytes;
-    thread->guard_bytes = options->guard_bytes;
-    return status;
+    if (options->stack_kind != MOAT_STACK_COPIED)
+        return find_class(thread, options->stack_bytes, options->guard_bytes);
+    status =
+        moat_copied_find(&thread->copied, &thread->pool, options->stack_bytes,
+                         options->guard_bytes, &berth);
+    return status == MOAT_OK ? find_class(thread, 0, 0) : status;
 }
 
 /* The engine may have been shut down since the spec was checked. */

@@ -308,6 +308,7 @@ moat_status moat_engine_trim(size_t keep_bytes, size_t *released)
     if (status != MOAT_OK)
         return status;
     if (thread != NULL) {
+        moat_copied_compact(&thread->copied);
         moat_thread_drop_spares(thread);
         moat_pool_empty(&thread->pool);
     }
@@ -360,6 +361,18 @@ static void describe_engine(moat_engine_info *info)
     info->live = moat_thread_live_total();
 }
 
+/* Of this thread. */
+static void describe_copied(moat_engine_info *info)
+{
+    const struct moat_thread *thread = moat_thread_self();
+
+    if (thread == NULL)
+        return;
+    info->copied_away = thread->copied.away;
+    info->copied_bytes = thread->copied.area.image_bytes;
+    info->copied_mapped_bytes = thread->copied.area.mapped_bytes;
+}
+
 moat_status moat_engine_get_info(moat_engine_info *out)
 {
     moat_engine_info info = MOAT_ENGINE_INFO_INIT;
@@ -378,6 +391,7 @@ moat_status moat_engine_get_info(moat_engine_info *out)
     moat_engine_lock();
     describe_engine(&info);
     moat_engine_unlock();
+    describe_copied(&info);
     info.pagemap = moat_pagemap_works();
     info.symbolise_lines = moat_lines_available();
     info.page_bytes = moat_page_bytes();

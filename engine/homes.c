@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/copied.h"
 #include "engine/lock.h"
 #include "heap/region.h"
 #include "stack/trim.h"
@@ -18,12 +19,13 @@
 /* --- homes ---------------------------------------------------------------- */
 
 /* A stack that is scrubbed, trimmed or announced to a sanitizer when it changes
- * hands goes through the pool, and a heap of its own ends with its guest. */
+ * hands goes through the pool, and a heap of its own ends with its guest. One
+ * that has just run is not ready to be entered where stacks are shared. */
 static uint64_t usual_max(const struct spec *spec)
 {
     if ((spec->options.flags & MOAT_CO_SCRUB_MASK) != 0 ||
         spec->limits.memory_bytes != 0 || moat_trim_stack_bytes() != 0 ||
-        moat_annotate_active())
+        spec->options.stack_kind != MOAT_STACK_OWN || moat_annotate_active())
         return 0;
     return MOAT_MAX_SPARES;
 }
@@ -193,6 +195,8 @@ static void to_pool(struct co *co, struct moat_pool *pool)
     if (moat_co_owns_heap(co))
         moat_heap_region_return(moat_heap_of_co(co));
     co->name = NULL;
+    if (moat_is_copied(co))
+        moat_slot_restore(&co->slot);
     moat_pool_put(pool, &co->slot);
 }
 
@@ -232,6 +236,7 @@ static bool may_lend(const struct moat_home *home, const struct spec *to)
     const struct spec *spec = home->spec != NULL ? spec_of(home->spec) : NULL;
 
     return spec != NULL && spec != to && home->spares > home->prepared &&
+           spec->options.stack_kind == to->options.stack_kind &&
            spec->options.stack_bytes == to->options.stack_bytes &&
            spec->options.guard_bytes == to->options.guard_bytes;
 }

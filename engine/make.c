@@ -11,6 +11,7 @@
 #include "engine/co_options.h"
 #include "engine/heaps.h"
 #include "engine/preempt.h"
+#include "engine/lock.h"
 #include "engine/resume.h"
 #include "engine/syscalls.h"
 #include "engine/thread.h"
@@ -107,6 +108,16 @@ static void drop_name(struct co *co)
     co->name = NULL;
 }
 
+/* Whoever took the slot has made the berth. */
+static void place(struct co *co, const struct spec *spec)
+{
+    const struct moat_berth *berth =
+        moat_copied_named(&moat_thread_self()->copied,
+                          spec->options.stack_bytes, spec->options.guard_bytes);
+
+    moat_copied_place(co, berth);
+}
+
 moat_status moat_make(struct co *co, struct moat_home *home,
                       const struct spec *spec, moat_entry entry, void *user)
 {
@@ -115,6 +126,8 @@ moat_status moat_make(struct co *co, struct moat_home *home,
 
     co->control.home = home;
     co->control.user = user;
+    if (moat_is_copied(co))
+        place(co, spec);
     status = set_name(co, spec);
     if (status != MOAT_OK)
         return status;
@@ -145,9 +158,23 @@ bool moat_make_again(struct co *co)
     return true;
 }
 
+/* Any thread may end a coroutine of an ended one. */
+static void end_copied(struct co *co)
+{
+    bool own = owner_of(co) == moat_thread_self();
+
+    if (!own)
+        moat_engine_lock();
+    moat_copied_end(&owner_of(co)->copied, co);
+    if (!own)
+        moat_engine_unlock();
+}
+
 void moat_unmake(struct co *co)
 {
     drop_name(co);
     moat_co_heap_end(co);
+    if (moat_is_copied(co))
+        end_copied(co);
     co->control.state = MOAT_MARK_FREE;
 }

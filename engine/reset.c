@@ -123,6 +123,14 @@ moat_status moat_co_reset(moat_co *handle)
     return status;
 }
 
+/* Its frames cannot be unwound while others use the stack. */
+static bool is_blocked(const struct co *co)
+{
+    return co->control.state == co->control.token &&
+           !moat_arch_is_fresh(&co->control) && moat_is_away(co) &&
+           moat_copied_is_blocked(&owner_of(co)->copied, co);
+}
+
 /* Any thread may destroy a coroutine whose thread has ended. */
 static bool may_destroy(struct co *co)
 {
@@ -130,7 +138,7 @@ static bool may_destroy(struct co *co)
            (moat_co_is_stopped(co) || moat_left_end(co)) &&
            (owner_of(co) == moat_thread_self() ||
             moat_thread_has_ended(owner_of(co))) &&
-           !moat_is_ending(co);
+           !moat_is_ending(co) && !is_blocked(co);
 }
 
 static void destroy(struct co *co)

@@ -10,6 +10,7 @@
  */
 #include "engine/resume.h"
 
+#include "engine/bring.h"
 #include "engine/defers.h"
 #include "engine/exceptions.h"
 #include "engine/filter.h"
@@ -21,6 +22,7 @@
 #include "engine/preempt.h"
 #include "engine/state.h"
 #include "engine/syscalls.h"
+#include "engine/thread.h"
 #include "sys/refusal.h"
 #include "trap/altstack.h"
 #include "trap/deadline.h"
@@ -62,6 +64,10 @@ void moat_resume_prepare(struct co *co, moat_entry entry)
     if (moat_annotate_active()) {
         cold_of(co)->entry = entry;
         co->control.entry = annotated_entry;
+    }
+    if (moat_is_copied(co)) {
+        moat_copied_prepare(&owner_of(co)->copied, co);
+        return;
     }
     moat_arch_first_frame(&co->control, co->slot.base);
     co->control.state = co->control.token;
@@ -115,12 +121,25 @@ static void fill_in(const struct moat_switched *back, moat_event *out)
     out->co = back->co;
 }
 
+/* A guest left so that another one can come in on the same stack: it runs in
+ * its place, with the value that it was sent. */
+static moat_status deliver(const struct moat_switched *back, moat_event *out)
+{
+    struct co *next;
+
+    if (back->kind != MOAT_SWITCH_BRING) {
+        fill_in(back, out);
+        return MOAT_OK;
+    }
+    next = owner_of(co_of(back->co))->copied.next;
+    return moat_co_resume(handle_of(next), back->value, out);
+}
+
 moat_status moat_resume_finish(const struct moat_switched *back,
                                moat_event *out)
 {
     moat_nointr_end();
-    fill_in(back, out);
-    return MOAT_OK;
+    return deliver(back, out);
 }
 
 void moat_resume_end_clocks(struct co *co)
@@ -143,6 +162,7 @@ moat_status moat_co_settle(moat_co *handle, void *value, uint64_t kind,
     const struct moat_switched back = {
         value, kind & ~(uint64_t)MOAT_SWITCH_SLOW, handle};
     struct co *co = co_of(handle);
+    moat_status status;
 
     moat_filter_back(moat_running());
     put_thread_right(&back);
@@ -158,8 +178,11 @@ moat_status moat_co_settle(moat_co *handle, void *value, uint64_t kind,
     if (moat_running() != NULL)
         moat_nointr_catch_up(moat_running(), MOAT_PC_OF_ENGINE);
     moat_filter_go_on(moat_running());
-    fill_in(&back, out);
-    return MOAT_OK;
+    status = deliver(&back, out);
+    if (back.kind == MOAT_SWITCH_BRING && status == MOAT_OK &&
+        out->kind == MOAT_EVENT_TRAP)
+        MOAT_NOTE_RESUMER(co_of(out->co));
+    return status;
 }
 
 /* --- the resumer's side -------------------------------------------------- */
@@ -251,8 +274,10 @@ MOAT_NO_SANITIZE moat_status moat_resume_run(struct co *co, void *input,
                                              uint64_t command,
                                              struct moat_switched *back)
 {
-    moat_status status = moat_nointr_begin(MOAT_STACK_FOR_ENTRY);
+    moat_status status = moat_bring(co);
 
+    if (status == MOAT_OK)
+        status = moat_nointr_begin(MOAT_STACK_FOR_ENTRY);
     if (status != MOAT_OK || stop_used_up(co, command, back))
         return status;
     status = moat_filter_ready(co);
@@ -270,13 +295,45 @@ MOAT_NO_SANITIZE moat_status moat_resume_run(struct co *co, void *input,
     return MOAT_OK;
 }
 
+/* As for the inline resume, no more is looked at while no guest runs. */
+static moat_status check_away(const struct co *co, const moat_event *out)
+{
+    if (out != NULL && MOAT_TLS_READ(MOAT_TLS_CURRENT) == 0 &&
+        co->control.state - MOAT_TLS_READ(MOAT_TLS_TOKEN) ==
+            MOAT_TOKEN_STEP - 1)
+        return MOAT_OK;
+    return moat_resume_check(co, out);
+}
+
+/* One that has been brought in needs the library no more, unless it has limits
+ * or a sanitizer watches. */
+static moat_status resume_away(struct co *co, void *input, moat_event *out)
+{
+    moat_status status = check_away(co, out);
+
+    if (status == MOAT_OK)
+        status = moat_bring(co);
+    if (status == MOAT_OK)
+        status = moat_co_resume(handle_of(co), input, out);
+    if (status == MOAT_OK)
+        moat_copied_hide(&owner_of(co)->copied, co);
+    return status;
+}
+
 MOAT_NO_SANITIZE moat_status moat_co_resume_slow(moat_co *handle, void *input,
                                                  moat_event *out)
 {
     struct co *co = co_of(handle);
     struct moat_switched back;
-    moat_status status = moat_resume_check(co, out);
+    moat_status status;
 
+    if (co != NULL && moat_is_away(co)) {
+        status = resume_away(co, input, out);
+        if (status == MOAT_OK && out->kind == MOAT_EVENT_TRAP)
+            MOAT_NOTE_RESUMER(co_of(out->co));
+        return status;
+    }
+    status = moat_resume_check(co, out);
     if (status == MOAT_OK)
         status = moat_resume_run(co, input, MOAT_COMMAND_NONE, &back);
     if (status != MOAT_OK) {

@@ -76,9 +76,14 @@ static uintptr_t used_from(uintptr_t limit, uintptr_t base, uintptr_t sp)
 static void visit_stack(const struct visitor *roots, const struct co *co,
                         uintptr_t sp, void *fake_stack)
 {
-    uintptr_t low = used_from(co->slot.limit, co->slot.base, sp);
+    uintptr_t low = used_from(co->slot.limit, co->slot.base, sp), high;
     struct moat_range own;
 
+    if (moat_is_away(co)) {
+        if (moat_copied_image(co, &low, &high))
+            visit(roots, low, high);
+        return;
+    }
     visit(roots, low, co->slot.base);
     if (moat_own_stacks_find(sp, &own))
         visit(roots, used_from(own.begin, own.end, sp), own.end);

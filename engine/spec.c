@@ -123,6 +123,7 @@ uint64_t moat_spec_hash(const struct spec *spec)
     hash = add(hash, &options->guard_bytes, sizeof options->guard_bytes);
     hash = add(hash, &options->flags, sizeof options->flags);
     hash = add(hash, &options->heap, sizeof(void *));
+    hash = add(hash, &options->stack_kind, sizeof options->stack_kind);
     hash = add(hash, &spec->limits, offsetof(moat_limits, syscalls));
     if (spec->limits.syscalls != NULL)
         hash = add(hash, &spec->syscalls, sizeof spec->syscalls);

@@ -118,7 +118,8 @@ static void warm(const struct co *co)
     size_t warm_bytes = 2 * moat_page_bytes();
     uintptr_t cold = (uintptr_t)cold_of(co);
 
-    touch(slot->base - (room < warm_bytes ? room : warm_bytes), slot->base);
+    if (!moat_is_copied(co))
+        touch(slot->base - (room < warm_bytes ? room : warm_bytes), slot->base);
     if (co->traits & (CO_LIMITED | CO_ACCOUNTED))
         touch(cold, cold + sizeof(struct co_cold));
 }

@@ -85,6 +85,7 @@ static void free_thread(struct moat_thread *thread)
 {
     unlink_thread(thread);
     moat_homes_free(&thread->homes);
+    moat_area_settle(&thread->copied.area);
     moat_free_later(thread);
 }
 
@@ -301,6 +302,7 @@ static void leave_engine(void)
     moat_homes_close(&thread->homes);
     moat_thread_tidy(thread);
     moat_thread_drop_spares(thread);
+    moat_copied_close(&thread->copied, &thread->pool);
     moat_pool_drain(&thread->pool);
     moat_lent_leave();
     moat_alarm_end();

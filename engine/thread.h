@@ -12,6 +12,7 @@
 
 #include <moat/moat.h>
 
+#include "engine/copied.h"
 #include "engine/homes.h"
 #include "stack/pool.h"
 #include "sys/memory.h"
@@ -36,6 +37,7 @@ struct moat_thread {
     struct moat_pages altstack; /* the alternate stack                        */
     struct moat_homes homes;
     struct moat_pool pool;
+    struct moat_copied copied;
     /* The stack class used last, and the sizes for which it was looked up. */
     size_t usable_bytes, guard_bytes;
     struct moat_stack_class *stack_class;

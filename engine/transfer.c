@@ -13,13 +13,14 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "engine/coroutine.h"
+#include "engine/bring.h"
 #include "engine/filter.h"
 #include "engine/host_call.h"
 #include "engine/nointr.h"
 #include "engine/preempt.h"
 #include "engine/resume.h"
 #include "engine/state.h"
+#include "engine/thread.h"
 #include "sys/refusal.h"
 #include "trap/asides.h"
 #include "trap/stack_owner.h"
@@ -127,6 +128,42 @@ switch_over(struct co *co, struct co *other, void *value)
     return back;
 }
 
+/* --- on one stack ----------------------------------------------------------
+ */
+
+static bool shares_stack(const struct co *co, const struct co *next)
+{
+    return moat_is_away(next) &&
+           moat_copied_occupant(&owner_of(next)->copied, next) == co;
+}
+
+/* The frames of the one cannot make room for those of the other while they run:
+ * the resumer brings the other in, and resumes it. */
+static MOAT_NO_SANITIZE struct moat_resumed
+leave_for(struct co *co, struct co *next, void *value)
+{
+    struct moat_resumed back = {handle_of(co), NULL, MOAT_SWITCH_BRING};
+
+    owner_of(co)->copied.next = next;
+    if (moat_annotate_active())
+        moat_annotate_leave(&cold_of(co)->fiber, false);
+    MOAT_SWITCH_LEAVE(back, value);
+    if (moat_annotate_active())
+        moat_annotate_entered(&cold_of(co)->fiber);
+    return back;
+}
+
+static moat_status switch_on_one_stack(struct co *co, struct co *next,
+                                       void *value, void **input)
+{
+    struct moat_resumed back = leave_for(co, next, value);
+
+    if (back.command != MOAT_COMMAND_NONE)
+        moat_co_unwind(back.self);
+    *input = back.input;
+    return MOAT_OK;
+}
+
 MOAT_NO_SANITIZE moat_status moat_co_switch_to_slow(moat_co *self,
                                                     moat_co *other, void *value,
                                                     void **input)
@@ -137,8 +174,12 @@ MOAT_NO_SANITIZE moat_status moat_co_switch_to_slow(moat_co *self,
 
     if (status == MOAT_OK) {
         moat_totals_catch_up(co, (uintptr_t)__builtin_return_address(0) - 1);
-        status = moat_nointr_begin(MOAT_STACK_FOR_ENTRY);
+        if (shares_stack(co, next))
+            return switch_on_one_stack(co, next, value, input);
+        status = moat_bring(next);
     }
+    if (status == MOAT_OK)
+        status = moat_nointr_begin(MOAT_STACK_FOR_ENTRY);
     if (status != MOAT_OK)
         return status;
     status = prepare(co, next);

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "arch/core.h"
+#include "engine/copied.h"
 #include "report/core.h"
 #include "stack/lent.h"
 #include "sys/maps.h"
@@ -288,6 +289,8 @@ static void add_other(struct core *core, const struct co *co, uintptr_t cold)
     if (control->state == MOAT_MARK_FREE || control->token == 0)
         return;
     add_string(core, co->name, moat_core_add);
+    if (moat_is_away(co)) /* others' frames are on its stack */
+        return;
     switch (control->state) {
     case MOAT_MARK_DONE:
     case MOAT_MARK_TIMED:

@@ -9,6 +9,7 @@
 #include <moat/debug.h>
 
 #include "arch/arch.h"
+#include "engine/copied.h"
 #include "engine/coroutine.h"
 #include "stack/lent.h"
 
@@ -37,6 +38,7 @@ static const char *const trap_texts[] = {MOAT_TRAP_MAP(TEXT)};
                    #field ": debuggers read another width");
 WIDTH(struct moat_arena, taken, 8)
 WIDTH(struct moat_co, state, 8)
+WIDTH(struct moat_co, flags, 2)
 WIDTH(struct co, notrap, 4)
 WIDTH(struct moat_trap_record, kind, 4)
 WIDTH(struct moat_trap_record, access, 4)
@@ -73,6 +75,7 @@ const struct moat_debug_entry moat_debug[] = {
     RECORD(token),
     RECORD(resumer),
     RECORD(entry),
+    RECORD(flags),
     /* clang-format off */
     MOAT_ARCH_RECORD_MAP(ENTRY)
     /* clang-format on */
@@ -83,6 +86,7 @@ const struct moat_debug_entry moat_debug[] = {
     RECORD(user),
     NUMBER("co.notrap", offsetof(struct co, notrap)),
 
+    NUMBER("flag.away", CO_AWAY),
     NUMBER("mark.running", MOAT_MARK_RUNNING),
     NUMBER("mark.timed", MOAT_MARK_TIMED),
     NUMBER("mark.done", MOAT_MARK_DONE),

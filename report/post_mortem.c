@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "arch/core.h"
+#include "engine/bring.h"
 #include "engine/nointr.h"
 #include "engine/room.h"
 #include "engine/state.h"
@@ -328,6 +329,8 @@ __attribute__((noinline)) moat_status moat_co_write_core(const moat_co *handle,
     if (handle->state != MOAT_MARK_TRAPPED)
         return MOAT_E_STATE;
     status = moat_co_check_owner(co);
+    if (status == MOAT_OK)
+        status = moat_bring(co);
     if (status == MOAT_OK)
         status = moat_room_begin(MOAT_STACK_FOR_WALK);
     if (status != MOAT_OK)

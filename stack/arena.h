@@ -43,6 +43,8 @@ struct moat_arena_layout {
     moat_status (*made)(uintptr_t begin, size_t bytes);
 };
 
+/* The class of 0 usable bytes has no stacks, only entries and cold parts: the
+ * addresses of its slots stay inaccessible. */
 struct moat_stack_class {
     struct moat_stack_class *next;
     size_t usable_bytes; /* as asked for                               */

@@ -31,13 +31,22 @@ void *moat_slot_entry(const struct moat_slot *slot)
     return (void *)((uintptr_t)slot - moat_arena_layout.slot_offset);
 }
 
+static size_t index_of(const struct moat_slot *slot)
+{
+    uintptr_t entry = (uintptr_t)moat_slot_entry(slot);
+
+    return (entry - slot->arena->entries) / moat_arena_layout.entry_bytes;
+}
+
 void *moat_slot_cold(const struct moat_slot *slot)
 {
-    const struct moat_arena *arena = slot->arena;
-    uintptr_t entry = (uintptr_t)moat_slot_entry(slot);
-    size_t index = (entry - arena->entries) / moat_arena_layout.entry_bytes;
+    return (void *)(slot->arena->cold +
+                    index_of(slot) * moat_arena_layout.cold_bytes);
+}
 
-    return (void *)(arena->cold + index * moat_arena_layout.cold_bytes);
+static bool has_stacks(const struct moat_arena *arena)
+{
+    return arena->stack_class->usable_bytes != 0;
 }
 
 /* --- new slots ------------------------------------------------------------ */
@@ -115,16 +124,39 @@ static moat_status install_guards(struct moat_arena *arena, size_t first,
     return moat_guard_mark(guards, count);
 }
 
+static void set_bounds(struct moat_slot *slot, size_t index)
+{
+    const struct moat_arena *arena = slot->arena;
+
+    slot->guard = guard_at(arena, index);
+    slot->limit = slot->guard + arena->stack_class->guard_bytes;
+    slot->base = moat_slot_top(slot) - index % COLOURS * COLOUR_BYTES;
+}
+
 static struct moat_slot *fill_in(struct moat_arena *arena, size_t index)
 {
     struct moat_slot *slot = slot_at(arena, index);
 
     slot->arena = arena;
-    slot->guard = guard_at(arena, index);
-    slot->limit = slot->guard + arena->stack_class->guard_bytes;
-    slot->base = moat_slot_top(slot) - index % COLOURS * COLOUR_BYTES;
-    moat_annotate_stack(slot->limit, slot->base);
+    set_bounds(slot, index);
+    if (has_stacks(arena))
+        moat_annotate_stack(slot->limit, slot->base);
     return slot;
+}
+
+void moat_slot_restore(struct moat_slot *slot)
+{
+    set_bounds(slot, index_of(slot));
+}
+
+static moat_status make_accessible(struct moat_arena *arena, size_t first,
+                                   size_t *count)
+{
+    if (!has_stacks(arena))
+        return MOAT_OK;
+    return moat_arena_layout.guard == MOAT_GUARD_MPROTECT
+               ? open_stacks(arena, first, count)
+               : install_guards(arena, first, count);
 }
 
 static moat_status take_new(struct moat_arena *arena, size_t max,
@@ -136,9 +168,7 @@ static moat_status take_new(struct moat_arena *arena, size_t max,
 
     if (status != MOAT_OK)
         return status;
-    status = moat_arena_layout.guard == MOAT_GUARD_MPROTECT
-                 ? open_stacks(arena, first, &count)
-                 : install_guards(arena, first, &count);
+    status = make_accessible(arena, first, &count);
     if (status != MOAT_OK)
         return status;
     for (size_t i = 0; i < count; i++, out = &(*out)->next)

@@ -72,6 +72,10 @@ moat_status moat_slots_take(struct moat_stack_class *stack_class, size_t max,
  * caller holds the lock of arena.h. */
 void moat_slots_link(struct moat_slot *first, bool bare, size_t each_bytes);
 
+/* Gives a slot of the class without stacks the bounds that it had when it was
+ * taken. */
+void moat_slot_restore(struct moat_slot *slot);
+
 void *moat_slot_entry(const struct moat_slot *slot);
 
 /* Signal-safe: yes. */

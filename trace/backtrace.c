@@ -19,6 +19,7 @@
 
 #include <moat/moat.h>
 
+#include "engine/bring.h"
 #include "engine/nointr.h"
 #include "engine/room.h"
 #include "engine/state.h"
@@ -246,8 +247,9 @@ static moat_status check_stopped(const moat_co *handle)
     if (status != MOAT_OK)
         return status;
     state = moat_co_get_state(handle);
-    return state == MOAT_CO_RUNNING || state == MOAT_CO_RESUMING ? MOAT_E_STATE
-                                                                 : MOAT_OK;
+    return state == MOAT_CO_RUNNING || state == MOAT_CO_RESUMING
+               ? MOAT_E_STATE
+               : moat_bring(co_of(handle));
 }
 
 static void trace_stopped(const moat_co *handle, struct dead_walk *walk,
@@ -289,6 +291,8 @@ moat_status moat_backtrace_search_locks(const struct co *co)
     size_t count;
     moat_status status = check_request(&frame, &count);
 
+    if (status == MOAT_OK)
+        status = moat_bring(co);
     if (status != MOAT_OK)
         return status;
     begin_dead_walk(&walk, co, &frame, 0);

@@ -64,6 +64,16 @@ void moat_arch_resume_unwinding(moat_co *co, void *input,
 const char moat_root_start[1] = {0};
 const char moat_root_return[1] = {0};
 
+void moat_arch_top_frame(moat_co *co, uintptr_t base)
+{
+    missing();
+}
+
+void moat_arch_first_words(moat_co *co, uintptr_t base)
+{
+    missing();
+}
+
 void moat_arch_first_frame(moat_co *co, uintptr_t base)
 {
     missing();

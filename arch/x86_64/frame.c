@@ -151,7 +151,7 @@ uintptr_t moat_arch_root_sp(uintptr_t base)
     return base - sizeof(struct first_frame);
 }
 
-void moat_arch_first_frame(moat_co *co, uintptr_t base)
+void moat_arch_top_frame(moat_co *co, uintptr_t base)
 {
     struct first_frame *top = (struct first_frame *)moat_arch_root_sp(base);
 
@@ -160,11 +160,23 @@ void moat_arch_first_frame(moat_co *co, uintptr_t base)
     top->trace_fp = (uintptr_t)top;
     top->trace_sp = (uintptr_t)top;
     top->trace_pc = (uintptr_t)moat_trace_refused;
+}
+
+void moat_arch_first_words(moat_co *co, uintptr_t base)
+{
+    uintptr_t top = moat_arch_root_sp(base);
+
     co->fp = (uintptr_t)co;
     co->pc = (uintptr_t)moat_root_start;
-    co->sp = (uintptr_t)top;
+    co->sp = top;
     co->bx = (uintptr_t)co;
-    co->root_sp = (uintptr_t)top;
+    co->root_sp = top;
+}
+
+void moat_arch_first_frame(moat_co *co, uintptr_t base)
+{
+    moat_arch_top_frame(co, base);
+    moat_arch_first_words(co, base);
 }
 
 bool moat_arch_is_fresh(const moat_co *co)

@@ -115,7 +115,10 @@ moat_co_create(moat_co **out, moat_entry entry, const moat_co_options *options);
  *
  * @return MOAT_OK, or
  *         MOAT_E_INVAL   co or out is NULL
- *         MOAT_E_STATE   it is running, resuming, done or trapped
+ *         MOAT_E_STATE   it is running, resuming, done or trapped; or another
+ *                        one has the stack (MOAT_STACK_COPIED)
+ *         MOAT_E_NOMEM   no memory for the frames of the one that has the stack
+ *                        (MOAT_STACK_COPIED)
  *         MOAT_E_STACK   the thread's guest was left by longjmp; only if co has
  *                        a time limit, or under a sanitizer
  *         MOAT_E_THREAD  it belongs to another thread

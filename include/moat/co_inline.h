@@ -64,7 +64,8 @@ MOAT_API MOAT_NODISCARD moat_status moat_co_switch_to_slow(moat_co *self,
  * @param kind      what the switch brought back: a moat_event_kind, or one of
  *                  MOAT_SWITCH_...
  * @param[out] out  the event
- * @return MOAT_OK
+ * @return MOAT_OK; or, only after a transfer between two that share a stack
+ *         (MOAT_STACK_COPIED), a status of moat_co_resume
  *
  * Thread-safety: the owner's thread
  * Signal-safety: no

@@ -32,6 +32,7 @@
 /* Where a coroutine's record and stack lie. */
 typedef enum moat_stack_kind {
     MOAT_STACK_OWN = 0,    /* in memory of moat's, above a guard          */
+    MOAT_STACK_COPIED = 1, /* on one stack with others, in turns          */
     MOAT_STACK_CALLER = 2, /* in memory that the caller lends             */
 } moat_stack_kind;
 
@@ -91,6 +92,12 @@ typedef enum moat_stack_kind {
  *   MOAT_STACK_OWN
  *     The default: a stack of moat's own, above a guard, from the thread's
  *     pool. The record lies apart from it.
+ *   MOAT_STACK_COPIED
+ *     The coroutines of a thread that have these sizes take turns on one stack
+ *     of moat's, above a guard. The frames of one that waits are copied away
+ *     when another one needs the stack, and cost what they are long. Pointers
+ * to a local of one that waits are invalid. While one of them runs, or waits
+ *     for one that it has resumed, the others cannot be resumed.
  *   MOAT_STACK_CALLER
  *     Everything lies in `stack_memory`, of `stack_bytes` bytes, the record,
  *     the guard and a copy of the name included (moat_co_size). moat allocates

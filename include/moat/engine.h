@@ -156,12 +156,16 @@ typedef struct moat_engine_info {
     unsigned pagemap_scan;
     /* 1: process_madvise releases memory, and makes the guards of many. */
     unsigned process_madvise;
+    /* Of the calling thread's coroutines with MOAT_STACK_COPIED: how many have
+     * their frames copied away, the bytes of these, and of the memory that was
+     * mapped for them. */
+    size_t copied_away, copied_bytes, copied_mapped_bytes;
 } moat_engine_info;
 
 #define MOAT_ENGINE_INFO_INIT                                                 \
     {                                                                         \
         sizeof(moat_engine_info), MOAT_GUARD_AUTO, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
-            0, 0                                                              \
+            0, 0, 0, 0, 0                                                     \
     }
 
 MOAT_BEGIN_DECLS
@@ -260,6 +264,9 @@ MOAT_API moat_status moat_engine_shutdown(void);
  * 262,144 of one size.) Using the handle of a destroyed coroutine, which was
  * never allowed, then faults. Addresses stay reserved until
  * moat_engine_shutdown.
+ *
+ * The frames that wait for their turn (MOAT_STACK_COPIED) of this thread's
+ * coroutines are moved together, and memory that is left over is returned.
  *
  * @param keep_bytes     bytes that may stay resident for the next coroutines
  * @param[out] released  bytes that were resident and no longer are; NULL is

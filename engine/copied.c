@@ -1,0 +1,399 @@
+/*
+ * copied.c: coroutines that take turns on one stack.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "engine/copied.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "sys/memory.h"
+#include "sys/page.h"
+#include "sys/refusal.h"
+#include "sys/size.h"
+
+/* Above all tokens that the inline functions allow. */
+#define AWAY_TOKEN ((uint64_t)MOAT_TOKEN_STEP - 1)
+
+/* --- berths --------------------------------------------------------------- */
+
+static struct moat_berth *berth_of(const struct moat_copied *copied,
+                                   const struct co *co)
+{
+    struct moat_berth *each = copied->berths;
+
+    while (each != NULL && each->stack->base != co->slot.base)
+        each = each->next;
+    return each;
+}
+
+struct moat_berth *moat_copied_named(const struct moat_copied *copied,
+                                     size_t usable_bytes, size_t guard_bytes)
+{
+    struct moat_berth *each = copied->berths;
+
+    while (each != NULL && (each->usable_bytes != usable_bytes ||
+                            each->guard_bytes != guard_bytes))
+        each = each->next;
+    return each;
+}
+
+static moat_status take_stack(struct moat_pool *pool, struct moat_berth *berth)
+{
+    struct moat_stack_class *stack_class;
+    moat_status status = moat_stack_class_get(berth->usable_bytes,
+                                              berth->guard_bytes, &stack_class);
+
+    if (status != MOAT_OK)
+        return status;
+    return moat_pool_get(pool, stack_class, 1, &berth->stack);
+}
+
+static moat_status make(struct moat_copied *copied, struct moat_pool *pool,
+                        size_t usable_bytes, size_t guard_bytes,
+                        struct moat_berth **out)
+{
+    struct moat_berth *berth = calloc(1, sizeof *berth);
+    moat_status status;
+
+    if (berth == NULL)
+        return MOAT_E_NOMEM;
+    berth->usable_bytes = usable_bytes;
+    berth->guard_bytes = guard_bytes;
+    status = take_stack(pool, berth);
+    if (status != MOAT_OK) {
+        free(berth);
+        return status;
+    }
+    berth->next = copied->berths;
+    *out = copied->berths = berth;
+    return MOAT_OK;
+}
+
+moat_status moat_copied_find(struct moat_copied *copied, struct moat_pool *pool,
+                             size_t usable_bytes, size_t guard_bytes,
+                             struct moat_berth **out)
+{
+    *out = moat_copied_named(copied, usable_bytes, guard_bytes);
+    if (*out != NULL)
+        return MOAT_OK;
+    return make(copied, pool, usable_bytes, guard_bytes, out);
+}
+
+void moat_copied_place(struct co *co, const struct moat_berth *berth)
+{
+    co->slot.base = berth->stack->base;
+    co->slot.limit = berth->stack->limit;
+    co->slot.guard = berth->stack->guard;
+}
+
+struct co *moat_copied_occupant(const struct moat_copied *copied,
+                                const struct co *co)
+{
+    const struct moat_berth *berth = berth_of(copied, co);
+
+    return berth != NULL ? berth->occupant : NULL;
+}
+
+/* --- images --------------------------------------------------------------- */
+
+/* A stopped coroutine's lowest address in use. One that waits on a stack which
+ * it has made itself keeps all of the berth. */
+static uintptr_t used_from(const struct co *co)
+{
+    uintptr_t sp = co->control.sp;
+
+    if (co->control.state == MOAT_MARK_TRAPPED)
+        sp = moat_trapped_sp(co) - MOAT_ARCH_RED_ZONE;
+    if (sp < co->slot.limit || sp > co->control.root_sp)
+        return co->slot.limit;
+    return sp;
+}
+
+static size_t used_bytes(const struct co *co)
+{
+    return co->control.root_sp - used_from(co);
+}
+
+/* Where the image's address is kept. A trapped coroutine's words of its resumer
+ * are a part of the evidence. */
+static void *image_of(const struct co *co)
+{
+    if (co->control.state == MOAT_MARK_TRAPPED)
+        return cold_of(co)->image;
+    return (void *)co->control.resumer_fp;
+}
+
+static void set_image(struct co *co, void *image)
+{
+    if (co->control.state == MOAT_MARK_TRAPPED)
+        cold_of(co)->image = image;
+    else
+        co->control.resumer_fp = (uintptr_t)image;
+}
+
+/* Without an image: it is in the berth, or fresh. */
+static bool has_image(const struct co *co)
+{
+    return moat_is_away(co) && used_bytes(co) != 0;
+}
+
+bool moat_copied_image(const struct co *co, uintptr_t *low, uintptr_t *high)
+{
+    if (!has_image(co))
+        return false;
+    *low = (uintptr_t)image_of(co);
+    *high = *low + used_bytes(co);
+    return true;
+}
+
+static void drop_image(struct moat_copied *copied, struct co *co)
+{
+    if (!has_image(co))
+        return;
+    moat_area_give(&copied->area, image_of(co), used_bytes(co));
+    copied->away--;
+}
+
+/* Sanitizers know the frames of the one that is there. */
+static void forget_frames(const struct co *co)
+{
+    if (moat_annotate_active())
+        moat_annotate_dropped(co->slot.limit, co->slot.base);
+}
+
+static MOAT_NO_SANITIZE void copy(void *to, const void *from, size_t bytes)
+{
+    memcpy(to, from, bytes);
+}
+
+/* --- out and in ----------------------------------------------------------- */
+
+static void mark_away(struct co *co)
+{
+    co->control.flags |= CO_AWAY;
+    if (co->control.state == MOAT_MARK_TRAPPED)
+        return;
+    co->control.token |= AWAY_TOKEN;
+    co->control.state = co->control.token;
+}
+
+/* One with limits of its totals, and all under a sanitizer, are always resumed
+ * by the library. */
+static void mark_in(struct co *co)
+{
+    co->control.flags &= (uint16_t)~CO_AWAY;
+    if (co->control.state == MOAT_MARK_TRAPPED ||
+        (co->traits & (CO_LIMITED | CO_ACCOUNTED)) != 0 ||
+        moat_annotate_active())
+        return;
+    co->control.token &= ~AWAY_TOKEN;
+    co->control.state = co->control.token;
+}
+
+/* Copies a stopped coroutine out. */
+static moat_status move_out(struct moat_copied *copied, struct co *co)
+{
+    size_t bytes = used_bytes(co);
+    void *image = NULL;
+
+    forget_frames(co);
+    if (bytes != 0) {
+        image = moat_area_take(&copied->area, bytes);
+        if (image == NULL)
+            return MOAT_E_NOMEM;
+        copy(image, (void *)used_from(co), bytes);
+        copied->away++;
+    }
+    set_image(co, image);
+    mark_away(co);
+    return MOAT_OK;
+}
+
+static void move_in(struct moat_copied *copied, struct co *co)
+{
+    size_t bytes = used_bytes(co);
+
+    if (bytes != 0)
+        copy((void *)used_from(co), image_of(co), bytes);
+    drop_image(copied, co);
+    moat_arch_top_frame(&co->control, co->slot.base);
+    mark_in(co);
+}
+
+static bool has_frames(const struct co *co)
+{
+    return co != NULL && (co->control.state == co->control.token ||
+                          co->control.state == MOAT_MARK_TRAPPED);
+}
+
+static bool is_busy(const struct moat_berth *berth)
+{
+    return berth->occupant != NULL && moat_is_entered(berth->occupant);
+}
+
+/* --- hidden berths -------------------------------------------------------- */
+
+static bool hides(void)
+{
+#ifdef NDEBUG
+    return moat_annotate_active();
+#else
+    return true;
+#endif
+}
+
+/* The pages between the guard and the colour. */
+static struct moat_pages pages_of(const struct moat_berth *berth)
+{
+    const struct moat_pages pages = {berth->stack->limit,
+                                     moat_page_of(berth->stack->base - 1) +
+                                         moat_page_bytes()};
+
+    return pages;
+}
+
+static void show(struct moat_berth *berth)
+{
+    const struct moat_pages pages = pages_of(berth);
+
+    if (berth->hidden &&
+        moat_memory_open(pages.low, pages.high - pages.low) == MOAT_OK)
+        berth->hidden = false;
+}
+
+/* The evidence of a trap stays in sight. Without memory nothing is hidden. */
+void moat_copied_hide(struct moat_copied *copied, const struct co *co)
+{
+    struct moat_berth *berth = hides() ? berth_of(copied, co) : NULL;
+    struct moat_pages pages;
+
+    if (berth == NULL || berth->hidden || is_busy(berth) ||
+        (berth->occupant != NULL &&
+         berth->occupant->control.state == MOAT_MARK_TRAPPED))
+        return;
+    if (has_frames(berth->occupant) &&
+        move_out(copied, berth->occupant) != MOAT_OK)
+        return;
+    berth->occupant = NULL;
+    pages = pages_of(berth);
+    berth->hidden =
+        moat_memory_close(pages.low, pages.high - pages.low) == MOAT_OK;
+}
+
+/* --- turns ---------------------------------------------------------------- */
+
+void moat_copied_prepare(struct moat_copied *copied, struct co *co)
+{
+    struct moat_berth *berth = berth_of(copied, co);
+
+    drop_image(copied, co);
+    if (berth != NULL && berth->occupant == co)
+        berth->occupant = NULL;
+    moat_arch_first_words(&co->control, co->slot.base);
+    co->control.state = co->control.token;
+    mark_away(co);
+}
+
+bool moat_copied_is_blocked(const struct moat_copied *copied,
+                            const struct co *co)
+{
+    const struct moat_berth *berth = berth_of(copied, co);
+
+    return moat_is_away(co) && berth != NULL && is_busy(berth);
+}
+
+moat_status moat_copied_bring(struct moat_copied *copied, struct co *co)
+{
+    struct moat_berth *berth = berth_of(copied, co);
+    moat_status status = MOAT_OK;
+
+    if (is_busy(berth))
+        return moat_refuse(MOAT_E_STATE,
+                           "another coroutine of kind MOAT_STACK_COPIED runs "
+                           "on the stack, or waits for one that it has "
+                           "resumed");
+    show(berth);
+    if (has_frames(berth->occupant))
+        status = move_out(copied, berth->occupant);
+    if (status != MOAT_OK)
+        return status;
+    move_in(copied, co);
+    berth->occupant = co;
+    return MOAT_OK;
+}
+
+void moat_copied_end(struct moat_copied *copied, struct co *co)
+{
+    struct moat_berth *berth = berth_of(copied, co);
+
+    drop_image(copied, co);
+    co->control.flags &= (uint16_t)~CO_AWAY;
+    if (berth != NULL && berth->occupant == co)
+        berth->occupant = NULL;
+    moat_slot_restore(&co->slot);
+}
+
+/* --- compaction ----------------------------------------------------------- */
+
+static void move_image(struct moat_copied *copied, struct co *co)
+{
+    size_t bytes = used_bytes(co);
+    void *former = image_of(co), *image;
+
+    if (!moat_area_should_move(former, bytes))
+        return;
+    image = moat_area_take(&copied->area, bytes);
+    if (image == NULL)
+        return;
+    memcpy(image, former, bytes);
+    set_image(co, image);
+    moat_area_give(&copied->area, former, bytes);
+}
+
+/* Nobody has a list of the coroutines that are away: a word more for each would
+ * cost more than a search. */
+static void move_images(struct moat_copied *copied,
+                        const struct moat_arena *arena)
+{
+    size_t taken = atomic_load(&arena->taken);
+
+    for (size_t i = 0; i < taken; i++) {
+        struct co *co = moat_arena_entry(arena, i);
+
+        if (berth_of(copied, co) != NULL && has_image(co))
+            move_image(copied, co);
+    }
+}
+
+void moat_copied_compact(struct moat_copied *copied)
+{
+    const struct moat_arena *each = atomic_load(&moat_arenas);
+
+    if (moat_area_thin_out(&copied->area)) {
+        for (; each != NULL; each = each->next) {
+            if (each->stack_class->usable_bytes == 0 && each->open)
+                move_images(copied, each);
+        }
+    }
+    moat_area_settle(&copied->area);
+}
+
+/* --- the thread's end ------------------------------------------------------
+ */
+
+void moat_copied_close(struct moat_copied *copied, struct moat_pool *pool)
+{
+    while (copied->berths != NULL) {
+        struct moat_berth *berth = copied->berths;
+
+        show(berth);
+        if (has_frames(berth->occupant))
+            (void)move_out(copied, berth->occupant);
+        copied->berths = berth->next;
+        if (!berth->hidden)
+            moat_pool_put(pool, berth->stack);
+        free(berth);
+    }
+}
