@@ -335,6 +335,73 @@ void moat_copied_end(struct moat_copied *copied, struct co *co)
     moat_slot_restore(&co->slot);
 }
 
+/* --- clones --------------------------------------------------------------- */
+
+moat_status moat_copied_take_copy(struct moat_copied *copied,
+                                  const struct co *co, void **out)
+{
+    size_t bytes = used_bytes(co);
+
+    *out = NULL;
+    if (bytes == 0)
+        return MOAT_OK;
+    *out = moat_area_take(&copied->area, bytes);
+    if (*out == NULL)
+        return MOAT_E_NOMEM;
+    memcpy(*out, moat_is_away(co) ? image_of(co) : (void *)used_from(co),
+           bytes);
+    return MOAT_OK;
+}
+
+void moat_copied_give_copy(struct moat_copied *copied, const struct co *co,
+                           void *image)
+{
+    if (image != NULL)
+        moat_area_give(&copied->area, image, used_bytes(co));
+}
+
+/* The frames of the root and of the entry have the record's address, which
+ * leads unwinders and the end of the guest; and the guest has it as `self`. */
+static uintptr_t renamed(uintptr_t word, const struct co *from,
+                         const struct co *to)
+{
+    return word == (uintptr_t)from ? (uintptr_t)to : word;
+}
+
+static void rename_words(uintptr_t *words, size_t count, const struct co *from,
+                         const struct co *to)
+{
+    for (size_t i = 0; i < count; i++)
+        words[i] = renamed(words[i], from, to);
+}
+
+static void copy_registers(const struct co *co, struct co *clone)
+{
+    const moat_co *from = &co->control;
+    moat_co *to = &clone->control;
+
+    to->pc = from->pc;
+    to->sp = from->sp;
+#define COPY(field, resumers) to->field = renamed(from->field, co, clone);
+    /* clang-format off */
+    MOAT_ARCH_KEPT_MAP(COPY)
+    /* clang-format on */
+    moat_arch_save_fp_control(to);
+}
+
+void moat_copied_clone(struct moat_copied *copied, const struct co *co,
+                       struct co *clone, void *image)
+{
+    size_t bytes = used_bytes(co);
+
+    if (bytes == 0)
+        return;
+    copy_registers(co, clone);
+    rename_words(image, bytes / sizeof(uintptr_t), co, clone);
+    set_image(clone, image);
+    copied->away++;
+}
+
 /* --- compaction ----------------------------------------------------------- */
 
 static void move_image(struct moat_copied *copied, struct co *co)

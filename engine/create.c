@@ -189,6 +189,22 @@ static moat_status borrow(const struct order *order, moat_co **out)
     return status;
 }
 
+moat_status moat_create_alike(const struct co *co, struct co **out)
+{
+    struct order order = {
+        .entry = moat_co_entry(handle_of(co)),
+        .spec = spec_of(co->control.home->spec),
+        .user = co->control.user,
+    };
+    moat_co *made;
+    size_t count = 0;
+    moat_status status = take_and_make(&order, &made, 1, &count);
+
+    if (status == MOAT_OK)
+        *out = co_of(made);
+    return status;
+}
+
 /* Makes `max` at most. */
 static moat_status create(struct order *order, const moat_co_options *asked,
                           moat_co **out, size_t max, size_t *made)

@@ -13,6 +13,10 @@
  * with moat_sealed_end. */
 moat_status moat_create_begin(void);
 
+/* Creates a coroutine with the spec, entry and user of another, which has a
+ * spec. Between moat_create_begin and moat_sealed_end. */
+moat_status moat_create_alike(const struct co *co, struct co **out);
+
 /* Finds this thread's home for a spec that is not the default, or makes it. */
 moat_status moat_create_find_home(struct spec *spec, struct moat_home **out);
 

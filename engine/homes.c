@@ -396,7 +396,8 @@ struct moat_home *moat_homes_choose(struct moat_homes *homes,
 {
     struct moat_home *home = moat_homes_recent(homes, &filled->options);
 
-    if (home == NULL && comes_again(homes, moat_spec_hash(filled)))
+    if (home == NULL && (filled->options.stack_kind == MOAT_STACK_COPIED ||
+                         comes_again(homes, moat_spec_hash(filled))))
         home = remember(homes, filled);
     return home != NULL ? home : &homes->loose;
 }

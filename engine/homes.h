@@ -57,7 +57,7 @@ struct moat_home *moat_homes_recent(struct moat_homes *homes,
                                     const moat_co_options *asked);
 
 /* Finds the home for checked options: when they come again, a spec is made of
- * them. NULL never: the loose one at the least. */
+ * them, and for clones at once. NULL never: the loose one at the least. */
 struct moat_home *moat_homes_choose(struct moat_homes *homes,
                                     const struct spec *filled);
 

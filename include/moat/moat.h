@@ -61,6 +61,7 @@
 #include <moat/adopt.h>
 #include <moat/allocator.h>
 #include <moat/backtrace.h>
+#include <moat/clone.h>
 #include <moat/co.h>
 #include <moat/code.h>
 #include <moat/engine.h>

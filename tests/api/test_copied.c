@@ -577,6 +577,219 @@ static void refusals(const void *arg)
     refuse(&options, MOAT_E_UNSUPPORTED, "slice_ns is 1000000");
 }
 
+/* ---- Clones ---- */
+
+#if UNDER_ASAN || UNDER_TSAN
+#    define NO_CLONES "a sanitizer knows the frames of each coroutine"
+#else
+#    define NO_CLONES NULL
+#endif
+
+static moat_co *clone_of(const moat_co *co)
+{
+    moat_co *clone = NULL;
+
+    REQUIRE(moat_co_clone(co, &clone) == MOAT_OK);
+    return clone;
+}
+
+/* Adds up its inputs, from some frames down. */
+__attribute__((noinline)) static uintptr_t sum_up(moat_co *self, unsigned depth,
+                                                  uintptr_t sum)
+{
+    volatile unsigned kept = depth;
+    uintptr_t result;
+
+    if (depth == 0) {
+        for (int i = 0; i < 3; i++) {
+            EXPECT(moat_co_current() == self);
+            sum += (uintptr_t)moat_co_yield(self, (void *)sum);
+        }
+        return sum;
+    }
+    result = sum_up(self, depth - 1, sum);
+    EXPECT_EQ(kept, depth);
+    return result;
+}
+
+static void *sum_of_inputs(moat_co *self, void *input)
+{
+    return (void *)sum_up(self, 10, (uintptr_t)input);
+}
+
+static uintptr_t resume_with(moat_co *co, uintptr_t input, moat_event_kind kind)
+{
+    moat_event event = resume(co, (void *)input);
+
+    EXPECT_EQ(event.kind, kind);
+    EXPECT(event.co == co);
+    return (uintptr_t)event.value;
+}
+
+/* Three continuations of one, and one of a continuation. */
+static void clones(const void *arg)
+{
+    moat_co *co = create(sum_of_inputs), *clone, *second_clone, *fresh;
+
+    (void)arg;
+    fresh = clone_of(co);
+    EXPECT_EQ(moat_co_get_state(fresh), MOAT_CO_FRESH);
+    EXPECT_EQ(resume_with(co, 1, MOAT_EVENT_YIELD), 1);
+    clone = clone_of(co);
+    EXPECT_EQ(moat_co_get_state(clone), MOAT_CO_SUSPENDED);
+    EXPECT_EQ(resume_with(co, 10, MOAT_EVENT_YIELD), 11);
+    EXPECT_EQ(resume_with(clone, 20, MOAT_EVENT_YIELD), 21);
+    second_clone = clone_of(clone);
+    EXPECT_EQ(resume_with(second_clone, 300, MOAT_EVENT_YIELD), 321);
+    EXPECT_EQ(resume_with(fresh, 5, MOAT_EVENT_YIELD), 5);
+    EXPECT_EQ(resume_with(co, 100, MOAT_EVENT_YIELD), 111);
+    EXPECT_EQ(resume_with(clone, 200, MOAT_EVENT_YIELD), 221);
+    moat_co_destroy(co); /* the others go on */
+    EXPECT_EQ(resume_with(clone, 1000, MOAT_EVENT_RETURN), 1221);
+    EXPECT_EQ(resume_with(second_clone, 1000, MOAT_EVENT_RETURN), 1321);
+    moat_co_destroy(clone);
+    moat_co_destroy(second_clone);
+    moat_co_destroy(fresh);
+    expect_nothing_left();
+}
+
+static void *trap_after_yield(moat_co *self, void *input)
+{
+    (void)moat_co_yield(self, input);
+    return write_null(self, input);
+}
+
+static void clones_trap_alone(const void *arg)
+{
+    moat_co *co = create(trap_after_yield), *clone;
+    moat_frame frames[20];
+    size_t count_of = 0;
+
+    (void)arg;
+    (void)resume(co, NULL);
+    clone = clone_of(co);
+    (void)expect_trap(clone, NULL, MOAT_TRAP_NULL);
+    if (moat_co_backtrace(clone, frames, 20, &count_of) == MOAT_OK)
+        EXPECT(count_of >= 3 && frames[count_of - 1].co == clone);
+    EXPECT_EQ(moat_co_get_state(co), MOAT_CO_SUSPENDED);
+    EXPECT_EQ(moat_co_reset(clone), MOAT_OK);
+    EXPECT_EQ(resume(clone, NULL).kind, MOAT_EVENT_YIELD);
+    (void)expect_trap(co, NULL, MOAT_TRAP_NULL);
+    moat_co_destroy(co);
+    moat_co_destroy(clone);
+    expect_nothing_left();
+}
+
+/* Cleanup belongs to the frames, of which there are two; the deferred function
+ * is the original's. */
+static void clones_clean_up(const void *arg)
+{
+    moat_co *co = create(wait_with_cleanup), *clone;
+    moat_event event;
+
+    (void)arg;
+    (void)resume(co, NULL);
+    clone = clone_of(co);
+    EXPECT_EQ(moat_co_cancel(clone, &event), MOAT_OK);
+    EXPECT_EQ(event.kind, MOAT_EVENT_RETURN);
+    EXPECT_EQ(cleaned, 1);
+    moat_co_destroy(clone);
+    moat_co_destroy(co);
+    EXPECT_EQ(cleaned, 102);
+    expect_nothing_left();
+}
+
+/* A clone has used what the original has. */
+static void clones_share_limits(const void *arg)
+{
+    moat_co_options options = copied();
+    moat_limits some = MOAT_LIMITS_INIT;
+    moat_usage used = MOAT_USAGE_INIT, used_too = MOAT_USAGE_INIT;
+    moat_co *co, *clone;
+
+    (void)arg;
+    options.limits = &some;
+    options.name = "limited";
+    some.total_wall_ns = 10000000000;
+    co = create_with(echo, &options);
+    (void)resume(co, NULL);
+    clone = clone_of(co);
+    EXPECT_STR(moat_co_name(clone), "limited");
+    EXPECT_EQ(moat_co_usage(co, &used), MOAT_OK);
+    EXPECT_EQ(moat_co_usage(clone, &used_too), MOAT_OK);
+    EXPECT(used.wall_ns != 0 && used.wall_ns == used_too.wall_ns);
+    EXPECT(resume(clone, clone).value == clone);
+    moat_co_destroy(co);
+    moat_co_destroy(clone);
+}
+
+static void *clone_other(moat_co *self, void *input)
+{
+    moat_co *clone = clone_of(input);
+
+    EXPECT(moat_co_current() == self);
+    return clone;
+}
+
+static void guests_clone(const void *arg)
+{
+    moat_co *co = create(sum_of_inputs), *cloner = create(clone_other), *clone;
+
+    (void)arg;
+    EXPECT_EQ(resume_with(co, 1, MOAT_EVENT_YIELD), 1);
+    clone = resume(cloner, co).value;
+    EXPECT_EQ(resume_with(clone, 10, MOAT_EVENT_YIELD), 11);
+    EXPECT_EQ(resume_with(co, 20, MOAT_EVENT_YIELD), 21);
+    moat_co_destroy(cloner);
+    moat_co_destroy(clone);
+    moat_co_destroy(co);
+    expect_nothing_left();
+}
+
+static void *wait_in_section(moat_co *self, void *input)
+{
+    moat_notrap_enter();
+    input = moat_co_yield(self, input);
+    moat_notrap_leave();
+    return input;
+}
+
+static void refuse_clone(const moat_co *co, moat_status expected,
+                         const char *words)
+{
+    moat_co *clone = NULL;
+
+    expect_context("%s", words);
+    EXPECT_EQ(moat_co_clone(co, &clone), expected);
+    EXPECT(clone == NULL && strstr(moat_error_detail(), words) != NULL);
+}
+
+static void refused_clones(const void *arg)
+{
+    moat_co_options options = copied();
+    moat_limits some = MOAT_LIMITS_INIT;
+    moat_co *own, *co = create(wait_in_section), *with_heap;
+
+    (void)arg;
+    REQUIRE(moat_co_create(&own, echo, NULL) == MOAT_OK);
+    options.limits = &some;
+    some.memory_bytes = 1 << 20;
+    with_heap = create_with(echo, &options);
+    refuse_clone(NULL, MOAT_E_INVAL, "co is NULL");
+    refuse_clone(own, MOAT_E_INVAL, "another kind of stack");
+    EXPECT_EQ(moat_co_clone(co, NULL), MOAT_E_INVAL);
+    refuse_clone(with_heap, MOAT_E_UNSUPPORTED,
+                 NO_CLONES == NULL ? "a heap of its own" : "a sanitizer");
+    (void)resume(co, co);
+    if (NO_CLONES == NULL)
+        refuse_clone(co, MOAT_E_STATE, "no-trap section");
+    EXPECT(resume(co, co).value == co);
+    moat_co_destroy(own);
+    moat_co_destroy(co);
+    moat_co_destroy(with_heap);
+    expect_nothing_left();
+}
+
 /* ---- Threads ---- */
 
 static void *run_thread(void *arg)
@@ -715,6 +928,11 @@ static void stray_pointers_of_guests(const void *arg)
     moat_co_destroy(co);
 }
 
+#define CASE_UNLESS(function, reason)           \
+    {                                           \
+#        function, function, NULL, reason, 0, 0 \
+    }
+
 int main(int argc, char **argv)
 {
     static const struct child_case cases[] = {
@@ -732,6 +950,12 @@ int main(int argc, char **argv)
         CHILD_CASE(roots),
         CHILD_CASE(limits),
         CHILD_CASE(refusals),
+        CASE_UNLESS(clones, NO_CLONES),
+        CASE_UNLESS(clones_trap_alone, NO_CLONES),
+        CASE_UNLESS(clones_clean_up, NO_CLONES),
+        CASE_UNLESS(clones_share_limits, NO_CLONES),
+        CASE_UNLESS(guests_clone, NO_CLONES),
+        CHILD_CASE(refused_clones),
         CHILD_CASE(threads),
         CHILD_CASE(idle_ones_cost_their_frames),
         CHILD_CASE(compaction),

@@ -95,6 +95,14 @@ static void try_reset(moat_co *co, char *text, size_t size)
 static void try_adopt(moat_co *co, char *text, size_t size)
 {
     say_status(moat_co_adopt(co), text, size);
+/* Under a sanitizer no coroutine can be cloned that could be otherwise. */
+static void try_clone(moat_co *co, char *text, size_t size)
+{
+    moat_co *clone = NULL;
+    moat_status status = moat_co_clone(co, &clone);
+
+    say_status(status != MOAT_E_UNSUPPORTED ? status : MOAT_OK, text, size);
+    moat_co_destroy(clone);
 }
 
 static void try_cancel(moat_co *co, char *text, size_t size)
@@ -254,6 +262,7 @@ static const struct {
     {"moat_co_reset", try_reset},
     {"moat_co_adopt", try_adopt},
     {"moat_co_cancel", try_cancel},
+    {"moat_co_clone", try_clone},
     {"moat_co_destroy", try_destroy},
     {"moat_co_get_state", try_get_state},
     {"moat_co_name", try_name},
@@ -310,6 +319,9 @@ static moat_co *create(moat_entry entry)
 
     options.name = "n";
     options.user = &options;
+    /* One that a guest makes would share its stack. */
+    if (call == try_clone && moat_co_current() == NULL)
+        options.stack_kind = MOAT_STACK_COPIED;
     if (moat_co_create(&co, entry, &options) != MOAT_OK)
         abort();
     return co;

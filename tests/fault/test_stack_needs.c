@@ -121,6 +121,25 @@ static void call_co_backtrace(void)
     status = moat_co_backtrace(co, frames, 100, &count);
 }
 
+static void make_copied(void)
+{
+    moat_co_options options = MOAT_CO_OPTIONS_INIT;
+
+    options.stack_kind = MOAT_STACK_COPIED;
+    EXPECT_EQ(moat_co_create(&co, yield_twice, &options), MOAT_OK);
+    EXPECT_EQ(moat_co_resume(co, NULL, &event), MOAT_OK);
+}
+
+static void call_clone(void)
+{
+    status = moat_co_clone(co, &other);
+#if UNDER_ASAN || UNDER_TSAN
+    EXPECT_EQ(status, MOAT_E_UNSUPPORTED);
+    other = NULL;
+    status = MOAT_OK;
+#endif
+}
+
 static void call_cancel(void)
 {
     status = moat_co_cancel(co, &event);
@@ -677,6 +696,7 @@ static const struct need needs[] = {
     {"moat_co_backtrace", 8, make_trapped, call_co_backtrace, destroy_both,
      HOST},
     {"moat_co_cancel", 8, make_suspended, call_cancel, destroy_both, HOST},
+    {"moat_co_clone", 8, make_copied, call_clone, destroy_both, HOST},
     {"moat_co_create", 8, NULL, call_create, destroy_created, HOST},
     {"moat_co_create_n", 8, NULL, call_create_n, destroy_many, HOST},
     {"moat_co_create_from", 8, make_spec, call_create_from,
