@@ -143,8 +143,8 @@ static double resident_bytes(void)
     return (double)resident * (double)sysconf(_SC_PAGESIZE);
 }
 
-/* What the system counts, the list of handles aside, in which each has a word.
- */
+/* By the resident memory of the process. The list of handles, in which each has
+ * a word, was touched before. */
 static void run_idle(const struct bench_options *options)
 {
     size_t count = (size_t)(1e6 * options->scale) + 1, bytes = 136;

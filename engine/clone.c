@@ -64,7 +64,7 @@ static moat_status check(const struct co *co, moat_co **out)
 
 /* --- clone ---------------------------------------------------------------- */
 
-/* What it has used of its limits, it has used in each of its continuations. */
+/* Each continuation has used as much of its limits. */
 static void copy_clock(const struct co *co, struct co *clone)
 {
     if ((co->traits & (CO_LIMITED | CO_ACCOUNTED)) != 0)

@@ -91,19 +91,19 @@ bool moat_copied_is_blocked(const struct moat_copied *copied,
 struct co *moat_copied_occupant(const struct moat_copied *copied,
                                 const struct co *co);
 
-/* Where stray pointers are to be found (builds with assertions, sanitizers):
+/* In builds that find stray pointers (assertions, sanitizers):
  * copies the occupant out, if it is suspended, and makes the berth
  * inaccessible. In other builds it does nothing. */
 void moat_copied_hide(struct moat_copied *copied, const struct co *co);
 
-/* Ends the use of the berth, and gives the slot its own bounds again. */
+/* Ends the use of the berth, and restores the bounds of the slot. */
 void moat_copied_end(struct moat_copied *copied, struct co *co);
 
 /* The image of one that is away; false: it has none. */
 bool moat_copied_image(const struct co *co, uintptr_t *low, uintptr_t *high);
 
 /* Copies the frames of one that is suspended or fresh for its clone, which
- * takes the copy over, or gives it back. NULL: it has none. MOAT_E_NOMEM. */
+ * takes the copy over, or returns it. NULL: it has none. MOAT_E_NOMEM. */
 moat_status moat_copied_take_copy(struct moat_copied *copied,
                                   const struct co *co, void **out);
 void moat_copied_give_copy(struct moat_copied *copied, const struct co *co,

@@ -121,8 +121,8 @@ static void fill_in(const struct moat_switched *back, moat_event *out)
     out->co = back->co;
 }
 
-/* A guest left so that another one can come in on the same stack: it runs in
- * its place, with the value that it was sent. */
+/* A guest left so that another one can come in on the same stack: it runs under
+ * the same resumer, with the value that it was sent. */
 static moat_status deliver(const struct moat_switched *back, moat_event *out)
 {
     struct co *next;

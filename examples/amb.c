@@ -30,7 +30,7 @@ static unsigned amb(unsigned choices)
     return (unsigned)(uintptr_t)chosen;
 }
 
-/* No choice is left: nobody continues it. */
+/* No choice is left: it is not continued. */
 static void fail(void)
 {
     (void)amb(0);

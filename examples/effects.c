@@ -9,7 +9,8 @@
  *
  * Shows: moat_co_clone, for handlers that resume more than once. A resumption
  * is a coroutine that waits. resume_again leaves it as it is and continues a
- * clone; resume_last continues it for good. Run: build/debug/examples/effects
+ * clone; resume_last continues it for good.
+ * Run: build/debug/examples/effects
  * Prints: the same function under three handlers (expected/effects.txt): one
  * that answers from a variable, one that stops at the first question, and one
  * that tries every answer.
@@ -26,8 +27,8 @@
 
 enum effect { FLIP, GET, PUT };
 
-/* What a function asks for. It lies in the function's frame, so a handler reads
- * it before it resumes. */
+/* The question of a function. It lies in the function's frame, so a handler
+ * reads it before it resumes. */
 struct request {
     enum effect effect;
     int argument;

@@ -28,7 +28,7 @@ struct moat_chunk {
     uint32_t fresh;    /* the first that was never taken                     */
     uint32_t capacity; /* images that fit                                    */
     uint32_t each;     /* bytes of one                                       */
-    bool leaving;      /* its images are to be moved                         */
+    bool leaving;      /* its images have to move                         */
 };
 
 /* --- classes -------------------------------------------------------------- */
@@ -125,7 +125,7 @@ static struct moat_chunk *make_chunk(struct moat_area *area, unsigned index)
     return chunk;
 }
 
-/* It is empty, and on no list but that of all. */
+/* It is empty, and only on the list of all. */
 static void unmap_chunk(struct moat_area *area, struct moat_chunk *chunk)
 {
     if (chunk->newer != NULL)

@@ -11,7 +11,7 @@
  * An area grows chunk by chunk, and returns a chunk that holds nothing, unless
  * it is the last of its class with room. Where many images have gone and few
  * are left in each chunk, moving them together (compaction) empties chunks: the
- * area marks those that should be empty, and whoever knows the images moves
+ * area marks those that should be empty, and the owner of the images moves
  * them.
  *
  * One thread uses an area. No lock is held.

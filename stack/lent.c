@@ -12,7 +12,7 @@
 
 #define LINE_BYTES ((uintptr_t)64)
 
-/* What the psABI demands of a stack pointer. */
+/* The alignment of a stack pointer by the psABI. */
 #define BASE_BYTES ((uintptr_t)16)
 
 _Atomic(struct moat_arena *) moat_lents;

@@ -5,8 +5,8 @@
  *   | guard, if any | usable | name, if any | entry | cold | struct moat_lent |
  *   ^guard          ^limit   ^base
  *
- * Such memory is an arena with one slot: whoever walks over arenas, a debugger
- * included, finds the same fields in it. Nothing is allocated, and nothing of
+ * Such memory is an arena with one slot: a walk over arenas, also that of a
+ * debugger, finds the same fields in it. Nothing is allocated, and nothing of
  * it is left when it is returned.
  *
  * An arena of moat's own stays on its list for good, so that handlers may read
@@ -32,8 +32,8 @@ struct moat_lent {
  * lock. */
 extern _Atomic(struct moat_arena *) moat_lents;
 
-/* What a host lends. The guard is whole pages, and with a guard the memory
- * begins at a page. */
+/* The memory that a host lends. The guard is whole pages, and with a guard the
+ * memory begins at a page. */
 struct moat_loan {
     uintptr_t begin;
     size_t bytes;

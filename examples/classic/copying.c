@@ -7,15 +7,17 @@
  * that it uses, so a million fit where a million stacks do not.
  *
  * What is hard:
+ *
  *   - The code that copies back must not stand where it copies to. It first
  *     takes as much of the stack as the frames will need.
- *   - A pointer to a local of a sleeper points into whoever runs now.
- *   - The registers: setjmp keeps those that a call preserves, and mangles
- * some, so a collector that looks for pointers in the copy does not see them.
+ *   - A pointer to a local of a sleeper points into the one that runs now.
+ *   - The registers: setjmp mangles some of them, so a collector that looks
+ *     for pointers in the copy does not see these.
  *   - The cost grows with the depth, at each switch.
  *
- * Shows: two that alternate, and what becomes of a pointer to a sleeper's
- * local. Run: build/debug/examples/copying Prints: expected/classic_copying.txt
+ * Shows: two that alternate, and a pointer to a local of a sleeper.
+ * Run: build/debug/examples/copying
+ * Prints: expected/classic_copying.txt
  *
  * SPDX-License-Identifier: MIT
  */
@@ -146,7 +148,7 @@ int main(void)
     run(&one, &other);
     printf("\n");
     resume(&asks);
-    *asks.where = 42; /* writes to a frame of nobody's */
+    *asks.where = 42; /* writes to a frame that is not there */
     asks.box = 42;
     resume(&asks);
     free(one.copy);

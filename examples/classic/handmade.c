@@ -3,22 +3,20 @@
  *
  * A call preserves rbx, rbp, r12 to r15 and the stack pointer (psABI, 3.2.1),
  * so a switch is a function that pushes those, exchanges the stack pointer and
- * pops them. "ret" then returns to whoever called the function on the other
+ * pops them. "ret" then returns to the caller of the function on the other
  * stack. moat's switch is the same idea without pushes, calls and returns: its
  * site is inline, and the compiler saves only what is live.
  *
- * A new stack begins with what the switch pops: a zeroed set of registers and
- * the address of an entry. Most handmade switches stop there, and a backtrace
- * from inside ends in nonsense. Two things give it an end, or better a
- * continuation:
+ * A new stack begins with the words that the switch pops: a set of registers
+ * and the address of an entry. Most handmade switches stop there, and a
+ * backtrace from inside ends in nonsense. It can go on instead:
  *
- *   - The entry's frame has a saved rbp and a return address like any other. A
- *     debugger that follows frame pointers goes on to whatever they name. So
- * the entry stores the frame of the one that resumed there, at each resume.
- *   - The entry needs unwind information (.cfi) that says the same: the
- * caller's frame is in that place. Here the frame-pointer form suffices, which
- * is what
- *     ".cfi_def_cfa rbp, 16" describes.
+ *   - The entry has a frame record like any function: a saved rbp and a return
+ *     address. Each resume stores its caller's there, and a walk of frame
+ *     pointers goes on with the caller.
+ *
+ *   - The entry has unwind information (.cfi) to the same effect: the CFA is
+ *     rbp + 16, and the two words below it are the caller's.
  *
  * Shows: a walk from inside a coroutine to main, by frame pointers.
  * Run: build/debug/examples/handmade; or break at `look` in gdb, and "bt"
@@ -32,7 +30,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* What lies where a stack is left, from the saved stack pointer upwards. */
+/* The words at the saved stack pointer of a stack that was left. */
 struct saved {
     uintptr_t r15, r14, r13, r12, rbx, rbp, rip;
 };

@@ -30,7 +30,7 @@
 
 #define RED_ZONE ((size_t)128)
 
-/* What lies below the region, and the region. */
+/* The region, and its neighbour below. */
 static _Alignas(4096) struct {
     char below[256 * 1024];
     char stack[256 * 1024];

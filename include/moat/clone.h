@@ -23,7 +23,7 @@ MOAT_BEGIN_DECLS
  * Only coroutines with MOAT_STACK_COPIED can be cloned: their frames are always
  * at the same addresses, so pointers between frames stay right. Words in the
  * frames that are the original's handle become the clone's, so that `self`
- * names the coroutine that runs; whoever keeps a handle elsewhere keeps the
+ * names the coroutine that runs; a handle that is kept elsewhere stays the
  * original's. Whatever else the frames point to is shared.
  *
  * The clone has the original's options, `user`, entry function and heap of the

@@ -87,7 +87,7 @@ typedef enum moat_stack_kind {
  * way in and out, for moat_co_usage; the CPU clock takes a system call. Limits
  * need it no more than moat_limits says.
  *
- * `stack_kind` says where the record and the stack lie (docs/stacks.md):
+ * `stack_kind` selects where the record and the stack lie (docs/stacks.md):
  *
  *   MOAT_STACK_OWN
  *     The default: a stack of moat's own, above a guard, from the thread's

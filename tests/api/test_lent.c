@@ -216,7 +216,7 @@ static void lives(const void *arg)
         EXPECT_EQ(resume(co, NULL).kind, MOAT_EVENT_YIELD);
         moat_co_destroy(co);
         EXPECT_EQ(moat_co_get_state(co), MOAT_CO_INVALID);
-        memset(area, 0xa5, sizeof area); /* nobody looks at it any more */
+        memset(area, 0xa5, sizeof area); /* it is not looked at any more */
     }
 }
 
@@ -596,7 +596,7 @@ static void overlaps(const void *arg)
     moat_co_destroy(co);
 }
 
-/* What cannot be written is the caller's fault: a guest traps. */
+/* Memory that cannot be written is the caller's fault: a guest traps. */
 static void *lend_nothing(moat_co *self, void *input)
 {
     moat_co_options options = lend(input, 64 * KIB);
