@@ -5,10 +5,12 @@
  */
 #include <moat/clone.h>
 
+#include <string.h>
+
 #include "engine/bring.h"
 #include "engine/create.h"
 #include "engine/defers.h"
-#include "engine/heaps.h"
+#include "engine/image.h"
 #include "engine/nointr.h"
 #include "engine/state.h"
 #include "engine/thread.h"
@@ -62,6 +64,74 @@ static moat_status check(const struct co *co, moat_co **out)
     return status;
 }
 
+/* --- frames --------------------------------------------------------------- */
+
+static moat_status take_copy(struct moat_copied *copied, const struct co *co,
+                             void **out)
+{
+    size_t bytes = moat_image_bytes(co);
+
+    *out = NULL;
+    if (bytes == 0)
+        return MOAT_OK;
+    *out = moat_area_take(&copied->area, bytes);
+    if (*out == NULL)
+        return MOAT_E_NOMEM;
+    memcpy(*out,
+           moat_is_away(co) ? moat_image_of(co) : (void *)moat_image_begin(co),
+           bytes);
+    return MOAT_OK;
+}
+
+static void give_copy(struct moat_copied *copied, const struct co *co,
+                      void *image)
+{
+    if (image != NULL)
+        moat_area_give(&copied->area, image, moat_image_bytes(co));
+}
+
+/* The frames of the root and of the entry have the record's address, which
+ * leads unwinders and the end of the guest; and the guest has it as `self`. */
+static uintptr_t renamed(uintptr_t word, const struct co *from,
+                         const struct co *to)
+{
+    return word == (uintptr_t)from ? (uintptr_t)to : word;
+}
+
+static void rename_words(uintptr_t *words, size_t count, const struct co *from,
+                         const struct co *to)
+{
+    for (size_t i = 0; i < count; i++)
+        words[i] = renamed(words[i], from, to);
+}
+
+static void copy_registers(const struct co *co, struct co *clone)
+{
+    const moat_co *from = &co->control;
+    moat_co *to = &clone->control;
+
+    to->pc = from->pc;
+    to->sp = from->sp;
+#define COPY(field, resumers) to->field = renamed(from->field, co, clone);
+    /* clang-format off */
+    MOAT_ARCH_KEPT_MAP(COPY)
+    /* clang-format on */
+    moat_arch_save_fp_control(to);
+}
+
+static void wait_alike(struct moat_copied *copied, const struct co *co,
+                       struct co *clone, void *image)
+{
+    size_t bytes = moat_image_bytes(co);
+
+    if (bytes == 0)
+        return;
+    copy_registers(co, clone);
+    rename_words(image, bytes / sizeof(uintptr_t), co, clone);
+    moat_image_set(clone, image);
+    copied->away++;
+}
+
 /* --- clone ---------------------------------------------------------------- */
 
 /* Each continuation has used as much of its limits. */
@@ -82,15 +152,15 @@ static moat_status make_clone(const struct co *co, struct co **out)
 
     if (home->spec == NULL)
         return MOAT_E_NOMEM; /* for a spec, at its creation */
-    status = moat_copied_take_copy(copied, co, &image);
+    status = take_copy(copied, co, &image);
     if (status != MOAT_OK)
         return status;
     status = moat_create_alike(co, out);
     if (status != MOAT_OK) {
-        moat_copied_give_copy(copied, co, image);
+        give_copy(copied, co, image);
         return status;
     }
-    moat_copied_clone(copied, co, *out, image);
+    wait_alike(copied, co, *out, image);
     copy_clock(co, *out);
     return MOAT_OK;
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/image.h"
 #include "sys/memory.h"
 #include "sys/page.h"
 #include "sys/refusal.h"
@@ -98,61 +99,20 @@ struct co *moat_copied_occupant(const struct moat_copied *copied,
 
 /* --- images --------------------------------------------------------------- */
 
-/* A stopped coroutine's lowest address in use. One that waits on a stack which
- * it has made itself keeps all of the berth. */
-static uintptr_t used_from(const struct co *co)
-{
-    uintptr_t sp = co->control.sp;
-
-    if (co->control.state == MOAT_MARK_TRAPPED)
-        sp = moat_trapped_sp(co) - MOAT_ARCH_RED_ZONE;
-    if (sp < co->slot.limit || sp > co->control.root_sp)
-        return co->slot.limit;
-    return sp;
-}
-
-static size_t used_bytes(const struct co *co)
-{
-    return co->control.root_sp - used_from(co);
-}
-
-/* Where the image's address is kept. A trapped coroutine's words of its resumer
- * are a part of the evidence. */
-static void *image_of(const struct co *co)
-{
-    if (co->control.state == MOAT_MARK_TRAPPED)
-        return cold_of(co)->image;
-    return (void *)co->control.resumer_fp;
-}
-
-static void set_image(struct co *co, void *image)
-{
-    if (co->control.state == MOAT_MARK_TRAPPED)
-        cold_of(co)->image = image;
-    else
-        co->control.resumer_fp = (uintptr_t)image;
-}
-
-/* Without an image: it is in the berth, or fresh. */
-static bool has_image(const struct co *co)
-{
-    return moat_is_away(co) && used_bytes(co) != 0;
-}
-
 bool moat_copied_image(const struct co *co, uintptr_t *low, uintptr_t *high)
 {
-    if (!has_image(co))
+    if (!moat_image_is_kept(co))
         return false;
-    *low = (uintptr_t)image_of(co);
-    *high = *low + used_bytes(co);
+    *low = (uintptr_t)moat_image_of(co);
+    *high = *low + moat_image_bytes(co);
     return true;
 }
 
 static void drop_image(struct moat_copied *copied, struct co *co)
 {
-    if (!has_image(co))
+    if (!moat_image_is_kept(co))
         return;
-    moat_area_give(&copied->area, image_of(co), used_bytes(co));
+    moat_area_give(&copied->area, moat_image_of(co), moat_image_bytes(co));
     copied->away--;
 }
 
@@ -195,7 +155,7 @@ static void mark_in(struct co *co)
 /* Copies a stopped coroutine out. */
 static moat_status move_out(struct moat_copied *copied, struct co *co)
 {
-    size_t bytes = used_bytes(co);
+    size_t bytes = moat_image_bytes(co);
     void *image = NULL;
 
     forget_frames(co);
@@ -203,20 +163,20 @@ static moat_status move_out(struct moat_copied *copied, struct co *co)
         image = moat_area_take(&copied->area, bytes);
         if (image == NULL)
             return MOAT_E_NOMEM;
-        copy(image, (void *)used_from(co), bytes);
+        copy(image, (void *)moat_image_begin(co), bytes);
         copied->away++;
     }
-    set_image(co, image);
+    moat_image_set(co, image);
     mark_away(co);
     return MOAT_OK;
 }
 
 static void move_in(struct moat_copied *copied, struct co *co)
 {
-    size_t bytes = used_bytes(co);
+    size_t bytes = moat_image_bytes(co);
 
     if (bytes != 0)
-        copy((void *)used_from(co), image_of(co), bytes);
+        copy((void *)moat_image_begin(co), moat_image_of(co), bytes);
     drop_image(copied, co);
     moat_arch_top_frame(&co->control, co->slot.base);
     mark_in(co);
@@ -330,9 +290,9 @@ static bool exchange(struct moat_berth *berth, struct co *co)
         (co->traits & (CO_LIMITED | CO_ACCOUNTED)) != 0 ||
         other->control.sp != co->control.sp || bytes - 1 >= QUICK_BYTES)
         return false;
-    swap_words((uintptr_t *)co->control.sp, image_of(co),
+    swap_words((uintptr_t *)co->control.sp, moat_image_of(co),
                bytes / sizeof(uintptr_t));
-    set_image(other, image_of(co));
+    moat_image_set(other, moat_image_of(co));
     mark_away(other);
     moat_arch_top_frame(&co->control, co->slot.base);
     mark_in(co);
@@ -373,79 +333,12 @@ void moat_copied_end(struct moat_copied *copied, struct co *co)
     moat_slot_restore(&co->slot);
 }
 
-/* --- clones --------------------------------------------------------------- */
-
-moat_status moat_copied_take_copy(struct moat_copied *copied,
-                                  const struct co *co, void **out)
-{
-    size_t bytes = used_bytes(co);
-
-    *out = NULL;
-    if (bytes == 0)
-        return MOAT_OK;
-    *out = moat_area_take(&copied->area, bytes);
-    if (*out == NULL)
-        return MOAT_E_NOMEM;
-    memcpy(*out, moat_is_away(co) ? image_of(co) : (void *)used_from(co),
-           bytes);
-    return MOAT_OK;
-}
-
-void moat_copied_give_copy(struct moat_copied *copied, const struct co *co,
-                           void *image)
-{
-    if (image != NULL)
-        moat_area_give(&copied->area, image, used_bytes(co));
-}
-
-/* The frames of the root and of the entry have the record's address, which
- * leads unwinders and the end of the guest; and the guest has it as `self`. */
-static uintptr_t renamed(uintptr_t word, const struct co *from,
-                         const struct co *to)
-{
-    return word == (uintptr_t)from ? (uintptr_t)to : word;
-}
-
-static void rename_words(uintptr_t *words, size_t count, const struct co *from,
-                         const struct co *to)
-{
-    for (size_t i = 0; i < count; i++)
-        words[i] = renamed(words[i], from, to);
-}
-
-static void copy_registers(const struct co *co, struct co *clone)
-{
-    const moat_co *from = &co->control;
-    moat_co *to = &clone->control;
-
-    to->pc = from->pc;
-    to->sp = from->sp;
-#define COPY(field, resumers) to->field = renamed(from->field, co, clone);
-    /* clang-format off */
-    MOAT_ARCH_KEPT_MAP(COPY)
-    /* clang-format on */
-    moat_arch_save_fp_control(to);
-}
-
-void moat_copied_clone(struct moat_copied *copied, const struct co *co,
-                       struct co *clone, void *image)
-{
-    size_t bytes = used_bytes(co);
-
-    if (bytes == 0)
-        return;
-    copy_registers(co, clone);
-    rename_words(image, bytes / sizeof(uintptr_t), co, clone);
-    set_image(clone, image);
-    copied->away++;
-}
-
 /* --- compaction ----------------------------------------------------------- */
 
 static void move_image(struct moat_copied *copied, struct co *co)
 {
-    size_t bytes = used_bytes(co);
-    void *former = image_of(co), *image;
+    size_t bytes = moat_image_bytes(co);
+    void *former = moat_image_of(co), *image;
 
     if (!moat_area_should_move(former, bytes))
         return;
@@ -453,7 +346,7 @@ static void move_image(struct moat_copied *copied, struct co *co)
     if (image == NULL)
         return;
     memcpy(image, former, bytes);
-    set_image(co, image);
+    moat_image_set(co, image);
     moat_area_give(&copied->area, former, bytes);
 }
 
@@ -467,7 +360,7 @@ static void move_images(struct moat_copied *copied,
     for (size_t i = 0; i < taken; i++) {
         struct co *co = moat_arena_entry(arena, i);
 
-        if (berth_of(copied, co) != NULL && has_image(co))
+        if (berth_of(copied, co) != NULL && moat_image_is_kept(co))
             move_image(copied, co);
     }
 }

@@ -102,18 +102,6 @@ void moat_copied_end(struct moat_copied *copied, struct co *co);
 /* The image of one that is away; false: it has none. */
 bool moat_copied_image(const struct co *co, uintptr_t *low, uintptr_t *high);
 
-/* Copies the frames of one that is suspended or fresh for its clone, which
- * takes the copy over, or returns it. NULL: it has none. MOAT_E_NOMEM. */
-moat_status moat_copied_take_copy(struct moat_copied *copied,
-                                  const struct co *co, void **out);
-void moat_copied_give_copy(struct moat_copied *copied, const struct co *co,
-                           void *image);
-
-/* Makes a coroutine that is fresh, with the same berth, wait where `co` does.
- */
-void moat_copied_clone(struct moat_copied *copied, const struct co *co,
-                       struct co *clone, void *image);
-
 /* Moves the images of the arenas' coroutines together. */
 void moat_copied_compact(struct moat_copied *copied);
 
