@@ -25,15 +25,11 @@
 
 /* Flags of the control record, in the same word as the public MOAT_CO_SCRUB_...
  * of the options. A coroutine with any of them set ends, and is destroyed, in
- * the library instead of inline. Bits 11 and 12 are in trap/coroutine.h. */
+ * the library instead of inline. Bits 11 and 12 are in trap/coroutine.h,
+ * bit 10 is CO_AWAY. */
 #define CO_ENDING ((uint16_t)1 << 14) /* its deferred functions run       */
 #define CO_ENDS   ((uint16_t)1 << 13) /* it runs those of cold->ends      */
 #define CO_READER ((uint16_t)1 << 9)  /* runs the `walk` of a script      */
- * the library instead of inline. Bit 12 is CO_SECTIONS, bit 10 CO_AWAY. */
-#define CO_ENDING    ((uint16_t)1 << 14) /* its deferred functions run       */
-#define CO_ENDS      ((uint16_t)1 << 13) /* it runs those of cold->ends      */
-#define CO_CANCELLED ((uint16_t)1 << 11) /* moat_co_cancel is unwinding it */
-#define CO_READER    ((uint16_t)1 << 9)  /* runs the `walk` of a script      */
 /* It runs, and deadlines of its resumer wait until its event is settled. */
 #define CO_RESUMER_NOINTR ((uint16_t)1 << 8)
 /* Needs the library at its end: it had deferred functions, or was left in the

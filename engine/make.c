@@ -10,8 +10,8 @@
 
 #include "engine/co_options.h"
 #include "engine/heaps.h"
-#include "engine/preempt.h"
 #include "engine/lock.h"
+#include "engine/preempt.h"
 #include "engine/resume.h"
 #include "engine/syscalls.h"
 #include "engine/thread.h"
