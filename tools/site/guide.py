@@ -12,7 +12,7 @@ import re
 # comes last, so that none is lost.
 CHAPTERS = {
     "Start": "tutorial cookbook building what-ends-a-host threat-model",
-    "Guests": "memory malloc libc jit record garbage-collectors "
+    "Guests": "stacks memory malloc libc jit record garbage-collectors "
               "lua-sandbox sources system-calls",
     "Tasks": "scheduler io http locks generators cxx",
     "Finding faults": "report debugging sanitizers",
