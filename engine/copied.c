@@ -139,13 +139,18 @@ static void mark_away(struct co *co)
     co->control.state = co->control.token;
 }
 
-/* One with limits of its totals, and all under a sanitizer, are always resumed
- * by the library. */
+/* One with limits or a policy for system calls, and all under a sanitizer, are
+ * always resumed by the library. */
+static bool needs_library(const struct co *co)
+{
+    return (co->traits & (CO_LIMITED | CO_ACCOUNTED)) != 0 ||
+           (co->control.flags & CO_FILTERED) != 0;
+}
+
 static void mark_in(struct co *co)
 {
     co->control.flags &= (uint16_t)~CO_AWAY;
-    if (co->control.state == MOAT_MARK_TRAPPED ||
-        (co->traits & (CO_LIMITED | CO_ACCOUNTED)) != 0 ||
+    if (co->control.state == MOAT_MARK_TRAPPED || needs_library(co) ||
         moat_annotate_active())
         return;
     co->control.token &= ~AWAY_TOKEN;
@@ -286,8 +291,7 @@ static bool exchange(struct moat_berth *berth, struct co *co)
 
     if (other == NULL || other->control.state != other->control.token ||
         (other->control.token & AWAY_TOKEN) != 0 ||
-        co->control.state != co->control.token ||
-        (co->traits & (CO_LIMITED | CO_ACCOUNTED)) != 0 ||
+        co->control.state != co->control.token || needs_library(co) ||
         other->control.sp != co->control.sp || bytes - 1 >= QUICK_BYTES)
         return false;
     swap_words((uintptr_t *)co->control.sp, moat_image_of(co),

@@ -30,7 +30,7 @@
 #include "stack/pool.h"
 
 /* Flag of the control record: see above. */
-#define CO_AWAY ((uint16_t)1 << 10)
+#define CO_AWAY ((uint16_t)1 << 6)
 
 /* The kind of the switch that leaves a guest for the resumer, who brings
  * another in and continues with that: a transfer in one berth. */

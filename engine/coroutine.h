@@ -26,7 +26,7 @@
 /* Flags of the control record, in the same word as the public MOAT_CO_SCRUB_...
  * of the options. A coroutine with any of them set ends, and is destroyed, in
  * the library instead of inline. Bits 11 and 12 are in trap/coroutine.h,
- * bit 10 is CO_AWAY. */
+ * bit 6 is CO_AWAY. */
 #define CO_ENDING ((uint16_t)1 << 14) /* its deferred functions run       */
 #define CO_ENDS   ((uint16_t)1 << 13) /* it runs those of cold->ends      */
 #define CO_READER ((uint16_t)1 << 9)  /* runs the `walk` of a script      */
