@@ -706,7 +706,8 @@ static const struct need needs[] = {
     {"moat_spec_destroy", 8, make_spec, destroy_spec, NULL, HOST},
     {"moat_co_current moat_co_entry moat_co_get_state moat_co_name "
      "moat_co_user "
-     "moat_co_size moat_co_state_str moat_status_name moat_status_str moat_trap_kind_name "
+     "moat_co_size moat_co_state_str moat_status_name moat_status_str "
+     "moat_trap_kind_name "
      "moat_trap_kind_str moat_limit_name moat_limit_str moat_syscall_name "
      "moat_version "
      "moat_error_note "
