@@ -14,6 +14,7 @@
 #include "engine/nointr.h"
 #include "engine/state.h"
 #include "engine/thread.h"
+#include "stack/lent.h"
 #include "sys/refusal.h"
 
 /* Its code may be about to use the address of a variable of its thread. */
@@ -59,6 +60,17 @@ static moat_status adopt(struct co *co)
     return status;
 }
 
+/* The shared stack and the images are the thread's, as is the list by which its
+ * handlers find lent memory. */
+static moat_status check_kind(const struct co *co)
+{
+    if (moat_is_copied(co) || moat_slot_is_lent(&co->slot))
+        return moat_refuse(MOAT_E_UNSUPPORTED,
+                           "co has MOAT_STACK_COPIED or MOAT_STACK_CALLER: it "
+                           "stays with its thread");
+    return MOAT_OK;
+}
+
 moat_status moat_co_adopt(moat_co *handle)
 {
     struct co *co = co_of(handle);
@@ -68,6 +80,9 @@ moat_status moat_co_adopt(moat_co *handle)
         return moat_refuse(MOAT_E_INVAL, "co is NULL");
     status = check(co);
     if (status != MOAT_OK || owner_of(co) == moat_thread_self())
+        return status;
+    status = check_kind(co);
+    if (status != MOAT_OK)
         return status;
     status = moat_create_begin();
     if (status != MOAT_OK)

@@ -95,6 +95,8 @@ static void try_reset(moat_co *co, char *text, size_t size)
 static void try_adopt(moat_co *co, char *text, size_t size)
 {
     say_status(moat_co_adopt(co), text, size);
+}
+
 /* Under a sanitizer no coroutine can be cloned that could be otherwise. */
 static void try_clone(moat_co *co, char *text, size_t size)
 {
