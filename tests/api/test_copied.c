@@ -816,8 +816,10 @@ static void threads(const void *arg)
         REQUIRE(pthread_create(&all[i], NULL, run_thread, kept[i]) == 0);
     for (size_t i = 0; i < 3; i++) {
         REQUIRE(pthread_join(all[i], NULL) == 0);
-        for (size_t j = 0; j < 3; j++)
+        for (size_t j = 0; j < 3; j++) {
+            REQUIRE(moat_co_adopt(kept[i][j]) == MOAT_E_UNSUPPORTED);
             moat_co_destroy(kept[i][j]); /* their thread has ended */
+        }
     }
     expect_nothing_left();
     EXPECT_EQ(moat_engine_shutdown(), MOAT_OK);

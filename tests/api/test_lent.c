@@ -718,6 +718,7 @@ static void threads(const void *arg)
 
         REQUIRE(pthread_join(all[i], &co) == 0);
         EXPECT_EQ(moat_co_resume(co, NULL, &event), MOAT_E_THREAD);
+        EXPECT_EQ(moat_co_adopt(co), MOAT_E_UNSUPPORTED);
         moat_co_destroy(co); /* its thread has ended */
     }
     co = create_in(area, sizeof area, give_back);
