@@ -128,7 +128,7 @@ static moat_status set_up(const moat_engine_options *options,
     moat_arena_layout = layout;
     moat_methods = *methods;
     moat_altstack_choose(options->altstack);
-    moat_copies_on_left = moat_thread_left;
+    moat_copies_on_left = moat_left_by_copy;
     moat_trap_serve_copies();
     moat_preempt_serve();
     moat_syscalls_serve();

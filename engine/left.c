@@ -1,5 +1,5 @@
 /*
- * left.c: guests that were left by a longjmp.
+ * left.c: guests that were left, by a longjmp or by a trap of another copy.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -8,7 +8,9 @@
 #include "engine/coroutine.h"
 #include "engine/filter.h"
 #include "engine/host_call.h"
+#include "engine/nointr.h"
 #include "engine/thread.h"
+#include "sys/seal.h"
 #include "trap/stack_owner.h"
 #include "trap/watch.h"
 
@@ -131,4 +133,41 @@ bool moat_left_end(struct co *co)
     if (moat_is_entered(co) && !is_entered(co))
         give_up(co);
     return co->control.state == MOAT_MARK_DONE;
+}
+
+/* --- by another copy's trap ------------------------------------------------
+ */
+
+/* Such guests never continue here either. */
+static void end_by_copy(struct co *co)
+{
+    moat_host_call_landed(co);
+    if (co->traits & CO_ACCOUNTED)
+        moat_watch_leave_accounted(co);
+    co->control.state = MOAT_MARK_DONE;
+}
+
+void moat_left_by_copy(uintptr_t low, uintptr_t high)
+{
+    struct co *co = moat_host_call_innermost(), *outermost = NULL;
+    bool section;
+
+    for (struct co *each = co; each != NULL; each = resumer_of(each)) {
+        if (each->control.resumer_sp >= low && each->control.resumer_sp < high)
+            outermost = each;
+    }
+    if (outermost == NULL)
+        return;
+    for (; co != outermost; co = resumer_of(co))
+        end_by_copy(co);
+    end_by_copy(outermost);
+    section = (outermost->control.flags & CO_RESUMER_NOINTR) != 0;
+    MOAT_TLS_WRITE_CURRENT(outermost->control.resumer);
+    moat_filter_back(moat_running());
+    if (moat_seal_landed())
+        moat_thread_recount(moat_this_thread);
+    if (section)
+        moat_nointr_leave();
+    else
+        moat_filter_go_on(moat_running());
 }

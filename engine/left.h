@@ -1,5 +1,5 @@
 /*
- * left.h: guests that were left by a longjmp.
+ * left.h: guests that were left, by a longjmp or by a trap of another copy.
  *
  * Nothing of moat runs at a longjmp. The thread's word still names the guest,
  * so functions that are called seldom compare the stack pointer.
@@ -20,5 +20,10 @@ moat_status moat_left_check(void);
 /* Ends the guests of this thread that were left, without running their code.
  * Returns whether `co` is ended now. */
 bool moat_left_end(struct co *co);
+
+/* The frames between the two addresses were left for good, by a trap of another
+ * copy of this library: guests of this thread that were resumed from there are
+ * done, as is what they resumed. */
+void moat_left_by_copy(uintptr_t low, uintptr_t high);
 
 #endif

@@ -13,16 +13,13 @@
 #include "engine/filter.h"
 #include "engine/host_call.h"
 #include "engine/lock.h"
-#include "engine/nointr.h"
 #include "stack/lent.h"
 #include "sys/lock.h"
-#include "sys/seal.h"
 #include "trap/alarm.h"
 #include "trap/altstack.h"
 #include "trap/mask.h"
 #include "trap/stack_owner.h"
 #include "trap/task.h"
-#include "trap/watch.h"
 
 /* Under the engine's lock. */
 static struct moat_thread *threads;
@@ -256,40 +253,6 @@ static void abandon_running(struct moat_thread *thread)
     (void)moat_host_calls_replace(NULL);
     MOAT_TLS_WRITE_CURRENT(0);
     moat_filter_disarm();
-}
-
-/* Guests that another copy's trap has left never continue here either. */
-static void end_left(struct co *co)
-{
-    moat_host_call_landed(co);
-    if (co->traits & CO_ACCOUNTED)
-        moat_watch_leave_accounted(co);
-    co->control.state = MOAT_MARK_DONE;
-}
-
-void moat_thread_left(uintptr_t low, uintptr_t high)
-{
-    struct co *co = moat_host_call_innermost(), *outermost = NULL;
-    bool section;
-
-    for (struct co *each = co; each != NULL; each = resumer_of(each)) {
-        if (each->control.resumer_sp >= low && each->control.resumer_sp < high)
-            outermost = each;
-    }
-    if (outermost == NULL)
-        return;
-    for (; co != outermost; co = resumer_of(co))
-        end_left(co);
-    end_left(outermost);
-    section = (outermost->control.flags & CO_RESUMER_NOINTR) != 0;
-    MOAT_TLS_WRITE_CURRENT(outermost->control.resumer);
-    moat_filter_back(moat_running());
-    if (moat_seal_landed())
-        moat_thread_recount(moat_this_thread);
-    if (section)
-        moat_nointr_leave();
-    else
-        moat_filter_go_on(moat_running());
 }
 
 /* Releases this thread's resources. Its struct stays on the list as long as

@@ -103,11 +103,6 @@ bool moat_thread_has_ended(struct moat_thread *thread);
 /* Moves the free stacks of threads that ended without a detach to the pool. */
 void moat_thread_adopt(struct moat_pool *to);
 
-/* The frames between the two addresses were left for good, by a trap of another
- * copy of this library: guests of this thread that were resumed from there are
- * done, as is what they resumed. */
-void moat_thread_left(uintptr_t low, uintptr_t high);
-
 /* In a forked child: the other threads do not exist there. */
 void moat_thread_after_fork(void);
 
