@@ -349,6 +349,7 @@ moat_status moat_engine_get_info(moat_engine_info *out)
     info.symbolise_lines = moat_lines_available();
     info.page_bytes = moat_page_bytes();
     info.signal_stack_bytes = moat_altstack_bytes();
+    info.switch_backend = MOAT_SWITCH_NAME;
     moat_sealed_end();
     moat_options_copy_out(out, &info, sizeof info);
     return MOAT_OK;

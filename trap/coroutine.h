@@ -25,6 +25,7 @@
 
 #include "arch/arch.h"
 #include "stack/slot.h"
+#include "switch/switch.h"
 
 struct moat_thread;
 struct moat_defer;

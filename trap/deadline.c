@@ -116,7 +116,7 @@ static bool is_entering(const moat_regs *regs)
     const struct co *co = moat_running();
 
     if (moat_stack_is_on(co, regs->sp) ||
-        !moat_arch_is_entering(handle_of(co), regs)) {
+        !moat_switch_is_entering(handle_of(co), regs)) {
         moat_alarm.waited = 0;
         return false;
     }
@@ -171,7 +171,8 @@ static uint64_t end_slice(uint64_t now, void *ucontext, int saved_errno)
     moat_arch_regs_from_context(ucontext, &regs);
     co = find_guest(ucontext, regs.sp);
     wait = must_wait(co, &regs, ucontext, now);
-    if (wait == 0 && (co != moat_running() || moat_arch_is_switching(&regs) ||
+    if (wait == 0 && (co != moat_running() ||
+                      moat_switch_is_switching(handle_of(co), &regs) ||
                       !moat_preempt(co, ucontext, saved_errno)))
         wait = RETRY_NS;
     if (wait != 0)

@@ -156,12 +156,15 @@ typedef struct moat_engine_info {
     unsigned pagemap_scan;
     /* 1: process_madvise releases memory, and makes the guards of many. */
     unsigned process_madvise;
+    /* How the library was built to switch: "native", "ucontext", ... See
+     * docs/backends.md. */
+    const char *switch_backend;
 } moat_engine_info;
 
 #define MOAT_ENGINE_INFO_INIT                                                 \
     {                                                                         \
         sizeof(moat_engine_info), MOAT_GUARD_AUTO, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
-            0, 0                                                              \
+            0, 0, 0                                                           \
     }
 
 MOAT_BEGIN_DECLS

@@ -31,7 +31,7 @@ int resume_with_secret(moat_co *co, void *input, moat_event *event);
 int resume_with_secret_slow(moat_co *co, void *input, moat_event *event);
 void fault_with_secret(void);
 
-#if UNDER_ASAN || UNDER_TSAN
+#if UNDER_ASAN || UNDER_TSAN || MOAT_SWITCH_PORTABLE
 #    define yield_with_secrets yield_with_secrets_slow
 #    define resume_with_secret resume_with_secret_slow
 #endif
