@@ -1,8 +1,8 @@
 # switch.cmake: which switch backend to build (docs/backends.md).
 #
 # SPDX-License-Identifier: MIT
-set(MOAT_SWITCH native CACHE STRING "The switch backend: native, ucontext")
-set(moat_switches native ucontext)
+set(MOAT_SWITCH native CACHE STRING "The switch backend: native, ucontext, sigaltstack")
+set(moat_switches native ucontext sigaltstack)
 
 if(NOT MOAT_SWITCH IN_LIST moat_switches)
     list(JOIN moat_switches ", " names)

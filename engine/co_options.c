@@ -13,6 +13,7 @@
 #include "engine/engine.h"
 #include "engine/heaps.h"
 #include "engine/options.h"
+#include "switch/switch.h"
 #include "sys/refusal.h"
 #include "sys/size.h"
 
@@ -53,15 +54,24 @@ static moat_status check_flags(const moat_co_options *asked)
     return MOAT_OK;
 }
 
+/* A page, or what the switch takes to begin. */
+static size_t least_stack(void)
+{
+    size_t bytes = moat_page_bytes();
+
+    (void)moat_size_to_pages(moat_switch_least_stack(), &bytes);
+    return bytes < moat_page_bytes() ? moat_page_bytes() : bytes;
+}
+
 static moat_status resolve_sizes(moat_co_options *out)
 {
     moat_status status;
 
-    if (out->stack_bytes != 0 && out->stack_bytes < moat_page_bytes())
+    if (out->stack_bytes != 0 && out->stack_bytes < least_stack())
         return moat_refuse_values(MOAT_E_INVAL,
                                   "options->stack_bytes is %u: it must be 0, "
                                   "for 256 KiB, or at least %u",
-                                  out->stack_bytes, moat_page_bytes());
+                                  out->stack_bytes, least_stack());
     status = resolve_size(&out->stack_bytes, MOAT_DEFAULT_STACK_BYTES,
                           "options->stack_bytes is %u: it must be at most %u");
     if (status != MOAT_OK)

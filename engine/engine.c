@@ -229,6 +229,7 @@ static moat_status tear_down(void)
     moat_status trap = moat_trap_remove();
     moat_status deadline = moat_deadline_remove();
 
+    moat_switch_shut_down();
     moat_copies_note(NULL);
     atomic_store(&engine.ready, false);
     moat_fork_unwatch();

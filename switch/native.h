@@ -11,6 +11,17 @@
 /* A landing does not need the kernel: see moat_arch_land. */
 #define MOAT_SWITCH_LANDS_AT_ONCE true
 
+/* The least usable stack that the backend can begin on. */
+static inline size_t moat_switch_least_stack(void)
+{
+    return 0; /* any */
+}
+
+/* Restores what the backend has changed in the process. */
+static inline void moat_switch_shut_down(void)
+{
+}
+
 /* Makes the resumer of `self` that of `other`. */
 static inline void moat_switch_take_over(moat_co *other, const moat_co *self)
 {

@@ -16,6 +16,15 @@
  * frame. */
 #define MOAT_SWITCH_STACK_BYTES 1536
 
+static inline size_t moat_switch_least_stack(void)
+{
+    return 0; /* any */
+}
+
+static inline void moat_switch_shut_down(void)
+{
+}
+
 struct moat_point {
     struct moat_point_front front;
     ucontext_t context;

@@ -29,8 +29,10 @@ refused() {
     fi
 }
 
-refused "MOAT_SWITCH is 'fast'. It is one of: native, ucontext" MOAT_SWITCH=fast
-refused "MOAT_SWITCH is ''. It is one of: native, ucontext" MOAT_SWITCH=
+refused "MOAT_SWITCH is 'fast'. It is one of: native, ucontext, sigaltstack" \
+    MOAT_SWITCH=fast
+refused "MOAT_SWITCH is ''. It is one of: native, ucontext, sigaltstack" \
+    MOAT_SWITCH=
 refused "which the port 'stub' does not support. It has: native." \
     MOAT_SWITCH=ucontext MOAT_ARCH=stub
 refused "MOAT_SANITIZE=address needs native." \

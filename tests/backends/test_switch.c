@@ -8,6 +8,7 @@
 #include <linux/seccomp.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -147,6 +148,76 @@ static void the_rounding_mode_is_whose_the_table_has(const void *arg)
     moat_co_destroy(co);
 }
 
+/* ---- What sigaltstack takes ---- */
+
+static bool enters_by_signal(void)
+{
+    return strcmp(SWITCH_BACKEND, "sigaltstack") == 0;
+}
+
+static void the_least_stack_is_that_of_the_table(const void *arg)
+{
+    moat_co_options options = MOAT_CO_OPTIONS_INIT;
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), least = page;
+    moat_co *co = NULL;
+
+    (void)arg;
+    if (enters_by_signal())
+        least = (getauxval(AT_MINSIGSTKSZ) + 688 + page - 1) / page * page;
+    options.stack_bytes = least - 1;
+    EXPECT_EQ(moat_co_create(&co, yielding_guest, &options), MOAT_E_INVAL);
+    EXPECT(strstr(moat_error_detail(), "options->stack_bytes is") != NULL);
+    options.stack_bytes = least;
+    REQUIRE(moat_co_create(&co, yielding_guest, &options) == MOAT_OK);
+    EXPECT_EQ(resume(co).kind, MOAT_EVENT_YIELD);
+    EXPECT_EQ(resume(co).kind, MOAT_EVENT_RETURN);
+    moat_co_destroy(co);
+}
+
+static bool is_default(int signo)
+{
+    struct sigaction now;
+
+    REQUIRE(sigaction(signo, NULL, &now) == 0);
+    return now.sa_handler == SIG_DFL;
+}
+
+static void the_signal_is_taken_that_the_table_has(const void *arg)
+{
+    moat_co *co = create(yielding_guest);
+
+    (void)arg;
+    EXPECT(is_default(SIGVTALRM));
+    (void)resume(co);
+    EXPECT_EQ(is_default(SIGVTALRM), !enters_by_signal());
+    (void)resume(co);
+    moat_co_destroy(co);
+    EXPECT_EQ(moat_engine_shutdown(), MOAT_OK);
+    EXPECT(is_default(SIGVTALRM));
+}
+
+/* The alternate stack cannot be exchanged there. */
+static moat_co *for_handler;
+
+static void resume_in_handler(int signo)
+{
+    (void)signo;
+    EXPECT_EQ(resume(for_handler).kind, MOAT_EVENT_YIELD);
+}
+
+static void a_handler_on_the_alternate_stack_may_resume_first(const void *arg)
+{
+    struct sigaction action = {.sa_handler = resume_in_handler,
+                               .sa_flags = SA_ONSTACK};
+
+    (void)arg;
+    for_handler = create(yielding_guest);
+    REQUIRE(sigaction(SIGUSR1, &action, NULL) == 0);
+    REQUIRE(raise(SIGUSR1) == 0);
+    EXPECT_EQ(resume(for_handler).kind, MOAT_EVENT_RETURN);
+    moat_co_destroy(for_handler);
+}
+
 /* ---- System calls ---- */
 
 /* The kernel ends a process that makes any but read, write and exit. */
@@ -228,6 +299,9 @@ int main(int argc, char **argv)
          a_switch_is_a_system_call_where_the_table_has_it, NULL, NULL,
          SWITCH_SETS_MASK ? SIGKILL : 0, 0},
         CHILD_CASE(a_switch_takes_the_stack_that_the_table_has),
+        CHILD_CASE(the_least_stack_is_that_of_the_table),
+        CHILD_CASE(the_signal_is_taken_that_the_table_has),
+        CHILD_CASE(a_handler_on_the_alternate_stack_may_resume_first),
         CHILD_CASE(a_trap_after_a_transfer_lands_at_the_resumer),
     };
 

@@ -664,7 +664,7 @@ static void an_overflow_on_the_way_there_is_the_guests(const void *arg)
 }
 
 /* Enough for a resume, and not for a host call. */
-#define EDGE (MOAT_SWITCH_PORTABLE ? 3200 : 1800)
+#define EDGE (SWITCH_SETS_MASK ? 3200 : MOAT_SWITCH_PORTABLE ? 2500 : 1800)
 
 static void *resume_from_the_edge(moat_co *self, void *input)
 {
