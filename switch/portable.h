@@ -1,6 +1,6 @@
 /*
  * portable.h: the switch by calls of the C library. Part of the contract
- * (switch.h); native.h says what each function does.
+ * (switch.h); native.h describes each function.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -70,7 +70,7 @@ moat_switch_yield_slow(moat_co *co, void *value)
     return back;
 }
 
-/* Suspends `self`, which runs, and continues `other` in its place. */
+/* Suspends `self`, which runs, and continues `other`. */
 static inline __attribute__((always_inline)) struct moat_resumed
 moat_switch_transfer(moat_co *self, moat_co *other, void *value)
 {
