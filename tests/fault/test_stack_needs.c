@@ -815,7 +815,7 @@ static void run_in_walk(void)
 /* Of a sanitizer's frames; of a backend (docs/backends.md). */
 #define MORE                                    \
     (UNDER_ASAN || UNDER_TSAN ? 8 * KIB         \
-     : MOAT_SWITCH_PORTABLE   ? (size_t)1 * KIB \
+     : MOAT_SWITCH_PORTABLE   ? (size_t)2 * KIB \
                               : 0)
 
 static void measure(const void *arg)
