@@ -38,6 +38,7 @@
  *                                switch keeps in struct moat_co besides pc, sp
  *   MOAT_ARCH_RED_ZONE           bytes below the stack pointer that a function
  *                                may use
+ *   MOAT_ARCH_STACK_POINTER()    the stack pointer in the function
  *   MOAT_ARCH_RETURN_SLOT(frame) the address of a function's return address,
  *                                by its frame address
  *   MOAT_ARCH_CALLED_SP(sp)      the stack pointer at the entry of a function
@@ -167,17 +168,24 @@ void moat_arch_capture(moat_regs *out);
 void *moat_arch_call_on_resumer(moat_co *co, void *(*fn)(void *), void *arg);
 extern const char moat_arch_call_on_return[];
 
+/* Returns the stack pointer of the resumer, below which is no frame of it. A
+ * backend other than the native one keeps it at the resumer's point, unless a
+ * landing or a border stands for the resumer. */
+static inline uintptr_t moat_arch_resumer_top(const moat_co *co)
+{
+#if MOAT_SWITCH_PORTABLE
+    if (co->resumer_point != NULL)
+        return *(const uintptr_t *)co->resumer_point;
+#endif
+    return co->resumer_sp;
+}
+
 /* Returns where that return address lies, on the resumer's stack. */
 uintptr_t moat_arch_host_call_slot(const moat_co *co);
 
-/* Leaves `co` for its resumer and never returns. The guest's stack stays as it
- * is. */
+/* Leaves `co` for its resumer and never returns. Takes nothing of the guest's
+ * stack, which stays as it is. */
 MOAT_NORETURN void moat_arch_leave(moat_co *co, void *value, uint64_t kind);
-
-/* Resumes `co`, which is suspended, with MOAT_COMMAND_UNWIND: its yield does
- * not return but calls moat_co_unwind. Returns as a resume does. */
-void moat_arch_resume_unwinding(moat_co *co, void *input,
-                                struct moat_switched *back);
 
 /* Makes the resumer of `self` that of `other`, with everything that a switch
  * and a trap need to go there. A fresh `other` will not save the floating-point
@@ -199,17 +207,15 @@ void moat_arch_set_border(moat_co *co, struct moat_arch_border *border);
 /* Returns whether a border stands for the resumer. */
 bool moat_arch_has_border(const moat_co *co);
 
-/* The input and the command for a coroutine that continues. */
-struct moat_arch_input {
-    void *input;
-    uint64_t command; /* MOAT_COMMAND_... */
-};
+#if MOAT_SWITCH_PORTABLE
+/* Begins the root frame of `co`, on whose stack the caller is. */
+MOAT_NORETURN void moat_arch_enter_root(moat_co *co, void *input);
 
-/* Suspends `self`, the caller, and continues `other`, which
- * moat_arch_take_over has prepared and which is the thread's current
- * coroutine. Returns when `self` continues. */
-struct moat_arch_input moat_arch_switch_to(moat_co *self, moat_co *other,
-                                           void *value);
+/* Store the words of the resumer, or of the coroutine itself, as they are when
+ * the function returns that has this frame address. */
+void moat_arch_note_resumer(moat_co *co, const void *frame);
+void moat_arch_note_own(moat_co *co, const void *frame);
+#endif
 
 /* Calls fn(arg) such that a fault inside can be redirected to `landing`.
  * Returns 0 if fn returned, else the `kind` passed to

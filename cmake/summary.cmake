@@ -22,6 +22,7 @@ function(moat_summary_reason why option debian)
 endfunction()
 
 message(STATUS "moat ${PROJECT_VERSION}, ${MOAT_ARCH}, ${MOAT_OS}, "
+    "switch: ${MOAT_SWITCH}, "
     "installed below ${CMAKE_INSTALL_PREFIX}")
 foreach(row IN ITEMS
         "LIBUNWIND=backtraces (libunwind)=libunwind-dev"

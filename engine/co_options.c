@@ -14,6 +14,7 @@
 #include "engine/heaps.h"
 #include "engine/options.h"
 #include "engine/syscalls.h"
+#include "switch/switch.h"
 #include "sys/refusal.h"
 #include "sys/size.h"
 
@@ -54,15 +55,24 @@ static moat_status check_flags(const moat_co_options *asked)
     return MOAT_OK;
 }
 
+/* A page, or what the switch takes to begin. */
+static size_t least_stack(void)
+{
+    size_t bytes = moat_page_bytes();
+
+    (void)moat_size_to_pages(moat_switch_least_stack(), &bytes);
+    return bytes < moat_page_bytes() ? moat_page_bytes() : bytes;
+}
+
 static moat_status resolve_own_sizes(moat_co_options *out)
 {
     moat_status status;
 
-    if (out->stack_bytes != 0 && out->stack_bytes < moat_page_bytes())
+    if (out->stack_bytes != 0 && out->stack_bytes < least_stack())
         return moat_refuse_values(MOAT_E_INVAL,
                                   "options->stack_bytes is %u: it must be 0, "
                                   "for 256 KiB, or at least %u",
-                                  out->stack_bytes, moat_page_bytes());
+                                  out->stack_bytes, least_stack());
     status = resolve_size(&out->stack_bytes, MOAT_DEFAULT_STACK_BYTES,
                           "options->stack_bytes is %u: it must be at most %u");
     if (status != MOAT_OK)
@@ -111,6 +121,12 @@ static moat_status check_copied(const moat_co_options *asked)
         return moat_refuse(MOAT_E_INVAL,
                            "options->flags has a MOAT_CO_SCRUB_ policy: with "
                            "MOAT_STACK_COPIED guests share a stack");
+    /* The backend keeps words of its own on the stack. */
+    if (MOAT_SWITCH_PORTABLE)
+        return moat_refuse(MOAT_E_UNSUPPORTED,
+                           "options->stack_kind is MOAT_STACK_COPIED: the "
+                           "library was built with another MOAT_SWITCH than "
+                           "native");
     return MOAT_OK;
 }
 

@@ -152,7 +152,8 @@ _Static_assert(offsetof(struct co_cold, clock) ==
 
 #define CO_ENTRY_BYTES ((sizeof(struct co) + 63) / 64 * 64)
 #define CO_COLD_BYTES  ((sizeof(struct co_cold) + 63) / 64 * 64)
-_Static_assert(CO_ENTRY_BYTES <= 192, "a coroutine grew beyond three lines");
+_Static_assert(CO_ENTRY_BYTES <= (MOAT_SWITCH_PORTABLE ? 256 : 192),
+               "a coroutine grew beyond its lines");
 
 static inline struct co_cold *cold_of(const struct co *co)
 {

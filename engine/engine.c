@@ -259,6 +259,7 @@ static moat_status tear_down(void)
     moat_status deadline = moat_deadline_remove();
     moat_status syscalls = moat_chain_remove(SIGSYS);
 
+    moat_switch_shut_down();
     moat_copies_note(NULL);
     atomic_store(&engine.ready, false);
     moat_fork_unwatch();
@@ -396,6 +397,7 @@ moat_status moat_engine_get_info(moat_engine_info *out)
     info.symbolise_lines = moat_lines_available();
     info.page_bytes = moat_page_bytes();
     info.signal_stack_bytes = moat_altstack_bytes();
+    info.switch_backend = MOAT_SWITCH_NAME;
     moat_sealed_end();
     moat_options_copy_out(out, &info, sizeof info);
     return MOAT_OK;

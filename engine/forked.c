@@ -75,5 +75,5 @@ void moat_forked_close(void)
         moat_arch_has_border(&co->control))
         return;
     cold_of(co)->border.reached = reached;
-    moat_arch_set_border(&co->control, &cold_of(co)->border);
+    moat_switch_set_border(&co->control, &cold_of(co)->border);
 }

@@ -143,9 +143,9 @@ static MOAT_NORETURN MOAT_NO_SANITIZE void leave(struct co *co, uintptr_t word)
     MOAT_TLS_WRITE_CURRENT(word);
     recovery = moat_trap_recovery(co);
     if (recovery != NULL)
-        moat_arch_leave(&recovery->landing, NULL, MOAT_EVENT_TRAP);
+        moat_switch_leave(&recovery->landing, NULL, MOAT_EVENT_TRAP);
     co->control.state = MOAT_MARK_TRAPPED;
-    moat_arch_leave(&co->control, NULL, MOAT_EVENT_TRAP);
+    moat_switch_leave(&co->control, NULL, MOAT_EVENT_TRAP);
 }
 
 /* Runs below the frames that faulted, where no call has led. */
@@ -209,7 +209,8 @@ static void *step_out(void *arg)
 static bool has_room_outwards(const struct co *co, size_t bytes)
 {
     for (; resumer_of(co) != NULL; co = resumer_of(co)) {
-        if (!moat_stack_has(resumer_of(co), co->control.resumer_sp, bytes))
+        if (!moat_stack_has(resumer_of(co),
+                            moat_switch_resumer_sp(&co->control), bytes))
             return false;
     }
     return true;

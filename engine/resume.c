@@ -250,7 +250,7 @@ static MOAT_NO_SANITIZE struct moat_switched enter(struct co *co, void *input,
     if (command == MOAT_COMMAND_NONE)
         back = moat_switch_resume(handle, input);
     else
-        moat_arch_resume_unwinding(handle, input, &back);
+        moat_switch_resume_unwinding(handle, input, &back);
     MOAT_TLS_WRITE_CURRENT(back.co->resumer);
     moat_filter_back(moat_running());
     back.kind &= ~(uint64_t)MOAT_SWITCH_SLOW;

@@ -128,7 +128,7 @@ static void visit_suspended(const struct visitor *roots, const struct co *co)
     if (co->control.token == 0 || moat_arch_is_fresh(&co->control))
         return;
     visit_own_registers(roots, co);
-    visit_stack(roots, co, co->control.sp, fake_stack_of(co));
+    visit_stack(roots, co, moat_switch_sp(&co->control), fake_stack_of(co));
 }
 
 static void visit_trapped(const struct visitor *roots, const struct co *co)
@@ -227,7 +227,7 @@ static void visit_running(const struct visitor *roots, const struct co *co)
 
     if (resumed != NULL) {
         visit_resumer_registers(roots, resumed);
-        visit_stack(roots, co, resumed->control.resumer_sp,
+        visit_stack(roots, co, moat_switch_resumer_sp(&resumed->control),
                     resumers_fake_stack(resumed));
     } else if (!alive || is_first(co)) {
         visit_current(roots, co);
@@ -327,7 +327,7 @@ static struct co *outermost_of(struct co *chain)
 static void visit_host(const struct visitor *roots,
                        const struct moat_thread *thread, const struct co *co)
 {
-    uintptr_t sp = co->control.resumer_sp, low;
+    uintptr_t sp = moat_switch_resumer_sp(&co->control), low;
 
     visit_resumer_registers(roots, co);
     if (sp < thread->own_stack.limit || sp >= thread->own_stack.base)

@@ -147,7 +147,7 @@ static uintptr_t stopped_sp(const struct co *co)
     case MOAT_MARK_DONE:
         return co->slot.base;
     default:
-        return co->control.sp;
+        return moat_switch_sp(&co->control);
     }
 }
 

@@ -20,6 +20,7 @@
 #include "engine/nointr.h"
 #include "engine/options.h"
 #include "stack/annotate.h"
+#include "switch/switch.h"
 #include "sys/clock.h"
 #include "sys/filter.h"
 #include "sys/refusal.h"
@@ -85,11 +86,11 @@ static MOAT_NORETURN void stop(struct co *co)
 
     if (moat_calls_of(co)->may_trap) {
         co->control.state = MOAT_MARK_TRAPPED;
-        moat_arch_leave(&co->control, NULL, MOAT_EVENT_TRAP);
+        moat_switch_leave(&co->control, NULL, MOAT_EVENT_TRAP);
     }
     if (recovery == NULL)
         abort();
-    moat_arch_leave(&recovery->landing, NULL, MOAT_EVENT_TRAP);
+    moat_switch_leave(&recovery->landing, NULL, MOAT_EVENT_TRAP);
 }
 
 /* Outside the section: a deadline stops the guest in a call that blocks. */
@@ -185,6 +186,11 @@ moat_status moat_syscalls_check(const moat_syscall_policy *asked,
         return moat_refuse(MOAT_E_UNSUPPORTED,
                            "limits->syscalls must be NULL under Valgrind and "
                            "ThreadSanitizer");
+    /* Its switches may be system calls themselves. */
+    if (MOAT_SWITCH_PORTABLE)
+        return moat_refuse(MOAT_E_UNSUPPORTED,
+                           "limits->syscalls must be NULL: the library was "
+                           "built with another MOAT_SWITCH than native");
     if (out->decide != NULL && !moat_arch_can_preempt())
         return moat_refuse(MOAT_E_UNSUPPORTED,
                            "limits->syscalls->decide must be NULL: this CPU "

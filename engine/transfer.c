@@ -53,7 +53,7 @@ static bool needs_settling(const struct co *co, const struct co *other)
 static moat_status enter_for_resumer(const struct co *co)
 {
     struct co *resumer = resumer_of(co);
-    uintptr_t sp = co->control.resumer_sp;
+    uintptr_t sp = moat_switch_resumer_sp(&co->control);
 
     if (resumer == NULL)
         return MOAT_OK;
@@ -107,14 +107,14 @@ static moat_status prepare(struct co *co, struct co *other)
  * `other`: as that one is not RUNNING yet, a deadline still waits. Bit 0 of the
  * word sends its yields to the slow path, which handles limits and sanitizers.
  */
-static MOAT_NO_SANITIZE struct moat_arch_input
+static MOAT_NO_SANITIZE struct moat_switch_input
 switch_over(struct co *co, struct co *other, void *value)
 {
     moat_co *self = handle_of(co), *next = handle_of(other);
     uintptr_t slow = other->control.flags & CO_RESUMER_NOINTR ? 1 : 0;
-    struct moat_arch_input back;
+    struct moat_switch_input back;
 
-    moat_arch_take_over(next, self);
+    moat_switch_take_over(next, self);
     MOAT_TLS_WRITE_CURRENT((uintptr_t)next | slow);
     co->nointr--;
     moat_note_sections(co);
@@ -122,7 +122,7 @@ switch_over(struct co *co, struct co *other, void *value)
     if (moat_annotate_active())
         moat_annotate_transfer(&cold_of(co)->fiber, &cold_of(other)->fiber,
                                other->slot.limit, other->slot.base);
-    back = moat_arch_switch_to(self, next, value);
+    back = moat_switch_to(self, next, value);
     if (moat_annotate_active())
         moat_annotate_entered(&cold_of(co)->fiber);
     return back;
@@ -169,7 +169,7 @@ MOAT_NO_SANITIZE moat_status moat_co_switch_to_slow(moat_co *self,
                                                     void **input)
 {
     struct co *co = co_of(self), *next = co_of(other);
-    struct moat_arch_input back;
+    struct moat_switch_input back;
     moat_status status = check(co, next, input);
 
     if (status == MOAT_OK) {

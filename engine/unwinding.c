@@ -42,7 +42,8 @@ MOAT_NORETURN static MOAT_NO_SANITIZE void leave(struct co *co)
         moat_annotate_leave(&cold_of(co)->fiber, true);
     co->control.flags |= CO_SPECIAL;
     co->control.state = MOAT_MARK_DONE;
-    moat_arch_leave(handle_of(co), NULL, MOAT_EVENT_RETURN | MOAT_SWITCH_SLOW);
+    moat_switch_leave(handle_of(co), NULL,
+                      MOAT_EVENT_RETURN | MOAT_SWITCH_SLOW);
 }
 
 /* The unwinder calls it before each frame. At a frame without unwind

@@ -305,7 +305,7 @@ static void add_other(struct core *core, const struct co *co, uintptr_t cold)
                             trap.in_host_call ? control->sp : trap.regs.sp);
         return;
     default:
-        add_other_stack(core, slot, control->sp);
+        add_other_stack(core, slot, moat_switch_sp(control));
     }
 }
 

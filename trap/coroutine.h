@@ -26,6 +26,7 @@
 #include "arch/arch.h"
 #include "arch/syscalls.h"
 #include "stack/slot.h"
+#include "switch/switch.h"
 
 struct moat_thread;
 struct moat_defer;

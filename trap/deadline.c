@@ -118,7 +118,7 @@ static bool is_entering(const moat_regs *regs)
     const struct co *co = moat_running();
 
     if (moat_stack_is_on(co, regs->sp) ||
-        !moat_arch_is_entering(handle_of(co), regs)) {
+        !moat_switch_is_entering(handle_of(co), regs)) {
         moat_alarm.waited = 0;
         return false;
     }
@@ -181,7 +181,7 @@ static uint64_t end_slice(uint64_t now, void *ucontext, int saved_errno)
     co = find_guest(ucontext, regs.sp);
     wait = must_wait(co, &regs, ucontext, now);
     if (wait == 0 &&
-        (co != moat_running() || moat_arch_is_switching(&regs) ||
+        (co != moat_running() || moat_switch_is_switching(handle_of(co), &regs) ||
          is_performing(co) || !moat_preempt(co, ucontext, saved_errno)))
         wait = RETRY_NS;
     if (wait != 0)

@@ -336,9 +336,9 @@ static bool is_in_force(uint64_t mask)
  * landing there is a shorter way out, unless the mask must change. */
 static bool prepare_to_land(const void *ucontext)
 {
-    return !moat_annotate_active() && !moat_annotate_emulated() &&
-           moat_arch_can_land(ucontext) && is_in_force(mask_of(ucontext)) &&
-           moat_altstack_rearm_for_landing();
+    return MOAT_SWITCH_LANDS_AT_ONCE && !moat_annotate_active() &&
+           !moat_annotate_emulated() && moat_arch_can_land(ucontext) &&
+           is_in_force(mask_of(ucontext)) && moat_altstack_rearm_for_landing();
 }
 
 /* Called by another copy of this library, whose handler stands over ours. */

@@ -159,9 +159,9 @@ void moat_trap_now(struct co *co, moat_trap_kind kind, int user_code)
     if (kind == MOAT_TRAP_DEADLINE)
         moat_alarm_note(record);
     if (recovery != NULL)
-        moat_arch_leave(&recovery->landing, NULL, MOAT_EVENT_TRAP);
+        moat_switch_leave(&recovery->landing, NULL, MOAT_EVENT_TRAP);
     co->control.state = MOAT_MARK_TRAPPED;
-    moat_arch_leave(&co->control, NULL, MOAT_EVENT_TRAP);
+    moat_switch_leave(&co->control, NULL, MOAT_EVENT_TRAP);
 }
 
 /* --- recovery points ------------------------------------------------------ */

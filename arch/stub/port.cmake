@@ -1,5 +1,7 @@
 # port.cmake: the port's sources.
 #
 # SPDX-License-Identifier: MIT
+set(moat_arch_native_sources "")
+set(moat_arch_portable_sources "")
 set(moat_arch_sources
     arch/stub/stub.c)

@@ -42,8 +42,18 @@ MOAT_API moat_status moat_co_switch_to(moat_co *self, moat_co *other,
     missing();
 }
 
-struct moat_arch_input moat_arch_switch_to(moat_co *self, moat_co *other,
-                                           void *value)
+struct moat_switch_input {
+    void *input;
+    uint64_t command;
+};
+
+struct moat_switch_input moat_switch_to(moat_co *self, moat_co *other,
+                                        void *value);
+void moat_switch_resume_unwinding(moat_co *co, void *input,
+                                  struct moat_switched *back);
+
+struct moat_switch_input moat_switch_to(moat_co *self, moat_co *other,
+                                        void *value)
 {
     missing();
 }
@@ -53,8 +63,8 @@ void moat_arch_take_over(moat_co *other, const moat_co *self)
     missing();
 }
 
-void moat_arch_resume_unwinding(moat_co *co, void *input,
-                                struct moat_switched *back)
+void moat_switch_resume_unwinding(moat_co *co, void *input,
+                                  struct moat_switched *back)
 {
     missing();
 }

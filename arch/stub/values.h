@@ -28,6 +28,8 @@
 #define MOAT_ARCH_CALLED_BY_KERNEL(ucontext) ((void)(ucontext), false)
 #define MOAT_ARCH_ELF_MACHINE                0 /* EM_NONE */
 
+#define MOAT_ARCH_STACK_POINTER() ((uintptr_t)__builtin_frame_address(0))
+
 /* Where a function with this frame address finds its return address. */
 #define MOAT_ARCH_RETURN_SLOT(frame) ((uintptr_t)(frame))
 

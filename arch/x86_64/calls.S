@@ -76,7 +76,17 @@ FUNCTION(moat_arch_call_on_resumer)
     movq    %rsp, CO_SP(%rdi)       /* where the guest waits, for collectors */
     /* The resumer may be a leaf function, since the switch is inline: its red
      * zone stays untouched. */
+#if MOAT_SWITCH_PORTABLE
+    /* moat_arch_resumer_top. At resumer_sp a signal's frame would lie where the
+     * resumer waits. */
+    movq    CO_RESUMER_POINT(%rdi), %rcx
+    leaq    CO_RESUMER_SP(%rdi), %rax
+    testq   %rcx, %rcx
+    cmovne  %rcx, %rax
+    movq    (%rax), %rsp
+#else
     movq    CO_RESUMER_SP(%rdi), %rsp
+#endif
     subq    $MOAT_ARCH_RED_ZONE, %rsp
     andq    $-16, %rsp
     movq    %rdx, %rdi

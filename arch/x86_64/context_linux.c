@@ -331,7 +331,7 @@ void moat_arch_redirect_context(void *ucontext, const moat_co *co,
     atomic_signal_fence(memory_order_seq_cst);
     g[REG_RIP] = (greg_t)(uintptr_t)moat_arch_landing;
     atomic_signal_fence(memory_order_seq_cst);
-    g[REG_RSP] = (greg_t)co->resumer_sp;
+    g[REG_RSP] = (greg_t)moat_arch_resumer_top(co);
     g[REG_RBP] = (greg_t)co->resumer_fp;
     g[REG_RBX] = (greg_t)co->resumer_bx;
     g[REG_RAX] = 0; /* the event's value */

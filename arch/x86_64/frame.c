@@ -36,6 +36,9 @@ CHECK(struct moat_co, flags, CO_FLAGS);
 CHECK(struct moat_co, root_sp, CO_ROOT_SP);
 CHECK(struct moat_co, home, CO_HOME);
 CHECK(struct moat_co, user, CO_USER);
+#if MOAT_SWITCH_PORTABLE
+CHECK(struct moat_co, resumer_point, CO_RESUMER_POINT);
+#endif
 CHECK(struct moat_tls, current, TLS_CURRENT);
 CHECK(struct moat_tls, token, TLS_TOKEN);
 CHECK(struct moat_tls, home, TLS_HOME);
@@ -141,7 +144,8 @@ bool moat_arch_has_border(const moat_co *co)
 /* As moat_arch_call_on_resumer computes it. */
 uintptr_t moat_arch_host_call_slot(const moat_co *co)
 {
-    uintptr_t top = (co->resumer_sp - MOAT_ARCH_RED_ZONE) & ~(uintptr_t)15;
+    uintptr_t top =
+        (moat_arch_resumer_top(co) - MOAT_ARCH_RED_ZONE) & ~(uintptr_t)15;
 
     return top - sizeof(uintptr_t);
 }
@@ -273,6 +277,30 @@ uintptr_t moat_arch_find_jump(uintptr_t at, uintptr_t end, uintptr_t *target)
     *target = (uintptr_t)code + bytes + (uintptr_t)(intptr_t)distance;
     return (uintptr_t)code;
 }
+
+#if MOAT_SWITCH_PORTABLE
+/* A frame begins with the caller's frame pointer and the return address. Only
+ * the unwind rows know where the caller's rbx is. */
+void moat_arch_note_resumer(moat_co *co, const void *frame)
+{
+    const uintptr_t *words = frame;
+
+    co->resumer_fp = words[0];
+    co->resumer_pc = words[1];
+    co->resumer_sp = (uintptr_t)(words + 2);
+    co->resumer_bx = 0;
+}
+
+void moat_arch_note_own(moat_co *co, const void *frame)
+{
+    const uintptr_t *words = frame;
+
+    co->fp = words[0];
+    co->pc = words[1];
+    co->sp = (uintptr_t)(words + 2);
+    co->bx = 0;
+}
+#endif
 
 void moat_arch_save_fp_control(moat_co *co)
 {

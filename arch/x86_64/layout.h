@@ -26,6 +26,9 @@
 #define CO_HOME       112
 #define CO_USER       120
 
+/* If MOAT_SWITCH_PORTABLE. */
+#define CO_RESUMER_POINT 136
+
 /* struct first_frame */
 #define FIRST_RECORD   0
 #define FIRST_END      8

@@ -1,8 +1,12 @@
 # port.cmake: the port's sources.
 #
 # SPDX-License-Identifier: MIT
-set(moat_arch_sources
+set(moat_arch_native_sources
     arch/x86_64/switch.S
+    arch/x86_64/switching.c)
+set(moat_arch_portable_sources # for the other backends
+    arch/x86_64/enter.S)
+set(moat_arch_sources
     arch/x86_64/root.S
     arch/x86_64/calls.S
     arch/x86_64/capture.S

@@ -52,7 +52,6 @@ WORD(suspend, PREEMPTED_SUSPEND);
 WORD(initial, PREEMPTED_INITIAL);
 
 extern const char moat_arch_preempted[], moat_arch_preempted_end[];
-extern const char moat_switch_begin[], moat_switch_end[];
 
 /* An XSAVE area in which every component has its initial value. All of them
  * must fit (with Intel's AMX they take 11 KiB). MXCSR is loaded from it even so
@@ -169,10 +168,4 @@ bool moat_arch_is_preempting(const moat_regs *regs)
 {
     return regs->pc >= (uintptr_t)moat_arch_preempted &&
            regs->pc < (uintptr_t)moat_arch_preempted_end;
-}
-
-bool moat_arch_is_switching(const moat_regs *regs)
-{
-    return regs->pc >= (uintptr_t)moat_switch_begin &&
-           regs->pc < (uintptr_t)moat_switch_end;
 }

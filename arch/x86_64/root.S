@@ -125,6 +125,16 @@ moat_root_return:
     cmpw    $0, CO_FLAGS(%rdi)
     cmovne  %ecx, %edx
     movq    $MARK_DONE, CO_STATE(%rdi)
+#if MOAT_SWITCH_PORTABLE
+    /* Leave by the backend: no guest to switch to, and no way back. */
+    movq    CO_ROOT_SP(%rdi), %rsp
+    movl    %edx, %ecx
+    movq    %rsi, %rdx
+    xorl    %esi, %esi
+    xorl    %r8d, %r8d
+    call    moat_transfer_body@PLT
+    nop
+#endif
     .cfi_remember_state
     WINDOW
     movq    %rsi, %rax
@@ -188,8 +198,18 @@ FUNCTION(moat_arch_leave)
     movq    %rsi, %rax
     movq    CO_RESUMER_FP(%rdi), %rbp
     movq    CO_RESUMER_BX(%rdi), %rbx
+#if MOAT_SWITCH_PORTABLE
+    /* As in moat_arch_call_on_resumer. */
+    movq    CO_RESUMER_POINT(%rdi), %rsi
+    leaq    CO_RESUMER_SP(%rdi), %rcx
+    testq   %rsi, %rsi
+    cmovne  %rsi, %rcx
+    movq    (%rcx), %rsp
+    jmp     moat_arch_landing
+#else
     movq    CO_RESUMER_SP(%rdi), %rsp
     jmp     *CO_RESUMER_PC(%rdi)
+#endif
     .cfi_endproc
 END(moat_arch_leave)
 
@@ -198,6 +218,7 @@ END(moat_arch_leave)
  * redirected.
  *
  * in: rdi record, rax value, rdx event; rsp, rbp, rbx the resumer's
+ *     (rsp: moat_arch_resumer_top)
  *
  * The context does not continue at the resumer's pc itself: the rows here need
  * only rdi, so once rdi is in it, the context can be walked at every step of
@@ -208,6 +229,27 @@ FUNCTION(moat_arch_landing)
     .cfi_startproc
     WINDOW
     LANDING
+#if MOAT_SWITCH_PORTABLE
+    cmpq    $0, CO_RESUMER_POINT(%rdi)
+    je      1f
+    /* rsp is below the frame in which the resumer waits. It continues by the
+     * backend. The call clobbers rdi: rbx stands for it in the rows. */
+    movq    %rdi, %rbx
+    .cfi_escape 0x0f, 0x03, 0x73, 0x10, 0x06
+    .cfi_escape 0x10, 0x06, 0x02, 0x73, 0x00
+    .cfi_escape 0x10, 0x10, 0x02, 0x73, 0x08
+    .cfi_escape 0x10, 0x03, 0x02, 0x73, 0x18
+    subq    $MOAT_ARCH_RED_ZONE, %rsp
+    andq    $-16, %rsp
+    movq    %rdx, %rcx
+    movq    %rax, %rdx
+    xorl    %esi, %esi
+    xorl    %r8d, %r8d
+    call    moat_transfer_body@PLT
+    nop
+    WINDOW
+1:
+#endif
     jmp     *CO_RESUMER_PC(%rdi)
     .cfi_endproc
 END(moat_arch_landing)

@@ -361,10 +361,10 @@ FUNCTION(moat_co_switch_to)
     .cfi_endproc
 END(moat_co_switch_to)
 
-/* struct moat_arch_input moat_arch_switch_to(moat_co *self, moat_co *other,
- *                                            void *value): in rax and rdx */
-    .hidden moat_arch_switch_to
-FUNCTION(moat_arch_switch_to)
+/* struct moat_switch_input moat_switch_to(moat_co *self, moat_co *other,
+ *                                         void *value): in rax and rdx */
+    .hidden moat_switch_to
+FUNCTION(moat_switch_to)
     .cfi_startproc
     LANDING
     PUSH_FRAME
@@ -376,13 +376,13 @@ FUNCTION(moat_arch_switch_to)
     POP_FRAME
     RETURN_BY_JMP
     .cfi_endproc
-END(moat_arch_switch_to)
+END(moat_switch_to)
 
 /* ---------------------------------------------------------------------------
- * moat_arch_resume_unwinding(co, input, back): a resume with a command.
+ * moat_switch_resume_unwinding(co, input, back): a resume with a command.
  */
-    .hidden moat_arch_resume_unwinding
-FUNCTION(moat_arch_resume_unwinding)
+    .hidden moat_switch_resume_unwinding
+FUNCTION(moat_switch_resume_unwinding)
     .cfi_startproc
     LANDING
     PUSH_FRAME
@@ -402,7 +402,7 @@ FUNCTION(moat_arch_resume_unwinding)
     RETURN_BY_JMP
     .cfi_restore_state
     .cfi_endproc
-END(moat_arch_resume_unwinding)
+END(moat_switch_resume_unwinding)
 
     .globl  moat_switch_end
     .hidden moat_switch_end

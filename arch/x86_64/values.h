@@ -34,6 +34,14 @@
 /* Bytes below the stack pointer that a leaf function may use (psABI 3.2.2). */
 #define MOAT_ARCH_RED_ZONE 128
 
+/* The stack pointer of the function that contains it. */
+#define MOAT_ARCH_STACK_POINTER()                            \
+    __extension__({                                          \
+        uintptr_t moat_sp_;                                  \
+        __asm__ volatile("movq %%rsp, %0" : "=r"(moat_sp_)); \
+        moat_sp_;                                            \
+    })
+
 /* Where a function with this frame address finds its return address. */
 #define MOAT_ARCH_RETURN_SLOT(frame) ((uintptr_t)(frame) + 8)
 

@@ -171,6 +171,7 @@ MOAT_API_INLINE MOAT_NODISCARD moat_status moat_co_resume(moat_co *co,
                       !moat_co_needs_only_the_switch(co)))
         return moat_co_resume_slow(co, input, out);
 
+    MOAT_SWITCH_PREPARE();
     co->resumer = (uintptr_t)MOAT_TLS_READ(MOAT_TLS_CURRENT);
     /* While `current` names a coroutine whose state is not RUNNING, a deadline
      * waits: neither that coroutine nor the caller is complete. */

@@ -160,12 +160,15 @@ typedef struct moat_engine_info {
      * their frames copied away, the bytes of these, and of the memory that was
      * mapped for them. */
     size_t copied_away, copied_bytes, copied_mapped_bytes;
+    /* How the library was built to switch: "native", "ucontext", ... See
+     * docs/backends.md. */
+    const char *switch_backend;
 } moat_engine_info;
 
 #define MOAT_ENGINE_INFO_INIT                                                 \
     {                                                                         \
         sizeof(moat_engine_info), MOAT_GUARD_AUTO, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
-            0, 0, 0, 0, 0                                                     \
+            0, 0, 0, 0, 0, 0                                                  \
     }
 
 MOAT_BEGIN_DECLS

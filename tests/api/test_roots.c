@@ -31,7 +31,7 @@ int resume_with_secret(moat_co *co, void *input, moat_event *event);
 int resume_with_secret_slow(moat_co *co, void *input, moat_event *event);
 void fault_with_secret(void);
 
-#if UNDER_ASAN || UNDER_TSAN
+#if UNDER_ASAN || UNDER_TSAN || MOAT_SWITCH_PORTABLE
 #    define yield_with_secrets yield_with_secrets_slow
 #    define resume_with_secret resume_with_secret_slow
 #endif
@@ -760,6 +760,8 @@ static void at_every_instruction(const void *arg)
 
 #if UNDER_ASAN || UNDER_TSAN
 #    define NO_STEPS "a sanitizer's own code lies on the way"
+#elif MOAT_SWITCH_PORTABLE && !SWITCH_SETS_MASK
+#    define NO_STEPS "SIGTRAP is blocked in a first entry"
 #else
 #    define NO_STEPS NULL
 #endif

@@ -518,8 +518,13 @@ static void *fill_the_stack(moat_co *self, void *input)
 static void too_little_stack_is_an_overflow(void)
 {
     moat_event event = {.kind = MOAT_EVENT_PREEMPT};
-    moat_co *co = create(fill_the_stack, NULL, 16384);
+    moat_co *co;
 
+    if (MOAT_SWITCH_PORTABLE) {
+        printf("skipped: overflow: a yield takes more than an unwinder\n");
+        return;
+    }
+    co = create(fill_the_stack, NULL, 16384);
     CHECK(moat_co_resume(co, NULL, &event) == MOAT_OK);
     CHECK(event.kind == MOAT_EVENT_YIELD);
     CHECK(moat_co_cancel(co, &event) == MOAT_OK);

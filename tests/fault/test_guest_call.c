@@ -663,6 +663,9 @@ static void an_overflow_on_the_way_there_is_the_guests(const void *arg)
     moat_co_destroy(co);
 }
 
+/* Enough for a resume, and not for a host call. */
+#define EDGE (SWITCH_SETS_MASK ? 3200 : MOAT_SWITCH_PORTABLE ? 2500 : 1800)
+
 static void *resume_from_the_edge(moat_co *self, void *input)
 {
     moat_stack_info stack;
@@ -671,7 +674,7 @@ static void *resume_from_the_edge(moat_co *self, void *input)
     (void)self;
     EXPECT_EQ(moat_stack_bounds(&stack), MOAT_OK);
     used = __builtin_alloca((uintptr_t)__builtin_frame_address(0) -
-                            stack.limit - 1800);
+                            stack.limit - EDGE);
     __asm__ volatile("" : : "r"(used) : "memory");
     {
         moat_event event;

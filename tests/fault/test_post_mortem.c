@@ -364,7 +364,7 @@ static void other_coroutines_are_in_with_what_they_use(const void *arg)
     EXPECT(has_same(&file, moat_co_name(waiting), sizeof "a name to be found"));
     EXPECT(has_same(&file, (void *)(waiting->sp - RED_ZONE), RED_ZONE));
     EXPECT_EQ(moat_co_stack_info(waiting, &stack), MOAT_OK);
-    EXPECT(has_same(&file, (void *)waiting->sp, stack.used));
+    EXPECT(has_same(&file, (void *)(stack.base - stack.used), stack.used));
     EXPECT(has_same(&file, (void *)fresh->sp, 16));
     EXPECT_EQ(moat_co_stack_info(broken, &stack), MOAT_OK);
     EXPECT(has_same(&file, (char *)stack.base - stack.used, stack.used));

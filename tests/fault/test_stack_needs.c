@@ -857,8 +857,11 @@ static void run_in_walk(void)
     moat_co_destroy(subject);
 }
 
-/* Of a sanitizer's frames. */
-#define MORE (UNDER_ASAN || UNDER_TSAN ? 8 * KIB : 0)
+/* Of a sanitizer's frames; of a backend (docs/backends.md). */
+#define MORE                                    \
+    (UNDER_ASAN || UNDER_TSAN ? 8 * KIB         \
+     : MOAT_SWITCH_PORTABLE   ? (size_t)2 * KIB \
+                              : 0)
 
 static void measure(const void *arg)
 {

@@ -227,7 +227,10 @@ static void resumes_take_no_system_calls(const void *arg)
 }
 
 #define DELAYED (UNDER_TSAN ? "signals are delayed" : NULL)
-#define SLOW    (UNDER_ASAN || UNDER_TSAN ? "no resume is inline" : NULL)
+#define SLOW                                                \
+    (UNDER_ASAN || UNDER_TSAN ? "no resume is inline"       \
+     : SWITCH_SETS_MASK       ? "a switch is a system call" \
+                              : NULL)
 #define CASE(function, skip)                  \
     {                                         \
 #        function, function, NULL, skip, 0, 0 \

@@ -7,7 +7,7 @@
 . "${0%/*}/expect.sh"
 
 expect 0 doctor
-for line in guards 'fault source' 'deadline signal' 'signal stack' page kernel \
+for line in switch guards 'fault source' 'deadline signal' 'signal stack' page kernel \
     scrubbing trimming CPU PAGEMAP_SCAN vm.max_map_count vm.overcommit RLIMIT_AS; do
     has "^$line "
 done

@@ -17,8 +17,8 @@ CHAPTERS = {
     "Tasks": "scheduler io http locks generators cxx",
     "Finding faults": "report debugging sanitizers",
     "Tables": "states signal-safety performance",
-    "The project": "architecture testing fuzzing porting CONTRIBUTING "
-                   "SECURITY CHANGELOG",
+    "The project": "architecture testing fuzzing porting backends "
+                   "CONTRIBUTING SECURITY CHANGELOG",
 }
 HIDDEN = "```{toctree}\n:hidden:\n:titlesonly:\n"
 LINK = re.compile(r"\]\(([^)\s]+)\)")

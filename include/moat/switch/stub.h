@@ -117,6 +117,9 @@ struct moat_switched {
     moat_co *co;
 };
 
+/* Before a resume: touches the stack that it takes. */
+#define MOAT_SWITCH_PREPARE() ((void)0)
+
 /* Enters `co`. */
 static inline __attribute__((always_inline)) struct moat_switched
 moat_switch_resume(moat_co *co, void *input)

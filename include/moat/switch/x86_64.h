@@ -103,6 +103,13 @@ struct moat_co {
     /* 104 */ uintptr_t root_sp;      /* of the root frame                 */
     /* 112 */ struct moat_home *home; /* where its spare waits        */
     /* 120 */ void *user;             /* for moat_co_user                  */
+#if MOAT_SWITCH_PORTABLE
+    /* 128 */ void *point;         /* where it waits: of the backend; of one
+                                      that was never entered: its input   */
+    /* 136 */ void *resumer_point; /* likewise its resumer; NULL: the words
+                                      above lead there                    */
+    /* 144 */ volatile uint32_t switching; /* it runs, and is on its way out */
+#endif
 };
 
 /* Values of `state` besides tokens. A token is a multiple of MOAT_TOKEN_STEP,
@@ -157,12 +164,14 @@ extern "C" {
 MOAT_API extern __thread struct moat_tls moat_tls
     __attribute__((tls_model("initial-exec")));
 
+#if !MOAT_SWITCH_PORTABLE
 /* The body of resume in arch/x86_64/switch.S, entered by jmp only. All resume
  * sites share it: many inline indirect jumps mispredict (bench/switch). */
 MOAT_API extern const char moat_switch_body[];
 
 /* The body of a transfer, likewise. */
 MOAT_API extern const char moat_transfer_body[];
+#endif
 #ifdef __cplusplus
 }
 #endif
@@ -285,6 +294,9 @@ struct moat_switched {
     moat_co *co;
 };
 
+#if !MOAT_SWITCH_PORTABLE
+#    define MOAT_SWITCH_PREPARE() ((void)0) /* takes no stack */
+
 /*
  * Enters `co`. The registers of the protocol, on the way in: rdi the record,
  * rsi the value for the guest, rax the address to come back to. On the way
@@ -311,6 +323,7 @@ moat_switch_resume(moat_co *co, void *input)
     back.co = co;
     return back;
 }
+#endif
 
 /* The kinds of a yield, as the resumer finds them in rdx: MOAT_EVENT_YIELD, and
  * that of a coroutine on the slow path. The resumer passes the latter to
@@ -336,6 +349,9 @@ struct moat_resumed {
 #define MOAT_COMMAND_NONE   0 /* continue                               */
 #define MOAT_COMMAND_UNWIND 1 /* moat_co_cancel: unwind down to the root */
 
+#if MOAT_SWITCH_PORTABLE
+#    include <moat/switch/portable.h>
+#else
 /*
  * Leaves the coroutine in `back.self` for its resumer with a value, and comes
  * back with the next input. The registers of the protocol, on the way out: rdi
@@ -352,23 +368,24 @@ struct moat_resumed {
  *   jmp 8                  To the resumer's pc.
  *   nop, 1:                As in moat_switch_resume.
  */
-#define MOAT_SWITCH_LEAVE(back, value)                                        \
-    __asm__ volatile(                                                         \
-        "leaq 1f(%%rip), %%rax\n\t"                                           \
-        "movq %%rbp, 32(%%rdi)\n\t"                                           \
-        "movq %%rax, 40(%%rdi)\n\t"                                           \
-        "movq %%rsp, 48(%%rdi)\n\t"                                           \
-        "movq %%rbx, 56(%%rdi)\n\t"                                           \
-        "movq 72(%%rdi), %%rcx\n\t"                                           \
-        "movq %%rcx, 64(%%rdi)\n\t"                                           \
-        "movq %%rsi, %%rax\n\t" MOAT_WINDOW_OPEN "movq 0(%%rdi), %%rbp\n\t"   \
-        "movq 24(%%rdi), %%rbx\n\t"                                           \
-        "movq 16(%%rdi), %%rsp\n\t"                                           \
-        "jmp *8(%%rdi)\n\t" MOAT_WINDOW_CLOSE "nop\n"                         \
-        "1:\n\t" MOAT_LANDING                                                 \
-        : "=&a"(back.input), "+D"(back.self), "+S"(value), "+d"(back.command) \
-        :                                                                     \
-        : MOAT_CLOBBERS)
+#    define MOAT_SWITCH_LEAVE(back, value)                                  \
+        __asm__ volatile("leaq 1f(%%rip), %%rax\n\t"                        \
+                         "movq %%rbp, 32(%%rdi)\n\t"                        \
+                         "movq %%rax, 40(%%rdi)\n\t"                        \
+                         "movq %%rsp, 48(%%rdi)\n\t"                        \
+                         "movq %%rbx, 56(%%rdi)\n\t"                        \
+                         "movq 72(%%rdi), %%rcx\n\t"                        \
+                         "movq %%rcx, 64(%%rdi)\n\t"                        \
+                         "movq %%rsi, %%rax\n\t" MOAT_WINDOW_OPEN           \
+                         "movq 0(%%rdi), %%rbp\n\t"                         \
+                         "movq 24(%%rdi), %%rbx\n\t"                        \
+                         "movq 16(%%rdi), %%rsp\n\t"                        \
+                         "jmp *8(%%rdi)\n\t" MOAT_WINDOW_CLOSE "nop\n"      \
+                         "1:\n\t" MOAT_LANDING                              \
+                         : "=&a"(back.input), "+D"(back.self), "+S"(value), \
+                           "+d"(back.command)                               \
+                         :                                                  \
+                         : MOAT_CLOBBERS)
 
 static inline __attribute__((always_inline)) struct moat_resumed
 moat_switch_yield(moat_co *co, void *value)
@@ -411,6 +428,7 @@ moat_switch_transfer(moat_co *self, moat_co *other, void *value)
                      : MOAT_CLOBBERS);
     return back;
 }
+#endif
 
 /* Whether `co`, which may be resumed, has never run: a suspended one has used
  * its stack. */

@@ -1,0 +1,36 @@
+# switch.cmake: which switch backend to build (docs/backends.md).
+#
+# SPDX-License-Identifier: MIT
+set(MOAT_SWITCH native CACHE STRING "The switch backend: native, ucontext, sigaltstack")
+set(moat_switches native ucontext sigaltstack)
+
+if(NOT MOAT_SWITCH IN_LIST moat_switches)
+    list(JOIN moat_switches ", " names)
+    message(FATAL_ERROR
+        "MOAT_SWITCH is '${MOAT_SWITCH}'. It is one of: ${names}.")
+endif()
+
+if(MOAT_SWITCH STREQUAL "native")
+    set(MOAT_SWITCH_PORTABLE 0)
+    set(moat_switch_sources ${moat_arch_native_sources})
+    set(moat_switch_outline "")
+    set(moat_switch_headers "")
+    return()
+endif()
+
+if(NOT moat_arch_portable_sources)
+    message(FATAL_ERROR "MOAT_SWITCH is '${MOAT_SWITCH}', which the port "
+        "'${MOAT_ARCH}' does not support. It has: native.")
+endif()
+if(MOAT_SANITIZE)
+    message(FATAL_ERROR "MOAT_SWITCH is '${MOAT_SWITCH}', whose calls "
+        "sanitizers replace. MOAT_SANITIZE=${MOAT_SANITIZE} needs native.")
+endif()
+set(MOAT_SWITCH_PORTABLE 1)
+set(moat_switch_sources
+    ${moat_arch_portable_sources}
+    switch/portable.c
+    switch/${MOAT_SWITCH}.c)
+set(moat_switch_outline engine/outline_switch.c)
+set(moat_switch_headers include/moat/switch/portable.h)
+configure_file(switch/backend.h.in include/switch/backend.h @ONLY)
