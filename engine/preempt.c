@@ -31,11 +31,13 @@ static MOAT_NO_SANITIZE void suspend(void)
     co->control.flags |= CO_SPECIAL;
     if (moat_annotate_active())
         moat_annotate_leave(&cold_of(co)->fiber, false);
+    preemption->suspended = true;
     MOAT_SWITCH_LEAVE(back, value);
+    preemption->suspended = false;
     if (moat_annotate_active())
         moat_annotate_entered(&cold_of(co)->fiber);
     set_errno(saved_errno);
-    preemption->suspended = false;
+    preemption->under_way = false;
 }
 
 void moat_preempt_serve(void)
@@ -104,6 +106,7 @@ void moat_preempt_forget(struct co *co)
     if ((co->traits & CO_LIMITED) == 0 ||
         moat_guest_clock_of(co)->limits.slice_ns == 0)
         return;
+    preemption->under_way = false;
     preemption->suspended = false;
     preemption->count = 0;
 }

@@ -165,7 +165,9 @@ struct moat_preemption {
     struct moat_arch_preempted words;
     uint64_t count;          /* of its life                                 */
     int saved_errno;         /* of the interrupted code                     */
-    volatile bool suspended; /* it is, or is on its way in or out           */
+    volatile bool under_way; /* led out, and not back yet                   */
+    volatile bool suspended; /* in the middle of that: it waits             */
+    unsigned looks;          /* that found it under way                     */
 };
 
 /* The system calls of a guest (syscalls.h). */

@@ -222,6 +222,7 @@ static void on_timer(const siginfo_t *info, void *ucontext, int saved_errno)
     moat_alarm.armed_at = NEVER;
     moat_alarm.fired++;
     moat_tls.poll = 0;
+    moat_stack_settle(moat_running(), moat_arch_sp_from_context(ucontext));
     again = moat_watch_end(now);
     if (is_switching())
         again = moat_later_by(now, RETRY_NS);

@@ -110,6 +110,7 @@ static struct co *find_guest(int signo, const siginfo_t *info,
 {
     struct co *co = moat_running();
 
+    moat_stack_settle(co, moat_arch_sp_from_context(ucontext));
     if (!is_running(co) || moat_stack_host_is_lost(co) ||
         moat_altstack_in_use(ucontext) ||
         moat_copies_run_inside(moat_altstack_own(), co, ucontext) ||

@@ -21,6 +21,9 @@
 /* When to look again at a slice that could not be ended. */
 #define AGAIN_NS UINT64_C(1000000)
 
+/* How often to look at a guest that seems to be on its way out or back. */
+#define MAX_LOOKS 1000
+
 /* Stack that suspending takes below the saved registers. */
 #define SUSPEND_BYTES ((size_t)2 << 10)
 
@@ -93,19 +96,31 @@ static bool has_room(const struct co *co, uintptr_t sp, size_t bytes)
            moat_stack_has(co, sp, bytes);
 }
 
+/* Returns whether the guest is on its way out or back. A handler that has
+ * interrupted it there may have left the way by siglongjmp, which its stack
+ * pointer shows; or else that the handler does not end. */
+static bool is_under_way(struct moat_preemption *preemption, uintptr_t sp)
+{
+    return preemption->under_way &&
+           sp <= preemption->words.sp - MOAT_ARCH_RED_ZONE &&
+           ++preemption->looks < MAX_LOOKS;
+}
+
 bool moat_preempt(struct co *co, void *ucontext, int saved_errno)
 {
     struct moat_preemption *preemption = moat_preemption_of(co);
     size_t bytes = moat_arch_preempt_bytes(ucontext);
+    uintptr_t sp = moat_arch_sp_from_context(ucontext);
 
     /* CO_SECTIONS alone: the section is being closed, and the flags are read,
      * changed and written back, while a resume may change others of them. */
-    if (bytes == 0 || preemption->suspended ||
-        (co->control.flags & CO_SECTIONS) != 0 ||
-        !has_room(co, moat_arch_sp_from_context(ucontext),
-                  bytes + SUSPEND_BYTES))
+    if (bytes == 0 || (co->control.flags & CO_SECTIONS) != 0 ||
+        !has_room(co, sp, bytes + SUSPEND_BYTES) ||
+        is_under_way(preemption, sp))
         return false;
-    preemption->suspended = true;
+    preemption->under_way = true;
+    preemption->suspended = false;
+    preemption->looks = 0;
     preemption->saved_errno = saved_errno;
     preemption->words.co = handle_of(co);
     preemption->words.suspend = moat_preempt_suspend;

@@ -49,6 +49,16 @@ static struct co *slot_owner(uintptr_t address)
     return slot != NULL ? moat_slot_entry(slot) : NULL;
 }
 
+/* While it leaves, and until the resumer's next step, its stack pointer is that
+ * of the record, or below it in a handler. */
+void moat_stack_settle(struct co *running, uintptr_t sp)
+{
+    if (running != NULL && running->control.state == running->control.token &&
+        is_on(&running->slot, sp) &&
+        is_on(&running->slot, running->control.sp) && sp > running->control.sp)
+        running->control.state = MOAT_MARK_RUNNING;
+}
+
 static const struct co *outermost(const struct co *co)
 {
     while (resumer_of(co) != NULL)

@@ -45,6 +45,11 @@ bool moat_stack_is_left(const struct co *running, uintptr_t sp);
  * whose frames a signal has overwritten. Signal-safe: yes. */
 bool moat_stack_host_is_lost(const struct co *running);
 
+/* A handler may leave a guest's switch by siglongjmp, within that guest, after
+ * the guest was noted as suspended: then `running` is noted as running again,
+ * once its stack pointer shows that. NULL is allowed. Signal-safe: yes. */
+void moat_stack_settle(struct co *running, uintptr_t sp);
+
 /* Finds the bounds of the stack that `sp` lies on. False: it is not
  * known. Signal-safe: yes. */
 bool moat_stack_find(const struct co *running, uintptr_t sp, uintptr_t *limit,

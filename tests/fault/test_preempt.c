@@ -7,6 +7,7 @@
 #include <alloca.h>
 #include <errno.h>
 #include <pthread.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -1113,6 +1114,107 @@ static void each_instruction_of_the_way_can_be_walked(const void *arg)
     moat_co_destroy(walked);
 }
 
+/* ---- Left half-way by a handler ---- */
+
+static sigjmp_buf way_back;
+static volatile unsigned jump_at, ways; /* instructions of the way out */
+static volatile bool has_jumped, has_left;
+static uintptr_t guests_frame;
+
+static bool is_on_the_way_out(const greg_t *g)
+{
+    return !has_left && (ways != 0 || is_on_the_way((uintptr_t)g[REG_RIP])) &&
+           guests_frame - (uintptr_t)g[REG_RSP] < 32768;
+}
+
+static void on_leave(int signo, siginfo_t *info, void *ucontext)
+{
+    greg_t *g = ((ucontext_t *)ucontext)->uc_mcontext.gregs;
+
+    (void)signo;
+    (void)info;
+    if (moat_co_current() != walked) {
+        g[REG_EFL] &= ~(greg_t)TRAP_FLAG;
+        return;
+    }
+    if (is_on_the_way_out(g) && ways++ == jump_at) {
+        has_jumped = true;
+        siglongjmp(way_back, 1);
+    }
+    if (++steps == 20) {
+        spin(2 * SLICE_NS);
+        fire();
+    }
+}
+
+/* What the guest does after the jump: it loops; it loops in a function that it
+ * calls, below the frames that the handler has left; it faults. */
+static char deep, fault;
+
+static void *go_on_after_the_jump(moat_co *self, void *input)
+{
+    (void)self;
+    guests_frame = (uintptr_t)__builtin_frame_address(0);
+    if (sigsetjmp(way_back, 1) == 0)
+        walked_leaf();
+    if (input == &fault)
+        __builtin_trap();
+    if (input == &deep)
+        spin(300 * MS);
+    else
+        for (laps = 0; laps < 3000000; laps++)
+            continue;
+    return input;
+}
+
+/* Counts the preemptions of a guest after its handler has left at that
+ * instruction of the way out. */
+static unsigned count_after_a_jump_at(unsigned instruction, void *input)
+{
+    moat_event event;
+    unsigned times = 0;
+
+    jump_at = instruction;
+    ways = steps = 0;
+    has_jumped = has_left = false;
+    walked = create_sliced(go_on_after_the_jump, SLICE_NS);
+    do {
+        event = guest_resume(walked, input);
+        has_left = true;
+        times += has_jumped && event.kind == MOAT_EVENT_PREEMPT;
+    } while (event.kind == MOAT_EVENT_PREEMPT);
+    EXPECT_EQ(event.kind,
+              input == &fault ? MOAT_EVENT_TRAP : MOAT_EVENT_RETURN);
+    moat_co_destroy(walked);
+    return times;
+}
+
+/* The guest has called nothing that the jump could have left half done. */
+static void slices_go_on_if_a_handler_leaves_the_way(const void *arg)
+{
+    struct sigaction action;
+    unsigned i;
+
+    (void)arg;
+    REQUIRE(moat_thread_attach() == MOAT_OK);
+    memset(&action, 0, sizeof action);
+    action.sa_sigaction = on_leave;
+    action.sa_flags = SA_SIGINFO | SA_ONSTACK;
+    (void)sigfillset(&action.sa_mask);
+    REQUIRE(sigaction(SIGTRAP, &action, NULL) == 0);
+    for (i = 0;; i++) {
+        unsigned times = count_after_a_jump_at(i, NULL);
+
+        if (!has_jumped)
+            break;
+        expect_context("instruction %u", i);
+        EXPECT(times > 0);
+        (void)count_after_a_jump_at(i, &fault);
+    }
+    EXPECT(i > 60);
+    EXPECT(count_after_a_jump_at(30, &deep) > 0);
+}
+
 #define CASE(function)                                                        \
     {                                                                         \
 #        function, function, NULL, UNDER_TSAN ? "signals are delayed" : NULL, \
@@ -1145,6 +1247,7 @@ static const struct child_case cases[] = {
     CASE(a_parked_guest_is_preempted_once_it_runs_again),
     CASE(a_preempted_guests_backtrace_is_whole),
     CASE(each_instruction_of_the_way_can_be_walked),
+    CASE(slices_go_on_if_a_handler_leaves_the_way),
 };
 
 int main(int argc, char **argv)
