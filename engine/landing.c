@@ -18,6 +18,7 @@ void moat_landed(const struct co *stopped)
 {
     if (moat_seal_landed() && moat_thread_self() != NULL)
         moat_thread_recount(moat_thread_self());
+    (void)moat_cancellation_defer();
     moat_rows_landed();
     moat_host_call_landed(stopped);
 }

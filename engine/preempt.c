@@ -6,9 +6,11 @@
 #include "engine/preempt.h"
 
 #include <errno.h>
+#include <pthread.h>
 
 #include "engine/coroutine.h"
 #include "engine/exceptions.h"
+#include "sys/seal.h"
 #include "trap/preempt.h"
 
 /* Not inlined: the address of errno is looked up after the switch. */
@@ -25,6 +27,7 @@ static MOAT_NO_SANITIZE void suspend(void)
     struct moat_resumed back = {handle_of(co), NULL, MOAT_EVENT_PREEMPT};
     void *value = NULL;
     int saved_errno = preemption->saved_errno;
+    int cancel_type = moat_cancellation_defer();
 
     preemption->count++;
     /* The inline create does not clear the count. */
@@ -36,6 +39,7 @@ static MOAT_NO_SANITIZE void suspend(void)
     preemption->suspended = false;
     if (moat_annotate_active())
         moat_annotate_entered(&cold_of(co)->fiber);
+    (void)pthread_setcanceltype(cancel_type, NULL);
     set_errno(saved_errno);
     preemption->under_way = false;
 }

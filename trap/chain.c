@@ -12,7 +12,9 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <signal.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
@@ -21,6 +23,9 @@
 #include "sys/refusal.h"
 #include "trap/altstack.h"
 #include "trap/chain.h"
+
+/* The kernel's; the C library keeps the first ones for itself. */
+#define KERNEL_SIGRTMIN 32
 
 /* SA_NODEFER: the kernel kills a process that faults with the signal blocked,
  * and a chained handler may have its own way with its faults. SA_ONSTACK: the
@@ -67,14 +72,24 @@ static bool replace_previous(int signo, const struct sigaction *gone,
     return true;
 }
 
-/* Ours blocks nothing: its own loads may fault. */
+/* Ours blocks nothing: its own loads may fault. Only that of an asynchronous
+ * signal, which may come where a thread can be cancelled at any instruction,
+ * blocks those below SIGRTMIN, by which the C library cancels. It is not left
+ * by an unwinding, which would end on its own stack. */
+static uint64_t mask_of_ours(int signo)
+{
+    return signo >= SIGRTMIN ? (UINT64_C(1) << (SIGRTMIN - 1)) -
+                                   (UINT64_C(1) << (KERNEL_SIGRTMIN - 1))
+                             : 0;
+}
+
 static bool is_ours(int signo, const struct sigaction *action)
 {
-    static const sigset_t empty;
+    uint64_t mask;
 
+    memcpy(&mask, &action->sa_mask, sizeof mask);
     return action->sa_sigaction == dispositions[signo].handler &&
-           (action->sa_flags & FLAGS) == FLAGS &&
-           memcmp(&action->sa_mask, &empty, NSIG / 8) == 0;
+           (action->sa_flags & FLAGS) == FLAGS && mask == mask_of_ours(signo);
 }
 
 /* Another copy asks what comes after our handler. */
@@ -93,6 +108,7 @@ moat_status moat_chain_install(int signo,
 {
     struct disposition *disposition = &dispositions[signo];
     struct sigaction action;
+    uint64_t mask = mask_of_ours(signo);
 
     /* A shutdown left ours installed because the host had put a handler over
      * it. That one still chains to ours: taking it for the previous one now
@@ -110,7 +126,8 @@ moat_status moat_chain_install(int signo,
     action.sa_flags = FLAGS;
     if (restart || (disposition->before[0].sa_flags & SA_RESTART) != 0)
         action.sa_flags |= SA_RESTART;
-    (void)sigemptyset(&action.sa_mask);
+    /* sigaddset refuses these. */
+    memcpy(&action.sa_mask, &mask, sizeof mask);
     if (sigaction(signo, &action, NULL) != 0)
         return moat_refuse_errno("sigaction");
     disposition->handler = handler;

@@ -248,6 +248,7 @@ static moat_status call(struct moat_recovery *recovery, void (*fn)(void *),
 
     if (moat_arch_try(&opened.recovery->landing, fn, arg) == 0)
         return MOAT_OK;
+    (void)moat_cancellation_defer();
     moat_probe_note_dropped();
     return MOAT_E_FAULT;
 }

@@ -94,6 +94,14 @@ void moat_uncancellable_end(void)
     sections.open--;
 }
 
+int moat_cancellation_defer(void)
+{
+    int before = PTHREAD_CANCEL_DEFERRED;
+
+    (void)pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, &before);
+    return before;
+}
+
 /* Until the kernel has written the mask it contains SIGKILL, which no mask
  * does: moat_seal_break then knows that nothing has been blocked yet. */
 static void mask_begin(void)

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <moat/moat.h>
@@ -398,6 +399,107 @@ static void a_cancellation_waits_for_a_host_call(const void *arg)
     }
 }
 
+/* ---- In a call that the guest makes ---- */
+
+#define SLICE_NS UINT64_C(20000)
+
+static int type_of_cancellation(void)
+{
+    int type = -1;
+
+    EXPECT_EQ(pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, &type), 0);
+    EXPECT_EQ(pthread_setcanceltype(type, NULL), 0);
+    return type;
+}
+
+/* With more than one thread the C library waits asynchronously cancellable. */
+static void *wait_for_ever(moat_co *self, void *input)
+{
+    const struct timespec time = {0, 1000};
+
+    (void)self;
+    (void)input;
+    for (;;)
+        (void)nanosleep(&time, NULL);
+    return NULL;
+}
+
+static moat_co *create_waiting(uint64_t slice_ns, uint64_t wall_ns)
+{
+    moat_co_options options = MOAT_CO_OPTIONS_INIT;
+    moat_limits limits = MOAT_LIMITS_INIT;
+    moat_co *co = NULL;
+
+    limits.slice_ns = slice_ns;
+    limits.wall_ns = wall_ns;
+    options.limits = &limits;
+    REQUIRE(moat_co_create(&co, wait_for_ever, &options) == MOAT_OK);
+    return co;
+}
+
+static void *stop_in_a_wait(void *arg)
+{
+    for (unsigned i = 0; i < 20; i++) {
+        moat_co *co = create_waiting(0, 1000000);
+
+        EXPECT_EQ(guest_resume(co, NULL).kind, MOAT_EVENT_TRAP);
+        EXPECT_EQ(type_of_cancellation(), PTHREAD_CANCEL_DEFERRED);
+        moat_co_destroy(co);
+    }
+    return arg;
+}
+
+static void *suspend_in_a_wait(void *arg)
+{
+    moat_co *co = create_waiting(SLICE_NS, 0);
+
+    for (unsigned i = 0; i < 200; i++) {
+        EXPECT_EQ(guest_resume(co, NULL).kind, MOAT_EVENT_PREEMPT);
+        EXPECT_EQ(type_of_cancellation(), PTHREAD_CANCEL_DEFERRED);
+    }
+    moat_co_destroy(co);
+    return arg;
+}
+
+static void a_stop_in_a_wait_leaves_cancellation_deferred(const void *arg)
+{
+    (void)on_thread(stop_in_a_wait, arg);
+    (void)on_thread(suspend_in_a_wait, arg);
+}
+
+/* The timer's handler may be running then: the C library must not unwind it. */
+static void *wait_until_cancelled(void *arg)
+{
+    moat_co *co = create_waiting(SLICE_NS, 0);
+    moat_event event;
+
+    do {
+        event = guest_resume(co, NULL);
+    } while (event.kind == MOAT_EVENT_PREEMPT);
+    EXPECT_EQ(event.kind, MOAT_EVENT_TRAP);
+    moat_co_destroy(co);
+    return arg;
+}
+
+static void a_cancellation_of_a_sliced_guest_is_its_trap(const void *arg)
+{
+    for (unsigned i = 0; i < 300; i++) {
+        pthread_t thread;
+
+        REQUIRE(pthread_create(&thread, NULL, wait_until_cancelled,
+                               (void *)(uintptr_t)arg) == 0);
+        (void)usleep(2000 + i * 53);
+        EXPECT_EQ(pthread_cancel(thread), 0);
+        EXPECT_EQ(pthread_join(thread, NULL), 0);
+    }
+}
+
+#define SLICED_CASE(function)                                                 \
+    {                                                                         \
+#        function, function, NULL, UNDER_TSAN ? "signals are delayed" : NULL, \
+            0, 0                                                              \
+    }
+
 static const struct child_case cases[] = {
     CHILD_CASE(no_function_is_a_cancellation_point),
     CHILD_CASE(nor_is_it_one_for_a_guest),
@@ -405,6 +507,8 @@ static const struct child_case cases[] = {
     CHILD_CASE(a_cancellation_waits_for_a_host_call),
     CHILD_CASE(a_parked_guest_delays_no_cancellation),
     CHILD_CASE(a_thread_that_disabled_cancellation_keeps_it_so),
+    SLICED_CASE(a_stop_in_a_wait_leaves_cancellation_deferred),
+    SLICED_CASE(a_cancellation_of_a_sliced_guest_is_its_trap),
 };
 
 int main(int argc, char **argv)
