@@ -100,14 +100,18 @@ typedef enum moat_limit {
  * exceptions that it is handling to itself; for that, resumes of guests with
  * slices are not inline there.
  *
+ * The signal mask is the thread's, as in a yield: what the guest blocks stays
+ * blocked while it is suspended, for the host and for other guests.
+ *
  * A guest that is suspended inside malloc or stdio keeps their locks until it
- * is resumed. If the host takes such a lock first, it waits for ever. So do
- * as for deadlines: give the guest a heap of its own, let the library
- * moat-malloc make its calls, or put them into no-trap sections. A preempted
- * guest is not at a call, so moat_co_cancel and moat_co_destroy do not unwind
- * it; they run its moat_co_defer functions. While they unwind another one, its
- * cleanup code has no slices; its limits hold. On a CPU without XSAVE slices
- * are MOAT_E_UNSUPPORTED.
+ * is resumed. If the host takes such a lock first, it waits for ever; where the
+ * lock may be taken twice by a thread (that of a FILE), it goes on with what is
+ * half changed. So do as for deadlines: give the guest a heap of its own, let
+ * the library moat-malloc make its calls, or put them into no-trap sections. A
+ * preempted guest is not at a call, so moat_co_cancel and moat_co_destroy do
+ * not unwind it; they run its moat_co_defer functions. While they unwind
+ * another one, its cleanup code has no slices; its limits hold. On a CPU
+ * without XSAVE slices are MOAT_E_UNSUPPORTED.
  *
  * Time limits have effects on the thread that resumes:
  *

@@ -202,6 +202,84 @@ static void a_replaced_handler_is_reported(const void *arg)
     EXPECT_EQ(moat_engine_check(), MOAT_E_HANDLER_LOST);
 }
 
+static void disable_the_signal_stack(void)
+{
+    const stack_t none = {NULL, SS_DISABLE, 0};
+
+    (void)sigaltstack(&none, NULL);
+}
+
+static __attribute__((noinline)) int overflow(volatile int *outer)
+{
+    volatile int here[64];
+
+    here[0] = *outer + 1;
+    return here[0] > 0 ? overflow(here) + here[0] : 0;
+}
+
+GUEST(overflow_guest, {
+    volatile int none = 0;
+    (void)overflow(&none);
+})
+
+GUEST(overflow_without_it, {
+    volatile int none = 0;
+    disable_the_signal_stack();
+    (void)overflow(&none);
+})
+
+static void an_overflow_without_signal_stack_ends_the_host(const void *arg)
+{
+    (void)arg;
+    (void)run(overflow_without_it, NULL);
+}
+
+GUEST(lose_the_signal_stack, disable_the_signal_stack())
+
+static void a_lost_signal_stack_is_reported(const void *arg)
+{
+    (void)arg;
+    EXPECT_EQ(run(lose_the_signal_stack, NULL).kind, MOAT_EVENT_RETURN);
+    EXPECT_EQ(moat_engine_check(), MOAT_E_HANDLER_LOST);
+    EXPECT_EQ(moat_thread_attach(), MOAT_OK);
+    EXPECT_EQ(moat_engine_check(), MOAT_OK);
+    EXPECT_EQ(run(overflow_guest, NULL).kind, MOAT_EVENT_TRAP);
+}
+
+static void do_nothing(void *arg)
+{
+    (void)arg;
+}
+
+/* This file is compiled without -fexceptions. */
+static void *fault_before_the_pop(moat_co *self, void *input)
+{
+    (void)self;
+    pthread_cleanup_push(do_nothing, NULL);
+    fault();
+    pthread_cleanup_pop(0);
+    return input;
+}
+
+static void *stop_it_and_exit(void *arg)
+{
+    moat_co *co;
+
+    EXPECT_EQ(run_with(fault_before_the_pop, arg, NULL, &co).kind,
+              MOAT_EVENT_TRAP);
+    moat_co_destroy(co);
+    pthread_exit(arg);
+}
+
+static void a_cleanup_that_is_left_ends_the_host(const void *arg)
+{
+    pthread_t thread;
+
+    (void)arg;
+    REQUIRE(pthread_create(&thread, NULL, stop_it_and_exit, NULL) == 0);
+    (void)pthread_join(thread, NULL);
+}
+
 static void *block_and_return(moat_co *self, void *input)
 {
     sigset_t all;
@@ -437,6 +515,13 @@ static const struct child_case cases[] = {
     {"an_ignored_fault_ends_the_host", an_ignored_fault_ends_the_host, NULL,
      NULL, SIGSEGV, 0},
     CHILD_CASE(a_replaced_handler_is_reported),
+    {"a_cleanup_that_is_left_ends_the_host",
+     a_cleanup_that_is_left_ends_the_host, NULL, SANITIZED, SIGABRT, 0},
+    {"an_overflow_without_signal_stack_ends_the_host",
+     an_overflow_without_signal_stack_ends_the_host, NULL, SANITIZED, SIGSEGV,
+     0},
+    {"a_lost_signal_stack_is_reported", a_lost_signal_stack_is_reported, NULL,
+     SANITIZED, 0, 0},
     CHILD_CASE(a_left_mask_is_reported),
     {"a_longjmp_out_is_reported", a_longjmp_out_is_reported, NULL, SANITIZED, 0,
      0},
