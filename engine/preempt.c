@@ -6,7 +6,6 @@
 #include "engine/preempt.h"
 
 #include <errno.h>
-#include <pthread.h>
 
 #include "engine/coroutine.h"
 #include "engine/exceptions.h"
@@ -39,7 +38,7 @@ static MOAT_NO_SANITIZE void suspend(void)
     preemption->suspended = false;
     if (moat_annotate_active())
         moat_annotate_entered(&cold_of(co)->fiber);
-    (void)pthread_setcanceltype(cancel_type, NULL);
+    moat_cancellation_restore(cancel_type);
     set_errno(saved_errno);
     preemption->under_way = false;
 }

@@ -22,12 +22,14 @@
 void moat_uncancellable_begin(void);
 void moat_uncancellable_end(void);
 
-/* A cancellation waits for the next cancellation point. A thread that is stopped
- * within one is left asynchronously cancellable. Returns the type before. */
+/* A cancellation waits for the next cancellation point. A thread that is
+ * stopped within one is left asynchronously cancellable. Returns the type
+ * before. */
 int moat_cancellation_defer(void);
+void moat_cancellation_restore(int type);
 
-/* The same as moat_uncancellable_begin, and on a guest's stack signals wait, too, except those that code
- * raises by itself. */
+/* The same as moat_uncancellable_begin, and on a guest's stack signals wait,
+ * too, except those that code raises by itself. */
 void moat_seal(void);
 void moat_unseal(void);
 

@@ -24,7 +24,7 @@
 #include "trap/altstack.h"
 #include "trap/chain.h"
 
-/* The kernel's; the C library keeps the first ones for itself. */
+/* The first two, 32 and 33, are the C library's. */
 #define KERNEL_SIGRTMIN 32
 
 /* SA_NODEFER: the kernel kills a process that faults with the signal blocked,
@@ -74,13 +74,11 @@ static bool replace_previous(int signo, const struct sigaction *gone,
 
 /* Ours blocks nothing: its own loads may fault. Only that of an asynchronous
  * signal, which may come where a thread can be cancelled at any instruction,
- * blocks those below SIGRTMIN, by which the C library cancels. It is not left
- * by an unwinding, which would end on its own stack. */
+ * blocks those by which the C library cancels: an unwinding would end on the
+ * handler's own stack. */
 static uint64_t mask_of_ours(int signo)
 {
-    return signo >= SIGRTMIN ? (UINT64_C(1) << (SIGRTMIN - 1)) -
-                                   (UINT64_C(1) << (KERNEL_SIGRTMIN - 1))
-                             : 0;
+    return signo >= KERNEL_SIGRTMIN ? UINT64_C(3) << (KERNEL_SIGRTMIN - 1) : 0;
 }
 
 static bool is_ours(int signo, const struct sigaction *action)

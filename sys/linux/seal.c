@@ -94,12 +94,23 @@ void moat_uncancellable_end(void)
     sections.open--;
 }
 
+/* Bound when the library is loaded: the dynamic linker takes more stack than a
+ * guest may have left. */
+static int (*const volatile set_type)(int, int *) = pthread_setcanceltype;
+
 int moat_cancellation_defer(void)
 {
     int before = PTHREAD_CANCEL_DEFERRED;
 
-    (void)pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, &before);
+    (void)set_type(PTHREAD_CANCEL_DEFERRED, &before);
     return before;
+}
+
+void moat_cancellation_restore(int type)
+{
+    int before;
+
+    (void)set_type(type, &before);
 }
 
 /* Until the kernel has written the mask it contains SIGKILL, which no mask
