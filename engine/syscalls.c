@@ -123,7 +123,7 @@ static void give_way(struct co *co)
     if (!over || co->notrap != 0 || co->nointr != 0)
         return;
     moat_preemption_of(co)->saved_errno = calls->saved_errno;
-    moat_preemption_of(co)->suspended = true;
+    moat_preempt_begin(moat_preemption_of(co), UINTPTR_MAX);
     moat_preempt_suspend();
 }
 

@@ -118,9 +118,7 @@ bool moat_preempt(struct co *co, void *ucontext, int saved_errno)
         !has_room(co, sp, bytes + SUSPEND_BYTES) ||
         is_under_way(preemption, sp))
         return false;
-    preemption->under_way = true;
-    preemption->suspended = false;
-    preemption->looks = 0;
+    moat_preempt_begin(preemption, sp);
     preemption->saved_errno = saved_errno;
     preemption->words.co = handle_of(co);
     preemption->words.suspend = moat_preempt_suspend;

@@ -33,6 +33,16 @@ uint64_t moat_slices_look(const struct co *innermost, uint64_t now);
  * Signal-safe: yes. */
 bool moat_preempt(struct co *co, void *ucontext, int saved_errno);
 
+/* Notes that the guest is on its way out, with its frames above `sp`. */
+static inline void moat_preempt_begin(struct moat_preemption *preemption,
+                                      uintptr_t sp)
+{
+    preemption->words.sp = sp;
+    preemption->looks = 0;
+    preemption->suspended = false;
+    preemption->under_way = true;
+}
+
 /* Returns whether a suspended guest was preempted: then it waits at any of its
  * instructions, and not in a yield. */
 static inline bool moat_is_preempted(const struct co *co)
