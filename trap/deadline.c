@@ -181,8 +181,9 @@ static uint64_t end_slice(uint64_t now, void *ucontext, int saved_errno)
     co = find_guest(ucontext, regs.sp);
     wait = must_wait(co, &regs, ucontext, now);
     if (wait == 0 &&
-        (co != moat_running() || moat_switch_is_switching(handle_of(co), &regs) ||
-         is_performing(co) || !moat_preempt(co, ucontext, saved_errno)))
+        (co != moat_running() ||
+         moat_switch_is_switching(handle_of(co), &regs) || is_performing(co) ||
+         !moat_preempt(co, ucontext, saved_errno)))
         wait = RETRY_NS;
     if (wait != 0)
         return moat_later_by(now, wait);
