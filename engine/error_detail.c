@@ -126,6 +126,28 @@ const char *moat_error_detail(void)
     return entry->text;
 }
 
+static const char *write_status(moat_status status)
+{
+    struct entry *entry = own_entry();
+
+    if (entry == NULL)
+        return moat_status_str(status);
+    stpcpy(stpcpy(stpcpy(entry->text, moat_status_name(status)), ": "),
+           moat_status_str(status));
+    return entry->text;
+}
+
+const char *moat_error_str(moat_status status)
+{
+    int error = errno;
+    const char *text = status == moat_refusal_status() && status != MOAT_OK
+                           ? moat_error_detail()
+                           : write_status(status);
+
+    errno = error;
+    return text;
+}
+
 moat_status moat_error_note(moat_status status, const char *sentence,
                             uint64_t first, uint64_t second)
 {

@@ -59,9 +59,10 @@ static void run_slice(uv_idle_t *idle)
     struct job *job = idle->data;
     moat_trap_info trap = MOAT_TRAP_INFO_INIT;
     moat_event event;
+    moat_status status = moat_co_resume(job->co, job, &event);
 
-    if (moat_co_resume(job->co, job, &event) != MOAT_OK) {
-        fprintf(stderr, "event_loop: %s\n", moat_error_detail());
+    if (status != MOAT_OK) {
+        fprintf(stderr, "event_loop: %s\n", moat_error_str(status));
         finish(job);
         return;
     }

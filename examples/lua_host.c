@@ -138,6 +138,7 @@ static int run(const char *script)
     moat_limits limits = MOAT_LIMITS_INIT;
     moat_co_options options = MOAT_CO_OPTIONS_INIT;
     moat_event event;
+    moat_status status;
     moat_co *co;
 
     limits.resume_cpu_ns = 200000000; /* 200 ms */
@@ -145,9 +146,11 @@ static int run(const char *script)
     options.limits = &limits;
     options.script = &lua;
     options.user = &guest;
-    if (moat_co_create(&co, run_script, &options) != MOAT_OK ||
-        moat_co_resume(co, &guest, &event) != MOAT_OK) {
-        fprintf(stderr, "lua_host: %s\n", moat_error_detail());
+    status = moat_co_create(&co, run_script, &options);
+    if (status == MOAT_OK)
+        status = moat_co_resume(co, &guest, &event);
+    if (status != MOAT_OK) {
+        fprintf(stderr, "lua_host: %s\n", moat_error_str(status));
         return 1;
     }
     if (event.kind == MOAT_EVENT_TRAP)

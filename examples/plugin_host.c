@@ -39,15 +39,18 @@ static int run(moat_entry plugin, char *command)
     moat_limits limits = MOAT_LIMITS_INIT;
     moat_co_options options = MOAT_CO_OPTIONS_INIT;
     moat_event event;
+    moat_status status;
     moat_co *co;
 
     limits.resume_cpu_ns = 100000000; /* 100 ms */
     limits.memory_bytes = (size_t)8 << 20;
     options.limits = &limits;
     options.name = command;
-    if (moat_co_create(&co, plugin, &options) != MOAT_OK ||
-        moat_co_resume(co, command, &event) != MOAT_OK) {
-        fprintf(stderr, "plugin_host: %s\n", moat_error_detail());
+    status = moat_co_create(&co, plugin, &options);
+    if (status == MOAT_OK)
+        status = moat_co_resume(co, command, &event);
+    if (status != MOAT_OK) {
+        fprintf(stderr, "plugin_host: %s\n", moat_error_str(status));
         return 1;
     }
     if (event.kind == MOAT_EVENT_RETURN)

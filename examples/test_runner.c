@@ -84,13 +84,15 @@ static int run_all(const struct test *tests, size_t count)
 {
     moat_limits limits = MOAT_LIMITS_INIT;
     moat_co_options options = MOAT_CO_OPTIONS_INIT;
+    moat_status status;
     int failed = 0;
     moat_co *co;
 
     limits.resume_cpu_ns = 200000000; /* 200 ms each */
     options.limits = &limits;
-    if (moat_co_create(&co, run_body, &options) != MOAT_OK) {
-        fprintf(stderr, "test_runner: %s\n", moat_error_detail());
+    status = moat_co_create(&co, run_body, &options);
+    if (status != MOAT_OK) {
+        fprintf(stderr, "test_runner: %s\n", moat_error_str(status));
         return -1;
     }
     for (size_t i = 0; i < count; i++)

@@ -43,14 +43,15 @@ class Moat:
             pointer, ctypes.c_int, ctypes.c_char_p, size, pointer]
         lib.moat_co_destroy.argtypes = [pointer]
         lib.moat_co_destroy.restype = None
-        lib.moat_error_detail.restype = ctypes.c_char_p
+        lib.moat_error_str.argtypes = [ctypes.c_int]
+        lib.moat_error_str.restype = ctypes.c_char_p
         lib.moat_version.restype = ctypes.c_char_p
         self.lib = lib
 
     def check(self, status):
         """Raises what a refused call has to say."""
         if status != OK:
-            raise ValueError(self.lib.moat_error_detail().decode())
+            raise ValueError(self.lib.moat_error_str(status).decode())
 
     def run(self, entry, text):
         """Runs a native function in a coroutine and returns its text."""

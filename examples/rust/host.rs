@@ -39,7 +39,7 @@ extern "C" {
         length: *mut usize,
     ) -> c_int;
     fn moat_co_destroy(co: Handle);
-    fn moat_error_detail() -> *const c_char;
+    fn moat_error_str(status: c_int) -> *const c_char;
 }
 
 /// A function to run, its argument, and its result or its panic's message.
@@ -70,7 +70,7 @@ impl Coroutine {
 
         match unsafe { moat_co_create(&mut co, guest, ptr::null()) } {
             OK => Ok(Coroutine(co)),
-            _ => Err(detail()),
+            status => Err(explain(status)),
         }
     }
 
@@ -84,7 +84,7 @@ impl Coroutine {
         match unsafe { moat_co_resume(self.0, input, &mut event) } {
             OK if event.kind == EVENT_TRAP => Err(self.reason()),
             OK => call.result,
-            _ => Err(detail()),
+            status => Err(explain(status)),
         }
     }
 
@@ -113,8 +113,8 @@ impl Drop for Coroutine {
     }
 }
 
-fn detail() -> String {
-    unsafe { CStr::from_ptr(moat_error_detail()).to_string_lossy().into_owned() }
+fn explain(status: c_int) -> String {
+    unsafe { CStr::from_ptr(moat_error_str(status)).to_string_lossy().into_owned() }
 }
 
 // ---- Jobs, three of them with bugs ----

@@ -31,11 +31,14 @@ int main(void)
 {
     struct job job = {"sum 3 4 5", 0};
     moat_event event;
+    moat_status status;
     moat_co *co;
 
-    if (moat_co_create(&co, guest, NULL) != MOAT_OK ||
-        moat_co_resume(co, &job, &event) != MOAT_OK) {
-        fprintf(stderr, "step1: %s\n", moat_error_detail());
+    status = moat_co_create(&co, guest, NULL);
+    if (status == MOAT_OK)
+        status = moat_co_resume(co, &job, &event);
+    if (status != MOAT_OK) {
+        fprintf(stderr, "step1: %s\n", moat_error_str(status));
         return 1;
     }
     printf("%s: %ld\n", job.line, job.result);

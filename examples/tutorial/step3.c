@@ -48,14 +48,17 @@ static int run(const char *line)
     moat_limits limits = MOAT_LIMITS_INIT;
     moat_co_options options = MOAT_CO_OPTIONS_INIT;
     moat_event event;
+    moat_status status;
     moat_co *co;
 
     limits.resume_cpu_ns = 100 * MILLISECOND;
     options.limits = &limits;
     options.stack_bytes = 64 << 10;
-    if (moat_co_create(&co, guest, &options) != MOAT_OK ||
-        moat_co_resume(co, &job, &event) != MOAT_OK) {
-        fprintf(stderr, "step3: %s\n", moat_error_detail());
+    status = moat_co_create(&co, guest, &options);
+    if (status == MOAT_OK)
+        status = moat_co_resume(co, &job, &event);
+    if (status != MOAT_OK) {
+        fprintf(stderr, "step3: %s\n", moat_error_str(status));
         return 1;
     }
     if (event.kind == MOAT_EVENT_TRAP)

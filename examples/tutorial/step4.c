@@ -45,9 +45,12 @@ static void log_trap(const moat_co *co)
 /* The whole report, for the author of the library. */
 static void report(const moat_co *co)
 {
+    moat_status status;
+
     fflush(stdout);
-    if (moat_co_print_report(co, STDOUT_FILENO) != MOAT_OK)
-        fprintf(stderr, "step4: %s\n", moat_error_detail());
+    status = moat_co_print_report(co, STDOUT_FILENO);
+    if (status != MOAT_OK)
+        fprintf(stderr, "step4: %s\n", moat_error_str(status));
 }
 
 static int run(const char *line, void (*trapped)(const moat_co *))
@@ -56,14 +59,17 @@ static int run(const char *line, void (*trapped)(const moat_co *))
     moat_limits limits = MOAT_LIMITS_INIT;
     moat_co_options options = MOAT_CO_OPTIONS_INIT;
     moat_event event;
+    moat_status status;
     moat_co *co;
 
     limits.resume_cpu_ns = 100 * MILLISECOND;
     options.limits = &limits;
     options.name = line;
-    if (moat_co_create(&co, guest, &options) != MOAT_OK ||
-        moat_co_resume(co, &job, &event) != MOAT_OK) {
-        fprintf(stderr, "step4: %s\n", moat_error_detail());
+    status = moat_co_create(&co, guest, &options);
+    if (status == MOAT_OK)
+        status = moat_co_resume(co, &job, &event);
+    if (status != MOAT_OK) {
+        fprintf(stderr, "step4: %s\n", moat_error_str(status));
         return 1;
     }
     if (event.kind == MOAT_EVENT_TRAP)

@@ -71,12 +71,14 @@ static void *host(void *failed)
 {
     moat_limits limits = MOAT_LIMITS_INIT;
     moat_co_options options = MOAT_CO_OPTIONS_INIT;
+    moat_status status;
     moat_co *co;
 
     limits.resume_cpu_ns = 100 * MILLISECOND;
     options.limits = &limits;
-    if (moat_co_create(&co, worker, &options) != MOAT_OK) {
-        fprintf(stderr, "step7: %s\n", moat_error_detail());
+    status = moat_co_create(&co, worker, &options);
+    if (status != MOAT_OK) {
+        fprintf(stderr, "step7: %s\n", moat_error_str(status));
         return failed;
     }
     if (run_jobs(co) == MOAT_OK)

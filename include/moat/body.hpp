@@ -48,10 +48,17 @@ struct body_of final : body<Out, In, Result> {
     }
     decltype(auto) call(guest<Out, In> &self, stored<In> &input)
     {
-        if constexpr (std::is_void_v<In>)
+        if constexpr (std::is_void_v<In>) {
+            static_assert(std::is_invocable_v<Function &, guest<Out, In> &>,
+                          "the function takes (moat::guest<Out> &)");
             return (void)input, function(self);
-        else
+        } else {
+            static_assert(
+                std::is_invocable_v<Function &, guest<Out, In> &, stored<In>>,
+                "the function takes (moat::guest<Out, In> &, In): "
+                "the value of the first resume comes second");
             return function(self, std::move(input));
+        }
     }
     void run(guest<Out, In> &self, stored<In> &input) override
     {

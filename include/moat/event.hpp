@@ -6,6 +6,8 @@
 #ifndef MOAT_EVENT_HPP
 #define MOAT_EVENT_HPP
 
+#include <algorithm>
+#include <cstring>
 #include <exception>
 #include <variant>
 
@@ -18,20 +20,26 @@ namespace moat
 class error : public std::exception
 {
   public:
+    /** Of a call that this thread has just made. */
     explicit error(moat_status status) noexcept : status_(status)
     {
+        const char *text = moat_error_str(status);
+
+        std::memcpy(text_, text, std::min(std::strlen(text), sizeof text_ - 1));
     }
     moat_status status() const noexcept
     {
         return status_;
     }
+    /** What moat_error_str returned for the call. */
     const char *what() const noexcept override
     {
-        return moat_status_str(status_);
+        return text_;
     }
 
   private:
     moat_status status_;
+    char text_[248] = {}; /* a copy of the exception must not throw */
 };
 
 /** An event: the guest has yielded a value and can be resumed. */

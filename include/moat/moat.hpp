@@ -291,7 +291,10 @@ template <class Out, class In = void, class Result = void> class coroutine
     void check_owned() const
     {
         if (MOAT_UNLIKELY(co_ == nullptr))
-            throw error(MOAT_E_INVAL);
+            throw error(moat_error_note(
+                MOAT_E_INVAL,
+                "the object owns no coroutine: it was moved from, or is empty",
+                0, 0));
     }
 
     MOAT_IN_CALLER event_type resume_with(detail::stored<In> &input)
@@ -372,7 +375,9 @@ In guest<Out, In>::switch_with(coroutine<Out, In, Result> &other,
 
     /* The resume expects an event of its own types. */
     if (next == nullptr || next->type != body_.type)
-        throw error(MOAT_E_INVAL);
+        throw error(moat_error_note(
+            MOAT_E_INVAL, "other is empty, or of another type than the caller",
+            0, 0));
     bool fresh = std::exchange(next->fresh, false);
     void *first = detail::start<Out, In, Result>::put(*next, fresh, value);
     bool preempted = std::exchange(next->preempted, false);

@@ -106,18 +106,38 @@ MOAT_API const char *moat_status_str(moat_status status);
  * that stand on moat. Other statuses need none. They, and calls that succeed,
  * leave the sentence of an earlier refusal: compare its first word with the
  * status, and ask at once, since a later call may note a reason even if it
- * succeeds.
+ * succeeds. moat_error_str compares, and has a text for every status.
  *
  * @return a sentence without a full stop, such as "MOAT_E_INVAL:
  *         limits->slice_ns is 5: it must be 0 or at least 20000"; "" if the
  *         thread was refused nothing
  *
- * Ownership:     the thread's; valid until its next call of this function
+ * Ownership:     the thread's; valid until its next call of this function or
+ *                of moat_error_str
  * Thread-safety: any; each thread has its own
  * Signal-safety: no
- * See also:      moat_error_note, moat_status_str
+ * See also:      moat_error_note, moat_error_str, moat_status_str
  */
 MOAT_API const char *moat_error_detail(void);
+
+/**
+ * Explains a status that a call of this thread has just returned.
+ *
+ * The text is the sentence of moat_error_detail if that is about the status,
+ * else the status's name and the text of moat_status_str. So it is never empty,
+ * and never about an earlier refusal with another status. errno stays as it is.
+ *
+ * @param status  the result of the call; any number
+ * @return a sentence without a full stop, such as "MOAT_E_STATE: the call is
+ *         not legal in the object's state"
+ *
+ * Ownership:     the thread's; valid until its next call of this function or
+ *                of moat_error_detail
+ * Thread-safety: any; each thread has its own
+ * Signal-safety: no
+ * See also:      moat_error_detail, moat_status_name
+ */
+MOAT_API const char *moat_error_str(moat_status status);
 
 /**
  * Notes why a call is refused, for moat_error_detail.

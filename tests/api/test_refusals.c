@@ -479,6 +479,30 @@ static void *refuse_elsewhere(void *arg)
     return arg;
 }
 
+/* A status without a sentence of its own does not get that of an earlier call.
+ */
+static void a_text_for_any_status(const void *arg)
+{
+    moat_event event;
+    moat_co *co;
+
+    (void)arg;
+    EXPECT_STR(moat_error_str(MOAT_E_STATE),
+               "MOAT_E_STATE: the call is not legal in the object's state");
+    EXPECT_STR(moat_error_str(MOAT_OK), "MOAT_OK: done");
+    REQUIRE(moat_co_create(&co, NULL, NULL) == MOAT_E_INVAL);
+    EXPECT_STR(moat_error_str(MOAT_E_INVAL), "MOAT_E_INVAL: entry is NULL");
+    REQUIRE(moat_co_create(&co, echo, NULL) == MOAT_OK);
+    REQUIRE(moat_co_resume(co, NULL, &event) == MOAT_OK);
+    REQUIRE(moat_co_cancel(co, &event) == MOAT_OK);
+    errno = ENOENT;
+    EXPECT_STR(moat_error_str(moat_co_resume(co, NULL, &event)),
+               "MOAT_E_STATE: the call is not legal in the object's state");
+    EXPECT_EQ(errno, ENOENT);
+    EXPECT_STR(moat_error_detail(), "MOAT_E_INVAL: entry is NULL");
+    moat_co_destroy(co);
+}
+
 static void each_thread_has_its_own(const void *arg)
 {
     pthread_t thread;
@@ -584,6 +608,7 @@ static const struct child_case cases[] = {
     CHILD_CASE(backtraces),
     CHILD_CASE(guests),
     CHILD_CASE(a_timer_that_cannot_be_made),
+    CHILD_CASE(a_text_for_any_status),
     CHILD_CASE(each_thread_has_its_own),
     CHILD_CASE(libraries_note_their_own),
     CHILD_CASE(a_handler_notes_another_at_each_instruction),

@@ -146,10 +146,41 @@ template <class Call> moat_status status_of(Call call)
     try {
         call();
     } catch (const moat::error &error) {
-        CHECK(error.what() == std::string(moat_status_str(error.status())));
+        std::string what = error.what();
+        CHECK(what.rfind(moat_status_name(error.status()), 0) == 0);
         return error.status();
     }
     return MOAT_OK;
+}
+
+/* The what() of an error is that of the refused call, and not of one before. */
+void errors_explain_themselves()
+{
+    moat_co_options options = moat::default_options();
+    moat::coroutine<int> empty, done([](auto &) {});
+    std::string first, second, third;
+
+    options.stack_bytes = 100;
+    (void)done.resume();
+    try {
+        moat::coroutine<int> small([](auto &) {}, options);
+    } catch (const moat::error &error) {
+        first = error.what();
+    }
+    try {
+        (void)done.resume();
+    } catch (const moat::error &error) {
+        second = error.what();
+    }
+    try {
+        (void)empty.resume();
+    } catch (const moat::error &error) {
+        third = error.what();
+    }
+    CHECK(first.find("stack_bytes is 100") != std::string::npos);
+    CHECK(second ==
+          "MOAT_E_STATE: the call is not legal in the object's state");
+    CHECK(third.find("owns no coroutine") != std::string::npos);
 }
 
 void it_moves_and_cleans_up()
@@ -975,6 +1006,7 @@ int main(int argc, char **)
     values_of_any_type_pass();
     values_are_converted();
     void_passes();
+    errors_explain_themselves();
     it_moves_and_cleans_up();
     a_cancel_runs_destructors();
     a_cancel_may_be_caught();

@@ -1,8 +1,10 @@
 /*
- * cxx_parts.cc: what docs/cxx.md shows of options and of the C functions.
+ * cxx_parts.cc: what docs/cxx.md shows of values, options and the C functions.
  *
  * SPDX-License-Identifier: MIT
  */
+#include <string>
+
 #include <unistd.h>
 
 #include <moat/moat.hpp>
@@ -16,6 +18,22 @@ static void function(moat::guest<int> &self)
         continue;
 }
 
+static bool values_pass()
+{
+    moat::coroutine<int, std::string> lengths(
+        [](moat::guest<int, std::string> &self, std::string word) {
+            while (!word.empty())
+                word = self.yield(static_cast<int>(word.size()));
+        });
+
+    auto three = lengths.resume("one");
+    auto five = lengths.resume("seven");
+    auto end = lengths.resume("");
+    return std::get<moat::yielded<int>>(three).value == 3 &&
+           std::get<moat::yielded<int>>(five).value == 5 &&
+           std::holds_alternative<moat::returned<void>>(end);
+}
+
 int main()
 {
     moat_limits limits = MOAT_LIMITS_INIT;
@@ -25,6 +43,8 @@ int main()
     options.limits = &limits;
     moat::coroutine<int> co(function, options);
 
+    if (!values_pass())
+        return 1;
     auto first = co.resume();
     auto second = co.resume();
     if (!std::holds_alternative<moat::yielded<int>>(first) ||

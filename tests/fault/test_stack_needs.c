@@ -262,6 +262,14 @@ static void call_error_detail(void)
     status = MOAT_OK;
 }
 
+static void call_error_str(void)
+{
+    EXPECT(moat_error_note(MOAT_E_SYSTEM, "%s: %e", (uintptr_t) "x", 0) ==
+           MOAT_E_SYSTEM);
+    EXPECT(moat_error_str(MOAT_E_SYSTEM)[0] == 'M');
+    status = MOAT_OK;
+}
+
 static char report_text[65536];
 
 static void call_format_report(void)
@@ -727,6 +735,7 @@ static const struct need needs[] = {
     {"moat_co_pass_report", 192, make_trapped, call_pass_report, destroy_both,
      HOST},
     {"moat_error_detail", 8, call_init, call_error_detail, NULL, HOST},
+    {"moat_error_str", 8, call_init, call_error_str, NULL, HOST},
     {"moat_exception_describe", 8, call_init, call_exception_describe, NULL,
      HOST},
     {"moat_co_write_json", 192, make_trapped, call_write_json, destroy_both,

@@ -336,7 +336,8 @@ template <class T> class generator
     {
         check_owned();
         if (exception == nullptr)
-            throw error(MOAT_E_INVAL);
+            throw error(
+                moat_error_note(MOAT_E_INVAL, "exception is NULL", 0, 0));
         if (moat_co_get_state(native_handle()) != MOAT_CO_SUSPENDED) {
             cancel();
             std::rethrow_exception(exception);
@@ -416,7 +417,10 @@ template <class T> class generator
     void check_owned() const
     {
         if (MOAT_UNLIKELY(gen_ == nullptr))
-            throw error(MOAT_E_INVAL);
+            throw error(moat_error_note(
+                MOAT_E_INVAL,
+                "the object owns no generator: it was moved from, or is empty",
+                0, 0));
     }
 
     /* Throws what a call without an item has met. */
