@@ -31,7 +31,7 @@ class error : public std::exception
     {
         return status_;
     }
-    /** What moat_error_str returned for the call. */
+    /** The text of moat_error_str for the call. */
     const char *what() const noexcept override
     {
         return text_;
