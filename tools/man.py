@@ -16,8 +16,9 @@ A comment may also have, between its paragraphs,
     with its explanation, indented by two more columns.
 
 @also NAME, ... names functions that the same comment describes; each gets the
-same page. A @return that begins with "as moat_x" takes over the errors of that
-function.
+same page, and so does a type that has none and whose objects the function
+makes: moat_task of moat_task_spawn. A @return that begins with "as moat_x"
+takes over the errors of that function.
 
 The run fails, and names the declaration, if a public function has no comment or
 a comment lacks a part that its declaration needs.
@@ -52,6 +53,19 @@ def read_all(headers):
     return pages
 
 
+def made_types(headers, pages):
+    """By function: the type without a page of which it makes objects."""
+    types = {}
+    for path in headers:
+        for name in re.findall(r"^typedef struct (moat_\w+) \1;",
+                               path.read_text(), re.MULTILINE):
+            makers = [f"{name}_{verb}" for verb in ("create", "open", "spawn")]
+            makers = [maker for maker in makers if maker in pages]
+            if name not in pages and makers:
+                types[makers[0]] = name
+    return types
+
+
 def read_examples(folders, pages):
     examples = {path.stem: path.read_text()
                 for folder in folders for path in folder.glob("*.c")}
@@ -75,13 +89,15 @@ def main():
         sys.exit("\n".join(problems))
 
     umbrella = reachable(arguments.headers)
+    types = made_types(arguments.headers, pages)
     arguments.output.mkdir(parents=True, exist_ok=True)
     for old in arguments.output.glob("*.3"):
         old.unlink()
     for page in pages.values():
         text = Writer(page, pages, umbrella).write(
             arguments.version, examples.get(page.name))
-        for name in [page.name, *page.doc.also]:
+        made = [types[page.name]] if page.name in types else []
+        for name in [page.name, *page.doc.also, *made]:
             (arguments.output / f"{name}.3").write_text(text)
 
 

@@ -85,6 +85,13 @@ for page in man3/*.3; do
     [ ! -s "$work/gone" ] || complain "$page: there is no $(cat "$work/gone")"
 done
 
+# ---- A type that only functions make has the page of its maker -----------------
+for maker in moat_co_create moat_heap_create moat_task_spawn moat_chan_create \
+    moat_gen_create moat_group_open; do
+    [ -e "man3/$maker.3" ] || continue # of a library that was not built
+    [ -e "man3/${maker%_*}.3" ] || complain "${maker%_*} has no page"
+done
+
 # ---- A user's first needs: a program ------------------------------------------
 for name in moat_co_create moat_co_resume moat_co_yield moat_co_trap_info \
     moat_co_cancel moat_call_on_parent moat_co_backtrace moat_co_print_report \
