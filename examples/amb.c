@@ -48,8 +48,10 @@ static void try_all(moat_co *co, uintptr_t choices, found *each)
     moat_co *clone;
 
     for (uintptr_t i = 0; i + 1 < choices; i++) {
-        if (moat_co_clone(co, &clone) != MOAT_OK) {
-            printf("%s\n", moat_error_detail());
+        moat_status status = moat_co_clone(co, &clone);
+
+        if (status != MOAT_OK) {
+            printf("%s\n", moat_error_str(status));
             break;
         }
         search(clone, (void *)i, each);
@@ -64,9 +66,10 @@ static void try_all(moat_co *co, uintptr_t choices, found *each)
 static void search(moat_co *co, void *input, found *each)
 {
     moat_event event;
+    moat_status status = moat_co_resume(co, input, &event);
 
-    if (moat_co_resume(co, input, &event) != MOAT_OK)
-        printf("%s\n", moat_error_detail());
+    if (status != MOAT_OK)
+        printf("%s\n", moat_error_str(status));
     else if (event.kind == MOAT_EVENT_YIELD) {
         try_all(co, (uintptr_t)event.value, each);
         return;

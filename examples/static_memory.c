@@ -175,14 +175,16 @@ static void run_in(const char *name, moat_entry entry, void *memory,
                    size_t bytes, size_t guard_bytes)
 {
     moat_co_options options = MOAT_CO_OPTIONS_INIT;
+    moat_status status;
     moat_co *co;
 
     options.stack_kind = MOAT_STACK_CALLER;
     options.stack_memory = memory;
     options.stack_bytes = bytes;
     options.guard_bytes = guard_bytes;
-    if (moat_co_create(&co, entry, &options) != MOAT_OK) {
-        printf("%s: %s\n", name, moat_error_detail());
+    status = moat_co_create(&co, entry, &options);
+    if (status != MOAT_OK) {
+        printf("%s: %s\n", name, moat_error_str(status));
         return;
     }
     run(name, co);
