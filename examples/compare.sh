@@ -40,7 +40,8 @@ sed -E \
     -e '/\.(ditch|lua):[0-9]+$/!s/ at [^ ]+:[0-9]+$//' \
     -e 's/\+0x[0-9a-f]+( in [^ ]+)?( at [^ ]+)?$/\2/' \
     -e '}' \
-    -e '/ trapped: /s/(, in [A-Za-z_0-9]+)\+0x[0-9a-f]+( in [^ ]+)?( at [^ ]+)?$/\1/' \
+    -e '/ trapped: /s/, in [^ ]+ in [^ ]+ at [^ ]+ \(([A-Za-z_0-9]+), inlined in .*\)$/, in \1/' \
+    -e '/ trapped: /s/(, in [A-Za-z_0-9]+)(\.cold)?\+0x[0-9a-f]+( in [^ ]+)?( at [^ ]+)?$/\1/' \
     -e '/^\{"coroutine"/{' \
     -e 's/"(signal|code|limit_used|stack_used|frame_count|number|line)":-?[0-9]+/"\1":N/g' \
     -e 's/"(bytes|pc|sp|module|file)":"[^"]*"/"\1":"..."/g' \
