@@ -366,7 +366,7 @@ static int hundred = 100;
 
 static void *wait_with_cleanup(moat_co *self, void *input)
 {
-    __attribute__((cleanup(clean))) int value = 1;
+    __attribute__((cleanup(clean), unused)) int value = 1;
 
     EXPECT_EQ(moat_co_defer(self, count, &hundred), MOAT_OK);
     return moat_co_yield(self, input);
