@@ -114,7 +114,7 @@ moat_status moat_borrow_check(const moat_co_options *options)
 void moat_borrow_touch(const moat_co_options *options)
 {
     uintptr_t begin = (uintptr_t)options->stack_memory;
-    uintptr_t end = begin + options->stack_bytes, low = end;
+    uintptr_t end = begin + options->stack_bytes, low;
     size_t bytes = sum_of(MIN_USABLE_BYTES, 0, options->name);
 
     for (low = moat_page_of(end - bytes); low < end; low += moat_page_bytes()) {

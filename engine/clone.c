@@ -124,7 +124,7 @@ static void wait_alike(struct moat_copied *copied, const struct co *co,
 {
     size_t bytes = moat_image_bytes(co);
 
-    if (bytes == 0)
+    if (image == NULL)
         return;
     copy_registers(co, clone);
     rename_words(image, bytes / sizeof(uintptr_t), co, clone);

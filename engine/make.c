@@ -84,7 +84,9 @@ static void fill_in(struct co *co, const struct spec *spec, moat_heap *heap)
 /* In lent memory there is room for it. */
 static void copy_name(struct co *co, const char *name)
 {
-    co->name = name != NULL ? strcpy(moat_lent_name(&co->slot), name) : NULL;
+    co->name = name != NULL
+                   ? memcpy(moat_lent_name(&co->slot), name, strlen(name) + 1)
+                   : NULL;
 }
 
 /* A name belongs to the spec. A loose coroutine has a copy of its own. */

@@ -110,7 +110,7 @@ static moat_status make(struct kinds *kinds,
         return MOAT_E_NOMEM;
     memcpy(&kind->options, options, sizeof *options);
     kind->sliced = options->limits.slice_ns != 0 || kinds->slice_ns != 0;
-    kind->moves = options->migratable && kinds->many_threads;
+    kind->moves = options->migratable != 0 && kinds->many_threads;
     status = make_spec(kinds, options, &kind->spec);
     if (status != MOAT_OK) {
         free(kind);

@@ -20,7 +20,7 @@ struct asked_options {
     moat_heap *heap;
     size_t stack_bytes;
     char name[NAME_BYTES];
-    bool migratable;
+    size_t migratable; /* 0 or 1; as wide as the others, so without padding */
 };
 
 struct kind {

@@ -276,9 +276,10 @@ dequeue(struct worker *worker)
                : moat_move_steal(worker);
 }
 
-#define LINE_BYTES 64
-/* Of a stack, from where a task that waits has left it. */
-#define FETCHED_LINES 6
+#define LINE_BYTES ((size_t)64)
+/* Of a stack, around where a task that waits has left it. */
+#define LINES_BELOW   ((size_t)2)
+#define FETCHED_LINES ((size_t)8)
 
 /* With thousands of tasks the memory of none is in a near cache when its turn
  * comes. So the stack of the next task is fetched during this one's turn, and
@@ -287,13 +288,15 @@ static inline __attribute__((always_inline)) void
 fetch_next(const struct worker *worker)
 {
     const struct moat_task *next = worker->ready.first;
+    uintptr_t lowest;
 
     if (MOAT_LIKELY(next == NULL))
         return;
-    if (next->top != NULL)
-        for (int line = -2; line < FETCHED_LINES; line++)
-            __builtin_prefetch((const char *)next->top->sp + line * LINE_BYTES,
-                               1);
+    if (next->top != NULL) {
+        lowest = next->top->sp - LINES_BELOW * LINE_BYTES;
+        for (size_t line = 0; line < FETCHED_LINES; line++)
+            __builtin_prefetch((const void *)(lowest + line * LINE_BYTES), 1);
+    }
     if (next->next != NULL)
         __builtin_prefetch(next->next->top, 1);
 }

@@ -39,7 +39,7 @@ static unsigned large_class(size_t bytes)
     unsigned bit = 63 - (unsigned)__builtin_clzl(bytes - 1);
     size_t eighth = ((bytes - 1) >> (bit - 3)) - 8;
 
-    return (unsigned)(SMALL_COUNT + (bit - 10) * 8 + eighth);
+    return (unsigned)(SMALL_COUNT + ((size_t)bit - 10) * 8 + eighth);
 }
 
 static unsigned class_of(size_t bytes)
@@ -54,11 +54,11 @@ static size_t class_bytes(unsigned index)
     unsigned large = index - (unsigned)SMALL_COUNT;
 
     if (index < SMALL_COUNT)
-        return (index + 1) * STEP_BYTES;
+        return ((size_t)index + 1) * STEP_BYTES;
     return (size_t)(9 + large % 8) << (large / 8 + 7);
 }
 
-_Static_assert(SMALL_COUNT + 7 * 8 == MOAT_AREA_CLASSES,
+_Static_assert(SMALL_COUNT + (size_t)7 * 8 == MOAT_AREA_CLASSES,
                "a class for each eighth from 1 KiB to 128 KiB");
 
 /* --- chunks --------------------------------------------------------------- */
