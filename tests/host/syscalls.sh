@@ -13,6 +13,11 @@ says "^moat: run: --syscalls: '' is no system call"
 expect 2 run --syscalls none,getpid "$scripts/fine.lua"
 says "^moat: run: --syscalls: 'none' is no system call"
 
+if [ "$SANITIZER" = address ]; then
+    echo "skipped: host.syscalls: calls that the sanitizer makes under its locks would trap"
+    finish
+    exit
+fi
 script 'print("runs")'
 if ! "$MOAT" run --syscalls none "$work/script.lua" >"$work/out" 2>&1; then
     grep -q 'PR_SET_SYSCALL_USER_DISPATCH\|Valgrind' "$work/out" || cat "$work/out"
