@@ -164,10 +164,12 @@ unset MOAT_GUARD
 
 # The progress line, which only a terminal gets, has the names too.
 if env script --version >/dev/null 2>&1; then
-    cp "$scripts/fine.lua" "$evil"
+    # It runs until the line has been drawn.
+    echo 'local start = os.clock() while os.clock() - start < 0.3 do end' >"$evil"
     what='the progress line'
     cat >"$work/progress" <<END
-exec "$MOAT" run "$evil" "$evil" "$evil" "$evil" "$evil" >/dev/null
+exec "$MOAT" run "$evil" "$scripts/fine.lua" "$scripts/fine.lua" \\
+    "$scripts/fine.lua" "$scripts/fine.lua" >/dev/null
 END
     env script -qec "sh '$work/progress'" /dev/null </dev/null >"$work/typed"
     cases=$((cases + 1))
