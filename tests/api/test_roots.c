@@ -251,19 +251,19 @@ static void nothing(void *arg)
 
 static void what_the_host_gave(const void *arg)
 {
-    moat_co *co = create(just_yield, (void *)0x05e4);
+    moat_co *co = create(just_yield, (void *)0x5ec4e705e4);
 
     (void)arg;
     EXPECT_EQ(moat_co_defer(co, nothing, (void *)0xdefe41), MOAT_OK);
     EXPECT_EQ(moat_co_defer(co, nothing, (void *)0xdefe42), MOAT_OK);
     look_at(co);
-    EXPECT_EQ(count_of(~(uintptr_t)0x05e4), 1);
+    EXPECT_EQ(count_of(~(uintptr_t)0x5ec4e705e4), 1);
     EXPECT_EQ(count_of(~(uintptr_t)0xdefe41), 1);
     EXPECT_EQ(count_of(~(uintptr_t)0xdefe42), 1);
     EXPECT_EQ(range_count, 4); /* a fresh one has no stack */
     resume(co, MOAT_EVENT_YIELD);
     look_at(co);
-    EXPECT_EQ(count_of(~(uintptr_t)0x05e4), 1);
+    EXPECT_EQ(count_of(~(uintptr_t)0x5ec4e705e4), 1);
     EXPECT_EQ(count_of(~(uintptr_t)0xdefe41), 1);
     resume(co, MOAT_EVENT_RETURN);
     look_at(co);
@@ -348,7 +348,7 @@ static void resumers_and_the_host_wait(const void *arg)
     EXPECT(is_visited(host_local));
     EXPECT(is_visited(outer_local));
     EXPECT(!is_visited(inner_local)); /* the caller's own stack */
-    EXPECT(count_of(~(uintptr_t)0x05e4) == 0);
+    EXPECT(count_of(~(uintptr_t)0x5ec4e705e4) == 0);
     moat_co_destroy(outer);
     moat_co_destroy(inner);
 }
