@@ -40,3 +40,24 @@ if [ -e "$build/moat/host" ] || [ -e "$build/moat/tests" ]; then
     echo "moat's command or tests are in this build"
     exit 1
 fi
+
+# docs/building.md: the other libraries, where they are asked for.
+mkdir "$scratch/others"
+cat >"$scratch/others/CMakeLists.txt" <<END
+cmake_minimum_required(VERSION 3.24)
+project(others LANGUAGES C CXX ASM)
+set(MOAT_BUILD_SCHED ON)
+set(MOAT_WITH_MALLOC ON)
+add_subdirectory("$source" moat)
+foreach(target IN ITEMS moat::moat moat::moat-sched moat::moat-malloc)
+  if(NOT TARGET \${target})
+    message(FATAL_ERROR "there is no \${target}")
+  endif()
+endforeach()
+END
+"$cmake" -S "$scratch/others" -B "$scratch/others/build" \
+    -D CMAKE_C_COMPILER="$cc" -D CMAKE_CXX_COMPILER="$cxx" \
+    >"$scratch/log" 2>&1 || {
+    cat "$scratch/log"
+    exit 1
+}
