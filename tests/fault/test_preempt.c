@@ -1004,26 +1004,15 @@ static moat_co *walked;
 static volatile unsigned walks, steps;
 static uintptr_t chain[3]; /* where the functions begin                     */
 
+/* The breakpoints begin and end the single steps. The flag is set in the
+ * handler, since the guest may be preempted anywhere: an instruction that
+ * pushes flags would need unwind rows of its own. */
 static __attribute__((noinline)) void walked_leaf(void)
 {
-    __asm__ volatile("lea -128(%%rsp), %%rsp\n\t"
-                     "pushfq\n\t"
-                     "orq %0, (%%rsp)\n\t"
-                     "popfq\n\t"
-                     "lea 128(%%rsp), %%rsp"
-                     :
-                     : "i"(TRAP_FLAG)
-                     : "memory", "cc");
+    __asm__ volatile("int3");
     for (laps = 0; laps < 100; laps++)
         continue;
-    __asm__ volatile("lea -128(%%rsp), %%rsp\n\t"
-                     "pushfq\n\t"
-                     "andq %0, (%%rsp)\n\t"
-                     "popfq\n\t"
-                     "lea 128(%%rsp), %%rsp"
-                     :
-                     : "i"(~TRAP_FLAG)
-                     : "memory", "cc");
+    __asm__ volatile("int3");
 }
 
 static __attribute__((noinline)) void *walked_entry(moat_co *self, void *input)
@@ -1073,7 +1062,10 @@ static void on_walk(int signo, siginfo_t *info, void *ucontext)
     unsigned met = waits ? 2 : 0;
 
     (void)signo;
-    (void)info;
+    if (info->si_code == SI_KERNEL) {
+        g[REG_EFL] ^= (greg_t)TRAP_FLAG;
+        return;
+    }
     if (moat_co_current() != walked) {
         g[REG_EFL] &= ~(greg_t)TRAP_FLAG;
         return;
