@@ -1062,7 +1062,7 @@ static void on_walk(int signo, siginfo_t *info, void *ucontext)
     unsigned met = waits ? 2 : 0;
 
     (void)signo;
-    if (info->si_code == SI_KERNEL) {
+    if (info->si_code == SI_KERNEL) { /* a breakpoint of walked_leaf */
         g[REG_EFL] ^= (greg_t)TRAP_FLAG;
         return;
     }
@@ -1124,7 +1124,10 @@ static void on_leave(int signo, siginfo_t *info, void *ucontext)
     greg_t *g = ((ucontext_t *)ucontext)->uc_mcontext.gregs;
 
     (void)signo;
-    (void)info;
+    if (info->si_code == SI_KERNEL) { /* a breakpoint of walked_leaf */
+        g[REG_EFL] ^= (greg_t)TRAP_FLAG;
+        return;
+    }
     if (moat_co_current() != walked) {
         g[REG_EFL] &= ~(greg_t)TRAP_FLAG;
         return;
