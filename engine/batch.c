@@ -39,7 +39,7 @@ struct batch {
 };
 
 /* Resumes `first` to `end` (exclusive) until one is refused, and returns its
- * number, or `end`. Those that fetch have RECORD_AHEAD others after them. */
+ * number, or `end`. With `fetch`, RECORD_AHEAD more follow after `end`. */
 static inline __attribute__((always_inline)) size_t
 resume_range(const struct batch *batch, size_t first, size_t end, bool fetch,
              moat_status *status)

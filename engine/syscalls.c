@@ -127,7 +127,7 @@ static void give_way(struct co *co)
     moat_preempt_suspend();
 }
 
-/* Runs on the guest's stack, in the place of its system call. The struct of the
+/* Runs on the guest's stack, instead of its system call. The struct of the
  * question is not on it: a host that reads the stack of its guest finds what
  * the guest left there. */
 static MOAT_NO_SANITIZE void decide(void)

@@ -28,9 +28,9 @@ moat_switch_begin:
  * return address is in rax.
  *
  * The guest's stack is fetched first. Stores leave the CPU in order, so the
- * guest's first store to a line that no cache holds would stop all later ones,
- * and after some four round trips the CPU itself. Fetched here, the lines of
- * several coroutines arrive at the same time (bench/many).
+ * guest's first store to a line that no cache holds would stop all later ones.
+ * Fetched here, the lines of several coroutines arrive at the same time
+ * (bench/many has the gain).
  */
 FUNCTION(moat_switch_body)
     .cfi_startproc

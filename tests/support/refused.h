@@ -12,7 +12,7 @@
 
 #include "support/fixture.h"
 
-/* In place of what an earlier refusal noted. */
+/* Replaces the note of an earlier refusal. */
 static inline void forget(void)
 {
     (void)moat_error_note(MOAT_E_STATE, "stale", 0, 0);
