@@ -222,6 +222,11 @@ void moat_arch_note_own(moat_co *co, const void *frame);
  * moat_arch_redirect_context. */
 uint64_t moat_arch_try(moat_co *landing, void (*fn)(void *), void *arg);
 
+/* Returns the count of the CPU's clock, which grows evenly while a thread stays
+ * on one CPU, in any unit; 0: it has none that can be read here. Signal-safe:
+ * yes. */
+uint64_t moat_arch_ticks(void);
+
 /* Saves the floating-point control words that a trap restores. The root frame
  * does so at its first entry, the slow path of a resume each time. */
 void moat_arch_save_fp_control(moat_co *co);

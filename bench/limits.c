@@ -98,11 +98,11 @@ static void resume_often(moat_co *co, size_t count)
 
 /* ---- Round trips ---- */
 
-enum { PLAIN, CPU, WALL, BOTH, TOTAL, EXACT, KINDS };
+enum { PLAIN, CPU, WALL, BOTH, TOTAL_CPU, TOTAL_WALL, EXACT, KINDS };
 
 static const char *const kind_names[KINDS] = {
-    "no limits",    "CPU limit",        "wall limit",
-    "CPU and wall", "total wall limit", "exact usage"};
+    "no limits",       "CPU limit",        "wall limit", "CPU and wall",
+    "total CPU limit", "total wall limit", "exact usage"};
 
 static moat_co *create_kind(size_t kind, moat_entry entry)
 {
@@ -112,7 +112,9 @@ static moat_co *create_kind(size_t kind, moat_entry entry)
         limits.resume_cpu_ns = RUNS_FOR;
     if (kind == WALL || kind == BOTH)
         limits.wall_ns = RUNS_FOR;
-    if (kind == TOTAL)
+    if (kind == TOTAL_CPU)
+        limits.total_cpu_ns = 1000000 * MS;
+    if (kind == TOTAL_WALL)
         limits.total_wall_ns = 1000000 * MS;
     return create(entry, &limits, kind == EXACT ? MOAT_CO_EXACT_USAGE : 0);
 }

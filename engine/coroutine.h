@@ -151,7 +151,10 @@ _Static_assert(offsetof(struct co_cold, clock) ==
                "the cold part begins otherwise than the trap layer expects");
 
 #define CO_ENTRY_BYTES ((sizeof(struct co) + 63) / 64 * 64)
-#define CO_COLD_BYTES  ((sizeof(struct co_cold) + 63) / 64 * 64)
+/* In entries, so that the way from one to the other takes no division. */
+#define CO_COLD_ENTRIES \
+    ((sizeof(struct co_cold) + CO_ENTRY_BYTES - 1) / CO_ENTRY_BYTES)
+#define CO_COLD_BYTES (CO_COLD_ENTRIES * CO_ENTRY_BYTES)
 _Static_assert(CO_ENTRY_BYTES <= (MOAT_SWITCH_PORTABLE ? 256 : 192),
                "a coroutine grew beyond its lines");
 

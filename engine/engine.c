@@ -113,7 +113,7 @@ static moat_status set_up(const moat_engine_options *options,
     const struct moat_arena_layout layout = {
         .entry_bytes = CO_ENTRY_BYTES,
         .slot_offset = offsetof(struct co, slot),
-        .cold_bytes = CO_COLD_BYTES,
+        .cold_entries = CO_COLD_ENTRIES,
         .guard = options->guard,
         .made = moat_trap_watch_arena,
     };

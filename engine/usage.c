@@ -34,7 +34,7 @@ static moat_status add_present(const struct co *co, moat_usage *out)
     const struct moat_guest_clock *clock = moat_guest_clock_of(co);
     unsigned char filter = moat_filter_pause();
     uint64_t now = moat_clock_ns();
-    uint64_t cpu = counts_cpu(co) ? moat_alarm_cpu(now) : 0;
+    uint64_t cpu = counts_cpu(co) ? moat_cpu_clock(now) : 0;
 
     moat_filter_restore(filter);
     if (now == MOAT_CLOCK_END || cpu == MOAT_CLOCK_END)

@@ -106,7 +106,7 @@ static bool lay_out_parts(struct moat_arena *arena, size_t capacity,
 
     if (!moat_size_to_pages(capacity * moat_arena_layout.entry_bytes,
                             &entries) ||
-        !moat_size_to_pages(capacity * moat_arena_layout.cold_bytes, &cold) ||
+        !moat_size_to_pages(capacity * moat_arena_cold_bytes(), &cold) ||
         !moat_size_multiply(capacity, arena->stack_class->stride, &slots) ||
         !moat_size_add(slots, entries + cold + moat_page_bytes() + 2 * margin,
                        &sum))
@@ -378,7 +378,7 @@ struct moat_pages moat_arena_cold_run(const struct moat_arena *arena,
     size_t first = (arena->slots_end - run->high) / stack_class->stride;
     uintptr_t guard = run->low - stack_class->guard_bytes;
     size_t end = (arena->slots_end - guard) / stack_class->stride;
-    size_t cold_bytes = moat_arena_layout.cold_bytes;
+    size_t cold_bytes = moat_arena_cold_bytes();
     struct moat_pages cold;
 
     cold.low =

@@ -34,9 +34,9 @@
 #include "sys/memory.h"
 
 struct moat_arena_layout {
-    size_t entry_bytes; /* a multiple of 64                        */
-    size_t slot_offset; /* of struct moat_slot in the entry        */
-    size_t cold_bytes;  /* a multiple of 64                        */
+    size_t entry_bytes;  /* a multiple of 64                       */
+    size_t slot_offset;  /* of struct moat_slot in the entry       */
+    size_t cold_entries; /* the cold part's size, in entries       */
     moat_guard_kind guard;
     /* Called with each arena before a slot of it is taken; its result is that
      * of the call that made the arena. May be NULL. */
@@ -110,6 +110,11 @@ void moat_arena_release_all(void);
 /* Finds what an address is to the stack `own` (NULL: none). Signal-safe: yes.
  */
 moat_region moat_arena_region(uintptr_t address, const struct moat_slot *own);
+
+static inline size_t moat_arena_cold_bytes(void)
+{
+    return moat_arena_layout.cold_entries * moat_arena_layout.entry_bytes;
+}
 
 /* Finds the slot that has an address, guard and colour included, and has been
  * taken; it may be free by now. NULL: there is none. Signal-safe: yes. */

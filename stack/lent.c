@@ -48,7 +48,7 @@ static uintptr_t up_to(uintptr_t address, uintptr_t unit)
 /* Entry, cold part and description, each of them whole lines. */
 static size_t record_bytes(void)
 {
-    return moat_arena_layout.entry_bytes + moat_arena_layout.cold_bytes +
+    return moat_arena_layout.entry_bytes + moat_arena_cold_bytes() +
            LENT_BYTES;
 }
 
@@ -66,7 +66,7 @@ static struct moat_lent *description_at(const struct moat_loan *loan)
 {
     return (struct moat_lent *)(record_at(loan) +
                                 moat_arena_layout.entry_bytes +
-                                moat_arena_layout.cold_bytes);
+                                moat_arena_cold_bytes());
 }
 
 static void describe(struct moat_lent *lent, const struct moat_loan *loan,

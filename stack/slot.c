@@ -40,8 +40,10 @@ static size_t index_of(const struct moat_slot *slot)
 
 void *moat_slot_cold(const struct moat_slot *slot)
 {
-    return (void *)(slot->arena->cold +
-                    index_of(slot) * moat_arena_layout.cold_bytes);
+    uintptr_t entry = (uintptr_t)moat_slot_entry(slot);
+
+    return (void *)(slot->arena->cold + (entry - slot->arena->entries) *
+                                            moat_arena_layout.cold_entries);
 }
 
 static bool has_stacks(const struct moat_arena *arena)

@@ -1,5 +1,5 @@
 /*
- * alarm.c: the timer of a thread, and the thread's CPU time.
+ * alarm.c: the timer of a thread.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -29,19 +29,6 @@ __thread struct moat_alarm moat_alarm
 
 /* 0: not installed. Written under the engine's lock. */
 static int alarm_signo;
-
-/* A child's clock starts at 0, and limits that were in force before the fork
- * stay. */
-uint64_t moat_alarm_cpu(uint64_t now)
-{
-    uint64_t cpu = moat_later_by(moat_alarm.cpu_before, moat_clock_cpu_ns());
-
-    if (cpu != NEVER) {
-        moat_alarm.sampled_cpu = cpu;
-        moat_alarm.sampled_at = now;
-    }
-    return cpu;
-}
 
 /* A signal that comes amid this sets the timer, too. Either setting may be the
  * last, so what the timer is set for is then not known, and the next guest sets
@@ -98,17 +85,16 @@ static void forget(void)
     moat_tls.reach = 0;
     moat_alarm.has_timer = false;
     moat_alarm.armed_at = NEVER;
-    moat_alarm.sampled_at = 0;
     moat_alarm.watch = none;
 }
 
-/* In a forked child. The CPU time that the thread had used is known as of the
- * last sample. The words about the guest that was entered last still hold. */
+/* In a forked child. The words about the guest that was entered last still
+ * hold. */
 static void begin_anew(void)
 {
     struct moat_watch watch = moat_alarm.watch;
 
-    moat_alarm.cpu_before = moat_alarm.sampled_cpu;
+    moat_cpu_clock_after_fork();
     forget();
     moat_alarm.watch.stamped_at = watch.stamped_at;
     moat_alarm.watch.stamped_cpu = watch.stamped_cpu;
@@ -163,29 +149,6 @@ moat_status moat_alarm_make(void)
     return MOAT_OK;
 }
 
-/*
- * Returns the thread's CPU time, or an upper bound; NEVER if it cannot be read.
- * Since the last sample it has grown by no more than the real time. Reading it
- * is a system call, so a sample serves until its error could exceed error_ns.
- */
-uint64_t moat_alarm_cpu_at_most(uint64_t now, uint64_t error_ns)
-{
-    uint64_t at, cpu;
-
-    /* The handler may take a new sample between the two reads. */
-    do {
-        at = moat_alarm.sampled_at;
-        cpu = moat_alarm.sampled_cpu;
-    } while (at != moat_alarm.sampled_at);
-    if (at == 0 || at > now || now - at > error_ns) {
-        cpu = moat_alarm_cpu(now);
-        if (cpu == NEVER)
-            return NEVER;
-        at = now;
-    }
-    return cpu + (now - at);
-}
-
 moat_status moat_alarm_set_surely(uint64_t at)
 {
     if (moat_alarm_set(at))
@@ -210,6 +173,7 @@ void moat_alarm_end(void)
     if (moat_alarm.was_blocked)
         change_mask(SIG_BLOCK, NULL);
     moat_alarm.was_blocked = false;
+    moat_cpu_clock_end();
     forget();
     free_fuel();
 }

@@ -1,6 +1,6 @@
 /*
- * alarm.h: the timer of a thread, the thread's CPU time, and the words that the
- * files around limits share.
+ * alarm.h: the timer of a thread, and the words that the files around limits
+ * share.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -15,6 +15,7 @@
 #include "sys/clock.h"
 #include "sys/timer.h"
 #include "trap/coroutine.h"
+#include "trap/cpu_clock.h"
 
 struct moat_aside;
 
@@ -49,11 +50,9 @@ struct moat_alarm {
     volatile unsigned fired; /* how often it has, modulo 2^32                */
     uint64_t own_fuel; /* for moat_tls.fuel if the system cannot clear words */
     struct moat_timer timer;
-    volatile uint64_t cpu_before;  /* CPU time up to the last fork           */
-    volatile uint64_t sampled_at;  /* when the last CPU sample was taken     */
-    volatile uint64_t sampled_cpu; /* the thread's CPU time then             */
-    volatile uint64_t armed_at;    /* what the timer is set for; it may fire
-                                      earlier, not later                     */
+    struct moat_cpu_clock cpu_clock;
+    volatile uint64_t armed_at; /* what the timer is set for; it may fire
+                                   earlier, not later                     */
     struct moat_aside *volatile asides; /* innermost first                   */
     struct moat_watch watch;
     struct moat_limit_passed passed; /* the limit found last                 */
@@ -107,13 +106,5 @@ void moat_alarm_end(void);
 
 /* In a forked child, which inherits no timer. */
 void moat_alarm_after_fork(void);
-
-/* Reads the thread's CPU time, with that of its parent up to a fork;
- * MOAT_CLOCK_END if it cannot be read. Signal-safe: yes. */
-uint64_t moat_alarm_cpu(uint64_t now);
-
-/* Returns the thread's CPU time, or an upper bound, off by no more than
- * error_ns; MOAT_CLOCK_END if it cannot be read. */
-uint64_t moat_alarm_cpu_at_most(uint64_t now, uint64_t error_ns);
 
 #endif

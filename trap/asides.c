@@ -105,7 +105,7 @@ static void start_all(struct moat_asides_parked *parked)
 {
     uint64_t now = moat_clock_ns();
 
-    parked->cpu = moat_alarm_cpu(now);
+    parked->cpu = moat_cpu_clock(now);
     (void)moat_guest_clocks_start(parked->running, now);
     for (const struct moat_aside *each = parked->asides; each != NULL;
          each = each->outer)
@@ -141,7 +141,7 @@ void moat_asides_unpark(const struct moat_asides_parked *parked)
 
     if (!parked->timed)
         return;
-    cpu = moat_alarm_cpu(moat_clock_ns());
+    cpu = moat_cpu_clock(moat_clock_ns());
     if (cpu != MOAT_CLOCK_END && parked->cpu != MOAT_CLOCK_END &&
         cpu > parked->cpu)
         shift_all(parked, cpu - parked->cpu);

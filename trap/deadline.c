@@ -373,7 +373,7 @@ void moat_deadline_before_fork(void)
         return;
     (void)moat_guest_clocks_start(moat_running(), now);
     (void)moat_asides_look(now);
-    (void)moat_alarm_cpu(now);
+    (void)moat_cpu_clock(now);
 }
 
 void moat_deadline_after_fork(void)

@@ -55,7 +55,7 @@ static void set_beginning(const struct co *co, struct moat_guest_clock *clock,
         clock->since_cpu = moat_alarm.watch.stamped_cpu;
     } else {
         clock->since = now;
-        clock->since_cpu = limits_cpu(clock) ? moat_alarm_cpu(now) : 0;
+        clock->since_cpu = limits_cpu(clock) ? moat_cpu_clock(now) : 0;
     }
 }
 
@@ -230,7 +230,7 @@ bool moat_guest_clock_is_over(const struct moat_guest_clock *clock,
         *look_at = wall->wall_at;
     if (limit == NULL)
         return false;
-    cpu = moat_alarm_cpu(now);
+    cpu = moat_cpu_clock(now);
     if (cpu >= limit->cpu_at) {
         note_cpu(limit, cpu);
         return true;

@@ -56,7 +56,7 @@ bool moat_slice_is_over(const struct co *co, uint64_t now, uint64_t *look_at)
         return false;
     clock = moat_guest_clock_of(co);
     end = moat_later_by(clock->since_cpu, clock->limits.slice_ns);
-    cpu = moat_alarm_cpu_at_most(now, 0);
+    cpu = moat_cpu_clock_at_most(now, 0);
     if (cpu >= end)
         return true;
     /* On a busy machine CPU time falls behind: not again and again, just before

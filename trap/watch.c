@@ -225,7 +225,7 @@ static moat_status stamp(struct moat_watch *watch, struct co *co, uint64_t now,
     if (limits->slice_ns != 0)
         error = moat_earlier(error, moat_slice_slack(limits->slice_ns));
     if (error != NEVER)
-        cpu = moat_alarm_cpu_at_most(now, error);
+        cpu = moat_cpu_clock_at_most(now, error);
     if (cpu == NEVER)
         return moat_refuse_errno("clock_gettime");
     moat_tls.reach = 0;
@@ -347,15 +347,13 @@ static moat_status enter_accounted(struct co *co)
     struct moat_guest_clock *clock = moat_guest_clock_of(co);
     bool limited = (co->traits & CO_LIMITED) != 0;
     moat_status status = limited ? moat_alarm_make() : MOAT_OK;
-    uint64_t now = moat_clock_ns(), cpu = 0;
+    uint64_t cpu, now = moat_cpu_clock_now(&cpu);
 
     if (status != MOAT_OK)
         return status;
     if (moat_arch_is_fresh(handle_of(co)))
         moat_watch_begin_life(co);
-    if ((co->traits & CO_COUNTS_CPU) != 0)
-        cpu = moat_alarm_cpu(now);
-    if (now == NEVER || cpu == NEVER)
+    if (now == NEVER || ((co->traits & CO_COUNTS_CPU) != 0 && cpu == NEVER))
         return moat_refuse_errno("clock_gettime");
     if (limited)
         status = arm_for_account(clock, now);
@@ -375,16 +373,14 @@ moat_status moat_watch_enter_accounted(struct co *co)
 void moat_watch_leave_accounted(struct co *co)
 {
     struct moat_guest_clock *clock = moat_guest_clock_of(co);
-    uint64_t now = moat_clock_ns(), cpu;
+    uint64_t cpu, now = moat_cpu_clock_now(&cpu);
 
     if (now != NEVER && now > clock->since) {
         clock->used_wall += now - clock->since;
         clock->since = now;
     }
-    if ((co->traits & CO_COUNTS_CPU) == 0)
-        return;
-    cpu = moat_alarm_cpu(now);
-    if (cpu != NEVER && cpu > clock->since_cpu) {
+    if ((co->traits & CO_COUNTS_CPU) != 0 && cpu != NEVER &&
+        cpu > clock->since_cpu) {
         clock->used_cpu += cpu - clock->since_cpu;
         clock->since_cpu = cpu;
     }

@@ -119,6 +119,11 @@ MOAT_NORETURN void moat_arch_leave(moat_co *co, void *value, uint64_t kind)
     missing();
 }
 
+uint64_t moat_arch_ticks(void)
+{
+    return 0;
+}
+
 void moat_arch_save_fp_control(moat_co *co)
 {
     missing();

@@ -84,8 +84,8 @@ typedef enum moat_stack_kind {
  *     Nowhere.
  *
  * MOAT_CO_EXACT_USAGE makes each resume of the coroutine read the clocks on its
- * way in and out, for moat_co_usage; the CPU clock takes a system call. Limits
- * need it no more than moat_limits says.
+ * way in and out, for moat_co_usage; moat_limits says what that takes. Limits
+ * need it no more than is said there.
  *
  * `stack_kind` selects where the record and the stack lie (docs/stacks.md):
  *

@@ -61,8 +61,10 @@ typedef enum moat_limit {
  * timer again before it fires.
  *
  * A total is exact: each resume of such a coroutine reads the clock on its way
- * in and out, for CPU time by two system calls. Otherwise a guest whose resumes
- * are short would never use up its total. A guest whose total is used up when
+ * in and out. Otherwise a guest whose resumes are short would never use up its
+ * total. CPU time takes a system call only where the thread has slept, or was
+ * interrupted, since it was last read, or a quarter of a millisecond has
+ * passed; without restartable sequences (rseq(2)), each time. A guest whose total is used up when
  * it is resumed traps before it runs. A total covers one life:
  * moat_co_reset begins another. MOAT_CO_EXACT_USAGE counts the same without a
  * limit; moat_co_usage has the figures.

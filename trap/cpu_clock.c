@@ -1,0 +1,180 @@
+/*
+ * cpu_clock.c: the CPU time of a thread.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "trap/cpu_clock.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "arch/arch.h"
+#include "sys/clock.h"
+#include "sys/stretch.h"
+#include "trap/alarm.h"
+
+#define NEVER MOAT_CLOCK_END
+
+/* A sample serves for so long. Another one a time that long costs a fifth of a
+ * per cent, and what is wrong with this one, as on a virtual CPU that was
+ * stopped meanwhile, grows no larger. */
+#define STRETCH_NS UINT64_C(250000)
+
+/* In 2^-32 ns, for all threads; 0: not known. It is measured from one sample to
+ * the next, if the thread has run on without a break: on one CPU. */
+static _Atomic uint64_t tick_length;
+
+/* Both clocks must have been read within this time. */
+#define NEAR_TICKS UINT64_C(4096)
+
+/* --- samples -------------------------------------------------------------- */
+
+struct sample {
+    uint64_t at, cpu, ticks;
+};
+
+/* The handler may take a new sample between the reads. */
+static struct sample last_sample(void)
+{
+    const struct moat_cpu_clock *clock = &moat_alarm.cpu_clock;
+    struct sample last;
+
+    do {
+        last.at = clock->at;
+        last.cpu = clock->cpu;
+        last.ticks = clock->ticks;
+    } while (last.at != clock->at);
+    return last;
+}
+
+static bool is_of(const struct sample *last, uint64_t now, uint64_t most_ns)
+{
+    return last->at != 0 && now >= last->at && now - last->at <= most_ns;
+}
+
+static void measure_ticks(const struct sample *last, uint64_t at,
+                          uint64_t ticks)
+{
+    uint64_t ns = at - last->at, count = ticks - last->ticks;
+
+    if (last->ticks != 0 && ticks != 0 && is_of(last, at, 4 * STRETCH_NS) &&
+        ns >= STRETCH_NS / 2 && count >= STRETCH_NS / 64)
+        atomic_store_explicit(&tick_length, (ns << 32) / count,
+                              memory_order_relaxed);
+}
+
+/* The CPU's clock, if nothing has come between the two readings. */
+static uint64_t read_together(uint64_t *at)
+{
+    uint64_t ticks = moat_arch_ticks();
+
+    *at = moat_clock_ns();
+    return moat_arch_ticks() - ticks < NEAR_TICKS ? ticks : 0;
+}
+
+/* The times are read before the CPU time: so what is added to the sample later
+ * is never too little. A signal amid this takes a sample, too, and then neither
+ * is kept. */
+static uint64_t take_sample(const struct sample *last)
+{
+    struct moat_cpu_clock *clock = &moat_alarm.cpu_clock;
+    unsigned fired = moat_alarm.fired;
+    bool whole = moat_stretch_is_whole();
+    uint64_t at, cpu, ticks;
+
+    clock->at = 0;
+    moat_stretch_begin();
+    ticks = read_together(&at);
+    if (whole)
+        measure_ticks(last, at, ticks);
+    cpu = moat_later_by(clock->before, moat_clock_cpu_ns());
+    if (at == NEVER || cpu == NEVER)
+        return NEVER;
+    clock->cpu = cpu;
+    clock->ticks = ticks;
+    clock->at = at;
+    if (moat_alarm.fired != fired)
+        clock->at = 0;
+    return cpu;
+}
+
+/* --- reading it ----------------------------------------------------------- */
+
+/* The time that interrupts take is not the thread's, so a stretch may be ahead
+ * of the system's clock by microseconds. It then stands still, so that what is
+ * charged by differences never adds up to more than the system's clock has. */
+static uint64_t told(uint64_t cpu)
+{
+    struct moat_cpu_clock *clock = &moat_alarm.cpu_clock;
+
+    if (cpu < clock->told)
+        return clock->told;
+    clock->told = cpu;
+    return cpu;
+}
+
+uint64_t moat_cpu_clock(uint64_t now)
+{
+    struct sample last = last_sample();
+    uint64_t cpu;
+
+    if (is_of(&last, now, STRETCH_NS) && moat_stretch_is_whole())
+        return told(last.cpu + (now - last.at));
+    cpu = take_sample(&last);
+    return cpu != NEVER ? told(cpu) : NEVER;
+}
+
+/* Since the last sample the CPU time has grown by no more than the real time.
+ * So a sample serves until its error could exceed error_ns. */
+uint64_t moat_cpu_clock_at_most(uint64_t now, uint64_t error_ns)
+{
+    struct sample last = last_sample();
+
+    if (is_of(&last, now, error_ns))
+        return last.cpu + (now - last.at);
+    return moat_cpu_clock(now);
+}
+
+/* Returns the time since the sample by the CPU's clock; NEVER: it cannot tell.
+ */
+static uint64_t since(const struct sample *last)
+{
+    uint64_t length = atomic_load_explicit(&tick_length, memory_order_relaxed);
+    uint64_t count = moat_arch_ticks() - last->ticks;
+
+    if (last->at == 0 || last->ticks == 0 || length == 0 || count >> 31 != 0 ||
+        !moat_stretch_is_whole())
+        return NEVER;
+    count = count * length >> 32;
+    return count <= STRETCH_NS ? count : NEVER;
+}
+
+uint64_t moat_cpu_clock_now(uint64_t *cpu)
+{
+    struct sample last = last_sample();
+    uint64_t now = since(&last);
+
+    if (now != NEVER) {
+        *cpu = told(last.cpu + now);
+        return last.at + now;
+    }
+    now = moat_clock_ns();
+    *cpu = now != NEVER ? moat_cpu_clock(now) : NEVER;
+    return now;
+}
+
+/* --- the thread's way ----------------------------------------------------- */
+
+void moat_cpu_clock_after_fork(void)
+{
+    struct moat_cpu_clock *clock = &moat_alarm.cpu_clock;
+
+    clock->before = clock->cpu;
+    clock->at = clock->told = 0;
+}
+
+void moat_cpu_clock_end(void)
+{
+    moat_stretch_end();
+    moat_alarm.cpu_clock.at = 0;
+}
