@@ -202,7 +202,8 @@ moat_status moat_engine_need_deadlines(void)
     return status;
 }
 
-moat_status moat_engine_need_syscalls(void)
+/* The signal of a call that is dispatched or refused. */
+moat_status moat_engine_need_calls(void)
 {
     moat_status status = moat_engine_ready();
 
@@ -211,7 +212,15 @@ moat_status moat_engine_need_syscalls(void)
     moat_engine_lock();
     status = moat_chain_install(SIGSYS, moat_trap_on_signal, false);
     moat_engine_unlock();
-    return status == MOAT_OK ? moat_filter_arm() : status;
+    return status;
+}
+
+moat_status moat_engine_need_syscalls(const moat_syscall_policy *policy)
+{
+    const struct moat_filter_scope scope = moat_syscalls_scope(policy);
+    moat_status status = moat_engine_need_calls();
+
+    return status == MOAT_OK ? moat_filter_arm(&scope) : status;
 }
 
 static moat_status check(void)

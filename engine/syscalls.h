@@ -12,9 +12,16 @@
 /* Tells the trap layer how a policy is asked. */
 void moat_syscalls_serve(void);
 
+/* Returns whether the program runs under a tool whose runtime makes system
+ * calls between any two instructions, or delivers signals late. */
+bool moat_syscalls_are_hidden(void);
+
 /* Copies a policy; MOAT_E_UNSUPPORTED with a note: there can be none here. */
 moat_status moat_syscalls_check(const moat_syscall_policy *asked,
                                 moat_syscall_policy *out);
+
+/* Returns the code that a checked policy is for. */
+struct moat_filter_scope moat_syscalls_scope(const moat_syscall_policy *policy);
 
 /* Gives a coroutine that is being made its policy, and begins a life. */
 void moat_syscalls_set(struct co *co, const struct spec *spec);

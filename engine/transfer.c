@@ -87,7 +87,7 @@ static moat_status prepare(struct co *co, struct co *other)
         return status;
     if ((co->traits & CO_ACCOUNTED) != 0)
         moat_watch_leave_accounted(co);
-    status = moat_filter_ready(other);
+    status = moat_filter_ready(other, resumer_of(co));
     if (status == MOAT_OK)
         status = moat_resume_begin_clocks(other);
     if (status != MOAT_OK && settle)
