@@ -92,17 +92,6 @@ static moat_co *create(size_t kind, moat_entry entry)
     return co;
 }
 
-/* Kernels before Linux 6.17 have no ranges. */
-static bool has_ranges;
-
-static void look_for_ranges(void)
-{
-    moat_co *co = try_create(BESIDE, NULL);
-
-    has_ranges = co != NULL;
-    moat_co_destroy(co);
-}
-
 static void resume(moat_co *co, void *input, moat_event_kind kind)
 {
     moat_event event;
@@ -126,6 +115,17 @@ static void *call_often(moat_co *self, void *input)
         input = moat_co_yield(self, input);
     }
     return NULL;
+}
+
+/* Kernels before Linux 6.17 have no ranges. */
+static bool has_ranges;
+
+static void look_for_ranges(void)
+{
+    moat_co *co = try_create(BESIDE, echo);
+
+    has_ranges = co != NULL;
+    moat_co_destroy(co);
 }
 
 /* ---- The host ---- */
