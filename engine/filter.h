@@ -56,9 +56,4 @@ static inline void moat_filter_go_on(const struct co *running)
         moat_filter_resume_guest();
 }
 
-/* Before a guest is entered, which `resumer` will wait for: whether the kernel
- * dispatches its calls. One guest's policy cannot be for some code, and that of
- * a guest inside it for other code, since the kernel knows one range. */
-moat_status moat_filter_ready(struct co *co, struct co *resumer);
-
 #endif

@@ -16,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/filter.h"
 #include "engine/host_call.h"
 #include "engine/nointr.h"
 #include "engine/options.h"
@@ -236,7 +235,7 @@ void moat_syscalls_set(struct co *co, const struct spec *spec)
 }
 
 /* A fork that the library has not seen leaves the guest without a filter. */
-moat_status moat_filter_ready(struct co *co, struct co *resumer)
+moat_status moat_syscalls_ready(struct co *co, struct co *resumer)
 {
     struct co *outer = moat_filtered_from(resumer);
 

@@ -23,6 +23,12 @@ moat_status moat_syscalls_check(const moat_syscall_policy *asked,
 /* Returns the code that a checked policy is for. */
 struct moat_filter_scope moat_syscalls_scope(const moat_syscall_policy *policy);
 
+/* Before a guest is entered, which `resumer` will wait for: whether the kernel
+ * dispatches its calls. One guest's policy cannot be for some code, and that of
+ * a guest inside it for other code, since the kernel knows one range.
+ * MOAT_E_UNSUPPORTED, with a note. */
+moat_status moat_syscalls_ready(struct co *co, struct co *resumer);
+
 /* Gives a coroutine that is being made its policy, and begins a life. */
 void moat_syscalls_set(struct co *co, const struct spec *spec);
 void moat_syscalls_forget(struct co *co);

@@ -20,6 +20,7 @@
 #include "engine/preempt.h"
 #include "engine/resume.h"
 #include "engine/state.h"
+#include "engine/syscalls.h"
 #include "engine/thread.h"
 #include "sys/refusal.h"
 #include "trap/asides.h"
@@ -87,7 +88,7 @@ static moat_status prepare(struct co *co, struct co *other)
         return status;
     if ((co->traits & CO_ACCOUNTED) != 0)
         moat_watch_leave_accounted(co);
-    status = moat_filter_ready(other, resumer_of(co));
+    status = moat_syscalls_ready(other, resumer_of(co));
     if (status == MOAT_OK)
         status = moat_resume_begin_clocks(other);
     if (status != MOAT_OK && settle)
