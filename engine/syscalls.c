@@ -142,7 +142,7 @@ static MOAT_NO_SANITIZE void decide(void)
     moat_guest_nointr_enter();
     ask(&question);
     if (question.verdict == MOAT_SYSCALL_PERFORM &&
-        moat_arch_may_perform(&call)) {
+        moat_arch_may_perform(&call) && moat_filter_survives(&call)) {
         call.result = perform(co, &call);
     } else if (question.verdict != MOAT_SYSCALL_EMULATE) {
         moat_guest_nointr_leave();

@@ -101,6 +101,10 @@ static inline void moat_filter_resume_guest(void)
     moat_filter.selector = moat_filter.guest;
 }
 
+/* Returns whether the thread still has its filter after a call that changes
+ * what memory there is: it lies elsewhere. Signal-safe: yes. */
+bool moat_filter_survives(const moat_syscall *call);
+
 /* Must be called after a call was made for a guest: it may have blocked the
  * signal by which the next one is seen. */
 void moat_filter_performed(const moat_syscall *call);

@@ -55,8 +55,11 @@ typedef enum moat_syscall_verdict {
  * rt_sigreturn; io_uring_setup, io_uring_enter and io_uring_register, since the
  * calls of a ring are not seen here; and what would take from the library what
  * it needs to see the next call: prctl with PR_SET_SYSCALL_USER_DISPATCH,
- * sigaltstack with a new stack, rt_sigaction of SIGSYS with a new action, and
- * arch_prctl with ARCH_SET_FS. An rt_sigprocmask leaves SIGSYS unblocked.
+ * sigaltstack with a new stack, rt_sigaction of SIGSYS with a new action,
+ * arch_prctl with ARCH_SET_FS, and what unmaps, replaces, protects or drops the
+ * page of the thread's locals that the filter is in (munmap, mmap and shmat at
+ * a fixed address, mremap, mprotect, madvise; process_madvise always). An
+ * rt_sigprocmask leaves SIGSYS unblocked.
  *
  * Calls by int 0x80 and calls of the x32 ABI trap without being passed to
  * `decide`: their numbers mean something else.

@@ -11,10 +11,14 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/shm.h>
 #include <sys/syscall.h>
 
 #include "sys/fork.h"
+#include "sys/page.h"
 #include "sys/refusal.h"
 
 /* linux/prctl.h of Linux 5.11. */
@@ -123,6 +127,44 @@ void moat_filter_repair(void)
 {
     if (moat_filter.armed || moat_filter.confined)
         unblock_signal();
+}
+
+/* --- calls that are made for guests --------------------------------------- */
+
+/* Whole pages go. */
+static bool covers_filter(uint64_t begin, uint64_t bytes)
+{
+    uint64_t own = (uintptr_t)&moat_filter;
+    uint64_t page = moat_page_bytes(), end;
+
+    if (__builtin_add_overflow(begin, bytes, &end) || end > UINT64_MAX - page)
+        return true;
+    return begin < own + sizeof moat_filter && own < end + page;
+}
+
+bool moat_filter_survives(const moat_syscall *call)
+{
+    switch (call->number) {
+    case SYS_munmap:
+    case SYS_mprotect:
+    case SYS_madvise:
+    case SYS_pkey_mprotect:
+    case SYS_remap_file_pages:
+        return !covers_filter(call->args[0], call->args[1]);
+    case SYS_mmap:
+        return (call->args[3] & MAP_FIXED) == 0 ||
+               !covers_filter(call->args[0], call->args[1]);
+    case SYS_mremap:
+        return !covers_filter(call->args[0], call->args[1]) &&
+               ((call->args[3] & MREMAP_FIXED) == 0 ||
+                !covers_filter(call->args[4], call->args[2]));
+    case SYS_shmat:
+        return (call->args[2] & SHM_REMAP) == 0;
+    case SYS_process_madvise:
+        return false; /* its ranges can change */
+    default:
+        return true;
+    }
 }
 
 void moat_filter_performed(const moat_syscall *call)
