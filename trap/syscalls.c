@@ -11,6 +11,7 @@
  */
 #include "trap/syscalls.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
@@ -243,12 +244,22 @@ static enum moat_dispatch of_guest(struct co *co, const siginfo_t *info,
     return has_room(co, ucontext) ? MOAT_DISPATCH_ASK : MOAT_DISPATCH_ROOM;
 }
 
+/* A handler of the host's may run on the guest's stack. */
+static enum moat_dispatch of_bound(const struct co *co, void *ucontext)
+{
+    if (co == NULL || mask_of(ucontext) == 0 ||
+        !moat_host_handler_runs(ucontext, co->slot.base))
+        return MOAT_DISPATCH_BOUND;
+    moat_arch_call_failed(ucontext, EPERM);
+    return MOAT_DISPATCH_LED;
+}
+
 enum moat_dispatch moat_calls_dispatch(const siginfo_t *info, void *ucontext)
 {
     struct co *co = moat_running();
 
     if (moat_confine_refused(info))
-        return MOAT_DISPATCH_BOUND;
+        return of_bound(co, ucontext);
     if (info->si_code != USER_DISPATCH || !moat_filter.armed)
         return MOAT_DISPATCH_NONE;
     /* The host, or a guest without a policy, runs code that others are filtered

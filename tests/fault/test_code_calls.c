@@ -14,6 +14,8 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <moat/moat.h>
@@ -541,6 +543,42 @@ static void handlers_of_the_host_are_free(const void *arg)
     }
 }
 
+static void *call_often(moat_co *self, void *input)
+{
+    uint64_t end = clock_ns(CLOCK_MONOTONIC) + 100 * MS;
+    long pid = getppid(), wrong = 0;
+
+    (void)self;
+    while (clock_ns(CLOCK_MONOTONIC) < end)
+        wrong += call_at(*(const size_t *)input) != pid;
+    return (void *)wrong;
+}
+
+/* Their handlers make such calls, too, at every stage of one. */
+static void calls_under_a_storm_of_signals(const void *arg)
+{
+    static const int flags[] = {SA_ONSTACK, 0};
+    struct itimerval often = {{0, 100}, {0, 100}}, never = {{0, 0}, {0, 0}};
+
+    (void)arg;
+    put_calls();
+    for (int i = 0; i < 2; i++) {
+        moat_co *co = create(call_often, perform);
+        struct sigaction action;
+
+        memset(&action, 0, sizeof action);
+        action.sa_handler = on_signal;
+        action.sa_flags = flags[i];
+        REQUIRE(sigaction(SIGALRM, &action, NULL) == 0);
+        REQUIRE(setitimer(ITIMER_REAL, &often, NULL) == 0);
+        EXPECT_EQ((intptr_t)guest_resume(co, (void *)(uintptr_t)&middle).value,
+                  0);
+        REQUIRE(setitimer(ITIMER_REAL, &never, NULL) == 0);
+        EXPECT(handled > 0 && !handler_failed);
+        moat_co_destroy(co);
+    }
+}
+
 static volatile unsigned slices_seen;
 
 static void *call_until_preempted(moat_co *self, void *input)
@@ -695,6 +733,7 @@ static const struct child_case cases[] = {
     CHILD_CASE(policies_take_turns),
     CHILD_CASE(transfers_change_the_code),
     CHILD_CASE(handlers_of_the_host_are_free),
+    CHILD_CASE(calls_under_a_storm_of_signals),
     CHILD_CASE(slices_end_amid_calls),
     CHILD_CASE(a_guests_child_is_filtered),
     CHILD_CASE(refusals_say_why),

@@ -181,6 +181,42 @@ static void a_section_is_told(const void *arg)
     moat_co_destroy(co);
 }
 
+static volatile long result_of_handler;
+
+static void on_signal(int signo)
+{
+    (void)signo;
+    result_of_handler = raw(SYS_getppid, 0, 0, 0);
+}
+
+static void *signal_itself(moat_co *self, void *input)
+{
+    (void)self;
+    (void)raise(SIGUSR1);
+    return result_of_handler == -EPERM ? input : NULL;
+}
+
+static void a_hosts_handler_is_told(const void *arg)
+{
+    static const int flags[] = {SA_ONSTACK, 0};
+
+    (void)arg;
+    confine_to_nothing();
+    for (int i = 0; i < 2; i++) {
+        moat_co *co = guest_create(signal_itself);
+        struct sigaction action;
+
+        expect_context("flags %x", (unsigned)flags[i]);
+        memset(&action, 0, sizeof action);
+        action.sa_handler = on_signal;
+        action.sa_flags = flags[i];
+        REQUIRE(sigaction(SIGUSR1, &action, NULL) == 0);
+        result_of_handler = 0;
+        EXPECT(guest_resume(co, &co).value == &co);
+        moat_co_destroy(co);
+    }
+}
+
 static moat_syscall_verdict perform(moat_co *co, moat_syscall *call, void *arg)
 {
     (void)co;
@@ -658,6 +694,7 @@ static const struct child_case cases[] = {
      NULL, NULL, SIGSYS, 0},
     CHILD_CASE(a_guest_traps),
     CHILD_CASE(a_section_is_told),
+    CHILD_CASE(a_hosts_handler_is_told),
     CHILD_CASE(it_bounds_what_a_policy_performs),
     CHILD_CASE(it_holds_where_a_policy_was_got_around),
     CHILD_CASE(arguments_are_bounded),
