@@ -587,6 +587,40 @@ static void the_library_has_what_it_needs(const void *arg)
         EXPECT_EQ(pthread_join(threads[i], NULL), 0);
 }
 
+static void *dirty_stack(moat_co *self, void *input)
+{
+    volatile char bytes[20000];
+
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = 1;
+    (void)bytes[7];
+    return moat_co_yield(self, input);
+}
+
+/* No file can be opened. */
+static void less_is_known_without_files(const void *arg)
+{
+    moat_co_options options = MOAT_CO_OPTIONS_INIT;
+    static const long calls[] = {SYS_write, SYS_pread64, SYS_lseek,
+                                 SYS_newfstatat, SYS_close};
+    moat_stack_info info;
+    moat_co *co = NULL;
+
+    (void)arg;
+    confine(calls, sizeof calls / sizeof calls[0]);
+    options.flags = MOAT_CO_SCRUB_ZERO;
+    for (int i = 0; i < 3; i++) {
+        REQUIRE(moat_co_create(&co, dirty_stack, &options) == MOAT_OK);
+        EXPECT_EQ(guest_resume(co, NULL).kind, MOAT_EVENT_YIELD);
+        EXPECT_EQ(moat_co_stack_info(co, &info), MOAT_E_SYSTEM);
+        moat_co_destroy(co);
+    }
+    co = guest_create(guest_write_null);
+    guest_expect_trap(co, NULL, MOAT_TRAP_NULL);
+    EXPECT_EQ(moat_co_print_report(co, STDOUT_FILENO), MOAT_OK);
+    moat_co_destroy(co);
+}
+
 static void a_policy_works_on_a_confined_thread(const void *arg)
 {
     moat_co *co;
@@ -700,6 +734,7 @@ static const struct child_case cases[] = {
     CHILD_CASE(arguments_are_bounded),
     CHILD_CASE(it_holds_where_the_filter_was_ended),
     CHILD_CASE(the_library_has_what_it_needs),
+    CHILD_CASE(less_is_known_without_files),
     CHILD_CASE(a_policy_works_on_a_confined_thread),
     CHILD_CASE(refusals_say_why),
     CHILD_CASE(as_many_as_allowed_can_be_listed),
