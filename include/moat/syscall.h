@@ -139,12 +139,14 @@ MOAT_API const char *moat_syscall_name(long number);
  *               `count` is 0. Only read during the call
  * @param count  how many; numbers may come twice
  *
- * @return MOAT_OK; a status of moat_thread_attach; or
+ * @return MOAT_OK; a status of moat_thread_attach; or, with the thread not
+ *         bounded,
  *         MOAT_E_STATE        a guest is running
  *         MOAT_E_INVAL        a number is none of the CPU's own ABI, or the
- * list is too long MOAT_E_UNSUPPORTED  the kernel has no seccomp, or does not
- * allow it; under Valgrind and ThreadSanitizer MOAT_E_NOMEM After any other
- * than MOAT_OK the thread is not bounded.
+ *                             list is too long
+ *         MOAT_E_UNSUPPORTED  the kernel has no seccomp, or does not allow it;
+ *                             under Valgrind and ThreadSanitizer
+ *         MOAT_E_NOMEM        no memory
  *
  * Thread-safety: any
  * Signal-safety: no
