@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "engine/coroutine.h"
+#include "engine/filter.h"
 #include "engine/fork.h"
 #include "engine/leaks.h"
 #include "engine/left.h"
@@ -220,7 +221,12 @@ moat_status moat_engine_need_syscalls(const moat_syscall_policy *policy)
     const struct moat_filter_scope scope = moat_syscalls_scope(policy);
     moat_status status = moat_engine_need_calls();
 
-    return status == MOAT_OK ? moat_filter_arm(&scope) : status;
+    if (status == MOAT_OK)
+        status = moat_filter_arm(&scope);
+    /* A guest that asks may have another one itself. */
+    if (status == MOAT_OK)
+        moat_filter_keep(moat_running());
+    return status;
 }
 
 static moat_status check(void)

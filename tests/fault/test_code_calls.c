@@ -439,6 +439,33 @@ static void one_for_other_code_is_refused_inside(const void *arg)
 
 /* ---- Several policies on a thread ---- */
 
+static size_t other_from, other_bytes;
+
+static void *create_another(moat_co *self, void *input)
+{
+    moat_co *co = NULL;
+
+    (void)self;
+    EXPECT_EQ(try_create(&co, call_there, other_from, other_bytes, NULL),
+              MOAT_OK);
+    moat_co_destroy(co);
+    return (void *)call_at(*(const size_t *)input);
+}
+
+static void a_guest_that_creates_another_keeps_its_own(const void *arg)
+{
+    (void)arg;
+    put_calls();
+    for (int i = 0; i < 2; i++) {
+        moat_co *co = create(create_another, NULL);
+
+        other_from = (size_t)i * OTHER;
+        other_bytes = (size_t)i * BYTES;
+        expect_denied(co, &middle);
+        moat_co_destroy(co);
+    }
+}
+
 static void *call_libc(moat_co *self, void *input)
 {
     (void)self;
@@ -730,6 +757,7 @@ static const struct child_case cases[] = {
     CHILD_CASE(guests_without_a_policy_are_free),
     CHILD_CASE(a_policy_covers_the_guests_inside),
     CHILD_CASE(one_for_other_code_is_refused_inside),
+    CHILD_CASE(a_guest_that_creates_another_keeps_its_own),
     CHILD_CASE(policies_take_turns),
     CHILD_CASE(transfers_change_the_code),
     CHILD_CASE(handlers_of_the_host_are_free),
