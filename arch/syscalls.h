@@ -57,6 +57,9 @@ bool moat_arch_is_led_away(const void *ucontext);
 bool moat_arch_call_from_context(const siginfo_t *info, const void *ucontext,
                                  moat_syscall *out);
 
+/* Makes the handler return as if the call had failed with this error. */
+void moat_arch_call_failed(void *ucontext, int error);
+
 /* Makes the handler return to the instruction of the dispatched call. */
 void moat_arch_call_again(void *ucontext);
 
@@ -68,6 +71,10 @@ void *moat_arch_context_to_restore(const void *ucontext);
  * moat_arch_preempt has led away: what the guest continues with. */
 void moat_arch_preempted_result(const struct moat_arch_preempted *words,
                                 long result);
+
+/* Returns the kernel's number of the CPU's own ABI (linux/audit.h); 0: there is
+ * no other that would have to be told apart, or no filter. */
+uint32_t moat_arch_audit(void);
 
 /* Returns whether a call can be made for a guest without harm to the filter, or
  * to what else the library needs of the thread. */

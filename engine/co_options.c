@@ -231,7 +231,8 @@ static moat_status fill_limits(struct spec *spec)
         return status;
     status = moat_syscalls_check(limits->syscalls, &spec->syscalls);
     limits->syscalls = &spec->syscalls;
-    return status == MOAT_OK ? moat_engine_need_syscalls() : status;
+    return status == MOAT_OK ? moat_engine_need_syscalls(&spec->syscalls)
+                             : status;
 }
 
 static moat_status fill_script(struct spec *spec)

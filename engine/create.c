@@ -74,7 +74,7 @@ moat_status moat_create_find_home(struct spec *spec, struct moat_home **out)
         moat_spec_limited(spec) ? moat_engine_need_deadlines() : MOAT_OK;
 
     if (status == MOAT_OK && spec->limits.syscalls != NULL)
-        status = moat_engine_need_syscalls();
+        status = moat_engine_need_syscalls(&spec->syscalls);
     if (status != MOAT_OK)
         return status;
     return moat_home_find(&moat_thread_self()->homes, spec, out);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "engine/coroutine.h"
+#include "engine/filter.h"
 #include "engine/fork.h"
 #include "engine/leaks.h"
 #include "engine/left.h"
@@ -202,7 +203,8 @@ moat_status moat_engine_need_deadlines(void)
     return status;
 }
 
-moat_status moat_engine_need_syscalls(void)
+/* The signal of a call that is dispatched or refused. */
+moat_status moat_engine_need_calls(void)
 {
     moat_status status = moat_engine_ready();
 
@@ -211,7 +213,20 @@ moat_status moat_engine_need_syscalls(void)
     moat_engine_lock();
     status = moat_chain_install(SIGSYS, moat_trap_on_signal, false);
     moat_engine_unlock();
-    return status == MOAT_OK ? moat_filter_arm() : status;
+    return status;
+}
+
+moat_status moat_engine_need_syscalls(const moat_syscall_policy *policy)
+{
+    const struct moat_filter_scope scope = moat_syscalls_scope(policy);
+    moat_status status = moat_engine_need_calls();
+
+    if (status == MOAT_OK)
+        status = moat_filter_arm(&scope);
+    /* A guest that asks may have another one itself. */
+    if (status == MOAT_OK)
+        moat_filter_keep(moat_running());
+    return status;
 }
 
 static moat_status check(void)

@@ -17,29 +17,34 @@
 
 #include "trap/syscalls.h"
 
+/* The calls that the kernel must dispatch while `running` runs are those that
+ * its policy, or that of a guest which waits for it, is for. If nothing has
+ * ended that and no other guest has changed it, this only compares. It fails
+ * only if it was forbidden since. */
+static inline void moat_filter_keep(struct co *running)
+{
+    struct co *filtered = moat_filtered_from(running);
+
+    if (filtered != NULL &&
+        moat_filter_arm(&moat_calls_of(filtered)->scope) != MOAT_OK)
+        abort();
+}
+
 /* The thread is about to run `co`, or is back from a guest in it; NULL: the
  * host. Its code has the filter that applies to it. */
 static inline void moat_filter_enter(struct co *co)
 {
-    if (moat_filter.armed)
-        moat_calls_enter(co);
-}
-
-/* A fork that the library has not seen has ended the filter: the child asks for
- * it anew, which only fails if it was forbidden since. */
-static inline void moat_filter_keep(void)
-{
-    if (moat_filter_arm() != MOAT_OK)
-        abort();
+    if (!moat_filter.armed)
+        return;
+    (void)moat_filter_pause();
+    moat_filter_keep(co);
+    moat_calls_enter(co);
 }
 
 /* The same, but the library's code goes on first: moat_filter_resume_guest. */
 static inline void moat_filter_back(struct co *co)
 {
-    if (!moat_filter.armed)
-        return;
-    moat_filter_keep();
-    moat_calls_enter(co);
+    moat_filter_enter(co);
     (void)moat_filter_pause();
 }
 
@@ -49,13 +54,6 @@ static inline void moat_filter_go_on(const struct co *running)
 {
     if (running != NULL && running->nointr == 0)
         moat_filter_resume_guest();
-}
-
-/* Before a filtered guest is entered: a fork that the library has not seen
- * leaves it without a filter. */
-static inline moat_status moat_filter_ready(struct co *co)
-{
-    return (co->control.flags & CO_FILTERED) != 0 ? moat_filter_arm() : MOAT_OK;
 }
 
 #endif

@@ -280,7 +280,7 @@ MOAT_NO_SANITIZE moat_status moat_resume_run(struct co *co, void *input,
         status = moat_nointr_begin(MOAT_STACK_FOR_ENTRY);
     if (status != MOAT_OK || stop_used_up(co, command, back))
         return status;
-    status = moat_filter_ready(co);
+    status = moat_syscalls_ready(co, moat_running());
     if (status == MOAT_OK)
         status = begin_clocks(co);
     if (status != MOAT_OK) {

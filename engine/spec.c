@@ -53,7 +53,8 @@ static bool same_policy(const moat_syscall_policy *kept,
     if (kept == NULL || asked == NULL)
         return kept == asked;
     return asked->struct_size == sizeof *asked &&
-           kept->decide == asked->decide && kept->arg == asked->arg;
+           kept->decide == asked->decide && kept->arg == asked->arg &&
+           kept->code == asked->code && kept->code_bytes == asked->code_bytes;
 }
 
 static bool same_limits(const moat_limits *kept, const moat_limits *asked)

@@ -24,6 +24,7 @@
 #include "sys/clock.h"
 #include "sys/filter.h"
 #include "sys/refusal.h"
+#include "sys/size.h"
 #include "trap/policy.h"
 #include "trap/preempt.h"
 #include "trap/recovery.h"
@@ -141,7 +142,7 @@ static MOAT_NO_SANITIZE void decide(void)
     moat_guest_nointr_enter();
     ask(&question);
     if (question.verdict == MOAT_SYSCALL_PERFORM &&
-        moat_arch_may_perform(&call)) {
+        moat_arch_may_perform(&call) && moat_filter_survives(&call)) {
         call.result = perform(co, &call);
     } else if (question.verdict != MOAT_SYSCALL_EMULATE) {
         moat_guest_nointr_leave();
@@ -167,22 +168,48 @@ void moat_syscalls_serve(void)
 
 /* --- policies ------------------------------------------------------------- */
 
-/* Their runtimes make system calls between any two instructions, or deliver
- * signals late. */
-static bool is_under_a_tool(void)
+bool moat_syscalls_are_hidden(void)
 {
     return moat_annotate_emulated() || moat_annotate_copies_context();
+}
+
+struct moat_filter_scope moat_syscalls_scope(const moat_syscall_policy *policy)
+{
+    const struct moat_filter_scope scope = {
+        (uintptr_t)policy->code, (uintptr_t)policy->code + policy->code_bytes};
+
+    return scope;
+}
+
+/* One address after the range is looked at, too. */
+static moat_status check_code(const moat_syscall_policy *policy)
+{
+    uintptr_t begin = (uintptr_t)policy->code, end;
+
+    if (begin == 0 && policy->code_bytes == 0)
+        return MOAT_OK;
+    if (begin == 0 || policy->code_bytes == 0 ||
+        !moat_size_add(begin, policy->code_bytes, &end) || end == UINTPTR_MAX)
+        return moat_refuse_values(MOAT_E_INVAL,
+                                  "limits->syscalls->code is %x and code_bytes "
+                                  "%u: no range of addresses",
+                                  begin, policy->code_bytes);
+    return MOAT_OK;
 }
 
 moat_status moat_syscalls_check(const moat_syscall_policy *asked,
                                 moat_syscall_policy *out)
 {
-    moat_status status = moat_options_copy("limits->syscalls", out, sizeof *out,
-                                           asked, sizeof *asked);
+    moat_status status =
+        moat_options_copy("limits->syscalls", out, sizeof *out, asked,
+                          offsetof(moat_syscall_policy, code));
+
+    if (status == MOAT_OK)
+        status = check_code(out);
 
     if (status != MOAT_OK)
         return status;
-    if (is_under_a_tool())
+    if (moat_syscalls_are_hidden())
         return moat_refuse(MOAT_E_UNSUPPORTED,
                            "limits->syscalls must be NULL under Valgrind and "
                            "ThreadSanitizer");
@@ -204,6 +231,22 @@ void moat_syscalls_set(struct co *co, const struct spec *spec)
         return;
     co->control.flags |= CO_FILTERED;
     moat_calls_of(co)->policy = spec->syscalls;
+    moat_calls_of(co)->scope = moat_syscalls_scope(&spec->syscalls);
+}
+
+/* A fork that the library has not seen leaves the guest without a filter. */
+moat_status moat_syscalls_ready(struct co *co, struct co *resumer)
+{
+    struct co *outer = moat_filtered_from(resumer);
+
+    if ((co->control.flags & CO_FILTERED) == 0)
+        return MOAT_OK;
+    if (outer != NULL && !moat_scopes_equal(&moat_calls_of(outer)->scope,
+                                            &moat_calls_of(co)->scope))
+        return moat_refuse(MOAT_E_UNSUPPORTED,
+                           "limits->syscalls: a guest that waits for this one "
+                           "has a policy for other code");
+    return moat_filter_arm(&moat_calls_of(co)->scope);
 }
 
 void moat_syscalls_forget(struct co *co)

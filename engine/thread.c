@@ -394,7 +394,7 @@ void moat_thread_after_fork(void)
     moat_task_note_forked();
     /* A guest may have forked, which must not go on without its filter. */
     if (moat_filter.armed)
-        moat_filter_keep();
+        moat_filter_keep(moat_running());
     for (struct moat_thread *each = threads; each != NULL; each = each->next) {
         if (each != moat_this_thread) {
             atomic_store(&each->alive, false);

@@ -20,6 +20,7 @@
 #include "engine/preempt.h"
 #include "engine/resume.h"
 #include "engine/state.h"
+#include "engine/syscalls.h"
 #include "engine/thread.h"
 #include "sys/refusal.h"
 #include "trap/asides.h"
@@ -87,13 +88,15 @@ static moat_status prepare(struct co *co, struct co *other)
         return status;
     if ((co->traits & CO_ACCOUNTED) != 0)
         moat_watch_leave_accounted(co);
-    status = moat_filter_ready(other);
+    status = moat_syscalls_ready(other, resumer_of(co));
     if (status == MOAT_OK)
         status = moat_resume_begin_clocks(other);
-    if (status != MOAT_OK && settle)
-        leave_for_resumer(co);
-    if (status != MOAT_OK)
+    if (status != MOAT_OK) {
+        moat_filter_keep(co);
+        if (settle)
+            leave_for_resumer(co);
         return status;
+    }
     moat_asides_end_waiting(resumer_of(co));
     if (settle || co->control.flags & CO_RESUMER_NOINTR) {
         co->control.flags &= (uint16_t)~CO_RESUMER_NOINTR;

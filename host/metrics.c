@@ -126,6 +126,7 @@ static void add(struct metrics_row *row, const struct result *result)
     row->wall_ns += usage->wall_ns;
     row->resumes += usage->resumes;
     row->preemptions += usage->preemptions;
+    row->syscalls += usage->syscalls;
     row->heap_byte_ms += usage->heap_byte_ms;
     row->heap_peak = greater(row->heap_peak, usage->heap_peak);
     row->stack_peak = greater(row->stack_peak, usage->stack_peak);
@@ -171,6 +172,9 @@ static const struct metric metrics_of_row[] = {
      COUNT},
     {"preemptions_total", "counter", "Slices that have ended before it did.",
      FIELD(preemptions), COUNT},
+    {"syscalls_total", "counter",
+     "System calls of C code that --syscalls has decided.", FIELD(syscalls),
+     COUNT},
     {"heap_bytes", "gauge", "Heap in use when the last run ended.",
      FIELD(heap_bytes), COUNT},
     {"heap_peak_bytes", "gauge", "The most heap in use, in whole pages.",

@@ -25,7 +25,7 @@ enum { METRICS_TRAPS = 1 MOAT_TRAP_MAP(METRICS_COUNT_TRAP) };
 /* The sums of one script, or of all. */
 struct metrics_row {
     uint64_t runs, restarts;
-    uint64_t cpu_ns, wall_ns, resumes, preemptions;
+    uint64_t cpu_ns, wall_ns, resumes, preemptions, syscalls;
     uint64_t heap_bytes, heap_peak, heap_byte_ms, stack_peak;
     uint64_t verdicts[VERDICT_COUNT];
     uint64_t traps[METRICS_TRAPS];

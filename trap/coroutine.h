@@ -27,6 +27,7 @@
 #include "arch/syscalls.h"
 #include "stack/slot.h"
 #include "switch/switch.h"
+#include "sys/filter.h"
 
 struct moat_thread;
 struct moat_defer;
@@ -183,7 +184,8 @@ struct moat_calls {
 
     /* If it is CO_FILTERED. */
     moat_syscall_policy policy;
-    uint64_t count; /* of its life                                           */
+    struct moat_filter_scope scope; /* of the policy                         */
+    uint64_t count;                 /* of its life                           */
 };
 
 /* A limit that has passed. */

@@ -285,6 +285,14 @@ static bool deliver_no_room(siginfo_t *info, void *ucontext)
     return true;
 }
 
+/* Nothing of a guest with a policy comes so far, unless it has got around that
+ * or was allowed the call. Code that may not be stopped is told. */
+static void refuse_call(siginfo_t *info, void *ucontext)
+{
+    if (!deliver(SIGSYS, info, ucontext))
+        moat_arch_call_failed(ucontext, EPERM);
+}
+
 /* Returns false if the signal is the previous handler's. If the context has
  * been led on its way, the filter needs no more of it. */
 static bool claim_call(siginfo_t *info, void *ucontext, int saved_errno,
@@ -297,6 +305,9 @@ static bool claim_call(siginfo_t *info, void *ucontext, int saved_errno,
         return deliver_no_room(info, ucontext);
     case MOAT_DISPATCH_TRAP:
         return deliver(SIGSYS, info, ucontext);
+    case MOAT_DISPATCH_BOUND:
+        refuse_call(info, ucontext);
+        return true;
     case MOAT_DISPATCH_ASK:
         ask(info, ucontext, saved_errno);
         break;

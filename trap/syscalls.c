@@ -11,10 +11,12 @@
  */
 #include "trap/syscalls.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
 
+#include "sys/confine.h"
 #include "trap/altstack.h"
 #include "trap/host_handler.h"
 #include "trap/own_stacks.h"
@@ -27,6 +29,9 @@
  * handler on the guest's stack; 0: not looked yet. */
 static __thread uint64_t plain_mask __attribute__((tls_model("initial-exec")));
 
+/* Set in place of the selector, where that must stay off. */
+static volatile unsigned char unread;
+
 void (*moat_calls_decide)(void);
 size_t moat_calls_decide_bytes;
 
@@ -37,7 +42,8 @@ static struct moat_arch_filtered *words_of(struct co *co)
 {
     struct moat_arch_filtered *words = &moat_calls_of(co)->back;
 
-    words->selector = &moat_filter.selector;
+    words->selector =
+        moat_filter_is_partial() ? &unread : &moat_filter.selector;
     return words;
 }
 
@@ -71,8 +77,10 @@ void moat_calls_end_inside(unsigned char before, const void *ucontext)
 
 void moat_calls_enter(struct co *running)
 {
-    unsigned char guest =
-        moat_filtered_from(running) != NULL ? MOAT_FILTER_ON : MOAT_FILTER_OFF;
+    const struct co *filtered = moat_filtered_from(running);
+    unsigned char guest = filtered != NULL && !moat_filter_is_partial()
+                              ? MOAT_FILTER_ON
+                              : MOAT_FILTER_OFF;
 
     plain_mask = 0;
     moat_filter.guest = guest;
@@ -176,11 +184,11 @@ static bool lead_return(struct co *co, void *ucontext)
 }
 
 /* Between two instructions of a resume, too, the thread runs code of the
- * host's. */
+ * host's. That of a handler which returns by itself is in no range. */
 static bool lead_handler(struct co *co, const siginfo_t *info, void *ucontext)
 {
     if (info->si_syscall == SYS_rt_sigreturn)
-        return lead_return(co, ucontext);
+        return !moat_filter_is_partial() && lead_return(co, ucontext);
     if (moat_is_entered(co) &&
         moat_stack_owner(co, moat_arch_sp_from_context(ucontext)) != NULL &&
         !is_of_handler(co, ucontext))
@@ -236,13 +244,29 @@ static enum moat_dispatch of_guest(struct co *co, const siginfo_t *info,
     return has_room(co, ucontext) ? MOAT_DISPATCH_ASK : MOAT_DISPATCH_ROOM;
 }
 
+/* A handler of the host's may run on the guest's stack. */
+static enum moat_dispatch of_bound(const struct co *co, void *ucontext)
+{
+    if (co == NULL || mask_of(ucontext) == 0 ||
+        !moat_host_handler_runs(ucontext, co->slot.base))
+        return MOAT_DISPATCH_BOUND;
+    moat_arch_call_failed(ucontext, EPERM);
+    return MOAT_DISPATCH_LED;
+}
+
 enum moat_dispatch moat_calls_dispatch(const siginfo_t *info, void *ucontext)
 {
     struct co *co = moat_running();
 
+    if (moat_confine_refused(info))
+        return of_bound(co, ucontext);
     if (info->si_code != USER_DISPATCH || !moat_filter.armed)
         return MOAT_DISPATCH_NONE;
-    if (co == NULL) {
+    /* The host, or a guest without a policy, runs code that others are filtered
+     * in. The next guest with a policy has the filter set again. */
+    if (co == NULL ||
+        (moat_filter_is_partial() && moat_filtered_from(co) == NULL)) {
+        moat_filter_lapse();
         moat_arch_call_again(ucontext);
         return MOAT_DISPATCH_LED;
     }

@@ -25,7 +25,8 @@ enum moat_dispatch {
     MOAT_DISPATCH_LED,  /* the context is on its way                         */
     MOAT_DISPATCH_ASK,  /* a policy decides: moat_calls_ask                  */
     MOAT_DISPATCH_TRAP, /* the call is denied                                */
-    MOAT_DISPATCH_ROOM  /* no stack is left to ask on: an overflow           */
+    MOAT_DISPATCH_ROOM, /* no stack is left to ask on: an overflow           */
+    MOAT_DISPATCH_BOUND /* the thread must not make it (sys/confine.h)       */
 };
 
 /* Finds out who made the call of a SIGSYS, and leads calls of the host's

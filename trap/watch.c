@@ -278,9 +278,22 @@ static moat_status enter(struct co *co)
     return stamp(watch, co, now, others);
 }
 
+/* Not all guests can be resumed inline; the timer may watch them as well. Where
+ * an inline resume came here for more fuel, the word has wrapped around. */
+static bool is_watched(const struct co *co)
+{
+    const struct moat_watch *watch = &moat_alarm.watch;
+
+    if (moat_watch_class(&moat_guest_clock_of(co)->limits) > moat_tls.reach ||
+        *moat_tls.fuel == 0 || *moat_tls.fuel >= watch->fuel)
+        return false;
+    --*moat_tls.fuel;
+    return true;
+}
+
 moat_status moat_watch_enter(struct co *co)
 {
-    return entered(enter(co));
+    return is_watched(co) ? MOAT_OK : entered(enter(co));
 }
 
 void moat_watch_left(void)

@@ -355,6 +355,11 @@ bool moat_arch_call_from_context(const siginfo_t *info, const void *ucontext,
     missing();
 }
 
+void moat_arch_call_failed(void *ucontext, int error)
+{
+    missing();
+}
+
 void moat_arch_call_again(void *ucontext)
 {
     missing();
@@ -369,6 +374,11 @@ void moat_arch_preempted_result(const struct moat_arch_preempted *words,
                                 long result)
 {
     missing();
+}
+
+uint32_t moat_arch_audit(void)
+{
+    return 0;
 }
 
 bool moat_arch_may_perform(const moat_syscall *call)

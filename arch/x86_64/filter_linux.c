@@ -131,6 +131,11 @@ bool moat_arch_call_from_context(const siginfo_t *info, const void *ucontext,
            (info->si_syscall & X32_BIT) == 0;
 }
 
+void moat_arch_call_failed(void *ucontext, int error)
+{
+    gregs(ucontext)[REG_RAX] = -error;
+}
+
 void moat_arch_call_again(void *ucontext)
 {
     gregs(ucontext)[REG_RIP] -= CALL_BYTES;
@@ -146,6 +151,11 @@ void moat_arch_preempted_result(const struct moat_arch_preempted *words,
                                 long result)
 {
     *(long *)(words->sp - PREEMPTED_RAX) = result;
+}
+
+uint32_t moat_arch_audit(void)
+{
+    return AUDIT_ARCH_X86_64;
 }
 
 /* Their number alone decides. */

@@ -1,5 +1,6 @@
 /*
- * syscall.h: the system calls of a guest, decided by its host.
+ * syscall.h: the system calls of a guest, decided by its host, and those of a
+ * thread, bounded for good.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -11,6 +12,7 @@
 
 #include <moat/cpu.h>
 #include <moat/export.h>
+#include <moat/status.h>
 
 /** A system call that a guest is about to make. */
 typedef struct moat_syscall {
@@ -53,16 +55,28 @@ typedef enum moat_syscall_verdict {
  * rt_sigreturn; io_uring_setup, io_uring_enter and io_uring_register, since the
  * calls of a ring are not seen here; and what would take from the library what
  * it needs to see the next call: prctl with PR_SET_SYSCALL_USER_DISPATCH,
- * sigaltstack with a new stack, rt_sigaction of SIGSYS with a new action, and
- * arch_prctl with ARCH_SET_FS. An rt_sigprocmask leaves SIGSYS unblocked.
+ * sigaltstack with a new stack, rt_sigaction of SIGSYS with a new action,
+ * arch_prctl with ARCH_SET_FS, and what unmaps, replaces, protects or drops the
+ * page of the thread's locals that the filter is in (munmap, mmap and shmat at
+ * a fixed address, mremap, mprotect, madvise; process_madvise always). An
+ * rt_sigprocmask leaves SIGSYS unblocked.
  *
  * Calls by int 0x80 and calls of the x32 ABI trap without being passed to
  * `decide`: their numbers mean something else.
  *
+ * With `code`, only calls by instructions of which a byte is in that range are
+ * dispatched, such as the code of a JIT compiler. Calls by other code that it
+ * calls, the C library's included, are not, and cost what they always cost. The
+ * range is one of addresses: that code is registered or unregistered there
+ * changes nothing, and it counts as long as the coroutine has it. A guest that
+ * waits for another one must have no policy, or one for the same code: else the
+ * resume returns MOAT_E_UNSUPPORTED.
+ *
  * Where the kernel lacks Syscall User Dispatch (it came with Linux 5.11, for
- * x86-64), moat_co_create returns MOAT_E_UNSUPPORTED, as it does under Valgrind
- * and ThreadSanitizer. docs/guest-system-calls.md describes what is seen, what
- * it costs, and what a host has to know of its signal handlers.
+ * x86-64; for `code`, with Linux 6.17), moat_co_create returns
+ * MOAT_E_UNSUPPORTED, as it does under Valgrind and ThreadSanitizer.
+ * docs/guest-system-calls.md describes what is seen, what it costs, and what a
+ * host has to know of its signal handlers.
  */
 typedef struct moat_syscall_policy {
     /* sizeof(moat_syscall_policy); MOAT_SYSCALL_POLICY_INIT sets it. */
@@ -72,11 +86,15 @@ typedef struct moat_syscall_policy {
     moat_syscall_verdict (*decide)(moat_co *co, moat_syscall *call, void *arg);
     /* Passed to `decide`. */
     void *arg;
+    /* The first byte of the code whose calls are dispatched; NULL: all code. */
+    const void *code;
+    /* In bytes; 0 if and only if `code` is NULL. */
+    size_t code_bytes;
 } moat_syscall_policy;
 
-#define MOAT_SYSCALL_POLICY_INIT                          \
-    {                                                     \
-        sizeof(moat_syscall_policy), (void *)0, (void *)0 \
+#define MOAT_SYSCALL_POLICY_INIT                                              \
+    {                                                                         \
+        sizeof(moat_syscall_policy), (void *)0, (void *)0, (const void *)0, 0 \
     }
 
 MOAT_BEGIN_DECLS
@@ -93,6 +111,49 @@ MOAT_BEGIN_DECLS
  * Signal-safety: yes
  */
 MOAT_API const char *moat_syscall_name(long number);
+
+/**
+ * Bounds the system calls of the calling thread, until it ends.
+ *
+ * Afterwards the thread can make the calls of the list and those that the
+ * library needs to run guests on it (docs/guest-system-calls.md lists them). No
+ * others: the kernel refuses them (seccomp), and nothing that a guest does
+ * lifts that, even if it has written the memory by which a moat_syscall_policy
+ * is enforced. A list that is short bounds the harm that such a guest can do to
+ * what is outside the process. It does not protect the process.
+ *
+ * A guest that makes a call which is refused traps with MOAT_TRAP_SYSCALL and
+ * MOAT_LIMIT_SYSCALL, where a fault would trap; so does one by int 0x80 or of
+ * the x32 ABI, whatever its number. In other code, such as the host's own, the
+ * call fails with EPERM. Once the thread is detached or the engine is shut
+ * down, or while the thread blocks SIGSYS, a refused call ends the process.
+ *
+ * The bound is inherited by what the thread starts, if the list allows that,
+ * and does not apply to other threads. A second call can only narrow it. The
+ * thread gets no new privileges (PR_SET_NO_NEW_PRIVS): a set-user-ID program
+ * that it executes has none.
+ *
+ * Attaches the thread. SIGSYS is unblocked.
+ *
+ * @param calls  numbers of system calls: SYS_write and so on; may be NULL if
+ *               `count` is 0. Only read during the call
+ * @param count  how many; numbers may come twice
+ *
+ * @return MOAT_OK; a status of moat_thread_attach; or, with the thread not
+ *         bounded,
+ *         MOAT_E_STATE        a guest is running
+ *         MOAT_E_INVAL        a number is none of the CPU's own ABI, or the
+ *                             list is too long
+ *         MOAT_E_UNSUPPORTED  the kernel has no seccomp, or does not allow it;
+ *                             under Valgrind and ThreadSanitizer
+ *         MOAT_E_NOMEM        no memory
+ *
+ * Thread-safety: any
+ * Signal-safety: no
+ * See also:      moat_syscall_policy
+ */
+MOAT_API MOAT_NODISCARD moat_status moat_thread_confine(const long *calls,
+                                                        size_t count);
 
 MOAT_END_DECLS
 

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -243,6 +244,16 @@ static bool filter(void)
     return true;
 }
 
+/* With what the rest of this program needs. */
+static void confine(void)
+{
+    static const long calls[] = {SYS_write, SYS_newfstatat};
+
+    begin("confine");
+    check(moat_thread_confine(calls, 2));
+    end();
+}
+
 /* ---- Reports ---- */
 
 static void report(const moat_co *co)
@@ -393,6 +404,7 @@ int main(void)
     register_all(page);
     use_heap();
     fork_once();
+    confine();
     begin("detach");
     check(moat_thread_detach());
     begin("shutdown");

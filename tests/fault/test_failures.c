@@ -7,6 +7,7 @@
  */
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -539,6 +540,26 @@ static void a_time_limit_holds_after_one_that_could_not_be_set(const void *arg)
         expect_cut_after_failures_from(n);
 }
 
+/* Before the last step the thread is not bounded. */
+static void a_bound_that_fails_is_none(const void *arg)
+{
+    moat_status status = MOAT_E_NOMEM;
+    unsigned n;
+
+    (void)arg;
+    REQUIRE(init() && attach());
+    for (n = 1; n < 20 && status != MOAT_OK; n++) {
+        EXPECT(syscall(SYS_getppid) > 0);
+        inject_arm(n, true);
+        status = moat_thread_confine(NULL, 0);
+        (void)inject_disarm();
+        if (status == MOAT_E_UNSUPPORTED)
+            child_leave_out("no seccomp here");
+    }
+    EXPECT(n > 2 && n < 20);
+    EXPECT(syscall(SYS_getppid) == -1);
+}
+
 static void *yield_for_ever(moat_co *self, void *input)
 {
     for (;;)
@@ -673,6 +694,8 @@ static const struct child_case cases[] = {
      a_time_limit_holds_after_one_that_could_not_be_set, NULL, NO_FAILURE, 0,
      0},
     CHILD_CASE(a_coroutine_that_could_not_be_scrubbed_is_not_resumed),
+    {"a_bound_that_fails_is_none", a_bound_that_fails_is_none, NULL,
+     UNDER_TSAN ? "ThreadSanitizer needs calls of its own" : NULL, 0, 0},
 };
 
 int main(int argc, char **argv)

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <moat/moat.h>
@@ -444,6 +445,16 @@ static void call_attach(void)
     status = moat_thread_attach();
 }
 
+/* What the test itself needs to end. */
+static void call_confine(void)
+{
+    static const long calls[] = {SYS_write, SYS_close};
+
+    status = moat_thread_confine(calls, 2);
+    if (status == MOAT_E_UNSUPPORTED)
+        status = MOAT_OK;
+}
+
 static void call_detach(void)
 {
     status = moat_thread_detach();
@@ -794,6 +805,7 @@ static const struct need needs[] = {
      call_heap_find, call_heap_destroy, HOST},
     {"moat_heap_free_later", 8, take_block, call_heap_free_later,
      call_heap_destroy, HOST},
+    {"moat_thread_confine", 8, call_attach, call_confine, NULL, HOST},
     {"moat_thread_detach", 8, call_attach, call_detach, NULL, HOST},
 
     {"moat_call_for_guest", 2, make_fresh, call_for_guest, destroy_both, GUEST},

@@ -316,6 +316,71 @@ static void some_are_never_performed(const void *arg)
     }
 }
 
+/* ---- The memory that the filter is in ---- */
+
+/* The thread's locals lie before the word that %fs leads to. */
+static uintptr_t locals(void)
+{
+    uintptr_t end;
+
+    __asm__("movq %%fs:0, %0" : "=r"(end));
+    return (end - 1) & ~(uintptr_t)4095;
+}
+
+static void *change_memory(moat_co *self, void *input)
+{
+    const moat_syscall *call = input;
+
+    (void)self;
+    (void)syscall(call->number, call->args[0], call->args[1], call->args[2],
+                  call->args[3], call->args[4]);
+    return NULL;
+}
+
+/* As an accident of a guest that may change its memory. */
+static void the_filter_stays_where_it_is(const void *arg)
+{
+    const uint64_t from = locals() - 4096, bytes = 3 * 4096,
+                   anonymous = MAP_PRIVATE | MAP_ANONYMOUS;
+    void *free_page = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    const uint64_t other = (uintptr_t)free_page;
+    const moat_syscall calls[] = {
+        {SYS_munmap, {from, bytes}, 0},
+        {SYS_munmap, {from, UINT64_MAX}, 0},
+        {SYS_mprotect, {from, bytes, PROT_READ}, 0},
+        {SYS_madvise, {from, bytes, MADV_DONTNEED}, 0},
+        {SYS_mmap, {from, bytes, PROT_READ, anonymous | MAP_FIXED, -1u}, 0},
+        {SYS_mremap, {from, bytes, bytes, MREMAP_MAYMOVE}, 0},
+        {SYS_mremap,
+         {other, 4096, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, from},
+         0},
+        {SYS_shmat, {0, from, 040000}, 0},
+        {SYS_process_madvise, {0, 0, 0, MADV_DONTNEED}, 0}};
+    const moat_syscall harmless[] = {
+        {SYS_mprotect, {other, 4096, PROT_READ}, 0},
+        {SYS_madvise, {other, 4096, MADV_DONTNEED}, 0},
+        {SYS_mmap, {from, 4096, PROT_READ, anonymous, -1u}, 0},
+        {SYS_munmap, {other, 4096}, 0}};
+
+    (void)arg;
+    for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
+        moat_co *co = create_with(change_memory, perform, NULL);
+
+        expect_context("%zu: %s", i, moat_syscall_name(calls[i].number));
+        expect_denied(co, (void *)(uintptr_t)&calls[i], calls[i].number, false);
+        expect_free_host();
+        moat_co_destroy(co);
+    }
+    for (size_t i = 0; i < sizeof harmless / sizeof harmless[0]; i++) {
+        moat_co *co = create_with(change_memory, perform, NULL);
+
+        EXPECT_EQ(guest_resume(co, (void *)(uintptr_t)&harmless[i]).kind,
+                  MOAT_EVENT_RETURN);
+        moat_co_destroy(co);
+    }
+}
+
 static void *call_again_and_again(moat_co *self, void *input)
 {
     moat_co_yield(self, input);
@@ -1432,6 +1497,7 @@ static const struct child_case cases[] = {
     CHILD_CASE(the_vsyscall_page_does_no_harm),
     CHILD_CASE(fork_is_denied_before_locks_are_taken),
     CHILD_CASE(some_are_never_performed),
+    CHILD_CASE(the_filter_stays_where_it_is),
     CHILD_CASE(a_reset_guest_keeps_its_policy),
     CHILD_CASE(spares_keep_their_policy),
     CHILD_CASE(a_write_is_emulated),

@@ -5,6 +5,8 @@
  * SPDX-License-Identifier: MIT
  */
 #include <errno.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <moat/moat.h>
 
@@ -176,11 +178,50 @@ static void the_next_try_is_cut(const void *arg)
     destroy_all();
 }
 
+/* ---- Policies for system calls ---- */
+
+static void *fail_and_call(moat_co *self, void *input)
+{
+    fail_to_switch(self, second, 1);
+    return syscall(SYS_getppid) > 0 ? input : NULL;
+}
+
+static moat_status create_filtered(moat_co **out, moat_entry entry,
+                                   const void *code, size_t bytes,
+                                   uint64_t wall_ns)
+{
+    moat_syscall_policy policy = MOAT_SYSCALL_POLICY_INIT;
+    moat_co_options options = MOAT_CO_OPTIONS_INIT;
+    moat_limits limits = MOAT_LIMITS_INIT;
+
+    policy.code = code;
+    policy.code_bytes = bytes;
+    limits.syscalls = &policy;
+    limits.wall_ns = wall_ns;
+    options.limits = &limits;
+    return moat_co_create(out, entry, &options);
+}
+
+/* What the kernel was told for the other one is undone. */
+static void the_guest_that_stays_is_still_filtered(const void *arg)
+{
+    static const char code[64];
+
+    (void)arg;
+    if (create_filtered(&second, guest_echo, code, sizeof code, 1000 * MS) !=
+        MOAT_OK)
+        child_leave_out("this kernel dispatches no range");
+    REQUIRE(create_filtered(&first, fail_and_call, NULL, 0, 0) == MOAT_OK);
+    guest_expect_trap(first, NULL, MOAT_TRAP_SYSCALL);
+    destroy_all();
+}
+
 static const struct child_case cases[] = {
     CHILD_CASE(the_guest_that_stays_meets_its_deadline),
     CHILD_CASE(its_resumer_meets_its_deadline),
     CHILD_CASE(a_guest_entered_by_transfer_keeps_its_resumer),
     CHILD_CASE(the_next_try_is_cut),
+    CHILD_CASE(the_guest_that_stays_is_still_filtered),
 };
 
 int main(int argc, char **argv)

@@ -2,7 +2,7 @@
 """metrics.py: the file of --metrics is valid for Prometheus, and has what the
 scripts did, whatever they are called.
 
-    metrics.py MOAT SCRIPTS
+    metrics.py MOAT SCRIPTS CALLS
 
 SPDX-License-Identifier: MIT
 """
@@ -22,7 +22,7 @@ except ImportError:
     print("skipped: host.metrics: python3-prometheus-client is not installed")
     sys.exit(77)
 
-moat, scripts = sys.argv[1], pathlib.Path(sys.argv[2])
+moat, scripts, calls = sys.argv[1], pathlib.Path(sys.argv[2]), sys.argv[3]
 failures = []
 
 
@@ -45,6 +45,10 @@ def run(*arguments, status=None):
 def read(path):
     """Returns {(name, labels): value} and {family: type}."""
     samples, families = {}, {}
+    if shutil.which("promtool"):
+        done = subprocess.run(["promtool", "check", "metrics"],
+                              input=path.read_bytes(), capture_output=True)
+        check(done.returncode == 0, f"promtool: {done.stdout + done.stderr}")
     for family in text_string_to_metric_families(path.read_bytes().decode()):
         check(family.documentation != "", f"{family.name}: no help")
         check(family.name not in families, f"{family.name}: two heads")
@@ -64,6 +68,7 @@ def of(samples, name, **labels):
 
 SUMS = ["runs_total", "restarts_total", "cpu_seconds_total",
         "wall_seconds_total", "resumes_total", "preemptions_total",
+        "syscalls_total",
         "heap_bytes", "heap_byte_seconds_total", "traps_total",
         "verdicts_total"]
 GAUGES = {"heap_bytes", "heap_peak_bytes", "stack_peak_bytes", "scripts"}
@@ -162,6 +167,28 @@ def check_restarts(folder):
     check(of(samples, "moat_run_runs_total") == [4], "runs of all")
 
 
+def check_calls(folder):
+    out = folder / "calls.prom"
+    script = folder / "calls.lua"
+    script.write_text("local calls = require('calls') "
+                      "for i = 1, 7 do calls.parent() end")
+    for policy, count, status in [("getppid", 7, 0), ("none", 1, 1),
+                                  ("all", 0, 0)]:
+        done = run("--syscalls", policy, "--module", "calls=" + calls,
+                   "--metrics", out, script, script)
+        if b"PR_SET_SYSCALL_USER_DISPATCH" in done.stderr + done.stdout:
+            print("left out: no Syscall User Dispatch here")
+            return
+        check(done.returncode == status, f"{policy}: {done.returncode}")
+        samples, families = read(out)
+        check_sums(samples, families)
+        check(of(samples, "moat_script_syscalls_total") == [count, count],
+              f"{policy}: {of(samples, 'moat_script_syscalls_total')}")
+        check(len(of(samples, "moat_script_traps_total",
+                     kind="MOAT_TRAP_SYSCALL")) == 2 * status,
+              f"{policy}: traps")
+
+
 def check_file(folder):
     fine = scripts / "fine.lua"
     out = folder / "file.prom"
@@ -225,7 +252,7 @@ def check_folder_that_is_gone(folder):
 
 
 with tempfile.TemporaryDirectory() as name:
-    for test in (check_use, check_names, check_restarts, check_file,
+    for test in (check_use, check_names, check_restarts, check_calls, check_file,
                  check_signal, check_folder_that_is_gone):
         below = pathlib.Path(name) / test.__name__
         below.mkdir()
