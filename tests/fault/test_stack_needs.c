@@ -588,7 +588,19 @@ static void call_heap_find(void)
 {
     EXPECT(moat_heap_may_own(block) && moat_heap_had(block));
     EXPECT(moat_heap_find_block(heap, block) != 0);
+    EXPECT(moat_heap_kept(NULL) == 0 && moat_heap_kept_block(block) == 0);
     status = MOAT_OK;
+}
+
+static void show_none(moat_heap_scan *scan)
+{
+    scan(&status, sizeof status);
+}
+
+static void call_heap_keep(void)
+{
+    EXPECT_EQ(moat_heap_keep(show_none, 1), MOAT_OK);
+    status = moat_heap_keep(NULL, 0);
 }
 
 static void call_heap_free_later(void)
@@ -790,8 +802,10 @@ static const struct need needs[] = {
     {"moat_heap_map moat_heap_map_over moat_heap_remap moat_heap_unmap "
      "moat_heap_break",
      8, take_block, call_heap_map, call_heap_destroy, HOST},
-    {"moat_heap_may_own moat_heap_had moat_heap_find_block", 2, take_block,
-     call_heap_find, call_heap_destroy, HOST},
+    {"moat_heap_may_own moat_heap_had moat_heap_find_block moat_heap_kept "
+     "moat_heap_kept_block",
+     2, take_block, call_heap_find, call_heap_destroy, HOST},
+    {"moat_heap_keep", 8, take_block, call_heap_keep, call_heap_destroy, HOST},
     {"moat_heap_free_later", 8, take_block, call_heap_free_later,
      call_heap_destroy, HOST},
     {"moat_thread_detach", 8, call_attach, call_detach, NULL, HOST},
