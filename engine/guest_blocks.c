@@ -49,7 +49,7 @@ void *moat_guest_alloc(size_t bytes)
 
     if (MOAT_UNLIKELY(heap == NULL))
         return alloc_slowly(bytes);
-    if (MOAT_LIKELY(bytes <= MOAT_HEAP_MAX_SMALL)) {
+    if (MOAT_LIKELY(bytes <= MOAT_HEAP_MAX_PLAIN)) {
         block = moat_small_take(heap, moat_heap_class_of(bytes));
         if (MOAT_LIKELY(block != NULL))
             return block;

@@ -19,6 +19,10 @@
 #define MOAT_HEAP_MAX_SMALL ((size_t)8192)
 #define MOAT_HEAP_CLASSES   56u
 
+/* Blocks above this size have a tail (tail.h). */
+#define MOAT_HEAP_MAX_PLAIN ((size_t)1024)
+#define MOAT_HEAP_PLAIN     32u
+
 /* Returns the class of a block of at least so many bytes, at most
  * MOAT_HEAP_MAX_SMALL. 0 bytes take the smallest block. */
 static inline unsigned moat_heap_class_of(size_t bytes)

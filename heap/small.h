@@ -72,25 +72,44 @@ static inline bool moat_small_may_own(const moat_heap *heap,
            heap->fresh;
 }
 
-/* Returns the span of a small block, and the unit that it begins at in *unit;
- * NULL: the page is of no such span. Ends the guest if the page is the heap's,
- * but no block begins there. The caller has asked moat_small_may_own. */
-static inline struct moat_span *
-moat_small_span(moat_heap *heap, const void *pointer, size_t *unit)
+/* Returns the span of the page that an address lies in. The caller has asked
+ * moat_small_may_own. */
+static inline struct moat_span *moat_small_page(moat_heap *heap,
+                                                const void *pointer)
 {
     uintptr_t offset = (uintptr_t)pointer - heap->pages;
     struct moat_span *span = &heap->spans[offset >> MOAT_HEAP_PAGE_SHIFT];
-    size_t bytes, index;
 
-    span -= span->back;
-    if (MOAT_UNLIKELY(span->kind != MOAT_SPAN_SMALL))
-        return NULL;
+    return span - span->back;
+}
+
+/* Returns the unit that a block of a span of small ones begins at. Ends the
+ * guest if none begins there. */
+static inline size_t moat_small_unit(moat_heap *heap,
+                                     const struct moat_span *span,
+                                     const void *pointer)
+{
+    size_t bytes, index, unit;
+
     bytes = (uintptr_t)pointer - moat_span_begin(heap, span);
     index = (bytes * span->reciprocal) >> 32;
-    *unit = bytes / MOAT_HEAP_UNIT;
+    unit = bytes / MOAT_HEAP_UNIT;
     if (MOAT_UNLIKELY(index * span->units * MOAT_HEAP_UNIT != bytes ||
-                      *unit >= span->cut))
+                      unit >= span->cut))
         moat_heap_misused(heap, MOAT_MISUSE_NOT_A_BLOCK);
+    return unit;
+}
+
+/* Returns the span of a small block without a tail, and its unit in *unit;
+ * NULL: it is none. The caller has asked moat_small_may_own. */
+static inline struct moat_span *
+moat_small_span(moat_heap *heap, const void *pointer, size_t *unit)
+{
+    struct moat_span *span = moat_small_page(heap, pointer);
+
+    if (MOAT_UNLIKELY(span->kind != MOAT_SPAN_SMALL))
+        return NULL;
+    *unit = moat_small_unit(heap, span, pointer);
     return span;
 }
 
