@@ -19,7 +19,7 @@
 static inline moat_heap *clear_heap(void)
 {
     const struct co *co = moat_running();
-    uintptr_t sp = (uintptr_t)__builtin_frame_address(0);
+    uintptr_t sp = MOAT_ARCH_STACK_POINTER();
 
     if (MOAT_UNLIKELY(co == NULL || (co->control.flags & CO_SECTIONS) != 0 ||
                       sp - co->slot.limit >= co->slot.base - co->slot.limit))
@@ -50,7 +50,7 @@ void *moat_guest_alloc(size_t bytes)
     if (MOAT_UNLIKELY(heap == NULL))
         return alloc_slowly(bytes);
     if (MOAT_LIKELY(bytes <= MOAT_HEAP_MAX_PLAIN)) {
-        block = moat_small_take(heap, moat_heap_class_of(bytes));
+        block = moat_small_take(heap, moat_heap_plain_class_of(bytes));
         if (MOAT_LIKELY(block != NULL))
             return block;
     }
@@ -91,16 +91,18 @@ static __attribute__((noinline)) bool settle(moat_heap *heap,
 bool moat_guest_free(void *pointer)
 {
     moat_heap *heap = clear_heap();
-    struct moat_span *span;
+    struct moat_place place;
     size_t unit;
 
     if (MOAT_UNLIKELY(heap == NULL || !moat_small_may_own(heap, pointer)))
         return free_slowly(pointer);
-    span = moat_small_span(heap, pointer, &unit);
-    if (MOAT_UNLIKELY(span == NULL || moat_small_is_marked(heap, pointer)))
+    place = moat_small_place(heap, pointer);
+    if (MOAT_UNLIKELY(place.span->kind != MOAT_SPAN_SMALL ||
+                      moat_small_is_marked(heap, pointer)))
         return free_in(heap, pointer);
-    if (MOAT_UNLIKELY(moat_small_put(heap, span, pointer, unit)))
-        return settle(heap, span);
+    unit = moat_small_unit(heap, place);
+    if (MOAT_UNLIKELY(moat_small_put(heap, place.span, pointer, unit)))
+        return settle(heap, place.span);
     return true;
 }
 

@@ -270,12 +270,12 @@ void moat_small_check_mark(moat_heap *heap, const struct moat_span *span,
         moat_heap_misused(heap, MOAT_MISUSE_FREED_TWICE);
 }
 
-/* Returns the span of the page that a block lies in. */
-static struct moat_span *span_of(moat_heap *heap, const void *pointer)
+/* Returns the place of what should be a block. */
+static struct moat_place place_of(moat_heap *heap, const void *pointer)
 {
     if (MOAT_UNLIKELY(!moat_small_may_own(heap, pointer)))
         moat_heap_misused(heap, MOAT_MISUSE_NOT_A_BLOCK);
-    return moat_small_page(heap, pointer);
+    return moat_small_place(heap, pointer);
 }
 
 /* ---- Large blocks -------------------------------------------------------- */
@@ -373,10 +373,11 @@ void *moat_heap_alloc_zeroed(moat_heap *heap, size_t bytes)
     return block;
 }
 
-static void return_tailed(moat_heap *heap, struct moat_span *span,
+static void return_tailed(moat_heap *heap, struct moat_place place,
                           void *pointer)
 {
-    size_t unit = moat_small_unit(heap, span, pointer);
+    struct moat_span *span = place.span;
+    size_t unit = moat_small_unit(heap, place);
 
     if (MOAT_UNLIKELY(moat_small_is_marked(heap, pointer)))
         moat_small_check_mark(heap, span, unit);
@@ -386,27 +387,28 @@ static void return_tailed(moat_heap *heap, struct moat_span *span,
 
 void moat_heap_free(moat_heap *heap, void *pointer)
 {
-    struct moat_span *span;
+    struct moat_place place;
 
     if (pointer == NULL)
         return;
-    span = span_of(heap, pointer);
-    if (MOAT_LIKELY(span->kind == MOAT_SPAN_SMALL))
-        moat_small_return(heap, span, pointer,
-                          moat_small_unit(heap, span, pointer));
-    else if (span->kind == MOAT_SPAN_TAILED)
-        return_tailed(heap, span, pointer);
+    place = place_of(heap, pointer);
+    if (MOAT_LIKELY(place.span->kind == MOAT_SPAN_SMALL))
+        moat_small_return(heap, place.span, pointer,
+                          moat_small_unit(heap, place));
+    else if (place.span->kind == MOAT_SPAN_TAILED)
+        return_tailed(heap, place, pointer);
     else
         moat_span_return(heap, moat_large_span(heap, pointer));
 }
 
 size_t moat_heap_block_bytes(moat_heap *heap, const void *pointer)
 {
-    const struct moat_span *span = span_of(heap, pointer);
+    struct moat_place place = place_of(heap, pointer);
+    const struct moat_span *span = place.span;
     size_t bytes = span->units * MOAT_HEAP_UNIT;
 
     if (span->kind == MOAT_SPAN_SMALL || span->kind == MOAT_SPAN_TAILED)
-        (void)moat_small_unit(heap, span, pointer);
+        (void)moat_small_unit(heap, place);
     if (span->kind == MOAT_SPAN_SMALL)
         return bytes;
     if (span->kind == MOAT_SPAN_TAILED)

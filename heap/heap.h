@@ -133,11 +133,13 @@ static inline size_t moat_heap_page_of(const moat_heap *heap,
     return (size_t)(span - heap->spans);
 }
 
+/* By the entry's offset: a difference of pointers would be divided first. */
 static inline uintptr_t moat_span_begin(const moat_heap *heap,
                                         const struct moat_span *span)
 {
-    return heap->pages +
-           (moat_heap_page_of(heap, span) << MOAT_HEAP_PAGE_SHIFT);
+    uintptr_t offset = (uintptr_t)span - (uintptr_t)heap->spans;
+
+    return heap->pages + offset * (MOAT_HEAP_PAGE / sizeof *span);
 }
 
 /* X(name, text) */

@@ -33,7 +33,7 @@ static inline void *copy(moat_heap *heap, void *pointer, size_t had,
     void *block = NULL;
 
     if (MOAT_LIKELY(bytes <= MOAT_HEAP_MAX_PLAIN))
-        block = moat_small_take(heap, moat_heap_class_of(bytes));
+        block = moat_small_take(heap, moat_heap_plain_class_of(bytes));
     if (MOAT_UNLIKELY(block == NULL))
         block = moat_heap_alloc(heap, bytes);
     if (MOAT_UNLIKELY(block == NULL))
@@ -59,10 +59,11 @@ static void *move_small(moat_heap *heap, struct moat_span *span, void *pointer,
     return block;
 }
 
-static void *move_tailed(moat_heap *heap, struct moat_span *span, void *pointer,
-                         size_t bytes)
+static void *move_tailed(moat_heap *heap, struct moat_place place,
+                         void *pointer, size_t bytes)
 {
-    size_t unit = moat_small_unit(heap, span, pointer);
+    struct moat_span *span = place.span;
+    size_t unit = moat_small_unit(heap, place);
     size_t has = span->units * MOAT_HEAP_UNIT, could;
     void *block;
 
@@ -91,18 +92,18 @@ static void *move_large(moat_heap *heap, void *pointer, size_t bytes)
 
 void *moat_heap_realloc(moat_heap *heap, void *pointer, size_t bytes)
 {
-    struct moat_span *span;
+    struct moat_place place;
 
     if (pointer == NULL)
         return moat_heap_alloc(heap, bytes);
     if (MOAT_UNLIKELY(!moat_small_may_own(heap, pointer)))
         moat_heap_misused(heap, MOAT_MISUSE_NOT_A_BLOCK);
-    span = moat_small_page(heap, pointer);
-    if (MOAT_LIKELY(span->kind == MOAT_SPAN_SMALL))
-        return move_small(heap, span, pointer,
-                          moat_small_unit(heap, span, pointer), bytes);
-    return span->kind == MOAT_SPAN_TAILED
-               ? move_tailed(heap, span, pointer, bytes)
+    place = moat_small_place(heap, pointer);
+    if (MOAT_LIKELY(place.span->kind == MOAT_SPAN_SMALL))
+        return move_small(heap, place.span, pointer,
+                          moat_small_unit(heap, place), bytes);
+    return place.span->kind == MOAT_SPAN_TAILED
+               ? move_tailed(heap, place, pointer, bytes)
                : move_large(heap, pointer, bytes);
 }
 
