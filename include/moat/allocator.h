@@ -50,7 +50,7 @@ MOAT_API extern moat_heap_bounds_t moat_heap_bounds;
  * Thread-safety: any; another thread's new heap may be missed
  * Signal-safety: yes
  * Legal in:      any state
- * Cost:          two loads and a compare
+ * Cost:          a load and a compare, or two
  * See also:      moat_heap_of
  */
 static inline bool moat_heap_may_own(const void *address)
@@ -58,8 +58,10 @@ static inline bool moat_heap_may_own(const void *address)
     uintptr_t begin =
         __atomic_load_n(&moat_heap_bounds.begin, __ATOMIC_ACQUIRE);
 
-    return (uintptr_t)address - begin <
-           __atomic_load_n(&moat_heap_bounds.bytes, __ATOMIC_RELAXED);
+    /* Most other memory lies below. */
+    return (uintptr_t)address >= begin &&
+           (uintptr_t)address - begin <
+               __atomic_load_n(&moat_heap_bounds.bytes, __ATOMIC_RELAXED);
 }
 
 /**
@@ -221,6 +223,23 @@ MOAT_API moat_heap *moat_co_take_heap(moat_co *co);
 MOAT_API void *moat_guest_alloc(size_t bytes);
 
 /**
+ * As moat_guest_alloc, but where that would return NULL, `otherwise` is called
+ * for the result. An allocator that ends in this call needs no frame.
+ *
+ * @param bytes      0 is as good as 1
+ * @param otherwise  runs on the caller's stack
+ * @return the block, or what `otherwise` returned
+ *
+ * Ownership:     the block is the guest's until it is freed, or its heap ends
+ * Thread-safety: any
+ * Signal-safety: no
+ * Legal in:      host and guests; not in a heap that was stopped
+ * See also:      moat_guest_alloc
+ */
+MOAT_API void *moat_guest_alloc_or(size_t bytes,
+                                   void *(*otherwise)(size_t bytes));
+
+/**
  * Changes the size of a block of the guest on whose stack the caller runs.
  *
  * moat_guest_heap, moat_heap_of and moat_heap_realloc in one.
@@ -255,6 +274,21 @@ MOAT_API void *moat_guest_realloc(void *pointer, size_t bytes);
  * See also:      moat_guest_alloc, moat_heap_free, moat_heap_free_later
  */
 MOAT_API bool moat_guest_free(void *pointer);
+
+/**
+ * As moat_guest_free, but where that would return false, `otherwise` is called.
+ * An allocator that ends in this call needs no frame.
+ *
+ * @param pointer    any; NULL is no block
+ * @param otherwise  runs on the caller's stack
+ *
+ * Thread-safety: any
+ * Signal-safety: no
+ * Legal in:      host and guests; not in a heap that was stopped
+ * See also:      moat_guest_free
+ */
+MOAT_API void moat_guest_free_or(void *pointer,
+                                 void (*otherwise)(void *pointer));
 
 /**
  * Returns whether the call comes from a guest's own code, on any stack.

@@ -667,6 +667,7 @@ static void call_guest_heap(void)
     taken = moat_guest_alloc(100);
     moved = moat_guest_realloc(taken, 10000);
     EXPECT(taken != NULL && moved != NULL && moat_guest_free(moved));
+    moat_guest_free_or(moat_guest_alloc_or(100, NULL), NULL);
 }
 
 static void call_guest_calls(void)
@@ -821,8 +822,9 @@ static const struct need needs[] = {
     {"moat_trap_raise", 2, make_fresh, call_raise, destroy_both, GUEST},
     {"moat_trap_memory_limit", 2, make_fresh, call_memory_limit, destroy_both,
      GUEST},
-    {"moat_guest_heap moat_guest_alloc moat_guest_realloc moat_guest_free", 8,
-     make_fresh, call_guest_heap, destroy_both, GUEST},
+    {"moat_guest_heap moat_guest_alloc moat_guest_alloc_or moat_guest_realloc "
+     "moat_guest_free moat_guest_free_or",
+     8, make_fresh, call_guest_heap, destroy_both, GUEST},
     {"moat_guest_calls", 2, make_fresh, call_guest_calls, destroy_both, GUEST},
     {"moat_trap_raise_as", 2, make_fresh, call_raise_as, destroy_both, GUEST},
     {"moat_script_put", 2, make_fresh, call_put, destroy_both, WALK},
