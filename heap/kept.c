@@ -36,10 +36,13 @@
 #include "sys/refusal.h"
 
 /* A look takes at most a twentieth of the time: the next one is due when so
- * many times its duration have passed, or when so much waits. */
+ * many times its duration have passed. Before that it is due when so many heaps
+ * wait, or so much memory: little if a look reads little, or else as much as it
+ * reads. */
 #define PAUSE      20
-#define MOST_BYTES ((size_t)8 << 20)
 #define MOST_HEAPS 512
+#define LITTLE     ((size_t)64 << 10)
+#define READS_MUCH ((size_t)1 << 20)
 
 /* What each heap counts beside its pages: its mappings and tables. */
 #define OVERHEAD ((size_t)64 << 10)
@@ -57,14 +60,14 @@ static struct {
 } options;
 
 /* By the regions' lock. In the order in which they ended. */
-static struct moat_heap_region *first;
-static struct moat_heap_region **last = &first;
+static struct moat_heap_region *first, *newest;
 static size_t count;
 static size_t bytes; /* of all, as far as it is known       */
 static struct {
     size_t count, bytes;
 } waiting;           /* of those that no look has seen yet  */
 static uint64_t due; /* when it is time for a look, in nanoseconds */
+static size_t due_bytes = LITTLE; /* of what waits */
 
 /* Of the thread that looks. */
 static atomic_bool looking;
@@ -75,6 +78,11 @@ static struct {
     size_t read;
     struct moat_heap_region *marked, **end;
 } look;
+
+static struct {
+    struct moat_memory_part parts[MOAT_MEMORY_PARTS];
+    size_t count, bytes;
+} gathered; /* to be read */
 
 bool moat_kept_is_on(void)
 {
@@ -127,23 +135,54 @@ static void follow_all(const uintptr_t *words, size_t number)
 }
 
 /* A page that cannot be read is passed over. */
-static void read_words(uintptr_t low, uintptr_t high)
+static void read_words(struct moat_memory_part part)
 {
     size_t page = moat_page_bytes();
+    uintptr_t end = part.begin + part.bytes;
 
-    while (low < high) {
-        struct moat_memory_part part = {low, high - low};
+    while (part.begin < end) {
         size_t copied;
 
-        if (part.bytes > BUFFER_BYTES)
-            part.bytes = BUFFER_BYTES;
+        part.bytes = end - part.begin;
         if (moat_memory_read(&part, 1, options.buffer, &copied) != MOAT_OK)
             copied = 0;
         follow_all(options.buffer, copied / sizeof(uintptr_t));
-        look.read += copied;
-        low += copied;
+        part.begin += copied;
         if (copied < part.bytes)
-            low = (low & ~(page - 1)) + page;
+            part.begin = (part.begin & ~(page - 1)) + page;
+    }
+}
+
+/* Reads what was gathered, by one system call if all of it can be read. */
+static void read_gathered(void)
+{
+    size_t copied;
+
+    if (moat_memory_read(gathered.parts, gathered.count, options.buffer,
+                         &copied) == MOAT_OK &&
+        copied == gathered.bytes) {
+        follow_all(options.buffer, copied / sizeof(uintptr_t));
+    } else {
+        for (size_t i = 0; i < gathered.count; i++)
+            read_words(gathered.parts[i]);
+    }
+    look.read += gathered.bytes;
+    gathered.count = gathered.bytes = 0;
+}
+
+static void gather(uintptr_t low, uintptr_t high)
+{
+    while (low < high) {
+        size_t size = high - low, room = BUFFER_BYTES - gathered.bytes;
+
+        if (size > room)
+            size = room;
+        gathered.parts[gathered.count++] = (struct moat_memory_part){low, size};
+        gathered.bytes += size;
+        low += size;
+        if (gathered.bytes == BUFFER_BYTES ||
+            gathered.count == MOAT_MEMORY_PARTS)
+            read_gathered();
     }
 }
 
@@ -151,8 +190,8 @@ static bool read_run(uintptr_t low, uintptr_t high, void *arg)
 {
     const struct moat_pages *asked = arg;
 
-    read_words(low > asked->low ? low : asked->low,
-               high < asked->high ? high : asked->high);
+    gather(low > asked->low ? low : asked->low,
+           high < asked->high ? high : asked->high);
     return true;
 }
 
@@ -161,11 +200,13 @@ static void read_range(uintptr_t low, uintptr_t high)
     size_t page = moat_page_bytes();
     struct moat_pages asked = {low, high};
 
+    if (high - low >= SMALL && look.pagemap < 0)
+        look.pagemap = moat_pagemap_open();
     if (high - low < SMALL || look.pagemap < 0 ||
         moat_pagemap_visit(look.pagemap, low & ~(page - 1),
                            (high + page - 1) & ~(page - 1), read_run,
                            &asked) != MOAT_OK)
-        read_words(low, high);
+        gather(low, high);
 }
 
 /* This library's own variables have addresses of what has long ended. */
@@ -173,7 +214,7 @@ static void see_variables(const void *begin, size_t size)
 {
     uintptr_t low =
         ((uintptr_t)begin + sizeof(uintptr_t) - 1) & ~(sizeof(uintptr_t) - 1);
-    uintptr_t high = (uintptr_t)begin + size;
+    uintptr_t high = ((uintptr_t)begin + size) & ~(sizeof(uintptr_t) - 1);
 
     if ((uintptr_t)&look - (uintptr_t)begin >= size && low < high)
         read_range(low, high);
@@ -202,6 +243,7 @@ static void mark_all(void)
             mark(each);
     }
     options.roots(see_variables);
+    read_gathered();
     look.direct = false;
     for (each = look.marked; each != NULL; each = each->next_marked) {
         size_t index;
@@ -210,6 +252,7 @@ static void mark_all(void)
 
         each->bytes = look.read;
         read_range(used.low, used.high);
+        read_gathered();
         each->bytes = look.read - each->bytes + OVERHEAD;
     }
 }
@@ -257,6 +300,7 @@ static struct moat_heap_region *sort_out(const struct moat_heap_region *end)
     size_t most = atomic_load(&options.most), found = bytes_found();
     bool is_new = false;
 
+    newest = NULL;
     count = 0;
     bytes = 0;
     waiting.count = waiting.bytes = 0;
@@ -272,11 +316,11 @@ static struct moat_heap_region *sort_out(const struct moat_heap_region *end)
             bytes += each->bytes;
             if (is_new)
                 add_waiting(each);
+            newest = each;
             at = &each->next;
         }
         is_new = is_new || each == end;
     }
-    last = at;
     return dropped;
 }
 
@@ -298,16 +342,12 @@ static void look_once(void)
     uint64_t begin = moat_clock_ns(), now;
 
     moat_lock(&moat_heap_regions_lock);
-    end = first != NULL
-              ? (struct moat_heap_region *)((char *)last -
-                                            offsetof(struct moat_heap_region,
-                                                     next))
-              : NULL;
+    end = newest;
     moat_unlock(&moat_heap_regions_lock);
     look.mark++;
     look.read = 0;
     look.thread = (int)syscall(SYS_gettid);
-    look.pagemap = moat_pagemap_open();
+    look.pagemap = -1;
     mark_all();
     if (look.pagemap >= 0)
         moat_pagemap_close(look.pagemap);
@@ -315,6 +355,7 @@ static void look_once(void)
     dropped = sort_out(end);
     now = moat_clock_ns();
     due = now + PAUSE * (now - begin);
+    due_bytes = look.read > READS_MUCH ? look.read : LITTLE;
     moat_unlock(&moat_heap_regions_lock);
     drop_all(dropped);
     moat_filter_restore(filter);
@@ -335,12 +376,12 @@ static bool append(struct moat_heap_region *region)
 
     moat_lock(&moat_heap_regions_lock);
     region->next = NULL;
-    *last = region;
-    last = &region->next;
+    *(newest != NULL ? &newest->next : &first) = region;
+    newest = region;
     count++;
     bytes += region->bytes;
     add_waiting(region);
-    is_due = waiting.count >= MOST_HEAPS || waiting.bytes >= MOST_BYTES ||
+    is_due = waiting.count >= MOST_HEAPS || waiting.bytes >= due_bytes ||
              moat_clock_ns() >= due;
     moat_unlock(&moat_heap_regions_lock);
     return is_due;

@@ -3,7 +3,7 @@
  *
  *   MOAT_MALLOC_QUOTA=256M    bytes, with K, M or G; 0: no heap is made
  *   MOAT_MALLOC_LIMIT=trap    or null
- *   MOAT_MALLOC_KEEP=64M      bytes, with K, M or G; 0: none
+ *   MOAT_MALLOC_KEEP=16M      bytes, with K, M or G; 0: none
  *
  * SPDX-License-Identifier: MIT
  */

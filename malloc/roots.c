@@ -26,7 +26,7 @@
 #define THREAD_BYTES ((size_t)2304)
 
 /* Of a heap that is shown. */
-#define HEAP_MOST ((size_t)64 << 20)
+#define HEAP_MOST ((size_t)16 << 20)
 
 static uintptr_t heap_begin;
 

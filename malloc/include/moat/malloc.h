@@ -43,7 +43,7 @@ typedef struct moat_malloc_options {
 #define MOAT_MALLOC_OPTIONS_INIT                                          \
     {                                                                     \
         sizeof(moat_malloc_options), (size_t)256 << 20, MOAT_MALLOC_TRAP, \
-            (size_t)64 << 20                                              \
+            (size_t)16 << 20                                              \
     }
 
 MOAT_BEGIN_DECLS
