@@ -16,6 +16,9 @@
 /* So many guests end before a search is due for certain. */
 #define GUESTS 200
 
+/* Opaque to the compiler. */
+static void *volatile bad = (void *)0x10;
+
 static char *of_program;
 static __thread char *of_thread;
 static pthread_key_t key;
@@ -65,7 +68,7 @@ static void *put_text(moat_co *self, void *input)
         break;
     }
     (void)self;
-    *(volatile int *)8 = 1; /* NOLINT */
+    *(volatile int *)bad = 1;
     return input;
 }
 
@@ -89,7 +92,7 @@ static void *use_text(moat_co *self, void *input)
 
     (void)self;
     if (strcmp(text_at(where), "a text of the guest's") != 0)
-        *(volatile int *)8 = 1; /* NOLINT */
+        *(volatile int *)bad = 1;
     return input;
 }
 
@@ -144,7 +147,7 @@ static void *append(moat_co *self, void *input)
     memset(of_program + length, 'x', 1000);
     of_program[length + 1000] = '\0';
     if (input != NULL)
-        *(volatile int *)8 = 1; /* NOLINT */
+        *(volatile int *)bad = 1;
     return input;
 }
 
