@@ -19,6 +19,7 @@
 #include "engine/forked.h"
 #include "engine/lock.h"
 #include "engine/thread.h"
+#include "heap/kept.h"
 #include "heap/region.h"
 #include "registry/code.h"
 #include "registry/grace.h"
@@ -83,6 +84,7 @@ static void after_fork_in_child(void)
     moat_forked_close();
     moat_deadline_after_fork();
     moat_grace_after_fork();
+    moat_kept_after_fork();
     if (in_handler) {
         moat_walks_forget_others();
         return;

@@ -19,7 +19,7 @@
 static inline moat_heap *clear_heap(void)
 {
     const struct co *co = moat_running();
-    uintptr_t sp = (uintptr_t)__builtin_frame_address(0);
+    uintptr_t sp = MOAT_ARCH_STACK_POINTER();
 
     if (MOAT_UNLIKELY(co == NULL || (co->control.flags & CO_SECTIONS) != 0 ||
                       sp - co->slot.limit >= co->slot.base - co->slot.limit))
@@ -42,19 +42,37 @@ static __attribute__((noinline)) void *alloc_slowly(size_t bytes)
     return heap != NULL ? moat_heap_alloc(heap, bytes) : NULL;
 }
 
-void *moat_guest_alloc(size_t bytes)
+/* Returns a block as nearly all are; NULL: alloc_slowly knows. */
+static inline void *alloc_quickly(size_t bytes)
 {
     moat_heap *heap = clear_heap();
-    void *block;
 
-    if (MOAT_UNLIKELY(heap == NULL))
-        return alloc_slowly(bytes);
-    if (MOAT_LIKELY(bytes <= MOAT_HEAP_MAX_SMALL)) {
-        block = moat_small_take(heap, moat_heap_class_of(bytes));
-        if (MOAT_LIKELY(block != NULL))
-            return block;
-    }
-    return moat_heap_alloc(heap, bytes);
+    if (MOAT_UNLIKELY(heap == NULL || bytes > MOAT_HEAP_MAX_PLAIN))
+        return NULL;
+    return moat_small_take(heap, moat_heap_plain_class_of(bytes));
+}
+
+void *moat_guest_alloc(size_t bytes)
+{
+    void *block = alloc_quickly(bytes);
+
+    return MOAT_LIKELY(block != NULL) ? block : alloc_slowly(bytes);
+}
+
+static __attribute__((noinline)) void *
+alloc_slowly_or(size_t bytes, void *(*otherwise)(size_t bytes))
+{
+    void *block = alloc_slowly(bytes);
+
+    return block != NULL ? block : otherwise(bytes);
+}
+
+void *moat_guest_alloc_or(size_t bytes, void *(*otherwise)(size_t bytes))
+{
+    void *block = alloc_quickly(bytes);
+
+    return MOAT_LIKELY(block != NULL) ? block
+                                      : alloc_slowly_or(bytes, otherwise);
 }
 
 static bool is_block_of(const moat_heap *heap, const void *pointer)
@@ -73,10 +91,26 @@ static __attribute__((noinline)) bool free_slowly(void *pointer)
     return true;
 }
 
-static __attribute__((noinline)) bool free_in(moat_heap *heap, void *pointer)
+/* What free_quickly has left to do. */
+enum freed { FREED, FREED_LAST, NOT_FREED };
+
+/* FREED_LAST: *span must be settled. NOT_FREED: free_slowly knows. */
+static inline enum freed free_quickly(moat_heap *heap, void *pointer,
+                                      struct moat_span **span)
 {
-    moat_heap_free(heap, pointer);
-    return true;
+    struct moat_place place;
+
+    if (MOAT_UNLIKELY(heap == NULL || !moat_small_may_own(heap, pointer)))
+        return NOT_FREED;
+    place = moat_small_place(heap, pointer);
+    if (MOAT_UNLIKELY(place.span->kind != MOAT_SPAN_SMALL ||
+                      moat_small_is_marked(heap, pointer)))
+        return NOT_FREED;
+    *span = place.span;
+    return MOAT_UNLIKELY(moat_small_put(heap, place.span, pointer,
+                                        moat_small_unit(heap, place)))
+               ? FREED_LAST
+               : FREED;
 }
 
 static __attribute__((noinline)) bool settle(moat_heap *heap,
@@ -92,16 +126,38 @@ bool moat_guest_free(void *pointer)
 {
     moat_heap *heap = clear_heap();
     struct moat_span *span;
-    size_t unit;
 
-    if (MOAT_UNLIKELY(heap == NULL || !moat_small_may_own(heap, pointer)))
-        return free_slowly(pointer);
-    span = moat_small_span(heap, pointer, &unit);
-    if (MOAT_UNLIKELY(span == NULL || moat_small_is_marked(heap, pointer)))
-        return free_in(heap, pointer);
-    if (MOAT_UNLIKELY(moat_small_put(heap, span, pointer, unit)))
+    switch (free_quickly(heap, pointer, &span)) {
+    case FREED:
+        return true;
+    case FREED_LAST:
         return settle(heap, span);
-    return true;
+    default:
+        return free_slowly(pointer);
+    }
+}
+
+static __attribute__((noinline)) void
+free_slowly_or(void *pointer, void (*otherwise)(void *pointer))
+{
+    if (!free_slowly(pointer))
+        otherwise(pointer);
+}
+
+void moat_guest_free_or(void *pointer, void (*otherwise)(void *pointer))
+{
+    moat_heap *heap = clear_heap();
+    struct moat_span *span;
+
+    switch (free_quickly(heap, pointer, &span)) {
+    case FREED:
+        return;
+    case FREED_LAST:
+        moat_small_settle(heap, span);
+        return;
+    default:
+        free_slowly_or(pointer, otherwise);
+    }
 }
 
 void *moat_guest_realloc(void *pointer, size_t bytes)

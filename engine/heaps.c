@@ -171,12 +171,26 @@ static moat_status replace(struct co *co)
     return MOAT_OK;
 }
 
+/* Returns false if there is no memory for another heap beside this one. */
+static bool exchange(struct co *co)
+{
+    moat_heap *before = moat_heap_of_co(co), *heap;
+
+    if (moat_heap_region_take(moat_heap_region_quota(before), &heap) != MOAT_OK)
+        return false;
+    co->slot.user = heap;
+    moat_heap_region_return(before);
+    return true;
+}
+
 moat_status moat_co_heap_reset(struct co *co)
 {
     if (is_taken(co))
         return replace(co);
-    return moat_co_owns_heap(co) ? moat_heap_region_renew(moat_heap_of_co(co))
-                                 : MOAT_OK;
+    if (!moat_co_owns_heap(co) ||
+        (moat_heap_region_is_kept(moat_heap_of_co(co)) && exchange(co)))
+        return MOAT_OK;
+    return moat_heap_region_renew(moat_heap_of_co(co));
 }
 
 void moat_co_heap_end(struct co *co)

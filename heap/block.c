@@ -13,6 +13,7 @@
 #include "heap/region.h"
 #include "heap/small.h"
 #include "heap/span.h"
+#include "heap/tail.h"
 
 /* Spans of small blocks are up to so many pages long. */
 #define MAX_SPAN_PAGES 16u
@@ -105,7 +106,8 @@ static struct moat_span *make_small(moat_heap *heap, unsigned size_class)
 
     if (span == NULL)
         return NULL;
-    span->kind = MOAT_SPAN_SMALL;
+    span->kind =
+        size_class < MOAT_HEAP_PLAIN ? MOAT_SPAN_SMALL : MOAT_SPAN_TAILED;
     span->size_class = (uint8_t)size_class;
     span->units = (uint16_t)units;
     span->reciprocal = (uint32_t)((((uint64_t)1 << 32) + bytes - 1) / bytes);
@@ -268,13 +270,12 @@ void moat_small_check_mark(moat_heap *heap, const struct moat_span *span,
         moat_heap_misused(heap, MOAT_MISUSE_FREED_TWICE);
 }
 
-/* Returns the span of a small block, NULL if the page is of no such span. */
-static struct moat_span *small_span(moat_heap *heap, const void *pointer,
-                                    size_t *unit)
+/* Returns the place of what should be a block. */
+static struct moat_place place_of(moat_heap *heap, const void *pointer)
 {
     if (MOAT_UNLIKELY(!moat_small_may_own(heap, pointer)))
         moat_heap_misused(heap, MOAT_MISUSE_NOT_A_BLOCK);
-    return moat_small_span(heap, pointer, unit);
+    return moat_small_place(heap, pointer);
 }
 
 /* ---- Large blocks -------------------------------------------------------- */
@@ -330,20 +331,27 @@ struct moat_span *moat_large_span(moat_heap *heap, const void *pointer)
 
 /* ---- The public functions ------------------------------------------------ */
 
+static void *take_any_small(moat_heap *heap, size_t bytes)
+{
+    unsigned size_class = moat_heap_class_of(bytes);
+    void *block = take_small(heap, size_class);
+
+    if (MOAT_UNLIKELY(block == NULL) && return_empty_spans(heap))
+        block = take_small(heap, size_class);
+    if (bytes > MOAT_HEAP_MAX_PLAIN && block != NULL)
+        moat_tail_make(heap, block,
+                       moat_heap_class_units(size_class) * MOAT_HEAP_UNIT,
+                       bytes);
+    return block;
+}
+
 static void *take(moat_heap *heap, size_t bytes, bool *zero)
 {
     struct moat_span *span;
-    unsigned size_class;
-    void *block;
 
     *zero = false;
-    if (MOAT_LIKELY(bytes <= MOAT_HEAP_MAX_SMALL)) {
-        size_class = moat_heap_class_of(bytes);
-        block = take_small(heap, size_class);
-        if (MOAT_UNLIKELY(block == NULL) && return_empty_spans(heap))
-            block = take_small(heap, size_class);
-        return block;
-    }
+    if (MOAT_LIKELY(bytes <= MOAT_HEAP_MAX_SMALL))
+        return take_any_small(heap, bytes);
     span = moat_large_take(heap, moat_heap_pages_for(bytes), zero);
     return span != NULL ? (void *)moat_span_begin(heap, span) : NULL;
 }
@@ -365,27 +373,46 @@ void *moat_heap_alloc_zeroed(moat_heap *heap, size_t bytes)
     return block;
 }
 
+static void return_tailed(moat_heap *heap, struct moat_place place,
+                          void *pointer)
+{
+    struct moat_span *span = place.span;
+    size_t unit = moat_small_unit(heap, place);
+
+    if (MOAT_UNLIKELY(moat_small_is_marked(heap, pointer)))
+        moat_small_check_mark(heap, span, unit);
+    (void)moat_tail_check(heap, pointer, span->units * MOAT_HEAP_UNIT);
+    moat_small_return(heap, span, pointer, unit);
+}
+
 void moat_heap_free(moat_heap *heap, void *pointer)
 {
-    struct moat_span *span;
-    size_t unit;
+    struct moat_place place;
 
     if (pointer == NULL)
         return;
-    span = small_span(heap, pointer, &unit);
-    if (MOAT_LIKELY(span != NULL))
-        moat_small_return(heap, span, pointer, unit);
+    place = place_of(heap, pointer);
+    if (MOAT_LIKELY(place.span->kind == MOAT_SPAN_SMALL))
+        moat_small_return(heap, place.span, pointer,
+                          moat_small_unit(heap, place));
+    else if (place.span->kind == MOAT_SPAN_TAILED)
+        return_tailed(heap, place, pointer);
     else
         moat_span_return(heap, moat_large_span(heap, pointer));
 }
 
 size_t moat_heap_block_bytes(moat_heap *heap, const void *pointer)
 {
-    size_t unit;
-    const struct moat_span *span = small_span(heap, pointer, &unit);
+    struct moat_place place = place_of(heap, pointer);
+    const struct moat_span *span = place.span;
+    size_t bytes = span->units * MOAT_HEAP_UNIT;
 
-    if (span != NULL)
-        return span->units * MOAT_HEAP_UNIT;
+    if (span->kind == MOAT_SPAN_SMALL || span->kind == MOAT_SPAN_TAILED)
+        (void)moat_small_unit(heap, place);
+    if (span->kind == MOAT_SPAN_SMALL)
+        return bytes;
+    if (span->kind == MOAT_SPAN_TAILED)
+        return moat_tail_read(heap, pointer, bytes);
     return (size_t)moat_large_span(heap, pointer)->pages
            << MOAT_HEAP_PAGE_SHIFT;
 }

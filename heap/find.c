@@ -9,6 +9,7 @@
 #include "heap/region.h"
 
 #include "heap/heap.h"
+#include "heap/tail.h"
 
 /* Returns the span that the page's entry leads to, or NULL. */
 static const struct moat_span *span_of(const moat_heap *heap, size_t page)
@@ -40,6 +41,7 @@ size_t moat_heap_find_block(const moat_heap *heap, const void *pointer)
 {
     uintptr_t offset = (uintptr_t)pointer - heap->pages;
     const struct moat_span *span;
+    size_t bytes;
 
     if (!moat_heap_region_intact(heap) ||
         offset >> MOAT_HEAP_PAGE_SHIFT >= heap->fresh)
@@ -50,6 +52,9 @@ size_t moat_heap_find_block(const moat_heap *heap, const void *pointer)
     switch (span->kind) {
     case MOAT_SPAN_SMALL:
         return small_bytes(heap, span, (uintptr_t)pointer);
+    case MOAT_SPAN_TAILED:
+        bytes = small_bytes(heap, span, (uintptr_t)pointer);
+        return bytes != 0 ? moat_tail_read(heap, pointer, bytes) : 0;
     case MOAT_SPAN_LARGE:
         return span->back == 0 &&
                        (uintptr_t)pointer == moat_span_begin(heap, span)

@@ -55,8 +55,9 @@
 enum moat_span_kind {
     MOAT_SPAN_NONE, /* never used: zero, as the region is */
     MOAT_SPAN_FREE,
-    MOAT_SPAN_SMALL,
-    MOAT_SPAN_REST, /* a further page of a span of small blocks */
+    MOAT_SPAN_SMALL,  /* of at most MOAT_HEAP_MAX_PLAIN bytes each */
+    MOAT_SPAN_TAILED, /* of more: their blocks have tails (tail.h) */
+    MOAT_SPAN_REST,   /* a further page of a span of small blocks */
     MOAT_SPAN_LARGE,
     MOAT_SPAN_MAPPED, /* taken by mmap(2), not a block */
 };
@@ -132,11 +133,13 @@ static inline size_t moat_heap_page_of(const moat_heap *heap,
     return (size_t)(span - heap->spans);
 }
 
+/* By the entry's offset: a difference of pointers would be divided first. */
 static inline uintptr_t moat_span_begin(const moat_heap *heap,
                                         const struct moat_span *span)
 {
-    return heap->pages +
-           (moat_heap_page_of(heap, span) << MOAT_HEAP_PAGE_SHIFT);
+    uintptr_t offset = (uintptr_t)span - (uintptr_t)heap->spans;
+
+    return heap->pages + offset * (MOAT_HEAP_PAGE / sizeof *span);
 }
 
 /* X(name, text) */
@@ -144,7 +147,8 @@ static inline uintptr_t moat_span_begin(const moat_heap *heap,
 #define MOAT_MISUSE_MAP(X)                                                  \
     X(MOAT_MISUSE_NOT_A_BLOCK,   "freed or resized what is not a block")    \
     X(MOAT_MISUSE_FREED_TWICE,   "freed a block twice")                     \
-    X(MOAT_MISUSE_USED_FREED,    "wrote to a block after freeing it")
+    X(MOAT_MISUSE_USED_FREED,    "wrote to a block after freeing it")       \
+    X(MOAT_MISUSE_OVERRUN,       "wrote past the end of a block")
 /* clang-format on */
 
 enum moat_misuse {

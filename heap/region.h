@@ -39,10 +39,16 @@ void moat_heap_region_reached(const moat_heap *heap, size_t fresh,
                               size_t opened);
 void moat_heap_region_foreign(const moat_heap *heap, int change);
 
-/* Drops the contents of a region, which another heap may then take. */
+/* Ends a heap. Another one may take its region, at once or when nothing refers
+ * to it any more (kept.h). */
 void moat_heap_region_return(moat_heap *heap);
 
-/* Unmaps all regions, unless there is a heap. No other thread is at work. */
+/* Returns whether the region would be kept for a while if its heap ended now.
+ */
+bool moat_heap_region_is_kept(const moat_heap *heap);
+
+/* Unmaps all regions, unless there is a heap, or one that has ended is still
+ * referred to. No other thread is at work. */
 void moat_heap_regions_release(void);
 
 /* Returns the quota, in bytes. Signal-safe: yes. */

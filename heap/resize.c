@@ -9,6 +9,7 @@
 #include "heap/block.h"
 #include "heap/small.h"
 #include "heap/span.h"
+#include "heap/tail.h"
 
 /* ---- Resizing ------------------------------------------------------------ */
 
@@ -31,8 +32,8 @@ static inline void *copy(moat_heap *heap, void *pointer, size_t had,
 {
     void *block = NULL;
 
-    if (MOAT_LIKELY(bytes <= MOAT_HEAP_MAX_SMALL))
-        block = moat_small_take(heap, moat_heap_class_of(bytes));
+    if (MOAT_LIKELY(bytes <= MOAT_HEAP_MAX_PLAIN))
+        block = moat_small_take(heap, moat_heap_plain_class_of(bytes));
     if (MOAT_UNLIKELY(block == NULL))
         block = moat_heap_alloc(heap, bytes);
     if (MOAT_UNLIKELY(block == NULL))
@@ -58,6 +59,23 @@ static void *move_small(moat_heap *heap, struct moat_span *span, void *pointer,
     return block;
 }
 
+static void *move_tailed(moat_heap *heap, struct moat_place place,
+                         void *pointer, size_t bytes)
+{
+    struct moat_span *span = place.span;
+    size_t unit = moat_small_unit(heap, place);
+    size_t has = span->units * MOAT_HEAP_UNIT, could;
+    void *block;
+
+    if (MOAT_UNLIKELY(moat_small_is_marked(heap, pointer)))
+        moat_small_check_mark(heap, span, unit);
+    could = moat_tail_check(heap, pointer, has);
+    block = move_small(heap, span, pointer, unit, bytes);
+    if (block == pointer)
+        moat_tail_move(heap, pointer, has, could, bytes);
+    return block;
+}
+
 static void *move_large(moat_heap *heap, void *pointer, size_t bytes)
 {
     struct moat_span *span = moat_large_span(heap, pointer);
@@ -74,16 +92,18 @@ static void *move_large(moat_heap *heap, void *pointer, size_t bytes)
 
 void *moat_heap_realloc(moat_heap *heap, void *pointer, size_t bytes)
 {
-    struct moat_span *span;
-    size_t unit;
+    struct moat_place place;
 
     if (pointer == NULL)
         return moat_heap_alloc(heap, bytes);
     if (MOAT_UNLIKELY(!moat_small_may_own(heap, pointer)))
         moat_heap_misused(heap, MOAT_MISUSE_NOT_A_BLOCK);
-    span = moat_small_span(heap, pointer, &unit);
-    return MOAT_LIKELY(span != NULL)
-               ? move_small(heap, span, pointer, unit, bytes)
+    place = moat_small_place(heap, pointer);
+    if (MOAT_LIKELY(place.span->kind == MOAT_SPAN_SMALL))
+        return move_small(heap, place.span, pointer,
+                          moat_small_unit(heap, place), bytes);
+    return place.span->kind == MOAT_SPAN_TAILED
+               ? move_tailed(heap, place, pointer, bytes)
                : move_large(heap, pointer, bytes);
 }
 

@@ -72,26 +72,38 @@ static inline bool moat_small_may_own(const moat_heap *heap,
            heap->fresh;
 }
 
-/* Returns the span of a small block, and the unit that it begins at in *unit;
- * NULL: the page is of no such span. Ends the guest if the page is the heap's,
- * but no block begins there. The caller has asked moat_small_may_own. */
-static inline struct moat_span *
-moat_small_span(moat_heap *heap, const void *pointer, size_t *unit)
+/* Where an address lies: the span of its page, and how far from its begin. */
+struct moat_place {
+    struct moat_span *span;
+    size_t offset;
+};
+
+/* The caller has asked moat_small_may_own. What the span is for is not known
+ * yet. The offset does not wait for the span's address: the next block to be
+ * taken may depend on it. */
+static inline struct moat_place moat_small_place(const moat_heap *heap,
+                                                 const void *pointer)
 {
     uintptr_t offset = (uintptr_t)pointer - heap->pages;
-    struct moat_span *span = &heap->spans[offset >> MOAT_HEAP_PAGE_SHIFT];
-    size_t bytes, index;
+    size_t page = offset >> MOAT_HEAP_PAGE_SHIFT;
 
-    span -= span->back;
-    if (MOAT_UNLIKELY(span->kind != MOAT_SPAN_SMALL))
-        return NULL;
-    bytes = (uintptr_t)pointer - moat_span_begin(heap, span);
-    index = (bytes * span->reciprocal) >> 32;
-    *unit = bytes / MOAT_HEAP_UNIT;
-    if (MOAT_UNLIKELY(index * span->units * MOAT_HEAP_UNIT != bytes ||
-                      *unit >= span->cut))
+    page -= heap->spans[page].back;
+    return (struct moat_place){&heap->spans[page],
+                               offset - (page << MOAT_HEAP_PAGE_SHIFT)};
+}
+
+/* Returns the unit that a block of a span of small ones begins at. Ends the
+ * guest if none begins there: an offset times the reciprocal of a block's size
+ * has a fraction below the reciprocal only if it is a multiple of the size. */
+static inline size_t moat_small_unit(moat_heap *heap, struct moat_place place)
+{
+    uint32_t reciprocal = place.span->reciprocal;
+    size_t unit = place.offset / MOAT_HEAP_UNIT;
+
+    if (MOAT_UNLIKELY((uint32_t)place.offset * reciprocal >= reciprocal ||
+                      unit >= place.span->cut))
         moat_heap_misused(heap, MOAT_MISUSE_NOT_A_BLOCK);
-    return span;
+    return unit;
 }
 
 /* Ends the guest if the block is free. */

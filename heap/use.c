@@ -13,6 +13,7 @@ static size_t bytes_in(const struct moat_span *span)
 
     switch (span->kind) {
     case MOAT_SPAN_SMALL:
+    case MOAT_SPAN_TAILED:
         bytes = (size_t)span->used * span->units * MOAT_HEAP_UNIT;
         return bytes < all ? bytes : all;
     case MOAT_SPAN_LARGE:

@@ -19,15 +19,20 @@
 
 MOAT_API size_t malloc_usable_size(void *pointer);
 
+/* The caller is not the dynamic linker. */
+static void *take_otherwise(size_t bytes)
+{
+    return moat_malloc_take(NULL, 0, bytes);
+}
+
+/* Each path ends in a call, and needs no frame. */
 MOAT_API void *malloc(size_t bytes)
 {
-    void *block;
-
     if (moat_malloc_on_host())
         return moat_next.malloc(bytes);
-    block = moat_malloc_quick(CALLER, bytes);
-    return MOAT_LIKELY(block != NULL) ? block
-                                      : moat_malloc_take(CALLER, 0, bytes);
+    if (MOAT_UNLIKELY(moat_next_is_loader(CALLER)))
+        return moat_malloc_take(CALLER, 0, bytes);
+    return moat_guest_alloc_or(bytes, take_otherwise);
 }
 
 static void *refuse_product(void)
@@ -58,8 +63,8 @@ MOAT_API void free(void *pointer)
 {
     if (moat_malloc_on_host() && MOAT_LIKELY(!moat_heap_may_own(pointer)))
         moat_next.free(pointer);
-    else if (MOAT_UNLIKELY(!moat_guest_free(pointer)))
-        moat_malloc_return(pointer);
+    else
+        moat_guest_free_or(pointer, moat_malloc_return);
 }
 
 /* NULL: a case for moat_malloc_resize. A size of 0 frees, and no heap has one
@@ -73,16 +78,22 @@ static inline void *resize_quick(const void *caller, void *pointer,
                            : moat_guest_alloc(bytes);
 }
 
-static inline void *resize(const void *caller, void *pointer, size_t bytes)
+/* Apart from the host's path, which then has no registers to save. */
+static __attribute__((noinline)) void *
+resize_for_guest(void *pointer, size_t bytes, const void *caller)
 {
-    void *block;
+    void *block = resize_quick(caller, pointer, bytes);
 
-    if (moat_malloc_on_host() && MOAT_LIKELY(!moat_heap_may_own(pointer)))
-        return moat_next.realloc(pointer, bytes);
-    block = resize_quick(caller, pointer, bytes);
     return MOAT_LIKELY(block != NULL)
                ? block
                : moat_malloc_resize(caller, pointer, bytes);
+}
+
+static inline void *resize(const void *caller, void *pointer, size_t bytes)
+{
+    if (moat_malloc_on_host() && MOAT_LIKELY(!moat_heap_may_own(pointer)))
+        return moat_next.realloc(pointer, bytes);
+    return resize_for_guest(pointer, bytes, caller);
 }
 
 MOAT_API void *realloc(void *pointer, size_t bytes)

@@ -182,11 +182,12 @@ size_t moat_malloc_bytes(void *pointer)
     moat_heap *owner = owner_of(pointer, &ended);
     size_t bytes;
 
-    if (ended)
-        moat_malloc_misused("a block that ended with its guest was resized");
-    if (owner == NULL)
+    if (owner == NULL && !ended)
         return moat_next.malloc_usable_size(pointer);
-    bytes = moat_heap_find_block(owner, pointer);
+    bytes = ended ? moat_heap_kept_block(pointer)
+                  : moat_heap_find_block(owner, pointer);
+    if (bytes == 0 && ended)
+        moat_malloc_misused("a block that ended with its guest was resized");
     if (bytes == 0)
         moat_malloc_misused("resized what is no block of a guest's heap");
     return bytes;

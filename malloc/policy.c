@@ -3,6 +3,7 @@
  *
  *   MOAT_MALLOC_QUOTA=256M    bytes, with K, M or G; 0: no heap is made
  *   MOAT_MALLOC_LIMIT=trap    or null
+ *   MOAT_MALLOC_KEEP=16M      bytes, with K, M or G; 0: none
  *
  * SPDX-License-Identifier: MIT
  */
@@ -15,6 +16,7 @@
 #include <moat/moat.h>
 
 #include "malloc/next.h"
+#include "malloc/roots.h"
 
 #define MAX_QUOTA ((size_t)256 << 30)
 
@@ -30,6 +32,8 @@ void *moat_malloc_refuse(void)
 
 moat_status moat_malloc_configure(const moat_malloc_options *options)
 {
+    moat_status status;
+
     if (options == NULL)
         return moat_error_note(MOAT_E_INVAL, "options is NULL", 0, 0);
     if (options->struct_size != sizeof *options)
@@ -48,11 +52,13 @@ moat_status moat_malloc_configure(const moat_malloc_options *options)
                                "options->at_limit is %u: it must be "
                                "MOAT_MALLOC_TRAP or _NULL",
                                options->at_limit, 0);
-    moat_malloc_policy = *options;
-    return MOAT_OK;
+    status = moat_heap_keep(moat_malloc_roots, options->keep_bytes);
+    if (status == MOAT_OK)
+        moat_malloc_policy = *options;
+    return status;
 }
 
-/* Returns whether the text is a quota. */
+/* Returns whether the text is a number of bytes. */
 static bool read_quota(const char *text, size_t *bytes)
 {
     static const char units[] = "KMG";
@@ -82,7 +88,14 @@ __attribute__((constructor)) static void read_environment(void)
 {
     const char *quota = secure_getenv("MOAT_MALLOC_QUOTA");
     const char *limit = secure_getenv("MOAT_MALLOC_LIMIT");
+    const char *keep = secure_getenv("MOAT_MALLOC_KEEP");
 
+    if (keep != NULL && *keep != '\0' &&
+        !read_quota(keep, &moat_malloc_policy.keep_bytes))
+        moat_malloc_give_up("MOAT_MALLOC_KEEP must be a number of bytes, with "
+                            "K, M or G, up to 256G");
+    /* Where the system forbids it, nothing is kept. */
+    (void)!moat_heap_keep(moat_malloc_roots, moat_malloc_policy.keep_bytes);
     if (quota != NULL && *quota != '\0' &&
         !read_quota(quota, &moat_malloc_policy.quota_bytes))
         moat_malloc_give_up("MOAT_MALLOC_QUOTA must be a number of bytes, with "

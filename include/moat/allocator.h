@@ -20,6 +20,13 @@
 #include <moat/heap.h>
 #include <moat/status.h>
 
+/** Reads memory that may have pointers into heaps. */
+typedef void moat_heap_scan(const void *begin, size_t bytes);
+
+/** Calls `scan` for all variables of the process that the calling thread can
+ * read. */
+typedef void moat_heap_roots(moat_heap_scan *scan);
+
 /** The addresses between which all heaps lie; the range may grow. A reader
  * loads `begin` first: `bytes` is written before it. */
 typedef struct moat_heap_bounds_t {
@@ -43,7 +50,7 @@ MOAT_API extern moat_heap_bounds_t moat_heap_bounds;
  * Thread-safety: any; another thread's new heap may be missed
  * Signal-safety: yes
  * Legal in:      any state
- * Cost:          two loads and a compare
+ * Cost:          a load and a compare, or two
  * See also:      moat_heap_of
  */
 static inline bool moat_heap_may_own(const void *address)
@@ -51,8 +58,10 @@ static inline bool moat_heap_may_own(const void *address)
     uintptr_t begin =
         __atomic_load_n(&moat_heap_bounds.begin, __ATOMIC_ACQUIRE);
 
-    return (uintptr_t)address - begin <
-           __atomic_load_n(&moat_heap_bounds.bytes, __ATOMIC_RELAXED);
+    /* Most other memory lies below. */
+    return (uintptr_t)address >= begin &&
+           (uintptr_t)address - begin <
+               __atomic_load_n(&moat_heap_bounds.bytes, __ATOMIC_RELAXED);
 }
 
 /**
@@ -71,6 +80,76 @@ static inline bool moat_heap_may_own(const void *address)
  * See also:      moat_heap_of
  */
 MOAT_API bool moat_heap_had(const void *address);
+
+/**
+ * Keeps the memory of heaps that have ended for as long as variables refer to
+ * it.
+ *
+ * A library may keep a block in a static variable that it took when a guest
+ * first called it, and needs it when the next guest calls. From now on
+ * moat_co_reset, moat_co_destroy and moat_heap_destroy do not drop the memory
+ * of a heap at once. First all variables are searched for addresses in it, and
+ * so are the heaps that are found. The memory of those that are not found is
+ * dropped. A search takes a twentieth of the time at most, unless 512 heaps
+ * wait, or 64 KiB, or as much as a search reads if that is more than 1 MiB. A
+ * reset coroutine has another heap meanwhile.
+ * A heap from which nothing was ever taken does not wait. moat_heap_reset and
+ * moat_heap_clear drop everything as before.
+ *
+ * A block whose heap has ended may be used, but neither freed nor resized:
+ * moat_heap_of does not find its heap, and moat_heap_kept_block has its size.
+ *
+ * The variables of another thread cannot be read. So what a thread ends waits
+ * for a search by that thread, or by any after its end.
+ *
+ * @param roots        shows the variables; is called on the stack of a thread
+ *                     that ends a heap, and must not use moat. NULL only with 0
+ * @param limit_bytes  if more is referred to, heaps are dropped nevertheless:
+ *                     first those to which only other heaps refer, the oldest
+ *                     before others, then those that ended last; 0: none is
+ *                     kept, the default
+ *
+ * @return MOAT_OK, or, with nothing changed,
+ *         MOAT_E_INVAL        roots is NULL
+ *         MOAT_E_NOMEM        no memory
+ *         MOAT_E_UNSUPPORTED  the system forbids process_vm_readv, by which
+ *                             variables are read
+ *
+ * Thread-safety: while no heap ends
+ * Signal-safety: no
+ * Legal in:      host
+ * See also:      moat_heap_kept, moat_heap_kept_block
+ */
+MOAT_API MOAT_NODISCARD moat_status moat_heap_keep(moat_heap_roots *roots,
+                                                   size_t limit_bytes);
+
+/**
+ * Returns how much memory ended heaps have: that which variables refer to, and
+ * that which waits for a search.
+ *
+ * @param[out] heaps  how many there are; may be NULL
+ * @return bytes, as far as is known: of a heap that waits, what it has used at
+ *         most
+ *
+ * Thread-safety: any
+ * Signal-safety: no
+ * Legal in:      any state
+ * See also:      moat_heap_keep
+ */
+MOAT_API size_t moat_heap_kept(size_t *heaps);
+
+/**
+ * Returns the size of a block whose heap has ended, but whose memory is kept.
+ *
+ * @param pointer  any address
+ * @return bytes, all of which lie in that heap; 0: it is no such block
+ *
+ * Thread-safety: any, if a variable refers to the block
+ * Signal-safety: no
+ * Legal in:      any state
+ * See also:      moat_heap_keep, moat_heap_find_block
+ */
+MOAT_API size_t moat_heap_kept_block(const void *pointer);
 
 /**
  * Finds the heap of the guest on whose stack the caller runs.
@@ -146,6 +225,23 @@ MOAT_API moat_heap *moat_co_take_heap(moat_co *co);
 MOAT_API void *moat_guest_alloc(size_t bytes);
 
 /**
+ * As moat_guest_alloc, but where that would return NULL, `otherwise` is called
+ * for the result. An allocator that ends in this call needs no frame.
+ *
+ * @param bytes      0 is as good as 1
+ * @param otherwise  runs on the caller's stack
+ * @return the block, or what `otherwise` returned
+ *
+ * Ownership:     the block is the guest's until it is freed, or its heap ends
+ * Thread-safety: any
+ * Signal-safety: no
+ * Legal in:      host and guests; not in a heap that was stopped
+ * See also:      moat_guest_alloc
+ */
+MOAT_API void *moat_guest_alloc_or(size_t bytes,
+                                   void *(*otherwise)(size_t bytes));
+
+/**
  * Changes the size of a block of the guest on whose stack the caller runs.
  *
  * moat_guest_heap, moat_heap_of and moat_heap_realloc in one.
@@ -180,6 +276,21 @@ MOAT_API void *moat_guest_realloc(void *pointer, size_t bytes);
  * See also:      moat_guest_alloc, moat_heap_free, moat_heap_free_later
  */
 MOAT_API bool moat_guest_free(void *pointer);
+
+/**
+ * As moat_guest_free, but where that would return false, `otherwise` is called.
+ * An allocator that ends in this call needs no frame.
+ *
+ * @param pointer    any; NULL is no block
+ * @param otherwise  runs on the caller's stack
+ *
+ * Thread-safety: any
+ * Signal-safety: no
+ * Legal in:      host and guests; not in a heap that was stopped
+ * See also:      moat_guest_free
+ */
+MOAT_API void moat_guest_free_or(void *pointer,
+                                 void (*otherwise)(void *pointer));
 
 /**
  * Returns whether the call comes from a guest's own code, on any stack.

@@ -289,7 +289,8 @@ MOAT_API moat_entry moat_co_entry(const moat_co *co);
  * moat-malloc calls when a guest first takes memory).
  *
  * moat_co_reset empties a heap of its own, moat_co_destroy ends it. Until then
- * it stays as the guest left it, and the host may read what lies in it.
+ * it stays as the guest left it, and the host may read what lies in it. After
+ * moat_co_reset a heap of its own may be another one (moat_heap_keep).
  *
  * @param co  NULL is allowed
  * @return the heap; NULL: none

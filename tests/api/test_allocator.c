@@ -191,12 +191,49 @@ static void a_heap_that_was_taken_over_stays(const void *arg)
 
 /* ---- Blocks of the guest on whose stack the caller is -------------------- */
 
+/* What is called otherwise. */
+static size_t asked;
+static void *returned;
+
+static void *note_asked(size_t bytes)
+{
+    asked = bytes;
+    return &asked;
+}
+
+static void note_returned(void *pointer)
+{
+    returned = pointer;
+}
+
+static void otherwise_it_is_told(void *pointer)
+{
+    EXPECT(moat_guest_alloc_or(2 * MIB, note_asked) == &asked);
+    EXPECT_EQ(asked, 2 * MIB);
+    moat_guest_free_or(pointer, note_returned);
+    EXPECT(returned == pointer);
+}
+
 static void *no_block_of_a_guest(void *arg)
 {
     EXPECT(moat_guest_alloc(100) == NULL);
     EXPECT(moat_guest_realloc(arg, 200) == NULL);
     EXPECT(!moat_guest_free(arg));
+    otherwise_it_is_told(arg);
     return arg;
+}
+
+/* Also blocks of a span that is then all free. */
+static void take_and_free_or(moat_heap *heap, size_t bytes)
+{
+    void *blocks[40];
+
+    for (int i = 0; i < 40; i++) {
+        blocks[i] = moat_guest_alloc_or(bytes, NULL);
+        REQUIRE(moat_heap_of(blocks[i]) == heap);
+    }
+    for (int i = 0; i < 40; i++)
+        moat_guest_free_or(blocks[i], NULL);
 }
 
 static void *take_and_free(moat_co *self, void *input)
@@ -219,8 +256,11 @@ static void *take_and_free(moat_co *self, void *input)
         EXPECT(moat_guest_free(block));
         moat_notrap_leave();
     }
+    for (size_t i = 0; i < 4; i++)
+        take_and_free_or(heap, sizes[i]);
     EXPECT_EQ(moat_heap_used(heap), used);
     EXPECT(moat_guest_alloc(2 * MIB) == NULL);
+    otherwise_it_is_told(input);
     /* The host's, and no block at all. */
     EXPECT(moat_guest_realloc(input, 100) == NULL);
     EXPECT(!moat_guest_free(input) && !moat_guest_free(NULL));

@@ -704,6 +704,26 @@ static void *free_a_large_one_twice(moat_co *self, void *input)
     return input;
 }
 
+static void *write_past_the_end(moat_co *self, void *input)
+{
+    moat_heap *heap = heap_of_guest(self);
+    char *block = moat_heap_alloc(heap, 1500);
+
+    memset(block + 1496, 'x', 20);
+    moat_heap_free(heap, block);
+    return input;
+}
+
+static void *write_past_the_end_and_resize(moat_co *self, void *input)
+{
+    moat_heap *heap = heap_of_guest(self);
+    char *block = moat_heap_alloc(heap, 8000);
+
+    block = moat_heap_realloc(heap, block, 5000);
+    block[5000] = 'x';
+    return moat_heap_realloc(heap, block, 5100) != NULL ? input : NULL;
+}
+
 /* It need not move. */
 static void *resize_a_freed_one(moat_co *self, void *input)
 {
@@ -753,6 +773,8 @@ static void misuse_ends_the_guest(const void *arg)
         {free_twice, "freed a block twice"},
         {write_and_free_twice, "freed a block twice"},
         {resize_a_freed_one, "freed a block twice"},
+        {write_past_the_end, "wrote past the end of a block"},
+        {write_past_the_end_and_resize, "wrote past the end of a block"},
         {free_the_middle, "freed or resized what is not a block"},
         {free_the_middle_of_a_large_one,
          "freed or resized what is not a block"},
@@ -784,6 +806,36 @@ static void expect_return(moat_co *co)
 
     EXPECT_EQ(moat_co_resume(co, NULL, &event), MOAT_OK);
     EXPECT_EQ(event.kind, MOAT_EVENT_RETURN);
+}
+
+/* All bytes that the heap says may be used, whatever was there before. */
+static void use_all(moat_heap *heap, char *block, size_t at_least)
+{
+    size_t bytes = moat_heap_block_bytes(heap, block);
+
+    EXPECT(bytes >= at_least);
+    EXPECT_EQ(moat_heap_find_block(heap, block), bytes);
+    memset(block, (int)bytes, bytes);
+}
+
+static void tails_follow_the_size(const void *arg)
+{
+    moat_heap *heap = make(MIB);
+
+    (void)arg;
+    for (size_t bytes = 1000; bytes < 8300; bytes += 7) {
+        char *block = moat_heap_alloc(heap, bytes);
+
+        use_all(heap, block, bytes);
+        for (size_t less = bytes; less > bytes / 3; less -= less / 5) {
+            block = moat_heap_realloc(heap, block, less);
+            use_all(heap, block, less);
+        }
+        block = moat_heap_realloc(heap, block, bytes - 3);
+        use_all(heap, block, bytes - 3);
+        moat_heap_free(heap, block);
+    }
+    moat_heap_destroy(heap);
 }
 
 static void data_may_look_like_a_free_block(const void *arg)
@@ -1207,6 +1259,7 @@ int main(void)
         CHILD_CASE(threads_have_heaps_of_their_own),
         CHILD_CASE(misuse_ends_the_guest),
         CHILD_CASE(data_may_look_like_a_free_block),
+        CHILD_CASE(tails_follow_the_size),
         {"the_hosts_misuse_is_fatal", the_hosts_misuse_is_fatal, NULL, NULL,
          SIGABRT, 0},
         CHILD_CASE(a_coroutine_has_a_heap_of_its_own),

@@ -599,7 +599,19 @@ static void call_heap_find(void)
 {
     EXPECT(moat_heap_may_own(block) && moat_heap_had(block));
     EXPECT(moat_heap_find_block(heap, block) != 0);
+    EXPECT(moat_heap_kept(NULL) == 0 && moat_heap_kept_block(block) == 0);
     status = MOAT_OK;
+}
+
+static void show_none(moat_heap_scan *scan)
+{
+    scan(&status, sizeof status);
+}
+
+static void call_heap_keep(void)
+{
+    EXPECT_EQ(moat_heap_keep(show_none, 1), MOAT_OK);
+    status = moat_heap_keep(NULL, 0);
 }
 
 static void call_heap_free_later(void)
@@ -666,6 +678,7 @@ static void call_guest_heap(void)
     taken = moat_guest_alloc(100);
     moved = moat_guest_realloc(taken, 10000);
     EXPECT(taken != NULL && moved != NULL && moat_guest_free(moved));
+    moat_guest_free_or(moat_guest_alloc_or(100, NULL), NULL);
 }
 
 static void call_guest_calls(void)
@@ -801,8 +814,10 @@ static const struct need needs[] = {
     {"moat_heap_map moat_heap_map_over moat_heap_remap moat_heap_unmap "
      "moat_heap_break",
      8, take_block, call_heap_map, call_heap_destroy, HOST},
-    {"moat_heap_may_own moat_heap_had moat_heap_find_block", 2, take_block,
-     call_heap_find, call_heap_destroy, HOST},
+    {"moat_heap_may_own moat_heap_had moat_heap_find_block moat_heap_kept "
+     "moat_heap_kept_block",
+     2, take_block, call_heap_find, call_heap_destroy, HOST},
+    {"moat_heap_keep", 8, take_block, call_heap_keep, call_heap_destroy, HOST},
     {"moat_heap_free_later", 8, take_block, call_heap_free_later,
      call_heap_destroy, HOST},
     {"moat_thread_confine", 8, call_attach, call_confine, NULL, HOST},
@@ -819,8 +834,9 @@ static const struct need needs[] = {
     {"moat_trap_raise", 2, make_fresh, call_raise, destroy_both, GUEST},
     {"moat_trap_memory_limit", 2, make_fresh, call_memory_limit, destroy_both,
      GUEST},
-    {"moat_guest_heap moat_guest_alloc moat_guest_realloc moat_guest_free", 8,
-     make_fresh, call_guest_heap, destroy_both, GUEST},
+    {"moat_guest_heap moat_guest_alloc moat_guest_alloc_or moat_guest_realloc "
+     "moat_guest_free moat_guest_free_or",
+     8, make_fresh, call_guest_heap, destroy_both, GUEST},
     {"moat_guest_calls", 2, make_fresh, call_guest_calls, destroy_both, GUEST},
     {"moat_trap_raise_as", 2, make_fresh, call_raise_as, destroy_both, GUEST},
     {"moat_script_put", 2, make_fresh, call_put, destroy_both, WALK},

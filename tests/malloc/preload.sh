@@ -55,7 +55,10 @@ refused 'MOAT_MALLOC_QUOTA' \
     env MOAT_MALLOC_QUOTA=257G LD_PRELOAD="$library" true
 refused 'MOAT_MALLOC_LIMIT' \
     env MOAT_MALLOC_LIMIT=maybe LD_PRELOAD="$library" true
-MOAT_MALLOC_QUOTA=1G MOAT_MALLOC_LIMIT=null LD_PRELOAD=$library true
+refused 'MOAT_MALLOC_KEEP' \
+    env MOAT_MALLOC_KEEP=some LD_PRELOAD="$library" true
+MOAT_MALLOC_QUOTA=1G MOAT_MALLOC_LIMIT=null MOAT_MALLOC_KEEP=0 \
+    LD_PRELOAD=$library true
 
 # Another allocator: after the library it serves the host, and the guests have
 # their heaps; before it, it would serve all of them.

@@ -420,7 +420,11 @@ static void blocks_that_ended_with_their_guest(const void *arg)
 
 static void resizing_what_has_ended_is_fatal(const void *arg)
 {
+    moat_malloc_options options = MOAT_MALLOC_OPTIONS_INIT;
+
     (void)arg;
+    options.keep_bytes = 0;
+    EXPECT_EQ(moat_malloc_configure(&options), MOAT_OK);
     guest_run(take_each, NULL);
     across[0] = realloc(across[0], 10);
 }
@@ -622,7 +626,7 @@ static void without_a_quota_the_hosts_is_used(const void *arg)
     (void)resize_each(NULL, NULL);
     options.quota_bytes = SIZE_MAX;
     EXPECT_EQ(moat_malloc_configure(&options), MOAT_E_INVAL);
-    options = (moat_malloc_options){0, 4096, MOAT_MALLOC_TRAP};
+    options = (moat_malloc_options){0, 4096, MOAT_MALLOC_TRAP, 0};
     EXPECT_EQ(moat_malloc_configure(&options), MOAT_E_INVAL);
     EXPECT_EQ(moat_malloc_configure(NULL), MOAT_E_INVAL);
 }

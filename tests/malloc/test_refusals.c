@@ -18,7 +18,7 @@ static void options(const void *arg)
     (void)arg;
     INVAL("options is NULL", moat_malloc_configure(NULL));
     asked.struct_size = 5;
-    INVAL("options->struct_size is 5: it must be 24|_INIT",
+    INVAL("options->struct_size is 5: it must be 32|_INIT",
           moat_malloc_configure(&asked));
     asked = plain;
     asked.quota_bytes = SIZE_MAX;

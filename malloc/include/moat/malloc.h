@@ -35,11 +35,15 @@ typedef struct moat_malloc_options {
     size_t quota_bytes;
     /* How an allocation fails that would pass a quota. */
     moat_malloc_limit at_limit;
+    /* Memory that heaps may go on having after their end, while variables of
+     * the program or its libraries refer to it (moat_heap_keep). 0: none. */
+    size_t keep_bytes;
 } moat_malloc_options;
 
-#define MOAT_MALLOC_OPTIONS_INIT                                         \
-    {                                                                    \
-        sizeof(moat_malloc_options), (size_t)256 << 20, MOAT_MALLOC_TRAP \
+#define MOAT_MALLOC_OPTIONS_INIT                                          \
+    {                                                                     \
+        sizeof(moat_malloc_options), (size_t)256 << 20, MOAT_MALLOC_TRAP, \
+            (size_t)16 << 20                                              \
     }
 
 MOAT_BEGIN_DECLS
@@ -52,7 +56,9 @@ MOAT_BEGIN_DECLS
  * @param options  not NULL
  *
  * @return MOAT_OK, or, with nothing changed,
- *         MOAT_E_INVAL  a field is out of range, or `options` is NULL
+ *         MOAT_E_INVAL        a field is out of range, or `options` is NULL
+ *         MOAT_E_NOMEM        no memory for a buffer
+ *         MOAT_E_UNSUPPORTED  the system forbids what keep_bytes needs
  *
  * Thread-safety: while no guest runs
  * Signal-safety: no
