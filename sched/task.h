@@ -122,6 +122,7 @@ struct moat_task {
     bool migratable;        /* by its options (move.h)           */
     bool moves;             /* and the run has several threads   */
     bool stays;             /* until its next turn has ended     */
+    bool plain;             /* a runner may run it (runner.h)    */
     int error;              /* its errno, if it is migratable    */
     uint32_t magic;
     struct worker *home;    /* in whose queues it is; NULL: none's yet */
@@ -131,7 +132,8 @@ struct moat_task {
     union wish wish;
 
     uint64_t deadline; /* of the wait                            */
-    size_t timer;      /* index among the timers; 0: none        */
+    uint64_t timer;    /* the deadline, if it is set; 0: none    */
+    uint64_t entry;    /* among the timers (timers.h); 0: none   */
     struct waiter *waiters;
     size_t waiter_count;
     struct waiter waiter;
