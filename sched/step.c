@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "sched/step.h"
+#include "sched/runner.h"
 
 /* The task has not left, and has ended. */
 static void take_back(struct worker *worker)
@@ -24,14 +25,19 @@ void moat_step_settle(struct worker *worker, const moat_co *co)
     struct moat_task *task;
 
     if (step->kind == STEP_WAKE) {
-        step_wake_stores(worker, step->to);
+        step_wake_stores(worker, step->to, &step->to->waiters->link);
     } else if (step->kind == STEP_RING) {
         step->chan->head = step->head;
         step->chan->count = step->count;
     } else if (step->kind == STEP_SPAWN) {
-        step_spawn_stores(worker);
+        step_spawn_stores(worker, step->to, step->spare, step->live,
+                          step->fresh, step->members);
     } else if (step->kind == STEP_HAND && step->from->co == co) {
         take_back(worker);
+    } else if (step->kind == STEP_START && step->from->co == co) {
+        moat_runner_undo_start(worker);
+    } else if (step->kind == STEP_FINISH && step->from->co == co) {
+        moat_runner_undo_end(worker);
     }
     step->kind = STEP_NONE;
     /* It may have been about to wait. */

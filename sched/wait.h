@@ -132,7 +132,6 @@ moat_sched_wait(struct worker *worker, struct moat_task *task,
         begin_wait(worker, task, object);
     else if (!moat_sched_may_wait(worker, task, deadline, object, &verdict))
         return verdict;
-    task->waiter.task = task;
     task->waiters = &task->waiter;
     task->waiter_count = 1;
     list_append(queue, &task->waiter.link);

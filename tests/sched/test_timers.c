@@ -102,7 +102,7 @@ static void expect_timeout(moat_chan *chan, uint64_t deadline)
 static void give_up_many(int64_t step)
 {
     moat_chan *chan = chan_of(0, 0), *quiet = chan_of(0, 0);
-    uint64_t deadline = moat_now() + 3600 * 1000 * MS;
+    uint64_t deadline = moat_now() + 3600 * (1000 * MS);
     moat_task *sender = spawn(sends_for_ever, chan);
     moat_select_case cases[] = {{chan, false, NULL}, {quiet, false, NULL}};
 
