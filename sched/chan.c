@@ -170,15 +170,20 @@ void moat_chan_here(struct worker *worker, moat_chan *chan, bool send,
         recv_here(worker, chan, item);
 }
 
-/* Returns whether the task can wait where it is. Its slot is set then. */
-static inline bool waits_here(const struct worker *worker,
-                              struct moat_task *task, size_t bytes,
+/* Returns whether the task can wait where it is. */
+static inline bool waits_here(const struct worker *worker, size_t bytes,
                               uint64_t deadline)
 {
-    if (deadline != MOAT_NO_DEADLINE || !step_can_hand(worker, task))
-        return false;
-    task->slot = bytes <= ITEM_INLINE ? task->small : task->room;
-    return bytes <= ITEM_INLINE || bytes <= task->room_bytes;
+    const struct moat_task *task = worker->running;
+
+    return deadline == MOAT_NO_DEADLINE && step_can_hand(worker, task) &&
+           (bytes <= ITEM_INLINE || bytes <= task->room_bytes);
+}
+
+/* Where the item is while the task waits. */
+static inline void *slot_here(struct moat_task *task, size_t bytes)
+{
+    return bytes <= ITEM_INLINE ? task->small : task->room;
 }
 
 /* ---- The calls ---------------------------------------------------------- */
@@ -253,16 +258,17 @@ static NOT_INLINE moat_status moat_chan_recv_by_worker(moat_chan *chan,
     return status;
 }
 
-/* The task waits where it is. Its slot has been set. */
+/* The task waits where it is. */
 
 static LEAVES_BY_JUMP moat_status moat_chan_send_in_place(struct worker *worker,
                                                           moat_chan *chan,
                                                           const void *item)
 {
     struct moat_task *task = worker->running;
+    void *slot = slot_here(task, chan->item_bytes);
 
-    copy_item(task->slot, item, chan->item_bytes);
-    return step_wait(worker, task, &sends, &chan->senders, chan);
+    copy_item(slot, item, chan->item_bytes);
+    return step_wait(worker, task, &sends, &chan->senders, chan, slot);
 }
 
 static LEAVES_BY_JUMP moat_status moat_chan_recv_in_place(struct worker *worker,
@@ -271,11 +277,12 @@ static LEAVES_BY_JUMP moat_status moat_chan_recv_in_place(struct worker *worker,
 {
     struct moat_task *task = worker->running;
     size_t bytes = chan->item_bytes; /* the channel may be gone then */
+    void *slot = slot_here(task, bytes);
     moat_status status =
-        step_wait(worker, task, &receives, &chan->receivers, chan);
+        step_wait(worker, task, &receives, &chan->receivers, chan, slot);
 
     if (status == MOAT_OK && item != NULL)
-        copy_item(item, task->slot, bytes);
+        copy_item(item, slot, bytes);
     return status;
 }
 
@@ -290,8 +297,7 @@ moat_status moat_chan_send(moat_chan *chan, const void *item, uint64_t deadline)
         send_here(worker, chan, item);
         return MOAT_OK;
     }
-    if (here == HERE_WAITS &&
-        waits_here(worker, worker->running, chan->item_bytes, deadline))
+    if (here == HERE_WAITS && waits_here(worker, chan->item_bytes, deadline))
         return moat_chan_send_in_place(worker, chan, item);
     return moat_chan_send_by_worker(chan, item, deadline);
 }
@@ -307,8 +313,7 @@ moat_status moat_chan_recv(moat_chan *chan, void *item, uint64_t deadline)
         recv_here(worker, chan, item);
         return MOAT_OK;
     }
-    if (here == HERE_WAITS &&
-        waits_here(worker, worker->running, chan->item_bytes, deadline))
+    if (here == HERE_WAITS && waits_here(worker, chan->item_bytes, deadline))
         return moat_chan_recv_in_place(worker, chan, item);
     return moat_chan_recv_by_worker(chan, item, deadline);
 }

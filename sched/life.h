@@ -55,9 +55,7 @@ life_begin_here(struct worker *worker, struct moat_group *group,
     struct moat_task *task = run->pool.spare;
     struct kind *kind = run->kinds->ordinary;
     struct step *step = &worker->step;
-    struct moat_task *spare;
-    size_t live, members;
-    uint64_t fresh;
+    struct spawning spawning;
 
     if (task == NULL)
         return NULL;
@@ -67,16 +65,24 @@ life_begin_here(struct worker *worker, struct moat_group *group,
     task->number = run->spawned + 1;
     task->state = TASK_READY;
     task->spawner = worker;
-    list_aim(&run->everyone, &task->everyone);
-    list_aim(&group->members, &task->member);
-    list_aim(moat_sched_place_of_new(worker)->next, &task->waiter.link);
-    spare = step->spare = task->next;
-    live = step->live = run->live + 1;
-    fresh = step->fresh = counter_read(&worker->counters, COUNT_FRESH) + 1;
-    members = step->members = group->live + 1;
+    spawning = (struct spawning){
+        .task = task,
+        .spare = task->next,
+        .live = run->live + 1,
+        .members = group->live + 1,
+        .fresh = counter_read(&worker->counters, COUNT_FRESH) + 1,
+        .everyone = list_aim(&run->everyone, &task->everyone),
+        .member = list_aim(&group->members, &task->member),
+        .place =
+            list_aim(moat_sched_place_of_new(worker)->next, &task->waiter.link),
+    };
     step->to = task;
+    step->spare = spawning.spare;
+    step->live = spawning.live;
+    step->members = spawning.members;
+    step->fresh = spawning.fresh;
     step_begin(worker, STEP_SPAWN);
-    step_spawn_stores(worker, task, spare, live, fresh, members);
+    step_spawn_stores(worker, &spawning);
     step_end(worker);
     worker->left--;
     return task;

@@ -12,7 +12,7 @@ void moat_runner_undo_start(struct worker *worker)
 
     list_unlink(&task->waiter.link);
     task->state = TASK_RUNNING;
-    step_link(&other->waiter.link);
+    list_relink(&other->waiter.link);
     counter_set(&worker->counters, COUNT_FRESH, step->fresh);
     other->co = other->top = NULL;
     other->home = other->owner = NULL;
@@ -26,8 +26,8 @@ void moat_runner_undo_end(struct worker *worker)
     struct sched *run = worker->run;
     struct moat_task *task = step->from, *joiner = step->to;
 
-    step_link(&task->everyone);
-    step_link(&task->member);
+    list_relink(&task->everyone);
+    list_relink(&task->member);
     task->group->live = step->members;
     run->live = step->live;
     counter_set(&worker->counters, COUNT_RETURNED, step->returned);

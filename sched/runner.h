@@ -56,8 +56,8 @@ runner_start(struct worker *worker, struct moat_task *task,
              struct moat_task *other, const struct op *op)
 {
     uint64_t fresh = counter_read(&worker->counters, COUNT_FRESH);
+    struct aim aim = step_fill_wait(worker, task, op, &other->joiners, other);
 
-    step_fill_wait(worker, task, op, &other->joiners, other);
     step_count_turn(worker);
     worker->in_a_row = 0;
     worker->fresh_in_a_row++;
@@ -72,7 +72,7 @@ runner_start(struct worker *worker, struct moat_task *task,
     other->co = other->top = other->runner;
     other->home = other->owner = worker;
     other->state = TASK_RUNNING;
-    step_link(&task->waiter.link);
+    list_hit(aim);
     task->state = TASK_WAITING;
     worker->running = other;
     (void)step_transfer(task->co, other->runner, other);

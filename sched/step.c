@@ -19,6 +19,29 @@ static void take_back(struct worker *worker)
     worker->running = task;
 }
 
+static struct aim aim_of(struct link *entry)
+{
+    return (struct aim){entry, entry->prev, entry->next};
+}
+
+static void spawn_again(struct worker *worker)
+{
+    const struct step *step = &worker->step;
+    struct moat_task *task = step->to;
+    const struct spawning spawning = {
+        .task = task,
+        .spare = step->spare,
+        .live = step->live,
+        .members = step->members,
+        .fresh = step->fresh,
+        .everyone = aim_of(&task->everyone),
+        .member = aim_of(&task->member),
+        .place = aim_of(&task->waiter.link),
+    };
+
+    step_spawn_stores(worker, &spawning);
+}
+
 void moat_step_settle(struct worker *worker, const moat_co *co)
 {
     struct step *step = &worker->step;
@@ -30,8 +53,7 @@ void moat_step_settle(struct worker *worker, const moat_co *co)
         step->chan->head = step->head;
         step->chan->count = step->count;
     } else if (step->kind == STEP_SPAWN) {
-        step_spawn_stores(worker, step->to, step->spare, step->live,
-                          step->fresh, step->members);
+        spawn_again(worker);
     } else if (step->kind == STEP_HAND && step->from->co == co) {
         take_back(worker);
     } else if (step->kind == STEP_START && step->from->co == co) {

@@ -120,31 +120,32 @@ static inline void step_wake(struct worker *worker, struct waiter *waiter)
     step_end(worker);
 }
 
-/* Puts an entry between the two that it names. */
-static inline void step_link(struct link *entry)
-{
-    entry->prev->next = entry;
-    entry->next->prev = entry;
-}
+/* What a new task changes. The pointers and numbers are in registers, since no
+ * load has to wait for a store then. */
+struct spawning {
+    struct moat_task *task, *spare;
+    size_t live, members;
+    uint64_t fresh;
+    struct aim everyone, member, place;
+};
 
 /* The stores of STEP_SPAWN. The run has one thread, so none sleeps. */
 static inline void step_spawn_stores(struct worker *worker,
-                                     struct moat_task *task,
-                                     struct moat_task *spare, size_t live,
-                                     uint64_t fresh, size_t members)
+                                     const struct spawning *spawning)
 {
     struct sched *run = worker->run;
+    struct moat_task *task = spawning->task;
 
     task->magic = TASK_MAGIC;
-    run->pool.spare = spare;
-    run->live = live;
+    run->pool.spare = spawning->spare;
+    run->live = spawning->live;
     run->spawned = task->number;
     counter_set(&worker->counters, COUNT_SPAWNED, task->number);
-    counter_set(&worker->counters, COUNT_FRESH, fresh);
-    task->group->live = members;
-    step_link(&task->everyone);
-    step_link(&task->member);
-    step_link(&task->waiter.link);
+    counter_set(&worker->counters, COUNT_FRESH, spawning->fresh);
+    task->group->live = spawning->members;
+    list_hit(spawning->everyone);
+    list_hit(spawning->member);
+    list_hit(spawning->place);
     worker->spawned = task;
 }
 
@@ -183,19 +184,20 @@ static inline void step_count_turn(struct worker *worker)
 
 /* What a task that will wait, in a queue and for ever, writes down before it
  * does. */
-static inline void step_fill_wait(struct worker *worker, struct moat_task *task,
-                                  const struct op *op, struct link *queue,
-                                  const void *object)
+static inline struct aim step_fill_wait(const struct worker *worker,
+                                        struct moat_task *task,
+                                        const struct op *op,
+                                        const struct link *queue,
+                                        const void *object)
 {
     task->op = op;
     task->top = task->co;
     task->waits_in = op;
     task->waits_for = object;
     task->since = worker->now;
-    task->waiter.link.next = queue;
-    task->waiter.link.prev = queue->prev;
     task->waiters = &task->waiter;
     task->waiter_count = 1;
+    return list_aim(queue, &task->waiter.link);
 }
 
 /* Transfers, as moat_co_switch_to, whose checks have been made. Returns what
@@ -210,37 +212,29 @@ step_transfer(moat_co *self, moat_co *other, void *value)
     return back.input;
 }
 
-/* The stores by which a task leaves its turn to another one. */
-static inline void step_hand_stores(struct worker *worker,
-                                    struct moat_task *task,
-                                    struct moat_task *other)
-{
-    step_link(&task->waiter.link);
-    task->state = TASK_WAITING;
-    other->state = TASK_RUNNING;
-    other->satisfied = false;
-    worker->next = NULL;
-    worker->running = other;
-}
-
 /* Lets the task wait in a queue, for ever, and the one that was woken last go
- * on. Returns the wait's status. The task's slot has been set. Call only after
+ * on. Returns the wait's status. The task's item is at `slot`. Call only after
  * step_can_hand. */
 static inline __attribute__((always_inline)) moat_status
 step_wait(struct worker *worker, struct moat_task *task, const struct op *op,
-          struct link *queue, const void *object)
+          struct link *queue, const void *object, void *slot)
 {
     struct moat_task *other = worker->next;
+    struct aim aim = step_fill_wait(worker, task, op, queue, object);
 
-    step_fill_wait(worker, task, op, queue, object);
-    task->waiter.slot = task->slot;
+    task->waiter.slot = slot;
     worker->in_a_row++;
     step_count_turn(worker);
 
     worker->step.from = task;
     worker->step.to = other;
     step_begin(worker, STEP_HAND);
-    step_hand_stores(worker, task, other);
+    list_hit(aim);
+    task->state = TASK_WAITING;
+    other->state = TASK_RUNNING;
+    other->satisfied = false;
+    worker->next = NULL;
+    worker->running = other;
     (void)step_transfer(task->co, other->co, NULL);
     step_end(worker);
     return task->status;
