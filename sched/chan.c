@@ -211,12 +211,9 @@ static bool may_send(const moat_chan *chan, const void *item)
     return is_chan(chan) && (item != NULL || chan->item_bytes == 0);
 }
 
-/* What the public functions do rarely stands apart from them, so that they need
- * not save registers. It begins with their names, for backtraces. */
-
-static NOT_INLINE moat_status moat_chan_send_by_worker(moat_chan *chan,
-                                                       const void *item,
-                                                       uint64_t deadline)
+static APART moat_status moat_chan_send_by_worker(moat_chan *chan,
+                                                  const void *item,
+                                                  uint64_t deadline)
 {
     struct moat_task *task = asker();
     size_t bytes;
@@ -235,9 +232,8 @@ static NOT_INLINE moat_status moat_chan_send_by_worker(moat_chan *chan,
     return ask(task, &sends);
 }
 
-static NOT_INLINE moat_status moat_chan_recv_by_worker(moat_chan *chan,
-                                                       void *item,
-                                                       uint64_t deadline)
+static APART moat_status moat_chan_recv_by_worker(moat_chan *chan, void *item,
+                                                  uint64_t deadline)
 {
     struct moat_task *task = asker();
     moat_status status;
@@ -260,9 +256,8 @@ static NOT_INLINE moat_status moat_chan_recv_by_worker(moat_chan *chan,
 
 /* The task waits where it is. */
 
-static LEAVES_BY_JUMP moat_status moat_chan_send_in_place(struct worker *worker,
-                                                          moat_chan *chan,
-                                                          const void *item)
+static APART LEAVES_BY_JUMP moat_status moat_chan_send_in_place(
+    struct worker *worker, moat_chan *chan, const void *item)
 {
     struct moat_task *task = worker->running;
     void *slot = slot_here(task, chan->item_bytes);
@@ -271,9 +266,8 @@ static LEAVES_BY_JUMP moat_status moat_chan_send_in_place(struct worker *worker,
     return step_wait(worker, task, &sends, &chan->senders, chan, slot);
 }
 
-static LEAVES_BY_JUMP moat_status moat_chan_recv_in_place(struct worker *worker,
-                                                          moat_chan *chan,
-                                                          void *item)
+static APART LEAVES_BY_JUMP moat_status
+moat_chan_recv_in_place(struct worker *worker, moat_chan *chan, void *item)
 {
     struct moat_task *task = worker->running;
     size_t bytes = chan->item_bytes; /* the channel may be gone then */

@@ -1,45 +1,26 @@
 /*
  * leave.h: how a function returns whose task comes back by a transfer.
  *
- * The CPU predicts a return by the latest call, which was the other task's: a
- * `ret` would be mispredicted each time. A jump to the return address is
- * predicted by the jumps before it. The compiler writes the jump as one to a
- * routine with a fixed name, which is defined here: weak and hidden, so that
- * each file may have it. It stays beside a `ret` where the compiler lacks the
- * attribute.
+ * The CPU predicts a return by the latest call, which was the other task's: it
+ * would be mispredicted each time. A jump to the return address is predicted by
+ * the jumps before it. LEAVES_BY_JUMP, the attribute of such a function, is the
+ * CPU's.
  *
  * SPDX-License-Identifier: MIT
  */
 #ifndef SCHED_LEAVE_H
 #define SCHED_LEAVE_H
 
-#include "sched/step.h"
+/* Of the folder of the CPU, by the build. */
+#include SCHED_LEAVE
 
-#if defined(__x86_64__) && __has_attribute(function_return)
-
-/* notrack: the return address has no endbr64. */
-__asm__(".pushsection .text.__x86_return_thunk,\"axG\",@progbits,"
-        "__x86_return_thunk,comdat\n\t"
-        ".weak __x86_return_thunk\n\t"
-        ".hidden __x86_return_thunk\n\t"
-        ".type __x86_return_thunk, @function\n"
-        "__x86_return_thunk:\n\t"
-        ".cfi_startproc\n\t"
-        "popq %rcx\n\t"
-        ".cfi_def_cfa_offset 0\n\t"
-        ".cfi_register rip, rcx\n\t"
-        "notrack jmp *%rcx\n\t"
-        ".cfi_endproc\n\t"
-        ".size __x86_return_thunk, . - __x86_return_thunk\n\t"
-        ".popsection");
-
-#    define LEAVES_BY_JUMP \
-        NOT_INLINE __attribute__((function_return("thunk-extern")))
-
+/* What a public function does rarely, or when it waits, stands apart from it,
+ * so that it need not save registers for that. In debug builds it does not, for
+ * their backtraces have the names that the program knows. */
+#ifdef NDEBUG
+#    define APART __attribute__((noinline))
 #else
-
-#    define LEAVES_BY_JUMP NOT_INLINE
-
+#    define APART inline __attribute__((always_inline))
 #endif
 
 #endif

@@ -71,6 +71,15 @@ resume(struct worker *worker, moat_co *co, void *input, moat_event *event)
     return status;
 }
 
+static inline __attribute__((always_inline)) moat_status
+find_co(struct moat_task *task, const struct kind *kind)
+{
+    if (!task->plain || task->runner == NULL)
+        return moat_co_create_from(&task->co, kind->spec, main_of, task);
+    task->co = task->runner;
+    return MOAT_OK;
+}
+
 /* From here on the task is this worker's, unless it is migratable: a coroutine
  * belongs to its thread. */
 static inline __attribute__((always_inline)) moat_status
@@ -82,12 +91,8 @@ start(struct worker *worker, struct moat_task *task, moat_event *event)
 
     task->home = task->owner = worker;
     task->kind = NULL;
-    if (task->plain && task->runner != NULL) {
-        task->co = task->top = task->runner;
-        return resume(worker, task->co, task, event);
-    }
     run_unlock(worker->run);
-    status = moat_co_create_from(&task->co, kind->spec, main_of, task);
+    status = find_co(task, kind);
     if (status == MOAT_OK) {
         task->top = task->co;
         if (MOAT_UNLIKELY(migratable))
