@@ -35,6 +35,7 @@ struct op {
     bool for_task;     /* what it waits for is a task...        */
     bool for_fd;       /* ...or a descriptor: a number          */
     bool is_part;      /* of a call that goes on                */
+    bool from_now;     /* its deadline was not over when asked  */
     /* Called when the task stops waiting for the object and has not got it, so
      * that others may go on. NULL: no task depends on that. */
     void (*leaves)(struct worker *, const void *object);

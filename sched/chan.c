@@ -1,11 +1,11 @@
 /*
- * chan.c: channels: a ring of items, and two queues of waiting tasks.
+ * chan.c: sending and receiving: a channel is a ring of items, and two queues
+ * of waiting tasks.
  *
  * SPDX-License-Identifier: MIT
  */
-#include <stdlib.h>
-
 #include "sched/chan.h"
+#include "sched/leave.h"
 #include "sched/refuse.h"
 
 static unsigned char *item_at(moat_chan *chan, size_t place)
@@ -28,23 +28,6 @@ static void get(moat_chan *chan, void *slot)
     chan->count--;
 }
 
-/* Wakes a task whose case another task has completed. */
-static void wake(struct worker *worker, struct waiter *waiter,
-                 moat_status status)
-{
-    struct moat_task *task = waiter->task;
-
-    task->wish.select.chosen =
-        task->waiter_count == 1 ? 0 : (size_t)(waiter - task->waiters);
-    moat_sched_wake(worker, task, status);
-}
-
-static void wake_closed(struct worker *worker, struct link *queue)
-{
-    while (!list_empty(queue))
-        wake(worker, first_of(queue), MOAT_E_CLOSED);
-}
-
 /* False: it would have to wait. */
 static inline bool try_send(struct worker *worker, moat_chan *chan,
                             const void *slot)
@@ -53,7 +36,7 @@ static inline bool try_send(struct worker *worker, moat_chan *chan,
 
     if (receiver != NULL) {
         copy_item(receiver->slot, slot, chan->item_bytes);
-        wake(worker, receiver, MOAT_OK);
+        chan_wake(worker, receiver, MOAT_OK);
         return true;
     }
     if (chan->count == chan->capacity)
@@ -76,7 +59,7 @@ static inline bool try_recv(struct worker *worker, moat_chan *chan, void *slot)
         return false;
     }
     if (sender != NULL)
-        wake(worker, sender, MOAT_OK);
+        chan_wake(worker, sender, MOAT_OK);
     return true;
 }
 
@@ -154,7 +137,7 @@ static inline void send_here(struct worker *worker, moat_chan *chan,
     worker->left--;
     if (receiver != NULL) {
         copy_item(receiver->slot, item, chan->item_bytes);
-        step_wake(worker, receiver->task);
+        step_wake(worker, receiver);
         return;
     }
     copy_item(item_at(chan, chan->head + chan->count), item, chan->item_bytes);
@@ -175,7 +158,7 @@ static inline void recv_here(struct worker *worker, moat_chan *chan, void *item)
     if (chan->count != 0)
         step_ring(worker, chan);
     else
-        step_wake(worker, sender->task);
+        step_wake(worker, sender);
 }
 
 void moat_chan_here(struct worker *worker, moat_chan *chan, bool send,
@@ -187,15 +170,20 @@ void moat_chan_here(struct worker *worker, moat_chan *chan, bool send,
         recv_here(worker, chan, item);
 }
 
-/* Returns whether the task can wait where it is. Its slot is set then. */
-static inline bool waits_here(const struct worker *worker,
-                              struct moat_task *task, size_t bytes,
+/* Returns whether the task can wait where it is. */
+static inline bool waits_here(const struct worker *worker, size_t bytes,
                               uint64_t deadline)
 {
-    if (deadline != MOAT_NO_DEADLINE || !step_can_hand(worker, task))
-        return false;
-    task->slot = bytes <= ITEM_INLINE ? task->small : task->room;
-    return bytes <= ITEM_INLINE || bytes <= task->room_bytes;
+    const struct moat_task *task = worker->running;
+
+    return deadline == MOAT_NO_DEADLINE && step_can_hand(worker, task) &&
+           (bytes <= ITEM_INLINE || bytes <= task->room_bytes);
+}
+
+/* Where the item is while the task waits. */
+static inline void *slot_here(struct moat_task *task, size_t bytes)
+{
+    return bytes <= ITEM_INLINE ? task->small : task->room;
 }
 
 /* ---- The calls ---------------------------------------------------------- */
@@ -223,10 +211,9 @@ static bool may_send(const moat_chan *chan, const void *item)
     return is_chan(chan) && (item != NULL || chan->item_bytes == 0);
 }
 
-/* The worker does it. In the frame of the public function, whose name a
- * backtrace shall show. */
-static inline __attribute__((always_inline)) moat_status
-ask_to_send(moat_chan *chan, const void *item, uint64_t deadline)
+static APART moat_status moat_chan_send_by_worker(moat_chan *chan,
+                                                  const void *item,
+                                                  uint64_t deadline)
 {
     struct moat_task *task = asker();
     size_t bytes;
@@ -245,8 +232,8 @@ ask_to_send(moat_chan *chan, const void *item, uint64_t deadline)
     return ask(task, &sends);
 }
 
-static inline __attribute__((always_inline)) moat_status
-ask_to_recv(moat_chan *chan, void *item, uint64_t deadline)
+static APART moat_status moat_chan_recv_by_worker(moat_chan *chan, void *item,
+                                                  uint64_t deadline)
 {
     struct moat_task *task = asker();
     moat_status status;
@@ -267,6 +254,32 @@ ask_to_recv(moat_chan *chan, void *item, uint64_t deadline)
     return status;
 }
 
+/* The task waits where it is. */
+
+static APART LEAVES_BY_JUMP moat_status moat_chan_send_in_place(
+    struct worker *worker, moat_chan *chan, const void *item)
+{
+    struct moat_task *task = worker->running;
+    void *slot = slot_here(task, chan->item_bytes);
+
+    copy_item(slot, item, chan->item_bytes);
+    return step_wait(worker, task, &sends, &chan->senders, chan, slot);
+}
+
+static APART LEAVES_BY_JUMP moat_status
+moat_chan_recv_in_place(struct worker *worker, moat_chan *chan, void *item)
+{
+    struct moat_task *task = worker->running;
+    size_t bytes = chan->item_bytes; /* the channel may be gone then */
+    void *slot = slot_here(task, bytes);
+    moat_status status =
+        step_wait(worker, task, &receives, &chan->receivers, chan, slot);
+
+    if (status == MOAT_OK && item != NULL)
+        copy_item(item, slot, bytes);
+    return status;
+}
+
 moat_status moat_chan_send(moat_chan *chan, const void *item, uint64_t deadline)
 {
     struct worker *worker = moat_sched_worker;
@@ -278,14 +291,9 @@ moat_status moat_chan_send(moat_chan *chan, const void *item, uint64_t deadline)
         send_here(worker, chan, item);
         return MOAT_OK;
     }
-    if (here == HERE_WAITS &&
-        waits_here(worker, worker->running, chan->item_bytes, deadline)) {
-        struct moat_task *task = worker->running;
-
-        copy_item(task->slot, item, chan->item_bytes);
-        return step_wait(worker, task, &sends, &chan->senders, chan);
-    }
-    return ask_to_send(chan, item, deadline);
+    if (here == HERE_WAITS && waits_here(worker, chan->item_bytes, deadline))
+        return moat_chan_send_in_place(worker, chan, item);
+    return moat_chan_send_by_worker(chan, item, deadline);
 }
 
 moat_status moat_chan_recv(moat_chan *chan, void *item, uint64_t deadline)
@@ -299,133 +307,7 @@ moat_status moat_chan_recv(moat_chan *chan, void *item, uint64_t deadline)
         recv_here(worker, chan, item);
         return MOAT_OK;
     }
-    if (here == HERE_WAITS &&
-        waits_here(worker, worker->running, chan->item_bytes, deadline)) {
-        struct moat_task *task = worker->running;
-        size_t bytes = chan->item_bytes; /* the channel may be gone then */
-        moat_status status =
-            step_wait(worker, task, &receives, &chan->receivers, chan);
-
-        if (status == MOAT_OK && item != NULL)
-            copy_item(item, task->slot, bytes);
-        return status;
-    }
-    return ask_to_recv(chan, item, deadline);
-}
-
-/* ---- Life --------------------------------------------------------------- */
-
-/* More than there is; 65536 items of a select do not wrap. */
-#define MOST_BYTES ((size_t)1 << 47)
-
-static moat_status make(moat_chan **out, size_t item_bytes, size_t capacity)
-{
-    moat_chan *chan;
-    size_t bytes;
-
-    if (__builtin_mul_overflow(item_bytes, capacity, &bytes) ||
-        bytes > MOST_BYTES || item_bytes > MOST_BYTES)
-        return moat_error_note(MOAT_E_INVAL,
-                               "item_bytes is %u, capacity %u: together at "
-                               "most 128 TiB",
-                               item_bytes, capacity);
-    chan = malloc(sizeof *chan + bytes);
-    if (chan == NULL)
-        return MOAT_E_NOMEM;
-    *chan = (moat_chan){
-        .magic = CHAN_MAGIC, .item_bytes = item_bytes, .capacity = capacity};
-    list_init(&chan->senders);
-    list_init(&chan->receivers);
-    *out = chan;
-    return MOAT_OK;
-}
-
-static enum verdict create(struct worker *worker, struct moat_task *task)
-{
-    (void)worker;
-    return answer(task,
-                  make(&task->wish.of_chan.chan, task->wish.of_chan.item_bytes,
-                       task->wish.of_chan.capacity));
-}
-
-static enum verdict close_chan(struct worker *worker, struct moat_task *task)
-{
-    moat_chan *chan = task->wish.of_chan.chan;
-
-    chan->closed = true;
-    wake_closed(worker, &chan->senders);
-    wake_closed(worker, &chan->receivers);
-    return answer(task, MOAT_OK);
-}
-
-static enum verdict destroy(struct worker *worker, struct moat_task *task)
-{
-    moat_chan *chan = task->wish.of_chan.chan;
-
-    (void)close_chan(worker, task);
-    chan->magic = 0;
-    free(chan);
-    return answer(task, MOAT_OK);
-}
-
-static const struct op creates = {.perform = create,
-                                  .words = "creates a channel"};
-static const struct op closes = {.perform = close_chan,
-                                 .words = "closes channel"};
-static const struct op destroys = {.perform = destroy,
-                                   .words = "destroys channel"};
-
-/* The host's own code, of a thread without a run: a coroutine could be stopped
- * inside malloc. */
-static bool is_outside(void)
-{
-    return moat_sched_worker == NULL && moat_co_current() == NULL;
-}
-
-moat_status moat_chan_create(moat_chan **out, size_t item_bytes,
-                             size_t capacity)
-{
-    struct moat_task *task = asker();
-    moat_status status;
-
-    if (out == NULL)
-        return refuse("out is NULL");
-    if (task == NULL)
-        return is_outside() ? make(out, item_bytes, capacity) : MOAT_E_STATE;
-    task->wish.of_chan.item_bytes = item_bytes;
-    task->wish.of_chan.capacity = capacity;
-    status = ask(task, &creates);
-    if (status == MOAT_OK)
-        *out = task->wish.of_chan.chan;
-    return status;
-}
-
-void moat_chan_close(moat_chan *chan)
-{
-    struct moat_task *task = asker();
-
-    if (!is_chan(chan))
-        return;
-    if (task == NULL) {
-        if (moat_sched_worker == NULL)
-            chan->closed = true;
-        return;
-    }
-    task->wish.of_chan.chan = chan;
-    (void)ask(task, &closes);
-}
-
-void moat_chan_destroy(moat_chan *chan)
-{
-    struct moat_task *task = asker();
-
-    if (!is_chan(chan))
-        return;
-    if (task == NULL) {
-        if (is_outside())
-            free(chan);
-        return;
-    }
-    task->wish.of_chan.chan = chan;
-    (void)ask(task, &destroys);
+    if (here == HERE_WAITS && waits_here(worker, chan->item_bytes, deadline))
+        return moat_chan_recv_in_place(worker, chan, item);
+    return moat_chan_recv_by_worker(chan, item, deadline);
 }

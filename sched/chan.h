@@ -26,6 +26,17 @@ static inline void copy_item(void *to, const void *from, size_t bytes)
         memcpy(to, from, bytes);
 }
 
+/* Wakes a task whose case another task has completed. */
+static inline void chan_wake(struct worker *worker, struct waiter *waiter,
+                             moat_status status)
+{
+    struct moat_task *task = waiter->task;
+
+    task->wish.select.chosen =
+        task->waiter_count == 1 ? 0 : (size_t)(waiter - task->waiters);
+    moat_sched_wake(worker, task, status);
+}
+
 /* Returns whether a send or a receive need not wait. */
 static inline bool chan_ready(const moat_chan *chan, bool send)
 {

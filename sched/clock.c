@@ -45,7 +45,8 @@ static enum verdict until(struct worker *worker, struct moat_task *task)
     return verdict;
 }
 
-static const struct op sleeps = {.perform = until, .words = "sleeps"};
+static const struct op sleeps = {
+    .perform = until, .words = "sleeps", .from_now = true};
 
 static enum verdict last_in_line(struct worker *worker, struct moat_task *task)
 {

@@ -129,7 +129,7 @@ static void keep_time(struct worker *worker, uint64_t next)
     sleep_unlocked(worker, next);
     run->keeper = NULL;
     moat_idle_fire(worker);
-    if (run->timers.count != 0 && others_ready(worker))
+    if (run->timers.armed != 0 && others_ready(worker))
         moat_sched_ring_one(run);
 }
 

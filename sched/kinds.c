@@ -138,6 +138,20 @@ moat_status moat_kinds_find(struct kinds *kinds,
     return MOAT_OK;
 }
 
+moat_status moat_kinds_set_ordinary(struct kinds *kinds,
+                                    const struct asked_options *options)
+{
+    struct kind *kind;
+    moat_status status = moat_kinds_find(kinds, options, &kind);
+
+    if (status != MOAT_OK)
+        return status;
+    kinds->ordinary = kind;
+    kind->plain = options->limits.struct_size == 0 && options->heap == NULL &&
+                  !kind->sliced && options->migratable == 0;
+    return MOAT_OK;
+}
+
 void moat_kinds_free(struct kinds *kinds)
 {
     while (kinds->first != NULL) {

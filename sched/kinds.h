@@ -27,9 +27,11 @@ struct kind {
     struct kind *next;
     struct asked_options options;
     moat_spec *spec;
-    size_t users; /* tasks that have not started */
+    size_t users; /* tasks that have not started; of the ordinary kind, which
+                     is not dropped, they are not counted */
     bool sliced;  /* they are interrupted        */
     bool moves;   /* they may change the thread  */
+    bool plain;   /* ordinary, and without limits, slices and heaps */
 };
 
 struct kinds {
@@ -40,6 +42,18 @@ struct kinds {
     struct kind *ordinary; /* of tasks without options; is not dropped */
 };
 
+static inline void kind_keep(const struct kinds *kinds, struct kind *kind)
+{
+    if (kind != kinds->ordinary)
+        kind->users++;
+}
+
+static inline void kind_release(const struct kinds *kinds, struct kind *kind)
+{
+    if (kind != kinds->ordinary)
+        kind->users--;
+}
+
 /* Reads options, on the caller's stack. NULL: all defaults. */
 moat_status moat_kinds_read(struct asked_options *to,
                             const moat_task_options *options);
@@ -49,6 +63,9 @@ void moat_kinds_read_name(char *to, const char *name);
 moat_status moat_kinds_find(struct kinds *kinds,
                             const struct asked_options *options,
                             struct kind **out);
+/* The kind of tasks that are spawned without options. */
+moat_status moat_kinds_set_ordinary(struct kinds *kinds,
+                                    const struct asked_options *options);
 void moat_kinds_free(struct kinds *kinds);
 
 #endif

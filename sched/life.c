@@ -13,11 +13,9 @@
 #include "sched/local.h"
 #include "sched/report.h"
 #include "sched/result.h"
+#include "sched/runner.h"
 #include "sched/trace.h"
 #include "sched/wait.h"
-
-/* A task keeps more room than this only while it lives. */
-#define KEEP_ROOM 4096
 
 struct moat_task *moat_life_begin(struct worker *worker,
                                   struct moat_group *group, moat_task_fn fn,
@@ -31,7 +29,7 @@ struct moat_task *moat_life_begin(struct worker *worker,
     life_fill(task, group, fn, arg, kind);
     task->magic = TASK_MAGIC;
     list_append(&run->everyone, &task->everyone);
-    kind->users++;
+    kind_keep(run->kinds, kind);
     task->number = ++run->spawned;
     task->watched_in = NULL;
     count(&worker->counters, COUNT_SPAWNED);
@@ -87,6 +85,8 @@ static inline __attribute__((always_inline)) void finish(struct worker *worker,
     run_unlock(worker->run); /* deferred functions may ask for something */
     if (MOAT_UNLIKELY(task->locals != NULL || task->heir != NULL))
         moat_locals_end(worker, task); /* they may lie in the task's heap */
+    if (MOAT_UNLIKELY(task->runner != NULL))
+        moat_runner_lose(worker, task);
     moat_co_destroy(task->co);
     run_lock(worker->run);
     task->co = task->top = NULL;

@@ -18,7 +18,8 @@ struct moat_task *moat_life_begin(struct worker *worker,
                                   struct moat_group *group, moat_task_fn fn,
                                   void *arg, struct kind *kind);
 
-/* Fills in a task of the pool, which is on no list yet. */
+/* Fills in a task of the pool, which is on no list yet. One that has ended has
+ * no wait, timer, group or lock. */
 static inline void life_fill(struct moat_task *task, struct moat_group *group,
                              moat_task_fn fn, void *arg, struct kind *kind)
 {
@@ -26,22 +27,20 @@ static inline void life_fill(struct moat_task *task, struct moat_group *group,
     task->members_first = task->over = task->detached = false;
     task->connected = false;
     task->co = task->top = NULL;
-    task->timer = 0;
-    task->waiter_count = 0;
-    task->waits_in = NULL;
     task->drained = NULL;
-    list_init(&task->groups);
     list_init(&task->joiners);
-    list_init(&task->holds);
     task->fn = fn;
     task->arg = arg;
     task->kind = kind;
     task->sliced = kind->sliced;
     task->migratable = kind->options.migratable;
     task->moves = kind->moves;
+    task->plain = kind->plain;
     task->stays = false;
     task->error = 0;
-    memcpy(task->name, kind->options.name, sizeof task->name);
+    if (MOAT_UNLIKELY(task->name[0] != kind->options.name[0] ||
+                      task->name[0] != '\0'))
+        memcpy(task->name, kind->options.name, sizeof task->name);
     task->home = NULL;
     task->group = group;
 }
@@ -56,6 +55,7 @@ life_begin_here(struct worker *worker, struct moat_group *group,
     struct moat_task *task = run->pool.spare;
     struct kind *kind = run->kinds->ordinary;
     struct step *step = &worker->step;
+    struct spawning spawning;
 
     if (task == NULL)
         return NULL;
@@ -65,17 +65,24 @@ life_begin_here(struct worker *worker, struct moat_group *group,
     task->number = run->spawned + 1;
     task->state = TASK_READY;
     task->spawner = worker;
-    list_aim(&run->everyone, &task->everyone);
-    list_aim(&group->members, &task->member);
-    list_aim(moat_sched_place_of_new(worker)->next, &task->waiter.link);
+    spawning = (struct spawning){
+        .task = task,
+        .spare = task->next,
+        .live = run->live + 1,
+        .members = group->live + 1,
+        .fresh = counter_read(&worker->counters, COUNT_FRESH) + 1,
+        .everyone = list_aim(&run->everyone, &task->everyone),
+        .member = list_aim(&group->members, &task->member),
+        .place =
+            list_aim(moat_sched_place_of_new(worker)->next, &task->waiter.link),
+    };
     step->to = task;
-    step->spare = task->next;
-    step->live = run->live + 1;
-    step->fresh = counter_read(&worker->counters, COUNT_FRESH) + 1;
-    step->members = group->live + 1;
-    step->users = kind->users + 1;
+    step->spare = spawning.spare;
+    step->live = spawning.live;
+    step->members = spawning.members;
+    step->fresh = spawning.fresh;
     step_begin(worker, STEP_SPAWN);
-    step_spawn_stores(worker);
+    step_spawn_stores(worker, &spawning);
     step_end(worker);
     worker->left--;
     return task;

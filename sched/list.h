@@ -30,11 +30,32 @@ static inline bool list_empty(const struct link *list)
     return list->next == list;
 }
 
-/* Names the neighbours that an entry will have at the end of a list. */
-static inline void list_aim(const struct link *list, struct link *entry)
+/* Where an entry will be. Its neighbours are named before they are changed, so
+ * that the change can be made again. */
+struct aim {
+    struct link *entry, *prev, *next;
+};
+
+/* The end of a list. The entry names its neighbours then. */
+static inline struct aim list_aim(const struct link *list, struct link *entry)
 {
-    entry->prev = list->prev;
-    entry->next = (struct link *)(uintptr_t)list;
+    struct aim aim = {entry, list->prev, (struct link *)(uintptr_t)list};
+
+    entry->prev = aim.prev;
+    entry->next = aim.next;
+    return aim;
+}
+
+static inline void list_hit(struct aim aim)
+{
+    aim.prev->next = aim.entry;
+    aim.next->prev = aim.entry;
+}
+
+/* Puts an entry between the two that it names. */
+static inline void list_relink(struct link *entry)
+{
+    list_hit((struct aim){entry, entry->prev, entry->next});
 }
 
 static inline void list_append(struct link *list, struct link *entry)

@@ -106,7 +106,7 @@ struct moat_task *moat_move_steal(struct worker *worker)
     if (task == NULL)
         return NULL;
     task->home = worker;
-    if (run->keeper == NULL && run->timers.count != 0)
+    if (run->keeper == NULL && run->timers.armed != 0)
         moat_sched_ring_one(run); /* this one has kept the time, perhaps */
     return task;
 }

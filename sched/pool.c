@@ -15,6 +15,14 @@ struct slab {
     struct moat_task tasks[PER_SLAB];
 };
 
+/* What is the same in each life of a task. */
+static void prepare(struct moat_task *task)
+{
+    task->waiter.task = task;
+    list_init(&task->groups);
+    list_init(&task->holds);
+}
+
 bool moat_pool_grow(struct pool *pool)
 {
     struct slab *slab = calloc(1, sizeof *slab);
@@ -24,6 +32,7 @@ bool moat_pool_grow(struct pool *pool)
     slab->next = pool->slabs;
     pool->slabs = slab;
     for (size_t i = PER_SLAB; i-- > 0;) {
+        prepare(&slab->tasks[i]);
         slab->tasks[i].next = pool->spare;
         pool->spare = &slab->tasks[i];
     }
@@ -46,6 +55,13 @@ struct moat_task *moat_pool_keep(struct pool *pool, struct moat_task *task)
     }
     pool->kept++;
     return NULL;
+}
+
+void moat_pool_each(const struct pool *pool, void (*fn)(struct moat_task *))
+{
+    for (struct slab *slab = pool->slabs; slab != NULL; slab = slab->next)
+        for (size_t i = 0; i < PER_SLAB; i++)
+            fn(&slab->tasks[i]);
 }
 
 void moat_pool_free(struct pool *pool)

@@ -93,28 +93,31 @@ struct watch {
 /* The step that a task is making on its own stack (step.h). */
 enum step_kind {
     STEP_NONE,
-    STEP_WAKE, /* ends the wait of `to`                          */
-    STEP_RING, /* takes an item out of the buffer of `chan`      */
-    STEP_HAND, /* `from` waits, and transfers to `to`            */
-    STEP_SPAWN /* `to` is new                                    */
+    STEP_WAKE,  /* ends the wait of `to`                          */
+    STEP_RING,  /* takes an item out of the buffer of `chan`      */
+    STEP_HAND,  /* `from` waits, and transfers to `to`            */
+    STEP_SPAWN, /* `to` is new                                   */
+    STEP_START, /* `from` joins `to`, which begins               */
+    STEP_FINISH /* `from` ends, and transfers to its joiner `to` */
 };
 
 struct step {
     enum step_kind kind;
     struct moat_task *from, *to;
     moat_chan *chan;
-    /* Values after the step. */
-    size_t head, count;          /* of the buffer          */
-    size_t live, members, users; /* of run, group and kind */
-    uint64_t fresh;              /* of the first worker    */
-    struct moat_task *spare;     /* of the pool            */
+    /* Values after the step; of one that may be undone, before it. */
+    size_t head, count;      /* of the buffer          */
+    size_t live, members;    /* of run and group       */
+    uint64_t fresh;          /* of the first worker    */
+    struct moat_task *spare; /* of the pool            */
+    uint64_t returned;       /* of the worker          */
 };
 
 struct worker {
     struct sched *run;
     struct moat_task *running;
     bool in_place;        /* tasks of the run may make steps          */
-    bool may_step;        /* the running one may                      */
+    bool may_step;        /* the running one, which there is, may     */
     unsigned left;        /* calls that the running task may yet make */
     unsigned until_round; /* turns until the next look at the clock   */
     struct step step;
@@ -140,6 +143,8 @@ struct worker {
     struct bell *bell;
     struct poller *poller;  /* NULL: no task has waited for a descriptor */
     moat_sched_stats stats; /* the run's, for a task that has asked */
+    int runners;      /* coroutines that are kept (runner.h)                */
+    const void *root; /* where the first function of a coroutine returns to */
     /* Asks on behalf of the host: deferred functions, host calls. */
     struct moat_task host;
     struct watch watch;

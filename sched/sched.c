@@ -55,9 +55,8 @@ static moat_status read_kind(struct sched *run,
 
     run->kinds->slice_ns = options->slice_ns;
     run->kinds->many_threads = run->threads > 1;
-    return status == MOAT_OK
-               ? moat_kinds_find(run->kinds, &asked, &run->kinds->ordinary)
-               : status;
+    return status == MOAT_OK ? moat_kinds_set_ordinary(run->kinds, &asked)
+                             : status;
 }
 
 static moat_status begin(struct worker *worker, moat_task_fn fn, void *arg)

@@ -17,9 +17,10 @@
  *              waiter has left the queue, its slot is not read.
  *   STEP_RING  is completed. The item was copied before the step, too.
  *   STEP_SPAWN is completed: the task and its links were filled in before.
- *   STEP_HAND  is undone if the task that transfers has trapped: it has not
+ *   STEP_HAND, STEP_START, STEP_FINISH
+ *              are undone if the task that transfers has trapped: it has not
  *              left yet, and will not wait any more. If the other one has
- *              trapped, the step is complete.
+ *              trapped, the step is complete. The last two are of runner.h.
  *
  * Some of the stores may have been made already, in any order: the worker makes
  * all of them again, and repeating one has no further effect. Only the order of
@@ -64,14 +65,11 @@ void moat_step_settle(struct worker *worker, const moat_co *co);
  * make a step. */
 static inline bool step_allowed(const struct worker *worker)
 {
-    uintptr_t current;
-
     if (MOAT_UNLIKELY(worker == NULL || !worker->may_step || worker->left <= 1))
         return false;
     /* Bit 0 marks the slow path, as in asker(). */
-    current = MOAT_TLS_READ(MOAT_TLS_CURRENT) & ~(uintptr_t)1;
-    return worker->running != NULL && current != 0 &&
-           (uintptr_t)worker->running->co == current;
+    return (uintptr_t)worker->running->co ==
+           (MOAT_TLS_READ(MOAT_TLS_CURRENT) & ~(uintptr_t)1);
 }
 
 static inline void step_begin(struct worker *worker, enum step_kind kind)
@@ -97,9 +95,10 @@ static inline bool step_can_wake(const struct worker *worker,
 
 /* The stores of STEP_WAKE. */
 static inline void step_wake_stores(struct worker *worker,
-                                    struct moat_task *other)
+                                    struct moat_task *other,
+                                    const struct link *entry)
 {
-    list_unlink(&other->waiters->link);
+    list_unlink(entry);
     other->waiter_count = 0;
     other->waits_in = NULL;
     other->status = MOAT_OK;
@@ -111,104 +110,132 @@ static inline void step_wake_stores(struct worker *worker,
 
 /* Ends the wait of a task in a single queue, as moat_sched_wake with MOAT_OK.
  * Call only after step_can_wake. */
-static inline void step_wake(struct worker *worker, struct moat_task *other)
+static inline void step_wake(struct worker *worker, struct waiter *waiter)
 {
+    struct moat_task *other = waiter->task;
+
     worker->step.to = other;
     step_begin(worker, STEP_WAKE);
-    step_wake_stores(worker, other);
+    step_wake_stores(worker, other, &waiter->link);
     step_end(worker);
 }
 
-/* Puts an entry between the two that it names. */
-static inline void step_link(struct link *entry)
-{
-    entry->prev->next = entry;
-    entry->next->prev = entry;
-}
+/* What a new task changes. The pointers and numbers are in registers, since no
+ * load has to wait for a store then. */
+struct spawning {
+    struct moat_task *task, *spare;
+    size_t live, members;
+    uint64_t fresh;
+    struct aim everyone, member, place;
+};
 
 /* The stores of STEP_SPAWN. The run has one thread, so none sleeps. */
-static inline void step_spawn_stores(struct worker *worker)
+static inline void step_spawn_stores(struct worker *worker,
+                                     const struct spawning *spawning)
 {
-    const struct step *step = &worker->step;
     struct sched *run = worker->run;
-    struct moat_task *task = step->to;
+    struct moat_task *task = spawning->task;
 
     task->magic = TASK_MAGIC;
-    run->pool.spare = step->spare;
-    run->live = step->live;
+    run->pool.spare = spawning->spare;
+    run->live = spawning->live;
     run->spawned = task->number;
     counter_set(&worker->counters, COUNT_SPAWNED, task->number);
-    counter_set(&worker->counters, COUNT_FRESH, step->fresh);
-    task->group->live = step->members;
-    task->kind->users = step->users;
-    step_link(&task->everyone);
-    step_link(&task->member);
-    step_link(&task->waiter.link);
+    counter_set(&worker->counters, COUNT_FRESH, spawning->fresh);
+    task->group->live = spawning->members;
+    list_hit(spawning->everyone);
+    list_hit(spawning->member);
+    list_hit(spawning->place);
     worker->spawned = task;
 }
 
-/* Returns whether the caller can transfer to the task that was woken last.
- * Neither may need the library's slow path, where a transfer could fail. */
-static inline bool step_can_hand(const struct worker *worker,
-                                 const struct moat_task *task)
+/* Returns whether the caller can transfer to a task that waits, as one that was
+ * just woken. Neither may need the library's slow path, where a transfer could
+ * fail. */
+static inline bool step_can_transfer(const struct worker *worker,
+                                     const struct moat_task *task,
+                                     const struct moat_task *other)
 {
-    const struct moat_task *other = worker->next;
     uint64_t token = MOAT_TLS_READ(MOAT_TLS_TOKEN);
 
-    return other != NULL && worker->until_round > 1 &&
+    return worker->until_round > 1 &&
            (!others_ready(worker) || worker->in_a_row + 1 < MAX_IN_A_ROW) &&
            other->top == other->co && other->co != NULL &&
-           other->co->state == token && !other->cancelled && !other->over &&
-           !other->sliced && !other->migratable && !task->cancelled &&
+           other->co->state == token && other->obstacles == 0 &&
+           !task->cancelled &&
            MOAT_TLS_READ(MOAT_TLS_CURRENT) == (uintptr_t)task->co;
 }
 
-/* The stores by which a task leaves its turn to another one. */
-static inline void step_hand_stores(struct worker *worker,
-                                    struct moat_task *task,
-                                    struct moat_task *other)
+static inline bool step_can_hand(const struct worker *worker,
+                                 const struct moat_task *task)
 {
-    step_link(&task->waiter.link);
-    task->state = TASK_WAITING;
-    other->state = TASK_RUNNING;
-    other->satisfied = false;
-    worker->next = NULL;
-    worker->running = other;
+    return worker->next != NULL &&
+           step_can_transfer(worker, task, worker->next);
 }
 
-/* Lets the task wait in a queue, for ever, and the one that was woken last go
- * on. Returns the wait's status. The task's slot has been set. Call only after
- * step_can_hand. */
-static inline __attribute__((always_inline)) moat_status
-step_wait(struct worker *worker, struct moat_task *task, const struct op *op,
-          struct link *queue, const void *object)
+/* A transfer is the begin of another turn. */
+static inline void step_count_turn(struct worker *worker)
 {
-    struct moat_task *other = worker->next;
-    void *input;
+    worker->left = MAX_CALLS;
+    worker->until_round--;
+    worker->spawned = NULL;
+    count(&worker->counters, COUNT_SWITCHES);
+}
 
+/* What a task that will wait, in a queue and for ever, writes down before it
+ * does. */
+static inline struct aim step_fill_wait(const struct worker *worker,
+                                        struct moat_task *task,
+                                        const struct op *op,
+                                        const struct link *queue,
+                                        const void *object)
+{
     task->op = op;
     task->top = task->co;
     task->waits_in = op;
     task->waits_for = object;
     task->since = worker->now;
-    task->waiter.task = task;
-    task->waiter.slot = task->slot;
-    task->waiter.link.next = queue;
-    task->waiter.link.prev = queue->prev;
     task->waiters = &task->waiter;
     task->waiter_count = 1;
-    worker->left = MAX_CALLS;
-    worker->until_round--;
+    return list_aim(queue, &task->waiter.link);
+}
+
+/* Transfers, as moat_co_switch_to, whose checks have been made. Returns what
+ * the one brings that transfers back. */
+static inline __attribute__((always_inline)) void *
+step_transfer(moat_co *self, moat_co *other, void *value)
+{
+    struct moat_resumed back = moat_switch_transfer(self, other, value);
+
+    if (MOAT_UNLIKELY(back.command != MOAT_COMMAND_NONE))
+        moat_co_unwind(back.self);
+    return back.input;
+}
+
+/* Lets the task wait in a queue, for ever, and the one that was woken last go
+ * on. Returns the wait's status. The task's item is at `slot`. Call only after
+ * step_can_hand. */
+static inline __attribute__((always_inline)) moat_status
+step_wait(struct worker *worker, struct moat_task *task, const struct op *op,
+          struct link *queue, const void *object, void *slot)
+{
+    struct moat_task *other = worker->next;
+    struct aim aim = step_fill_wait(worker, task, op, queue, object);
+
+    task->waiter.slot = slot;
     worker->in_a_row++;
-    worker->spawned = NULL;
-    count(&worker->counters, COUNT_SWITCHES);
+    step_count_turn(worker);
 
     worker->step.from = task;
     worker->step.to = other;
     step_begin(worker, STEP_HAND);
-    step_hand_stores(worker, task, other);
-    /* It cannot fail, as step_can_hand has found. */
-    (void)!moat_co_switch_to(task->co, other->co, NULL, &input);
+    list_hit(aim);
+    task->state = TASK_WAITING;
+    other->state = TASK_RUNNING;
+    other->satisfied = false;
+    worker->next = NULL;
+    worker->running = other;
+    (void)step_transfer(task->co, other->co, NULL);
     step_end(worker);
     return task->status;
 }

@@ -13,6 +13,7 @@
 #include "sched/refuse.h"
 #include "sched/report.h"
 #include "sched/result.h"
+#include "sched/runner.h"
 #include "sched/spawn.h"
 #include "sched/step.h"
 #include "sched/trace.h"
@@ -217,6 +218,7 @@ static const struct op joins = {.perform = take_result,
 moat_status moat_task_join(moat_task *other, uint64_t deadline,
                            moat_result *out)
 {
+    struct worker *worker = moat_sched_worker;
     struct moat_task *task = asker();
     moat_status status;
 
@@ -228,9 +230,14 @@ moat_status moat_task_join(moat_task *other, uint64_t deadline,
                               other);
     if (task == NULL)
         return MOAT_E_STATE;
-    task->wish.of_task.task = other;
-    task->deadline = deadline;
-    status = ask(task, &joins);
+    if (MOAT_LIKELY(deadline == MOAT_NO_DEADLINE) && step_allowed(worker) &&
+        runner_can_start(worker, task, other)) {
+        status = runner_start(worker, task, other, &joins);
+    } else {
+        task->wish.of_task.task = other;
+        task->deadline = deadline;
+        status = ask(task, &joins);
+    }
     if (status != MOAT_OK)
         return status;
     if (out != NULL)

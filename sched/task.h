@@ -107,22 +107,30 @@ struct moat_task {
     moat_co *top;           /* what is resumed: `co`, or a coroutine to which
                                the task's own code has transferred   */
     moat_co *co;            /* NULL: not started                 */
+    moat_co *runner;        /* is kept with the task's memory (runner.h);
+                               NULL: none                         */
     const struct op *op;    /* what it asks for, when it yields  */
     moat_status status;     /* the answer                        */
-    uint8_t state;          /* enum task_state                   */
-    bool cancelled;         /* it must be unwound...             */
-    bool unwinding;         /* ...and is                         */
-    bool satisfied;         /* its wait has ended as it wished   */
-    bool members_first;     /* it waits for its groups before it */
-    bool detached;          /* it has no handle to join          */
-    bool over;              /* its function has ended            */
-    bool asks_slowly;       /* not by a yield of its own: ask.c  */
-    bool sliced;            /* it may be interrupted anywhere    */
-    bool connected;         /* a connection ends with it         */
-    bool migratable;        /* by its options (move.h)           */
-    bool moves;             /* and the run has several threads   */
-    bool stays;             /* until its next turn has ended     */
-    int error;              /* its errno, if it is migratable    */
+    union {
+        struct {
+            bool cancelled;  /* it must be unwound...             */
+            bool over;       /* its function has ended            */
+            bool sliced;     /* it may be interrupted anywhere    */
+            bool migratable; /* by its options (move.h)          */
+        };
+        uint32_t obstacles; /* to a transfer to it; 0: none      */
+    };
+    uint8_t state;      /* enum task_state                   */
+    bool unwinding;     /* it is being unwound               */
+    bool satisfied;     /* its wait has ended as it wished   */
+    bool members_first; /* it waits for its groups before it */
+    bool detached;      /* it has no handle to join          */
+    bool asks_slowly;   /* not by a yield of its own: ask.c  */
+    bool connected;     /* a connection ends with it         */
+    bool moves;         /* and the run has several threads   */
+    bool stays;         /* until its next turn has ended     */
+    bool plain;         /* a runner may run it (runner.h)    */
+    int error;          /* its errno, if it is migratable    */
     uint32_t magic;
     struct worker *home;    /* in whose queues it is; NULL: none's yet */
     struct worker *owner;   /* of its coroutine: whose thread has it   */
@@ -131,7 +139,8 @@ struct moat_task {
     union wish wish;
 
     uint64_t deadline; /* of the wait                            */
-    size_t timer;      /* index among the timers; 0: none        */
+    uint64_t timer;    /* the deadline, if it is set; 0: none    */
+    uint64_t entry;    /* among the timers (timers.h); 0: none   */
     struct waiter *waiters;
     size_t waiter_count;
     struct waiter waiter;

@@ -1,6 +1,15 @@
 /*
  * timers.h: the deadlines of those who wait, the earliest first.
  *
+ * A heap in which each entry has four children. Most deadlines never come: the
+ * wait ends before. So a timer that is cleared only leaves a mark in its task,
+ * and its entry stays until it is the first, or until a later timer of the same
+ * task takes it over. And no task has to know where its entry is: when an entry
+ * moves, only the heap's own memory is written.
+ *
+ * A task has one entry that counts, named by `task->entry`, whose deadline is
+ * not after the timer's. Others of the task's are orphans.
+ *
  * SPDX-License-Identifier: MIT
  */
 #ifndef SCHED_TIMERS_H
@@ -10,28 +19,35 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct moat_task;
+#include "sched/task.h"
 
-/* A heap in which each entry has four children. It begins at index 1, so that
- * the children of an entry share a cache line. */
 struct timer {
     uint64_t deadline;
     struct moat_task *task;
 };
 
 struct timers {
-    struct timer *heap;
-    size_t count, room;
+    struct timer *heap; /* from index 1 on; its children share a cache line */
+    void *memory;       /* in which the heap lies */
+    size_t count, room; /* of entries             */
+    size_t armed;       /* timers that are set    */
 };
 
-/* Returns false if there is no memory. `task->timer` is the timer's index. */
-bool moat_timers_add(struct timers *timers, struct moat_task *task,
+/* Sets the timer of a task that has none. False: no memory. */
+bool moat_timers_set(struct timers *timers, struct moat_task *task,
                      uint64_t deadline);
-void moat_timers_remove(struct timers *timers, struct moat_task *task);
 /* The earliest deadline; MOAT_NO_DEADLINE if there is none. */
-uint64_t moat_timers_next(const struct timers *timers);
-/* The task with the earliest, if that is not after `now`; else NULL. */
-struct moat_task *moat_timers_due(const struct timers *timers, uint64_t now);
+uint64_t moat_timers_next(struct timers *timers);
+/* The task with the earliest, if that is not after `now`; else NULL. The caller
+ * clears its timer. */
+struct moat_task *moat_timers_due(struct timers *timers, uint64_t now);
 void moat_timers_free(struct timers *timers);
+
+static inline void moat_timers_clear(struct timers *timers,
+                                     struct moat_task *task)
+{
+    timers->armed -= task->timer != 0;
+    task->timer = 0;
+}
 
 #endif

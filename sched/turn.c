@@ -16,35 +16,68 @@
 #include "sched/io/fire.h"
 #include "sched/life.h"
 #include "sched/move.h"
+#include "sched/runner.h"
 #include "sched/step.h"
 #include "sched/wait.h"
 #include "sched/waker.h"
 #include "sched/watch.h"
 
+/* Returns the address in the function's own frame: that of the library, unless
+ * a task has overwritten the frame. */
+static inline __attribute__((always_inline)) const void *return_address(void)
+{
+    __asm__ volatile("" ::: "memory");
+    return __builtin_return_address(0);
+}
+
+/* Nothing on the stack but the return address counts after a task: the next one
+ * must not be the victim of what one has overwritten. */
 static void *main_of(moat_co *self, void *input)
 {
     struct moat_task *task = input;
+    void *value;
 
     (void)self;
-    return task->fn(task->arg);
+    moat_sched_worker->root = return_address();
+    do {
+        struct worker *worker;
+
+        value = task->fn(task->arg);
+        worker = moat_sched_worker;
+        if (!runner_can_end(worker) || return_address() != worker->root)
+            break;
+        task = runner_end(worker, value);
+    } while (task != NULL);
+    return value;
 }
 
 /* While a task runs the worker has no lock. One that is migratable makes no
- * steps, so that it comes back itself. */
+ * steps, so that it comes back itself. Any other may be gone afterwards, and
+ * its memory another one's. */
 static inline __attribute__((always_inline)) moat_status
 resume(struct worker *worker, moat_co *co, void *input, moat_event *event)
 {
     struct moat_task *task = worker->running;
+    bool migratable = task->migratable;
     moat_status status;
 
     run_unlock(worker->run);
-    if (MOAT_UNLIKELY(task->migratable))
+    if (MOAT_UNLIKELY(migratable))
         moat_move_enter(task);
     status = moat_co_resume(co, input, event);
-    if (MOAT_UNLIKELY(task->migratable))
+    if (MOAT_UNLIKELY(migratable))
         moat_move_leave(task, event);
     run_lock(worker->run);
     return status;
+}
+
+static inline __attribute__((always_inline)) moat_status
+find_co(struct moat_task *task, const struct kind *kind)
+{
+    if (!task->plain || task->runner == NULL)
+        return moat_co_create_from(&task->co, kind->spec, main_of, task);
+    task->co = task->runner;
+    return MOAT_OK;
 }
 
 /* From here on the task is this worker's, unless it is migratable: a coroutine
@@ -52,22 +85,24 @@ resume(struct worker *worker, moat_co *co, void *input, moat_event *event)
 static inline __attribute__((always_inline)) moat_status
 start(struct worker *worker, struct moat_task *task, moat_event *event)
 {
+    struct kind *kind = task->kind;
+    bool migratable = task->migratable;
     moat_status status;
 
     task->home = task->owner = worker;
+    task->kind = NULL;
     run_unlock(worker->run);
-    status = moat_co_create_from(&task->co, task->kind->spec, main_of, task);
+    status = find_co(task, kind);
     if (status == MOAT_OK) {
         task->top = task->co;
-        if (MOAT_UNLIKELY(task->migratable))
+        if (MOAT_UNLIKELY(migratable))
             moat_move_enter(task);
         status = moat_co_resume(task->co, task, event);
-        if (MOAT_UNLIKELY(task->migratable))
+        if (MOAT_UNLIKELY(migratable))
             moat_move_leave(task, event);
     }
     run_lock(worker->run);
-    task->kind->users--;
-    task->kind = NULL;
+    kind_release(worker->run->kinds, kind);
     return status;
 }
 
@@ -94,7 +129,7 @@ static bool unwind(struct worker *worker, struct moat_task *task,
 {
     if (task->co == NULL) {
         task->home = worker;
-        task->kind->users--;
+        kind_release(worker->run->kinds, task->kind);
         moat_life_end(worker, task, MOAT_EVENT_CANCELLED, NULL, MOAT_OK);
         return false;
     }
@@ -184,6 +219,12 @@ perform(struct worker *worker, struct moat_task *task)
     return false;
 }
 
+static inline void leave_turn(struct worker *worker)
+{
+    worker->running = NULL;
+    worker->may_step = false;
+}
+
 /* `watched` is a constant: a run that is not watched has a loop without that.
  * So there are two loops, and what resumes tasks has to be inline in both. */
 static inline __attribute__((always_inline)) void
@@ -200,7 +241,7 @@ turn(struct worker *worker, struct moat_task *task, bool watched)
     if (watched)
         moat_times_begin(worker, task);
     if (!enter(worker, task, &status, &event)) {
-        worker->running = NULL;
+        leave_turn(worker);
         return;
     }
     for (;;) {
@@ -233,7 +274,7 @@ turn(struct worker *worker, struct moat_task *task, bool watched)
             break;
         }
     }
-    worker->running = NULL;
+    leave_turn(worker);
     if (watched)
         moat_times_end(worker);
 }
@@ -346,6 +387,7 @@ void moat_turns(struct worker *worker)
     for (unsigned i = 0; i < run->threads; i++)
         moat_sched_ring(&run->workers[i]);
     run_unlock(run);
+    moat_runners_drop(worker);
 }
 
 /* Its frame lies between two resumes: a round has other costs. */

@@ -60,9 +60,6 @@ void moat_sched_hand_over(struct worker *worker, struct moat_task *task)
  * at a time, and those have memory that is still in the cache. None waits for
  * ever: each OLDEST_EVERYth that is taken is the oldest.
  */
-
-#define OLDEST_EVERY 256
-
 static struct moat_task *fresh_of(struct link *at)
 {
     return LINKED(at, struct moat_task, waiter.link);
@@ -122,6 +119,13 @@ static void tell_keeper(struct sched *run, uint64_t deadline)
         moat_sched_ring(run->keeper);
 }
 
+static bool is_over(struct worker *worker, const struct op *op,
+                    uint64_t deadline)
+{
+    return deadline == 0 || (deadline != MOAT_NO_DEADLINE && !op->from_now &&
+                             deadline <= moat_clock_read(worker));
+}
+
 bool moat_sched_may_wait(struct worker *worker, struct moat_task *task,
                          uint64_t deadline, const void *object,
                          enum verdict *verdict)
@@ -135,13 +139,12 @@ bool moat_sched_may_wait(struct worker *worker, struct moat_task *task,
         task->status = MOAT_E_CANCELLED;
         return false;
     }
-    if (deadline == 0 ||
-        (deadline != MOAT_NO_DEADLINE && deadline <= moat_clock_read(worker))) {
+    if (is_over(worker, task->op, deadline)) {
         task->status = task->op->late;
         return false;
     }
     if (deadline != MOAT_NO_DEADLINE &&
-        !moat_timers_add(&worker->run->timers, task, deadline)) {
+        !moat_timers_set(&worker->run->timers, task, deadline)) {
         task->status = MOAT_E_NOMEM;
         return false;
     }
@@ -165,7 +168,7 @@ void moat_sched_wake_slowly(struct worker *worker, struct moat_task *task,
         list_unlink(&task->waiters[i].link);
     task->waiter_count = 0;
     if (task->timer != 0) {
-        moat_timers_remove(&worker->run->timers, task);
+        moat_timers_clear(&worker->run->timers, task);
         count(&worker->counters, COUNT_TIMERS_GONE);
     }
     let_run(worker, task, status);

@@ -86,6 +86,9 @@ static inline struct link *moat_sched_place_of_new(const struct worker *worker)
                                    : &worker->run->fresh;
 }
 
+/* Each such new task that starts is the oldest one. */
+#define OLDEST_EVERY 256
+
 /* Lets a task that is new run, by any worker. */
 void moat_sched_offer(struct worker *worker, struct moat_task *task);
 /* Takes one; NULL: there is none. */
@@ -129,7 +132,6 @@ moat_sched_wait(struct worker *worker, struct moat_task *task,
         begin_wait(worker, task, object);
     else if (!moat_sched_may_wait(worker, task, deadline, object, &verdict))
         return verdict;
-    task->waiter.task = task;
     task->waiters = &task->waiter;
     task->waiter_count = 1;
     list_append(queue, &task->waiter.link);
