@@ -20,6 +20,16 @@ moat_status moat_bring_away(struct co *co)
     return status;
 }
 
+/* Apart, so that a turn of few frames saves no registers. */
+static __attribute__((noinline)) int take_turn(struct moat_berth *berth,
+                                               struct co *co, uint64_t token)
+{
+    if (berth->occupant->control.sp != co->control.sp)
+        return moat_copied_exchange(&owner_of(co)->copied, berth, co, token);
+    moat_turn(berth, co, token);
+    return 1;
+}
+
 /* As for the inline resume, no more is looked at while no guest runs. */
 int moat_co_bring(moat_co *handle)
 {
@@ -31,8 +41,10 @@ int moat_co_bring(moat_co *handle)
         co->control.state != (token | MOAT_AWAY_TOKEN))
         return 0;
     berth = moat_turn_berth(co);
-    if (!moat_turn_is_usual(berth, co, token))
+    if (!moat_turn_is_plain(berth, token))
         return 0;
-    moat_turn(berth, co, token);
+    if (berth->occupant->control.sp != co->control.sp ||
+        !moat_turn_few(berth, co, token))
+        return take_turn(berth, co, token);
     return 1;
 }

@@ -289,17 +289,47 @@ bool moat_copied_is_blocked(const struct moat_copied *copied,
     return moat_is_away(co) && berth != NULL && is_busy(berth);
 }
 
+/* One that waits on a stack which it has made is left to move_out. */
+bool moat_copied_exchange(struct moat_copied *copied, struct moat_berth *berth,
+                          struct co *co, uint64_t token)
+{
+    uintptr_t root_sp = co->control.root_sp, sp = co->control.sp;
+    uintptr_t out = berth->occupant->control.sp;
+    void *from = moat_image_of(co), *image;
+
+    if (out < co->slot.limit || out >= root_sp)
+        return false;
+    image = moat_area_take(&copied->area, root_sp - out);
+    if (image == NULL)
+        return false;
+    copy(image, (void *)out, root_sp - out);
+    copy((void *)sp, from, root_sp - sp);
+    moat_area_give(&copied->area, from, root_sp - sp);
+    moat_turn_note(berth, co, token, (uintptr_t)image);
+    moat_arch_top_frame(&co->control, co->slot.base);
+    return true;
+}
+
+static bool take_turn(struct moat_copied *copied, struct co *co, uint64_t token)
+{
+    struct moat_berth *berth = moat_turn_berth(co);
+
+    if (!moat_turn_is_plain(berth, token))
+        return false;
+    if (berth->occupant->control.sp != co->control.sp)
+        return moat_copied_exchange(copied, berth, co, token);
+    moat_turn(berth, co, token);
+    return true;
+}
+
 moat_status moat_copied_bring(struct moat_copied *copied, struct co *co)
 {
     struct moat_berth *berth = berth_of(copied, co);
     uint64_t token = co->control.token & ~MOAT_AWAY_TOKEN;
     moat_status status = MOAT_OK;
 
-    if (co->control.state == co->control.token &&
-        moat_turn_is_usual(moat_turn_berth(co), co, token)) {
-        moat_turn(berth, co, token);
+    if (co->control.state == co->control.token && take_turn(copied, co, token))
         return MOAT_OK;
-    }
     if (is_busy(berth))
         return moat_refuse(MOAT_E_STATE,
                            "another coroutine of kind MOAT_STACK_COPIED runs "

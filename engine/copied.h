@@ -91,6 +91,11 @@ void moat_copied_note_berth(const struct moat_copied *copied, struct co *co);
  * occupant's frames. */
 moat_status moat_copied_bring(struct moat_copied *copied, struct co *co);
 
+/* Brings a coroutine in, and its berth's occupant out, if that is a turn of the
+ * plain kind (turn.h), and there is memory. */
+bool moat_copied_exchange(struct moat_copied *copied, struct moat_berth *berth,
+                          struct co *co, uint64_t token);
+
 /* Returns whether it cannot be brought in, though it is away. */
 bool moat_copied_is_blocked(const struct moat_copied *copied,
                             const struct co *co);

@@ -115,13 +115,14 @@ FUNCTION(moat_transfer_body)
     je      .Ltransfer_whole
     testq   %rsi, %rsi
     jne     .Ltransfer_whole
-    movq    CO_RESUMER_POINT(%rdi), %rax
-    testq   %rax, %rax
-    je      .Ltransfer_whole
     subq    $FRAME_BYTES, %rsp
     .cfi_def_cfa_offset FRAME_BYTES + 8
     testb   $0, -MOAT_ARCH_POINT_ROOM(%rsp) /* as the function probe */
+    /* Up to here a slice may end, and the next resume come from elsewhere. */
     movl    $1, CO_SWITCHING(%rdi)
+    movq    CO_RESUMER_POINT(%rdi), %rax
+    testq   %rax, %rax
+    je      .Ltransfer_bordered
     movq    %r8, FRAME_BACK(%rsp)
     movq    %rsp, MOAT_ARCH_POINT_TOP(%rsp)
     movq    FRAME_BYTES(%rsp), %r9
@@ -152,6 +153,10 @@ FUNCTION(moat_transfer_body)
     .cfi_remember_state
     RETURN_BY_JMP
     .cfi_restore_state
+.Ltransfer_bordered:
+    movl    $0, CO_SWITCHING(%rdi)
+    addq    $FRAME_BYTES, %rsp
+    .cfi_def_cfa_offset 8
 .Ltransfer_whole:
     .cfi_def_cfa_offset 8
     jmp     moat_transfer_whole

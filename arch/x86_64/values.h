@@ -63,8 +63,8 @@
 /* Exchanges two blocks of memory, by registers that the system may have left
  * disabled: moat_arch_can_swap_blocks. The upper halves must be clear
  * afterwards, or other code would be slow. */
-#define MOAT_ARCH_BLOCK_BYTES 64
-#define MOAT_ARCH_BLOCK_ALIGN 32
+#define MOAT_ARCH_BLOCK_BYTES ((size_t)64)
+#define MOAT_ARCH_BLOCK_ALIGN ((size_t)32)
 #define MOAT_ARCH_SWAP_BLOCK(a, b)                \
     __asm__ volatile("vmovdqu (%0), %%ymm0\n\t"   \
                      "vmovdqu 32(%0), %%ymm1\n\t" \
