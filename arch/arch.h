@@ -50,6 +50,14 @@
  *                                contains the expression, and not a handler
  *                                that passes the context on
  *   MOAT_ARCH_ELF_MACHINE        e_machine of an ELF file
+ *
+ * and, if the port has them,
+ *
+ *   MOAT_ARCH_POINT_...          what a quick switch of the backend sigaltstack
+ *                                expects (switch/sigaltstack.h)
+ *   MOAT_ARCH_BLOCK_BYTES        what MOAT_ARCH_SWAP_BLOCK(a, b) exchanges;
+ *                                MOAT_ARCH_SWAP_END() comes after the last one
+ *   MOAT_ARCH_BLOCK_ALIGN        where it is quickest
  */
 
 /* The registers that a call preserves, and the pc, by their numbers in unwind
@@ -230,6 +238,11 @@ uint64_t moat_arch_ticks(void);
 /* Saves the floating-point control words that a trap restores. The root frame
  * does so at its first entry, the slow path of a resume each time. */
 void moat_arch_save_fp_control(moat_co *co);
+
+#ifdef MOAT_ARCH_BLOCK_BYTES
+/* Returns whether this CPU and system can do MOAT_ARCH_SWAP_BLOCK. */
+bool moat_arch_can_swap_blocks(void);
+#endif
 
 /* --- the machine context of a signal handler -------------------------------
  */

@@ -1,8 +1,8 @@
 /*
  * copied.c: coroutines that take turns on one stack (MOAT_STACK_COPIED): the
- * cost of a turn by the bytes in use, beside a round trip of two coroutines
- * with stacks of their own and two copies of so many bytes; and the memory of
- * many that wait.
+ * cost of a turn by the bytes in use, in a round robin of eight, beside one of
+ * eight with stacks of their own and two copies of so many bytes; and the
+ * memory of many that wait.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -17,7 +17,13 @@
 
 static const size_t sizes[] = {64, 128, 256, 512, 1024, 4096, 16384, 65536};
 
-enum { COPIED, BARE, SERIES };
+enum { COPIED, UNLIKE, BARE, SERIES };
+
+/* In the round robin. */
+#define COUNT ((size_t)8)
+
+/* Not a power of two, as all images would share a few cache sets. */
+#define IMAGE_BYTES ((size_t)(128 + 64) * 1024 + 448)
 
 /* A guest with so many bytes in use, more or less: the image tells. */
 static void *use(moat_co *self, void *input)
@@ -39,13 +45,13 @@ static void *wait_only(moat_co *self, void *input)
     return NULL;
 }
 
-static moat_co *create(moat_stack_kind kind, moat_entry entry, void *user)
+static moat_co *create(moat_stack_kind kind, moat_entry entry, const void *user)
 {
     moat_co_options options = MOAT_CO_OPTIONS_INIT;
     moat_co *co;
 
     options.stack_kind = kind;
-    options.user = user;
+    options.user = (void *)user;
     if (moat_co_create(&co, entry, &options) != MOAT_OK)
         bench_stop("moat_co_create");
     return co;
@@ -71,29 +77,29 @@ static moat_engine_info info(void)
 
 /* --- a turn --------------------------------------------------------------- */
 
-static double time_turns(moat_co *const *pair, size_t turns)
+static double time_turns(moat_co *const *all, size_t turns)
 {
     double start = bench_now_ns();
 
     for (size_t i = 0; i < turns; i++)
-        resume(pair[i & 1]);
+        resume(all[i % COUNT]);
     return (bench_now_ns() - start) / (double)turns;
 }
 
 /* The copies' lengths are not known when this is compiled, as they are not in
  * the library. */
-static double time_bare(moat_co *const *pair, size_t turns, size_t bytes)
+static double time_bare(moat_co *const *all, size_t turns, size_t bytes)
 {
-    static char stack[1 << 18], images[2][1 << 18];
+    static char stack[IMAGE_BYTES], images[COUNT][IMAGE_BYTES];
     volatile size_t length = bytes;
     double start = bench_now_ns();
 
     for (size_t i = 0; i < turns; i++) {
-        memcpy(images[i & 1], stack, length);
+        memcpy(images[(i - 1) % COUNT], stack, length);
         __asm__ volatile("" : : "r"(images) : "memory");
-        memcpy(stack, images[~i & 1], length);
+        memcpy(stack, images[i % COUNT], length);
         __asm__ volatile("" : : "r"(stack) : "memory");
-        resume(pair[i & 1]);
+        resume(all[i % COUNT]);
     }
     return (bench_now_ns() - start) / (double)turns;
 }
@@ -103,29 +109,38 @@ static void run_turns(size_t bytes, const struct bench_options *options)
     static struct bench_series series[SERIES];
     size_t guest_bytes = bytes > 64 ? bytes - 64 : 0;
     size_t turns = (size_t)(4e7 / (double)(bytes + 200) * options->scale) + 2;
-    moat_co *pair[2], *own[2];
+    const size_t longer_bytes = guest_bytes + 64;
+    moat_co *copied[COUNT], *unlike[COUNT], *own[COUNT];
     char name[64];
     size_t image;
 
     memset(series, 0, sizeof series);
     series[COPIED].name = "copied";
+    series[UNLIKE].name = "copied, every other 64 bytes longer";
     series[BARE].name = "two memcpy, own stacks";
-    for (int i = 0; i < 2; i++) {
-        pair[i] = create(MOAT_STACK_COPIED, guest_bytes != 0 ? use : wait_only,
-                         &guest_bytes);
+    for (size_t i = 0; i < COUNT; i++) {
+        copied[i] = create(MOAT_STACK_COPIED,
+                           guest_bytes != 0 ? use : wait_only, &guest_bytes);
         own[i] = create(MOAT_STACK_OWN, wait_only, NULL);
-        resume(pair[i]);
+        resume(copied[i]);
         resume(own[i]);
     }
     image = info().copied_bytes / info().copied_away;
+    for (size_t i = 0; i < COUNT; i++) {
+        unlike[i] = create(MOAT_STACK_COPIED, use,
+                           i % 2 == 0 ? &guest_bytes : &longer_bytes);
+        resume(unlike[i]);
+    }
     for (size_t round = 0; round < options->rounds; round++) {
-        bench_add(&series[COPIED], time_turns(pair, turns));
+        bench_add(&series[COPIED], time_turns(copied, turns));
+        bench_add(&series[UNLIKE], time_turns(unlike, turns));
         bench_add(&series[BARE], time_bare(own, turns, image));
     }
     snprintf(name, sizeof name, "a turn with %zu bytes in use", image);
     bench_report(name, series, SERIES, BARE);
-    for (int i = 0; i < 2; i++) {
-        moat_co_destroy(pair[i]);
+    for (size_t i = 0; i < COUNT; i++) {
+        moat_co_destroy(copied[i]);
+        moat_co_destroy(unlike[i]);
         moat_co_destroy(own[i]);
     }
 }

@@ -35,6 +35,7 @@ void bench_add_others(struct bench_peers *peers)
     printf("Built without Boost.Context: the reference is ucontext.\n");
 #endif
     bench_add_peer(peers, &peer_ucontext);
+    bench_add_peer(peers, &peer_setjmp);
 #ifdef BENCH_COROUTINE2
     bench_add_peer(peers, &peer_coroutine2);
 #endif

@@ -90,6 +90,7 @@ extern const struct bench_peer peer_fiber;
 extern const struct bench_peer peer_coroutine2;
 extern const struct bench_peer peer_pcl;
 extern const struct bench_peer peer_pth;
+extern const struct bench_peer peer_setjmp; /* two pairs of calls, bare      */
 extern const struct bench_peer peer_threads;
 extern const struct bench_peer peer_ucontext;
 

@@ -10,6 +10,7 @@ if(NOT MOAT_SWITCH IN_LIST moat_switches)
         "MOAT_SWITCH is '${MOAT_SWITCH}'. It is one of: ${names}.")
 endif()
 
+set(MOAT_SWITCH_ROOM 0)
 if(MOAT_SWITCH STREQUAL "native")
     set(MOAT_SWITCH_PORTABLE 0)
     set(moat_switch_sources ${moat_arch_native_sources})
@@ -27,8 +28,12 @@ if(MOAT_SANITIZE)
         "sanitizers replace. MOAT_SANITIZE=${MOAT_SANITIZE} needs native.")
 endif()
 set(MOAT_SWITCH_PORTABLE 1)
+if(moat_arch_quick_${MOAT_SWITCH})
+    set(MOAT_SWITCH_ROOM ${moat_arch_quick_${MOAT_SWITCH}_room})
+endif()
 set(moat_switch_sources
     ${moat_arch_portable_sources}
+    ${moat_arch_quick_${MOAT_SWITCH}}
     switch/portable.c
     switch/${MOAT_SWITCH}.c)
 set(moat_switch_outline engine/outline_switch.c)

@@ -129,6 +129,7 @@ static void wait_alike(struct moat_copied *copied, const struct co *co,
     copy_registers(co, clone);
     rename_words(image, bytes / sizeof(uintptr_t), co, clone);
     moat_image_set(clone, image);
+    moat_copied_note_berth(copied, clone);
     copied->away++;
 }
 

@@ -9,13 +9,11 @@
 #include <string.h>
 
 #include "engine/image.h"
+#include "engine/turn.h"
 #include "sys/memory.h"
 #include "sys/page.h"
 #include "sys/refusal.h"
 #include "sys/size.h"
-
-/* Above all tokens that the inline functions allow. */
-#define AWAY_TOKEN ((uint64_t)MOAT_TOKEN_STEP - 1)
 
 /* --- berths --------------------------------------------------------------- */
 
@@ -24,7 +22,7 @@ static struct moat_berth *berth_of(const struct moat_copied *copied,
 {
     struct moat_berth *each = copied->berths;
 
-    while (each != NULL && each->stack->base != co->slot.base)
+    while (each != NULL && each->base != co->slot.base)
         each = each->next;
     return each;
 }
@@ -67,6 +65,10 @@ static moat_status make(struct moat_copied *copied, struct moat_pool *pool,
         free(berth);
         return status;
     }
+    berth->base = berth->stack->base;
+#ifdef MOAT_ARCH_BLOCK_BYTES
+    berth->blocks = moat_arch_can_swap_blocks();
+#endif
     berth->next = copied->berths;
     *out = copied->berths = berth;
     return MOAT_OK;
@@ -130,15 +132,6 @@ static MOAT_NO_SANITIZE void copy(void *to, const void *from, size_t bytes)
 
 /* --- out and in ----------------------------------------------------------- */
 
-static void mark_away(struct co *co)
-{
-    co->control.flags |= CO_AWAY;
-    if (co->control.state == MOAT_MARK_TRAPPED)
-        return;
-    co->control.token |= AWAY_TOKEN;
-    co->control.state = co->control.token;
-}
-
 /* One with limits or a policy for system calls, and all under a sanitizer, are
  * always resumed by the library. */
 static bool needs_library(const struct co *co)
@@ -147,18 +140,40 @@ static bool needs_library(const struct co *co)
            (co->control.flags & CO_FILTERED) != 0;
 }
 
+/* For turn.h. One that waits on a stack which it has made, or is fresh, has no
+ * frames from its stack pointer up to its root. */
+static void note_berth(struct moat_berth *berth, struct co *co)
+{
+    uintptr_t sp = co->control.sp;
+    bool usual =
+        !needs_library(co) && sp >= co->slot.limit && sp < co->control.root_sp;
+
+    co->control.resumer_pc = usual ? (uintptr_t)berth : 0;
+}
+
+static void mark_away(struct moat_berth *berth, struct co *co)
+{
+    co->control.flags |= CO_AWAY;
+    if (co->control.state == MOAT_MARK_TRAPPED)
+        return;
+    note_berth(berth, co);
+    co->control.token |= MOAT_AWAY_TOKEN;
+    co->control.state = co->control.token;
+}
+
 static void mark_in(struct co *co)
 {
     co->control.flags &= (uint16_t)~CO_AWAY;
     if (co->control.state == MOAT_MARK_TRAPPED || needs_library(co) ||
         moat_annotate_active())
         return;
-    co->control.token &= ~AWAY_TOKEN;
+    co->control.token &= ~MOAT_AWAY_TOKEN;
     co->control.state = co->control.token;
 }
 
 /* Copies a stopped coroutine out. */
-static moat_status move_out(struct moat_copied *copied, struct co *co)
+static moat_status move_out(struct moat_copied *copied,
+                            struct moat_berth *berth, struct co *co)
 {
     size_t bytes = moat_image_bytes(co);
     void *image = NULL;
@@ -172,7 +187,7 @@ static moat_status move_out(struct moat_copied *copied, struct co *co)
         copied->away++;
     }
     moat_image_set(co, image);
-    mark_away(co);
+    mark_away(berth, co);
     return MOAT_OK;
 }
 
@@ -239,7 +254,7 @@ void moat_copied_hide(struct moat_copied *copied, const struct co *co)
          berth->occupant->control.state == MOAT_MARK_TRAPPED))
         return;
     if (has_frames(berth->occupant) &&
-        move_out(copied, berth->occupant) != MOAT_OK)
+        move_out(copied, berth, berth->occupant) != MOAT_OK)
         return;
     berth->occupant = NULL;
     pages = pages_of(berth);
@@ -258,7 +273,12 @@ void moat_copied_prepare(struct moat_copied *copied, struct co *co)
         berth->occupant = NULL;
     moat_arch_first_words(&co->control, co->slot.base);
     co->control.state = co->control.token;
-    mark_away(co);
+    mark_away(berth, co);
+}
+
+void moat_copied_note_berth(const struct moat_copied *copied, struct co *co)
+{
+    note_berth(berth_of(copied, co), co);
 }
 
 bool moat_copied_is_blocked(const struct moat_copied *copied,
@@ -269,47 +289,46 @@ bool moat_copied_is_blocked(const struct moat_copied *copied,
     return moat_is_away(co) && berth != NULL && is_busy(berth);
 }
 
-/* Up to here one pass over both costs less than two calls of memcpy. */
-#define QUICK_BYTES ((size_t)256)
-
-static void swap_words(uintptr_t *a, uintptr_t *b, size_t count)
+/* One that waits on a stack which it has made is left to move_out. */
+bool moat_copied_exchange(struct moat_copied *copied, struct moat_berth *berth,
+                          struct co *co, uint64_t token)
 {
-    for (size_t i = 0; i < count; i++) {
-        uintptr_t word = a[i];
+    uintptr_t root_sp = co->control.root_sp, sp = co->control.sp;
+    uintptr_t out = berth->occupant->control.sp;
+    void *from = moat_image_of(co), *image;
 
-        a[i] = b[i];
-        b[i] = word;
-    }
+    if (out < co->slot.limit || out >= root_sp)
+        return false;
+    image = moat_area_take(&copied->area, root_sp - out);
+    if (image == NULL)
+        return false;
+    copy(image, (void *)out, root_sp - out);
+    copy((void *)sp, from, root_sp - sp);
+    moat_area_give(&copied->area, from, root_sp - sp);
+    moat_turn_note(berth, co, token, (uintptr_t)image);
+    moat_arch_top_frame(&co->control, co->slot.base);
+    return true;
 }
 
-/* If both are of one length, and short, the one's image becomes the other's. It
- * is what most turns are, where many wait in the same yield. */
-static bool exchange(struct moat_berth *berth, struct co *co)
+static bool take_turn(struct moat_copied *copied, struct co *co, uint64_t token)
 {
-    struct co *other = berth->occupant;
-    size_t bytes = co->control.root_sp - co->control.sp;
+    struct moat_berth *berth = moat_turn_berth(co);
 
-    if (other == NULL || other->control.state != other->control.token ||
-        (other->control.token & AWAY_TOKEN) != 0 ||
-        co->control.state != co->control.token || needs_library(co) ||
-        other->control.sp != co->control.sp || bytes - 1 >= QUICK_BYTES)
+    if (!moat_turn_is_plain(berth, token))
         return false;
-    swap_words((uintptr_t *)co->control.sp, moat_image_of(co),
-               bytes / sizeof(uintptr_t));
-    moat_image_set(other, moat_image_of(co));
-    mark_away(other);
-    moat_arch_top_frame(&co->control, co->slot.base);
-    mark_in(co);
-    berth->occupant = co;
+    if (berth->occupant->control.sp != co->control.sp)
+        return moat_copied_exchange(copied, berth, co, token);
+    moat_turn(berth, co, token);
     return true;
 }
 
 moat_status moat_copied_bring(struct moat_copied *copied, struct co *co)
 {
     struct moat_berth *berth = berth_of(copied, co);
+    uint64_t token = co->control.token & ~MOAT_AWAY_TOKEN;
     moat_status status = MOAT_OK;
 
-    if (exchange(berth, co))
+    if (co->control.state == co->control.token && take_turn(copied, co, token))
         return MOAT_OK;
     if (is_busy(berth))
         return moat_refuse(MOAT_E_STATE,
@@ -318,7 +337,7 @@ moat_status moat_copied_bring(struct moat_copied *copied, struct co *co)
                            "resumed");
     show(berth);
     if (has_frames(berth->occupant))
-        status = move_out(copied, berth->occupant);
+        status = move_out(copied, berth, berth->occupant);
     if (status != MOAT_OK)
         return status;
     move_in(copied, co);
@@ -392,7 +411,7 @@ void moat_copied_close(struct moat_copied *copied, struct moat_pool *pool)
 
         show(berth);
         if (has_frames(berth->occupant))
-            (void)move_out(copied, berth->occupant);
+            (void)move_out(copied, berth, berth->occupant);
         copied->berths = berth->next;
         if (!berth->hidden)
             moat_pool_put(pool, berth->stack);

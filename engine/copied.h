@@ -32,6 +32,9 @@
 /* Flag of the control record: see above. */
 #define CO_AWAY ((uint16_t)1 << 6)
 
+/* Above all tokens that the inline functions allow. */
+#define MOAT_AWAY_TOKEN ((uint64_t)MOAT_TOKEN_STEP - 1)
+
 /* The kind of the switch that leaves a guest for the resumer, who brings
  * another in and continues with that: a transfer in one berth. */
 #define MOAT_SWITCH_BRING 7
@@ -40,8 +43,10 @@ struct moat_berth {
     struct moat_berth *next;
     size_t usable_bytes, guard_bytes; /* as asked for                        */
     struct moat_slot *stack;
+    uintptr_t base;      /* of the stack                                     */
     struct co *occupant; /* NULL: none                                       */
     bool hidden;         /* inaccessible, as a stray pointer would be used   */
+    bool blocks;         /* the CPU can exchange blocks of memory            */
 };
 
 /* A thread's. */
@@ -78,10 +83,18 @@ void moat_copied_place(struct co *co, const struct moat_berth *berth);
 /* Makes a coroutine fresh, and away. Its former frames are dropped. */
 void moat_copied_prepare(struct moat_copied *copied, struct co *co);
 
+/* Must be called after the registers of one that is away were changed. */
+void moat_copied_note_berth(const struct moat_copied *copied, struct co *co);
+
 /* Brings a coroutine in that is away. MOAT_E_STATE: another one of the berth
  * runs, or waits for one that it has resumed; MOAT_E_NOMEM: no memory for the
  * occupant's frames. */
 moat_status moat_copied_bring(struct moat_copied *copied, struct co *co);
+
+/* Brings a coroutine in, and its berth's occupant out, if that is a turn of the
+ * plain kind (turn.h), and there is memory. */
+bool moat_copied_exchange(struct moat_copied *copied, struct moat_berth *berth,
+                          struct co *co, uint64_t token);
 
 /* Returns whether it cannot be brought in, though it is away. */
 bool moat_copied_is_blocked(const struct moat_copied *copied,

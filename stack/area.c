@@ -31,6 +31,15 @@ struct moat_chunk {
     bool leaving;      /* its images have to move                         */
 };
 
+/* Where the first image of a chunk is. Frames end 16 bytes above a multiple of
+ * 64: an image of a multiple of 32 bytes is aligned to the same multiple of 32
+ * as its frames, so that a copy of aligned blocks is one on both sides. */
+#define FIRST_AT ((size_t)80)
+
+_Static_assert(sizeof(struct moat_chunk) <= FIRST_AT &&
+                   FIRST_AT % STEP_BYTES == 0,
+               "images begin after the chunk's own words");
+
 /* --- classes -------------------------------------------------------------- */
 
 /* Eighths of powers of two: the highest bit, and the three below it. */
@@ -114,8 +123,7 @@ static struct moat_chunk *make_chunk(struct moat_area *area, unsigned index)
         return NULL;
     chunk->class_index = index;
     chunk->each = (uint32_t)class_bytes(index);
-    chunk->capacity =
-        (uint32_t)((CHUNK_BYTES - sizeof *chunk) / class_bytes(index));
+    chunk->capacity = (uint32_t)((CHUNK_BYTES - FIRST_AT) / class_bytes(index));
     chunk->older = area->chunks;
     if (area->chunks != NULL)
         area->chunks->newer = chunk;
@@ -147,7 +155,7 @@ static void *take_from(struct moat_area *area, struct moat_chunk *chunk)
     if (image != NULL)
         memcpy(&chunk->free, image, sizeof(void *));
     else
-        image = (char *)(chunk + 1) + (size_t)chunk->fresh++ * chunk->each;
+        image = (char *)chunk + FIRST_AT + (size_t)chunk->fresh++ * chunk->each;
     if (++chunk->used == chunk->capacity)
         unlink_with_room(area, chunk);
     area->image_bytes += chunk->each;
@@ -259,7 +267,7 @@ static struct moat_chunk *emptiest(const struct moat_area *area, unsigned index)
 static bool thin_out_class(struct moat_area *area, unsigned index)
 {
     struct tally sum = tally_of(area, index);
-    size_t fit = (CHUNK_BYTES - sizeof(struct moat_chunk)) / class_bytes(index);
+    size_t fit = (CHUNK_BYTES - FIRST_AT) / class_bytes(index);
     size_t needed = (sum.used + fit - 1) / fit;
     bool any = sum.chunks > needed;
 

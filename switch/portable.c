@@ -5,11 +5,21 @@
  * the address of both points, and beside them the same words as with the native
  * switch: those of the frame that called here.
  *
+ * A port may have the usual way of a switch in assembler (MOAT_SWITCH_QUICK),
+ * which comes here for what is not usual.
+ *
  * SPDX-License-Identifier: MIT
  */
 #include <stdatomic.h>
 
 #include "switch/switch.h"
+
+#ifdef MOAT_SWITCH_QUICK
+__typeof__(moat_switch_body) moat_switch_whole;
+__typeof__(moat_transfer_body) moat_transfer_whole;
+#    define moat_switch_body   moat_switch_whole
+#    define moat_transfer_body moat_transfer_whole
+#endif
 
 _Static_assert(offsetof(struct moat_point, front) == 0 &&
                    offsetof(struct moat_point_front, top) == 0,

@@ -37,7 +37,9 @@ CHECK(struct moat_co, root_sp, CO_ROOT_SP);
 CHECK(struct moat_co, home, CO_HOME);
 CHECK(struct moat_co, user, CO_USER);
 #if MOAT_SWITCH_PORTABLE
+CHECK(struct moat_co, point, CO_POINT);
 CHECK(struct moat_co, resumer_point, CO_RESUMER_POINT);
+CHECK(struct moat_co, switching, CO_SWITCHING);
 #endif
 CHECK(struct moat_tls, current, TLS_CURRENT);
 CHECK(struct moat_tls, token, TLS_TOKEN);
@@ -51,6 +53,9 @@ CHECK(struct moat_event, co, EVENT_CO);
 CHECK(struct moat_switched, value, SWITCHED_VALUE);
 CHECK(struct moat_switched, kind, SWITCHED_KIND);
 CHECK(struct moat_switched, co, SWITCHED_CO);
+CHECK(struct moat_resumed, self, RESUMED_SELF);
+CHECK(struct moat_resumed, input, RESUMED_INPUT);
+CHECK(struct moat_resumed, command, RESUMED_COMMAND);
 CHECK(struct moat_arch_border, fp, BORDER_FP);
 CHECK(struct moat_arch_border, pc, BORDER_PC);
 CHECK(struct moat_arch_border, sp, BORDER_SP);

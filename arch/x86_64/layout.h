@@ -27,7 +27,9 @@
 #define CO_USER       120
 
 /* If MOAT_SWITCH_PORTABLE. */
+#define CO_POINT         128
 #define CO_RESUMER_POINT 136
+#define CO_SWITCHING     144
 
 /* struct first_frame */
 #define FIRST_RECORD   0
@@ -61,6 +63,11 @@
 #define SWITCHED_VALUE 0
 #define SWITCHED_KIND  8
 #define SWITCHED_CO    16
+
+/* struct moat_resumed */
+#define RESUMED_SELF    0
+#define RESUMED_INPUT   8
+#define RESUMED_COMMAND 16
 
 /* struct moat_arch_preempted */
 #define PREEMPTED_BX      0

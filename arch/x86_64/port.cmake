@@ -6,6 +6,9 @@ set(moat_arch_native_sources
     arch/x86_64/switching.c)
 set(moat_arch_portable_sources # for the other backends
     arch/x86_64/enter.S)
+set(moat_arch_quick_sigaltstack # the usual way of that one
+    arch/x86_64/jumps.S)
+set(moat_arch_quick_sigaltstack_room 1808)
 set(moat_arch_sources
     arch/x86_64/root.S
     arch/x86_64/calls.S
@@ -15,6 +18,7 @@ set(moat_arch_sources
     arch/x86_64/filter.S
     arch/x86_64/load.c
     arch/x86_64/instruction.c
+    arch/x86_64/swap.c
     arch/x86_64/frame.c
     arch/x86_64/register_table.c
     arch/x86_64/personality.c

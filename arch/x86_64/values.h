@@ -60,6 +60,36 @@
 #define MOAT_ARCH_CALLED_BY_KERNEL(ucontext) \
     (__builtin_dwarf_cfa() == (ucontext))
 
+/* Exchanges two blocks of memory, by registers that the system may have left
+ * disabled: moat_arch_can_swap_blocks. The upper halves must be clear
+ * afterwards, or other code would be slow. */
+#define MOAT_ARCH_BLOCK_BYTES ((size_t)64)
+#define MOAT_ARCH_BLOCK_ALIGN ((size_t)32)
+#define MOAT_ARCH_SWAP_BLOCK(a, b)                \
+    __asm__ volatile("vmovdqu (%0), %%ymm0\n\t"   \
+                     "vmovdqu 32(%0), %%ymm1\n\t" \
+                     "vmovdqu (%1), %%ymm2\n\t"   \
+                     "vmovdqu 32(%1), %%ymm3\n\t" \
+                     "vmovdqu %%ymm2, (%0)\n\t"   \
+                     "vmovdqu %%ymm3, 32(%0)\n\t" \
+                     "vmovdqu %%ymm0, (%1)\n\t"   \
+                     "vmovdqu %%ymm1, 32(%1)"     \
+                     :                            \
+                     : "r"(a), "r"(b)             \
+                     : "xmm0", "xmm1", "xmm2", "xmm3", "memory")
+#define MOAT_ARCH_SWAP_END() __asm__ volatile("vzeroupper")
+
+/* What jumps.S expects of the backend sigaltstack: a struct moat_point, and
+ * what lies below one at the most. */
+#define MOAT_ARCH_POINT_TOP    0
+#define MOAT_ARCH_POINT_VALUE  8
+#define MOAT_ARCH_POINT_WORD   16
+#define MOAT_ARCH_POINT_CO     24
+#define MOAT_ARCH_POINT_BUFFER 32
+#define MOAT_ARCH_POINT_BYTES  232
+#define MOAT_ARCH_POINT_FRAME  264
+#define MOAT_ARCH_POINT_ROOM   1536
+
 /* EM_X86_64 of elf.h. */
 #define MOAT_ARCH_ELF_MACHINE 62
 

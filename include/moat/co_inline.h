@@ -53,6 +53,24 @@ MOAT_API MOAT_NODISCARD moat_status moat_co_switch_to_slow(moat_co *self,
                                                            void **input);
 
 /**
+ * Brings a coroutine in whose stack another one has (MOAT_STACK_COPIED), if
+ * that is quick.
+ *
+ * The inline moat_co_resume calls it for a coroutine that needs more than the
+ * switch. moat_co_resume_slow brings in any, so code that emits the switch
+ * itself need not call this.
+ *
+ * @param co  the coroutine; not NULL
+ * @return 1 if the switch is all that a resume needs now; 0 if nothing was done
+ *
+ * Thread-safety: the owner's thread
+ * Signal-safety: no
+ * Legal in:      the states of moat_co_resume; 0 in others
+ * See also:      moat_co_resume
+ */
+MOAT_API int moat_co_bring(moat_co *co);
+
+/**
  * Completes a resume whose event is not a plain yield or return.
  *
  * The inline moat_co_resume calls it after the switch; code that emits the
@@ -167,8 +185,9 @@ MOAT_API_INLINE MOAT_NODISCARD moat_status moat_co_resume(moat_co *co,
 {
     struct moat_switched back;
 
-    if (MOAT_UNLIKELY(co == NULL || out == NULL ||
-                      !moat_co_needs_only_the_switch(co)))
+    if (MOAT_UNLIKELY(
+            co == NULL || out == NULL ||
+            (!moat_co_needs_only_the_switch(co) && !moat_co_bring(co))))
         return moat_co_resume_slow(co, input, out);
 
     MOAT_SWITCH_PREPARE();

@@ -28,7 +28,7 @@ diff -u "$work/measured" "$work/rows" || {
 
 # The inline code's other half is measured with it; sources run in handlers.
 "$here/functions.sh" "$1/include" | cut -f1 |
-    grep -vE '_slow$|^moat_co_(settle|unwind)$|^moat_source_|^moat_trap_handle$' \
+    grep -vE '_slow$|^moat_co_(bring|settle|unwind)$|^moat_source_|^moat_trap_handle$' \
         >"$work/names"
 cut -d' ' -f1 "$work/rows" | diff -u "$work/names" - || {
     echo "the functions of the headers are not those of the table"

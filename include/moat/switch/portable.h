@@ -35,7 +35,11 @@ MOAT_API void moat_transfer_body(moat_co *self, moat_co *other, void *value,
 
 /* Before a resume names the coroutine as the thread's current one: an overflow
  * is the caller's. */
-#define MOAT_SWITCH_PREPARE() moat_switch_body(NULL, NULL, 0, NULL)
+#if MOAT_SWITCH_ROOM
+#    define MOAT_SWITCH_PREPARE() MOAT_SWITCH_TOUCH()
+#else
+#    define MOAT_SWITCH_PREPARE() moat_switch_body(NULL, NULL, 0, NULL)
+#endif
 
 static inline __attribute__((always_inline)) struct moat_switched
 moat_switch_resume(moat_co *co, void *input)

@@ -350,6 +350,11 @@ struct moat_resumed {
 #define MOAT_COMMAND_UNWIND 1 /* moat_co_cancel: unwind down to the root */
 
 #if MOAT_SWITCH_PORTABLE
+#    define MOAT_SWITCH_TOUCH()                  \
+        __asm__ volatile("testb $0, -%c0(%%rsp)" \
+                         :                       \
+                         : "i"(MOAT_SWITCH_ROOM) \
+                         : "cc", "memory")
 #    include <moat/switch/portable.h>
 #else
 /*
