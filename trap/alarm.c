@@ -10,6 +10,7 @@
 
 #include "sys/fork.h"
 #include "sys/refusal.h"
+#include "trap/crew.h"
 #include "trap/task.h"
 
 #define NEVER MOAT_CLOCK_END
@@ -34,7 +35,7 @@ static int alarm_signo;
  * stay. */
 uint64_t moat_alarm_cpu(uint64_t now)
 {
-    uint64_t cpu = moat_later_by(moat_alarm.cpu_before, moat_clock_cpu_ns());
+    uint64_t cpu = moat_later_by(moat_alarm.cpu_before, moat_switch_cpu_ns());
 
     if (cpu != NEVER) {
         moat_alarm.sampled_cpu = cpu;
@@ -158,6 +159,7 @@ moat_status moat_alarm_make(void)
     if (status != MOAT_OK)
         return status;
     moat_alarm.has_timer = true;
+    moat_crew_let_in(alarm_signo);
     make_fuel();
     unblock();
     return MOAT_OK;

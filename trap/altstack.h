@@ -35,6 +35,21 @@ bool moat_altstack_attached(void); /* Signal-safe: yes. */
  * disarmed; else an empty range. Signal-safe: yes. */
 void moat_altstack_bounds(struct moat_pages *out);
 
+/* What a thread knows of its alternate stack. */
+struct moat_altstack_words {
+    struct moat_signal_stack *own; /* NULL: not attached                     */
+    struct moat_pages bounds;      /* of its memory; empty: none             */
+    void *landing;                 /* the frame of the last landing          */
+    uintptr_t returning;           /* a frame marked before its handler ends */
+    bool is_disarmed, is_ours;     /* the stack, as the last landing found it */
+    bool softened;                 /* armed without the SS_AUTODISARM it has */
+};
+
+/* Another thread of the crew runs from now on (switch/carrier.h), with the
+ * words `in`. Stores those of the one before. */
+void moat_altstack_replace(struct moat_altstack_words *before,
+                           const struct moat_altstack_words *in);
+
 /* Returns this thread's stack; NULL: it is not attached. Signal-safe: yes. */
 struct moat_signal_stack *moat_altstack_own(void);
 

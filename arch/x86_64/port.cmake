@@ -6,6 +6,8 @@ set(moat_arch_native_sources
     arch/x86_64/switching.c)
 set(moat_arch_portable_sources # for the other backends
     arch/x86_64/enter.S)
+set(moat_arch_threads_sources # for the backend threads besides
+    arch/x86_64/system_call_${MOAT_OS}.c)
 set(moat_arch_sources
     arch/x86_64/root.S
     arch/x86_64/calls.S
