@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #include "sys/fork.h"
+#include "sys/refusal.h"
 #include "trap/altstack.h"
 #include "trap/task.h"
 
@@ -61,7 +62,13 @@ static void end(const uintptr_t *words)
 moat_status moat_crew_attach(void)
 {
     static const struct moat_carrier_duties duties = {pass, begin, end};
+    const struct moat_signal_stack *own = moat_altstack_own();
 
+    /* It would not find this one's stacks, nor this one its. */
+    if (own->lower != NULL || own->upper != NULL)
+        return moat_refuse(MOAT_E_UNSUPPORTED,
+                           "another copy of moat has attached the thread: with "
+                           "MOAT_SWITCH=threads one may");
     return moat_crew_make(&duties);
 }
 

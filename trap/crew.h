@@ -16,7 +16,7 @@
 
 #if MOAT_SWITCH_CREWS
 /* Gives this thread a crew. The alternate stack is attached, and the thread is
- * noted. */
+ * noted. MOAT_E_UNSUPPORTED: another copy of the library has attached it. */
 moat_status moat_crew_attach(void);
 
 /* Returns whether the signal, that of the deadlines, is another thread's of the
