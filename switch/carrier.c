@@ -292,7 +292,8 @@ static void make_base(struct moat_crew *crew)
 
     if (getcontext(base) != 0)
         abort();
-    base->uc_stack.ss_sp = (void *)(((uintptr_t)crew - BASE_BYTES) & ~(uintptr_t)63);
+    base->uc_stack.ss_sp =
+        (void *)(((uintptr_t)crew - BASE_BYTES) & ~(uintptr_t)63);
     base->uc_stack.ss_size = BASE_BYTES;
     base->uc_link = NULL;
     makecontext(base, serve_owner, 0);
@@ -390,6 +391,14 @@ void moat_crew_after_fork(void)
     }
 }
 
+/* In the child of a raw fork system call no handler of fork(3) has run. */
+struct moat_crew *moat_crew_of_process(void)
+{
+    if (moat_fork_happened(MOAT_FORK_CREWS))
+        moat_crew_after_fork();
+    return moat_crew;
+}
+
 /* --- what the kernel counts -----------------------------------------------
  */
 
@@ -422,7 +431,7 @@ uint64_t moat_crew_cpu_ns(void)
 
 void moat_crew_let_in(int signo)
 {
-    ucontext_t *base = &moat_crew->running->base;
+    ucontext_t *base = &moat_crew_of_process()->running->base;
 
     set_mask_of(base, mask_of(base) & ~(UINT64_C(1) << (signo - 1)));
 }

@@ -83,6 +83,10 @@ extern __thread struct moat_crew *moat_crew
 moat_status moat_crew_make(const struct moat_carrier_duties *duties);
 void moat_crew_end(void);
 
+/* Returns the crew of this thread, which is attached. In a forked child it has
+ * been told of that. */
+struct moat_crew *moat_crew_of_process(void);
+
 /* Lets the owner continue in place of the carrier that runs. */
 void moat_crew_come_home(void);
 

@@ -15,15 +15,6 @@
 #include "arch/arch.h"
 #include "switch/context.h"
 #include "switch/threads.h"
-#include "sys/fork.h"
-
-/* In the child of a raw fork system call no handler of fork(3) has run. */
-static struct moat_crew *crew_of_process(void)
-{
-    if (moat_fork_happened(MOAT_FORK_CREWS))
-        moat_crew_after_fork();
-    return moat_crew;
-}
 
 /* Returns who continues at `there`; NULL: any carrier that is free. Without the
  * thread that waits at a resume, the running one continues there. */
@@ -60,19 +51,19 @@ static void swap(struct moat_point *here, const ucontext_t *to,
 
 void moat_point_swap(struct moat_point *here, struct moat_point *there)
 {
-    swap(here, &there->context, find(crew_of_process(), there));
+    swap(here, &there->context, find(moat_crew_of_process(), there));
 }
 
 void moat_point_start(struct moat_point *here, uintptr_t base,
                       void (*first)(moat_co *co), moat_co *co)
 {
-    (void)crew_of_process();
+    (void)moat_crew_of_process();
     swap(here, moat_context_begin(base, first, co), NULL);
 }
 
 void moat_point_go(struct moat_point *there)
 {
-    struct moat_crew *crew = crew_of_process();
+    struct moat_crew *crew = moat_crew_of_process();
     struct moat_carrier *self = crew->running;
 
     depart(self, NULL, &there->context, find(crew, there));

@@ -285,10 +285,17 @@ moat_status moat_altstack_detach(void)
         return MOAT_OK;
     if (!restore_former(own))
         return moat_refuse_errno("sigaltstack");
+    moat_altstack_free();
+    return MOAT_OK;
+}
+
+void moat_altstack_free(void)
+{
+    struct moat_signal_stack *own = thread.own;
+
     thread.own = NULL;
     moat_copies_unlink(own);
     unmap_guarded(own);
-    return MOAT_OK;
 }
 
 /* --- handlers ------------------------------------------------------------- */

@@ -29,6 +29,10 @@ void moat_altstack_choose(moat_altstack_kind kind);
  * the former one if that still exists. On an error nothing has changed. */
 moat_status moat_altstack_attach(void);
 moat_status moat_altstack_detach(void);
+
+/* The same for a thread that takes no signal any more: disarms nothing. */
+void moat_altstack_free(void);
+
 bool moat_altstack_attached(void); /* Signal-safe: yes. */
 
 /* Returns where this thread's is, from before it is armed until after it is

@@ -55,7 +55,7 @@ static void end(const uintptr_t *words)
     struct moat_altstack_words before, ended;
 
     moat_altstack_replace(&before, &mine->altstack);
-    (void)moat_altstack_detach();
+    moat_altstack_free();
     moat_altstack_replace(&ended, &before);
 }
 

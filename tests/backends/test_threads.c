@@ -1,6 +1,6 @@
 /*
- * test_threads.c: what docs/backends.md says of MOAT_SWITCH=threads alone: which
- * thread a guest has, and what is that thread's.
+ * test_threads.c: what docs/backends.md says of MOAT_SWITCH=threads alone:
+ * which thread a guest has, and what is that thread's.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -351,7 +351,8 @@ static void *writing_guest(moat_co *self, void *input)
 static void a_fault_is_taken_on_the_guests_thread(const void *arg)
 {
     size_t bytes = (size_t)sysconf(_SC_PAGESIZE);
-    void *page = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *page =
+        mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     moat_fault_region_options options = MOAT_FAULT_REGION_OPTIONS_INIT;
     moat_fault_region region;
     moat_co *co = create(writing_guest);
@@ -366,6 +367,30 @@ static void a_fault_is_taken_on_the_guests_thread(const void *arg)
     EXPECT(taken_by != 0 && taken_by != gettid());
     EXPECT_EQ(moat_fault_region_unregister(region), MOAT_OK);
     moat_co_destroy(co);
+}
+
+/* Its thread has an alternate stack of its own: the handler's is not reused. */
+static moat_co *for_handler;
+
+static void resume_in_handler(int signo)
+{
+    pid_t trapped = 0;
+
+    (void)signo;
+    EXPECT_EQ(resume_with(for_handler, &trapped).kind, MOAT_EVENT_TRAP);
+    EXPECT(trapped != 0 && trapped != gettid());
+}
+
+static void a_guest_may_trap_that_was_resumed_in_a_handler(const void *arg)
+{
+    struct sigaction action = {.sa_handler = resume_in_handler,
+                               .sa_flags = SA_ONSTACK};
+
+    (void)arg;
+    for_handler = create(faulting_guest);
+    REQUIRE(sigaction(SIGUSR1, &action, NULL) == 0);
+    REQUIRE(raise(SIGUSR1) == 0);
+    moat_co_destroy(for_handler);
 }
 
 static void *killing_guest(moat_co *self, void *input)
@@ -582,6 +607,7 @@ int main(int argc, char **argv)
         CHILD_CASE(thread_locals_and_errno_are_the_owners),
         CHILD_CASE(a_lock_is_the_owners),
         CHILD_CASE(a_fault_is_taken_on_the_guests_thread),
+        CHILD_CASE(a_guest_may_trap_that_was_resumed_in_a_handler),
         CHILD_CASE(a_signal_to_the_process_comes_to_the_guest),
         CHILD_CASE(a_signal_to_the_owner_waits_for_it),
         CHILD_CASE(a_limit_of_cpu_time_counts_the_guests_thread),

@@ -44,8 +44,7 @@
 
 /* Why a case with a signal to a thread, as pthread_kill sends it, cannot run:
  * the thread waits while its guest runs, and its signal too. */
-#define TO_THREAD \
-    (SWITCH_BY_THREADS ? "the signal waits for its thread" : NULL)
+#define TO_THREAD (SWITCH_BY_THREADS ? "the signal waits for its thread" : NULL)
 
 /* One test. The last two fields give the expected end of the child: killed by
  * `signo`, or, if that is 0, an exit with `exit_status`. A failed expectation
