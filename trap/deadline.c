@@ -236,6 +236,7 @@ static void on_timer(const siginfo_t *info, void *ucontext, int saved_errno)
         look_at =
             moat_earlier(look_at, look_at_slices(now, ucontext, saved_errno));
     again = moat_earlier(again, look_at);
+    moat_alarm_follow();
     (void)moat_alarm_set(again);
 }
 
