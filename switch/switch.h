@@ -29,7 +29,6 @@
 #include <moat/co.h>
 
 #include "arch/arch.h"
-#include "sys/clock.h"
 
 /* The input and the command for a coroutine that continues. */
 struct moat_switch_input {
@@ -66,16 +65,5 @@ struct moat_switch_input moat_switch_to(moat_co *self, moat_co *other,
 #ifndef MOAT_SWITCH_CREWS
 #    define MOAT_SWITCH_CREWS 0
 #endif
-
-/* Returns the CPU time of this thread and of those that its guests have.
- * Signal-safe: yes. */
-static inline uint64_t moat_switch_cpu_ns(void)
-{
-#if MOAT_SWITCH_CREWS
-    return moat_crew_cpu_ns();
-#else
-    return moat_clock_cpu_ns();
-#endif
-}
 
 #endif

@@ -35,7 +35,7 @@ static int alarm_signo;
  * stay. */
 uint64_t moat_alarm_cpu(uint64_t now)
 {
-    uint64_t cpu = moat_later_by(moat_alarm.cpu_before, moat_switch_cpu_ns());
+    uint64_t cpu = moat_later_by(moat_alarm.cpu_before, moat_crew_cpu_ns());
 
     if (cpu != NEVER) {
         moat_alarm.sampled_cpu = cpu;

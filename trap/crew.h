@@ -13,6 +13,7 @@
 #include <moat/status.h>
 
 #include "switch/switch.h"
+#include "sys/clock.h"
 
 #if MOAT_SWITCH_CREWS
 /* Gives this thread a crew. The alternate stack is attached, and the thread is
@@ -38,6 +39,11 @@ static inline void moat_crew_end(void)
 
 static inline void moat_crew_after_fork(void)
 {
+}
+
+static inline uint64_t moat_crew_cpu_ns(void)
+{
+    return moat_clock_cpu_ns();
 }
 
 static inline void moat_crew_let_in(int signo)
