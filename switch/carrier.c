@@ -382,6 +382,7 @@ void moat_crew_after_fork(void)
     crew->all = crew->idle = crew->victim = NULL;
     crew->count = 0;
     begin_with_owner(crew);
+    crew->duties->forked();
     moat_fork_settle(MOAT_FORK_CREWS);
     while (each != NULL) {
         struct moat_carrier *next = each->next;

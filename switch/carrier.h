@@ -39,6 +39,8 @@ struct moat_carrier_duties {
     bool (*begin)(uintptr_t *words);
     /* The last act of a carrier, likewise. */
     void (*end)(const uintptr_t *words);
+    /* In a forked child. */
+    void (*forked)(void);
 };
 
 struct moat_carrier {

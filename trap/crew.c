@@ -61,7 +61,8 @@ static void end(const uintptr_t *words)
 
 moat_status moat_crew_attach(void)
 {
-    static const struct moat_carrier_duties duties = {pass, begin, end};
+    static const struct moat_carrier_duties duties = {pass, begin, end,
+                                                      moat_task_note_forked};
     const struct moat_signal_stack *own = moat_altstack_own();
 
     /* It would not find this one's stacks, nor this one its. */

@@ -438,9 +438,11 @@ static void a_signal_to_the_owner_waits_for_it(const void *arg)
 
 static void *looping_guest(moat_co *self, void *input)
 {
+    volatile unsigned rounds = 0;
+
     (void)input;
-    for (volatile unsigned i = 0; self != NULL; i++)
-        continue;
+    while (self != NULL)
+        rounds++;
     return NULL;
 }
 
