@@ -9,6 +9,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stddef.h>
 #include <string.h>
@@ -311,6 +312,36 @@ static void a_lock_is_the_owners(const void *arg)
     moat_co_destroy(co);
 }
 
+/* Yields the number of its CPUs, and its user's. */
+static void *describing_guest(moat_co *self, void *input)
+{
+    cpu_set_t cpus;
+
+    (void)input;
+    while (self != NULL) {
+        REQUIRE(sched_getaffinity(0, sizeof cpus, &cpus) == 0);
+        (void)moat_co_yield(self, (void *)(intptr_t)CPU_COUNT(&cpus));
+        (void)moat_co_yield(self, (void *)(intptr_t)geteuid());
+    }
+    return NULL;
+}
+
+static void the_hosts_cpus_and_user_do_not_reach_a_guest(const void *arg)
+{
+    moat_co *co = create(describing_guest);
+    void *cpus = resume(co).value, *user = resume(co).value;
+    cpu_set_t one;
+
+    (void)arg;
+    CPU_ZERO(&one);
+    CPU_SET((size_t)sched_getcpu(), &one);
+    REQUIRE(sched_setaffinity(0, sizeof one, &one) == 0);
+    EXPECT(resume(co).value == cpus);
+    if (seteuid(getuid() + 1) != 0)
+        child_leave_out("it may not become another user");
+    EXPECT(resume(co).value == user);
+}
+
 /* ---- Signals ---- */
 
 static volatile pid_t taken_by;
@@ -608,6 +639,7 @@ int main(int argc, char **argv)
          SIGSYS, 0},
         CHILD_CASE(thread_locals_and_errno_are_the_owners),
         CHILD_CASE(a_lock_is_the_owners),
+        CHILD_CASE(the_hosts_cpus_and_user_do_not_reach_a_guest),
         CHILD_CASE(a_fault_is_taken_on_the_guests_thread),
         CHILD_CASE(a_guest_may_trap_that_was_resumed_in_a_handler),
         CHILD_CASE(a_signal_to_the_process_comes_to_the_guest),
