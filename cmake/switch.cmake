@@ -40,7 +40,7 @@ elseif(MOAT_SWITCH STREQUAL "threads")
         message(FATAL_ERROR "MOAT_SWITCH is 'threads', which the port "
             "'${MOAT_ARCH}' does not support.")
     endif()
-    list(APPEND moat_switch_sources switch/context.c switch/carrier.c
+    list(APPEND moat_switch_sources switch/context.c switch/carrier.c switch/idle.c
         ${moat_arch_threads_sources})
     set(moat_switch_crews trap/crew.c)
 endif()

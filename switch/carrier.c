@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "arch/arch.h"
+#include "switch/idle.h"
 #include "sys/clock.h"
 #include "sys/fork.h"
 #include "sys/page.h"
@@ -161,8 +162,8 @@ static struct moat_carrier *begin(struct moat_carrier *carrier)
  * waits, as its duties are done with the crew's thread-locals. */
 static struct moat_carrier *make(struct moat_crew *crew)
 {
-    struct moat_carrier *carrier = map(sizeof *carrier);
     int saved_errno = errno;
+    struct moat_carrier *carrier = map(sizeof *carrier);
 
     if (carrier != NULL) {
         carrier->crew = crew;
@@ -182,52 +183,22 @@ static struct moat_carrier *make(struct moat_crew *crew)
 /* --- which one ------------------------------------------------------------
  */
 
-static struct moat_carrier *take_idle(struct moat_crew *crew)
-{
-    struct moat_carrier *carrier = crew->idle;
-
-    if (carrier != NULL)
-        crew->idle = carrier->idle;
-    return carrier;
-}
-
-/* Takes the carrier of a suspended guest, which will get another. */
-static struct moat_carrier *take_waiting(struct moat_crew *crew)
-{
-    struct moat_carrier *each = crew->victim;
-
-    for (size_t i = 0; i < crew->count; i++) {
-        each = each != NULL && each->next != NULL ? each->next : crew->all;
-        if (each->waits_in_guest && each->waits_at != NULL) {
-            crew->victim = each;
-            return each;
-        }
-    }
-    return NULL;
-}
-
 /* If the system has no thread for it the guest runs on its resumer's. */
 static struct moat_carrier *take(struct moat_crew *crew)
 {
-    struct moat_carrier *carrier = take_idle(crew);
+    struct moat_carrier *carrier = moat_idle_take(crew);
 
     if (carrier == NULL && crew->count >= MAX_CARRIERS)
-        carrier = take_waiting(crew);
+        carrier = moat_idle_take_waiting(crew);
     if (carrier == NULL)
         carrier = make(crew);
     if (carrier == NULL)
-        carrier = take_waiting(crew);
+        carrier = moat_idle_take_waiting(crew);
     return carrier != NULL ? carrier : crew->running;
 }
 
 /* --- the base -------------------------------------------------------------
  */
-
-static void put_idle(struct moat_crew *crew, struct moat_carrier *carrier)
-{
-    carrier->idle = crew->idle;
-    crew->idle = carrier;
-}
 
 /* From the wake on the other one runs: nothing of the crew is touched. */
 static void hand_over(struct moat_carrier *self, struct moat_carrier *to)
@@ -235,7 +206,7 @@ static void hand_over(struct moat_carrier *self, struct moat_carrier *to)
     struct moat_crew *crew = self->crew;
 
     if (self->waits_at == NULL && self != &crew->own)
-        put_idle(crew, self);
+        moat_idle_put(crew, self);
     to->goes_to = self->to;
     to->waits_at = NULL;
     to->ran = true;

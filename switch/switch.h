@@ -66,4 +66,13 @@ struct moat_switch_input moat_switch_to(moat_co *self, moat_co *other,
 #    define MOAT_SWITCH_CREWS 0
 #endif
 
+/* A coroutine that has stopped is made fresh or destroyed: if it is suspended,
+ * it never continues there. Before its stack is used otherwise. */
+#if !MOAT_SWITCH_CREWS
+static inline void moat_switch_forget(const moat_co *co)
+{
+    (void)co;
+}
+#endif
+
 #endif

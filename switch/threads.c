@@ -14,7 +14,8 @@
 
 #include "arch/arch.h"
 #include "switch/context.h"
-#include "switch/threads.h"
+#include "switch/idle.h"
+#include "switch/switch.h"
 
 /* Returns who continues at `there`; NULL: any carrier that is free. Without the
  * thread that waits at a resume, the running one continues there. */
@@ -69,4 +70,10 @@ void moat_point_go(struct moat_point *there)
     depart(self, NULL, &there->context, find(crew, there));
     (void)setcontext(&self->base);
     abort();
+}
+
+void moat_switch_forget(const moat_co *co)
+{
+    if (moat_crew != NULL && !moat_switch_is_fresh(co))
+        moat_idle_release(moat_crew, co->point);
 }

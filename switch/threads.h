@@ -27,6 +27,9 @@ static inline void moat_switch_shut_down(void)
 {
 }
 
+/* See switch.h. */
+void moat_switch_forget(const moat_co *co);
+
 struct moat_point {
     struct moat_point_front front;
     ucontext_t context;

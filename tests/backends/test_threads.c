@@ -150,6 +150,21 @@ static void it_comes_back_with_a_guests_end(const void *arg)
     moat_co_destroy(co);
 }
 
+static void it_comes_back_from_a_guest_that_waits(const void *arg)
+{
+    moat_co *first = create(numbering_guest), *second;
+    pid_t number = number_of(first);
+
+    (void)arg;
+    EXPECT_EQ(moat_co_reset(first), MOAT_OK);
+    EXPECT_EQ(number_of(first), number);
+    moat_co_destroy(first);
+    second = create(numbering_guest);
+    EXPECT_EQ(number_of(second), number);
+    moat_co_destroy(second);
+    EXPECT_EQ(count_threads(), 2);
+}
+
 static void threads_end_at_the_detach(const void *arg)
 {
     moat_co *first = create(numbering_guest), *second = create(numbering_guest);
@@ -631,6 +646,7 @@ int main(int argc, char **argv)
         CHILD_CASE(each_guest_has_a_thread_of_its_own),
         CHILD_CASE(a_nested_one_too),
         CHILD_CASE(it_comes_back_with_a_guests_end),
+        CHILD_CASE(it_comes_back_from_a_guest_that_waits),
         CHILD_CASE(threads_end_at_the_detach),
         CHILD_CASE(a_thread_that_ends_ends_those_of_its_guests),
         CHILD_CASE(beyond_a_number_a_suspended_guest_lends_its_thread),
