@@ -480,6 +480,37 @@ static void a_signal_to_the_owner_waits_for_it(const void *arg)
     moat_co_destroy(co);
 }
 
+#define TRAP_FLAG 0x100 /* of the CPU's flags: SIGTRAP after each instruction \
+                         */
+
+static void on_step(int signo)
+{
+    (void)signo;
+}
+
+static void *stepping_guest(moat_co *self, void *input)
+{
+    (void)input;
+    __asm__ volatile("pushfq; orq %0, (%%rsp); popfq"
+                     :
+                     : "i"(TRAP_FLAG)
+                     : "memory", "cc");
+    (void)moat_co_yield(self, NULL);
+    return NULL;
+}
+
+/* A step in the middle of a hand-over, where signals wait, is fatal. */
+static void a_step_does_not_go_through_a_switch(const void *arg)
+{
+    struct sigaction action = {.sa_handler = on_step, .sa_flags = SA_ONSTACK};
+    moat_co *co = create(stepping_guest);
+
+    (void)arg;
+    REQUIRE(moat_thread_attach() == MOAT_OK);
+    REQUIRE(sigaction(SIGTRAP, &action, NULL) == 0);
+    (void)resume(co);
+}
+
 /* ---- Time ---- */
 
 static void *looping_guest(moat_co *self, void *input)
@@ -660,6 +691,8 @@ int main(int argc, char **argv)
         CHILD_CASE(a_guest_may_trap_that_was_resumed_in_a_handler),
         CHILD_CASE(a_signal_to_the_process_comes_to_the_guest),
         CHILD_CASE(a_signal_to_the_owner_waits_for_it),
+        {"a_step_does_not_go_through_a_switch",
+         a_step_does_not_go_through_a_switch, NULL, NULL, SIGTRAP, 0},
         CHILD_CASE(a_limit_of_cpu_time_counts_the_guests_thread),
         CHILD_CASE(a_forked_child_continues_what_is_suspended),
         CHILD_CASE(a_child_of_a_guest_goes_on),
