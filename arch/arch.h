@@ -329,6 +329,12 @@ bool moat_arch_context_sent_signal(const void *ucontext, int signo, pid_t pid,
  * The memory may be gone. */
 bool moat_arch_frame_is_whole(uintptr_t context, uintptr_t end);
 
+#if MOAT_SWITCH_PORTABLE
+/* Makes a system call of up to four arguments. Returns what the kernel does,
+ * and leaves errno alone. Of ports that the backend threads supports. */
+long moat_arch_system_call(long number, long a, long b, long c, long d);
+#endif
+
 /* Returns whether memory can have the address at all. */
 bool moat_arch_is_canonical(uintptr_t address);
 

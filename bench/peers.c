@@ -23,6 +23,8 @@ void bench_add_peer(struct bench_peers *peers, const struct bench_peer *peer)
 
 void bench_add_plugin(struct bench_peers *peers, const char *path)
 {
+    if (path[0] == '\0')
+        return;
     bench_add_peer(peers, bench_load(path, "bench_plugin"));
 }
 

@@ -1,8 +1,8 @@
 # switch.cmake: which switch backend to build (docs/backends.md).
 #
 # SPDX-License-Identifier: MIT
-set(MOAT_SWITCH native CACHE STRING "The switch backend: native, ucontext, sigaltstack")
-set(moat_switches native ucontext sigaltstack)
+set(MOAT_SWITCH native CACHE STRING "The switch backend: native, ucontext, sigaltstack, threads")
+set(moat_switches native ucontext sigaltstack threads)
 
 if(NOT MOAT_SWITCH IN_LIST moat_switches)
     list(JOIN moat_switches ", " names)
@@ -14,6 +14,7 @@ set(MOAT_SWITCH_ROOM 0)
 if(MOAT_SWITCH STREQUAL "native")
     set(MOAT_SWITCH_PORTABLE 0)
     set(moat_switch_sources ${moat_arch_native_sources})
+    set(moat_switch_crews "")
     set(moat_switch_outline "")
     set(moat_switch_headers "")
     return()
@@ -36,6 +37,18 @@ set(moat_switch_sources
     ${moat_arch_quick_${MOAT_SWITCH}}
     switch/portable.c
     switch/${MOAT_SWITCH}.c)
+set(moat_switch_crews "")
+if(MOAT_SWITCH STREQUAL "ucontext")
+    list(APPEND moat_switch_sources switch/context.c)
+elseif(MOAT_SWITCH STREQUAL "threads")
+    if(NOT moat_arch_threads_sources)
+        message(FATAL_ERROR "MOAT_SWITCH is 'threads', which the port "
+            "'${MOAT_ARCH}' does not support.")
+    endif()
+    list(APPEND moat_switch_sources switch/context.c switch/carrier.c switch/idle.c
+        ${moat_arch_threads_sources})
+    set(moat_switch_crews trap/crew.c)
+endif()
 set(moat_switch_outline engine/outline_switch.c)
 set(moat_switch_headers include/moat/switch/portable.h)
 configure_file(switch/backend.h.in include/switch/backend.h @ONLY)

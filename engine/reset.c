@@ -90,6 +90,7 @@ static moat_status reset(struct co *co)
 {
     moat_status status;
 
+    moat_switch_forget(&co->control);
     end_annotations(co);
     status = scrub(co);
     if (moat_annotate_active())
@@ -145,6 +146,7 @@ static void destroy(struct co *co)
 {
     struct moat_home *home = co->control.home;
 
+    moat_switch_forget(&co->control);
     end_annotations(co);
     if (co->recovers)
         moat_recovery_drop(co);

@@ -17,6 +17,7 @@
 #include "sys/lock.h"
 #include "trap/alarm.h"
 #include "trap/altstack.h"
+#include "trap/crew.h"
 #include "trap/mask.h"
 #include "trap/stack_owner.h"
 #include "trap/task.h"
@@ -261,6 +262,7 @@ static void leave_engine(void)
 {
     struct moat_thread *thread = moat_this_thread;
 
+    moat_crew_come_home();
     abandon_running(thread);
     moat_homes_close(&thread->homes);
     moat_thread_tidy(thread);
@@ -269,6 +271,7 @@ static void leave_engine(void)
     moat_pool_drain(&thread->pool);
     moat_lent_leave();
     moat_alarm_end();
+    moat_crew_end();
     (void)moat_altstack_detach();
     moat_mask_block(&thread->were_blocked);
     moat_tls.token = 0;
@@ -315,6 +318,9 @@ moat_status moat_thread_join(void)
         goto detach_altstack;
     }
     moat_task_note();
+    status = moat_crew_attach();
+    if (status != MOAT_OK)
+        goto unset;
     thread->own_stack = moat_ask_own_stack();
     moat_host_stack_note(thread->own_stack.limit, thread->own_stack.base);
     moat_altstack_bounds(&thread->altstack);
@@ -330,6 +336,8 @@ moat_status moat_thread_join(void)
     moat_tls.token = thread->token;
     return MOAT_OK;
 
+unset:
+    (void)pthread_setspecific(key, NULL);
 detach_altstack:
     (void)moat_altstack_detach();
 end_life:
@@ -357,6 +365,7 @@ moat_status moat_thread_detach(void)
         return MOAT_OK;
     if (moat_running() != NULL || live_of(moat_this_thread) != 0)
         return MOAT_E_STATE;
+    moat_crew_come_home();
     /* The only step that can fail comes first. */
     status = moat_altstack_detach();
     if (status != MOAT_OK)
@@ -392,6 +401,7 @@ bool moat_thread_others(void)
 void moat_thread_after_fork(void)
 {
     moat_task_note_forked();
+    moat_crew_after_fork();
     /* A guest may have forked, which must not go on without its filter. */
     if (moat_filter.armed)
         moat_filter_keep(moat_running());

@@ -10,6 +10,7 @@
 #ifndef MOAT_SWITCH_POINT_H
 #define MOAT_SWITCH_POINT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <moat/co.h>
@@ -18,8 +19,9 @@
 struct moat_point_front {
     uintptr_t top; /* the stack pointer; a trap lands below. First, for arch */
     void *value;
-    uint64_t word; /* the kind of event, or the command                      */
-    moat_co *co;   /* the guest that the event is from                       */
+    uint64_t word;  /* the kind of event, or the command                      */
+    moat_co *co;    /* the guest that the event is from                       */
+    bool suspended; /* it is where a guest waits; else, a resume             */
 };
 
 struct moat_point;

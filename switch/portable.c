@@ -27,8 +27,9 @@ _Static_assert(offsetof(struct moat_point, front) == 0 &&
 
 /* From here on the record may lead to the point. The swap sets the top anew,
  * which may be lower. */
-static void open_point(struct moat_point *here)
+static void open_point(struct moat_point *here, bool suspended)
 {
+    here->front.suspended = suspended;
     here->front.top = MOAT_ARCH_STACK_POINTER();
     atomic_signal_fence(memory_order_seq_cst);
 }
@@ -93,7 +94,7 @@ void moat_switch_body(moat_co *co, void *input, uint64_t command,
         probe();
         return;
     }
-    open_point(&here);
+    open_point(&here, false);
     moat_arch_note_resumer(co, __builtin_frame_address(0));
     co->resumer_point = &here;
     go_on(&here, co, input, command);
@@ -128,7 +129,7 @@ MOAT_NORETURN static void leave(moat_co *co, void *value, uint64_t kind)
  */
 static void suspend(moat_co *self, struct moat_point *here, const void *frame)
 {
-    open_point(here);
+    open_point(here, true);
     moat_arch_note_own(self, frame);
     self->point = here;
     atomic_signal_fence(memory_order_seq_cst);

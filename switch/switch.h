@@ -61,4 +61,18 @@ struct moat_switch_input moat_switch_to(moat_co *self, moat_co *other,
 #    include "switch/native.h"
 #endif
 
+/* Whether guests have threads of their own (carrier.h). */
+#ifndef MOAT_SWITCH_CREWS
+#    define MOAT_SWITCH_CREWS 0
+#endif
+
+/* A coroutine that has stopped is made fresh or destroyed: if it is suspended,
+ * it never continues there. Before its stack is used otherwise. */
+#if !MOAT_SWITCH_CREWS
+static inline void moat_switch_forget(const moat_co *co)
+{
+    (void)co;
+}
+#endif
+
 #endif

@@ -18,4 +18,7 @@ uint64_t moat_clock_ns(void);
 /* The calling thread's CPU time. */
 uint64_t moat_clock_cpu_ns(void);
 
+/* That of a thread of this process, by the system's number (sys/fork.h). */
+uint64_t moat_clock_cpu_ns_of(int task);
+
 #endif

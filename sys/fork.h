@@ -18,6 +18,7 @@ enum moat_fork_watcher {
     MOAT_FORK_DEADLINES,
     MOAT_FORK_TASKS,
     MOAT_FORK_FILTERS,
+    MOAT_FORK_CREWS,
     MOAT_FORK_WATCHERS /* how many there are */
 };
 

@@ -10,6 +10,7 @@
 
 #include "sys/fork.h"
 #include "sys/refusal.h"
+#include "trap/crew.h"
 #include "trap/task.h"
 
 #define NEVER MOAT_CLOCK_END
@@ -144,9 +145,26 @@ moat_status moat_alarm_make(void)
     if (status != MOAT_OK)
         return status;
     moat_alarm.has_timer = true;
+    moat_alarm.task = moat_task_noted();
+    moat_crew_let_in(alarm_signo);
     make_fuel();
     unblock();
     return MOAT_OK;
+}
+
+/* Code that this interrupts while it sets the timer finds that gone, and makes
+ * another. */
+void moat_alarm_follow(void)
+{
+    struct moat_timer made;
+
+    if (!MOAT_SWITCH_CREWS || moat_alarm.task == moat_task_noted() ||
+        moat_timer_make(&made, alarm_signo, &moat_alarm) != MOAT_OK)
+        return;
+    moat_timer_delete(&moat_alarm.timer);
+    moat_alarm.timer = made;
+    moat_alarm.task = moat_task_noted();
+    moat_crew_let_in(alarm_signo);
 }
 
 moat_status moat_alarm_set_surely(uint64_t at)

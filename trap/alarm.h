@@ -48,6 +48,7 @@ struct moat_alarm {
     unsigned waited;         /* signals in a row that found a resume half
                                 done                                         */
     volatile unsigned fired; /* how often it has, modulo 2^32                */
+    int task;                /* that the timer signals                       */
     uint64_t own_fuel; /* for moat_tls.fuel if the system cannot clear words */
     struct moat_timer timer;
     struct moat_cpu_clock cpu_clock;
@@ -100,6 +101,10 @@ bool moat_alarm_set(uint64_t at);
 
 /* Sets the timer; makes another one if it is gone. */
 moat_status moat_alarm_set_surely(uint64_t at);
+
+/* In the timer's handler: the next signals come to the thread of the crew that
+ * runs, without another one passing them on. */
+void moat_alarm_follow(void);
 
 /* Frees this thread's timer. */
 void moat_alarm_end(void);

@@ -45,14 +45,8 @@
 #endif
 
 /* Thread-local; handlers of the same thread are the only other readers. */
-static __thread struct {
-    struct moat_signal_stack *own; /* NULL: not attached                     */
-    struct moat_pages bounds;      /* of its memory; empty: none             */
-    void *landing;                 /* the frame of the last landing          */
-    uintptr_t returning;           /* a frame marked before its handler ends */
-    bool is_disarmed, is_ours;     /* the stack, as the last landing found it */
-    bool softened;                 /* armed without the SS_AUTODISARM it has */
-} thread __attribute__((tls_model("initial-exec")));
+static __thread struct moat_altstack_words thread
+    __attribute__((tls_model("initial-exec")));
 
 /* Written under the engine's lock, before a thread attaches. */
 static moat_altstack_kind chosen;
@@ -65,6 +59,13 @@ bool moat_altstack_attached(void)
 void moat_altstack_bounds(struct moat_pages *out)
 {
     *out = thread.bounds;
+}
+
+void moat_altstack_replace(struct moat_altstack_words *before,
+                           const struct moat_altstack_words *in)
+{
+    *before = thread;
+    thread = *in;
 }
 
 struct moat_signal_stack *moat_altstack_own(void)
@@ -284,10 +285,17 @@ moat_status moat_altstack_detach(void)
         return MOAT_OK;
     if (!restore_former(own))
         return moat_refuse_errno("sigaltstack");
+    moat_altstack_free();
+    return MOAT_OK;
+}
+
+void moat_altstack_free(void)
+{
+    struct moat_signal_stack *own = thread.own;
+
     thread.own = NULL;
     moat_copies_unlink(own);
     unmap_guarded(own);
-    return MOAT_OK;
 }
 
 /* --- handlers ------------------------------------------------------------- */

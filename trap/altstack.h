@@ -29,11 +29,30 @@ void moat_altstack_choose(moat_altstack_kind kind);
  * the former one if that still exists. On an error nothing has changed. */
 moat_status moat_altstack_attach(void);
 moat_status moat_altstack_detach(void);
+
+/* The same for a thread that takes no signal any more: disarms nothing. */
+void moat_altstack_free(void);
+
 bool moat_altstack_attached(void); /* Signal-safe: yes. */
 
 /* Returns where this thread's is, from before it is armed until after it is
  * disarmed; else an empty range. Signal-safe: yes. */
 void moat_altstack_bounds(struct moat_pages *out);
+
+/* What a thread knows of its alternate stack. */
+struct moat_altstack_words {
+    struct moat_signal_stack *own; /* NULL: not attached                     */
+    struct moat_pages bounds;      /* of its memory; empty: none             */
+    void *landing;                 /* the frame of the last landing          */
+    uintptr_t returning;           /* a frame marked before its handler ends */
+    bool is_disarmed, is_ours;     /* the stack, as the last landing found it */
+    bool softened;                 /* armed without the SS_AUTODISARM it has */
+};
+
+/* Another thread of the crew runs from now on (switch/carrier.h), with the
+ * words `in`. Stores those of the one before. */
+void moat_altstack_replace(struct moat_altstack_words *before,
+                           const struct moat_altstack_words *in);
 
 /* Returns this thread's stack; NULL: it is not attached. Signal-safe: yes. */
 struct moat_signal_stack *moat_altstack_own(void);

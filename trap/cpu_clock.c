@@ -12,6 +12,7 @@
 #include "sys/clock.h"
 #include "sys/stretch.h"
 #include "trap/alarm.h"
+#include "trap/crew.h"
 
 #define NEVER MOAT_CLOCK_END
 
@@ -26,6 +27,13 @@ static _Atomic uint64_t tick_length;
 
 /* Both clocks must have been read within this time. */
 #define NEAR_TICKS UINT64_C(4096)
+
+/* The CPU time of a crew is that of several threads (crew.h), each of which has
+ * stretches of its own. */
+static bool is_whole(void)
+{
+    return !MOAT_SWITCH_CREWS && moat_stretch_is_whole();
+}
 
 /* --- samples -------------------------------------------------------------- */
 
@@ -79,7 +87,7 @@ static uint64_t take_sample(const struct sample *last)
 {
     struct moat_cpu_clock *clock = &moat_alarm.cpu_clock;
     unsigned fired = moat_alarm.fired;
-    bool whole = moat_stretch_is_whole();
+    bool whole = is_whole();
     uint64_t at, cpu, ticks;
 
     clock->at = 0;
@@ -87,7 +95,7 @@ static uint64_t take_sample(const struct sample *last)
     ticks = read_together(&at);
     if (whole)
         measure_ticks(last, at, ticks);
-    cpu = moat_later_by(clock->before, moat_clock_cpu_ns());
+    cpu = moat_later_by(clock->before, moat_crew_cpu_ns());
     if (at == NEVER || cpu == NEVER)
         return NEVER;
     clock->cpu = cpu;
@@ -118,7 +126,7 @@ uint64_t moat_cpu_clock(uint64_t now)
     struct sample last = last_sample();
     uint64_t cpu;
 
-    if (is_of(&last, now, STRETCH_NS) && moat_stretch_is_whole())
+    if (is_of(&last, now, STRETCH_NS) && is_whole())
         return told(last.cpu + (now - last.at));
     cpu = take_sample(&last);
     return cpu != NEVER ? told(cpu) : NEVER;
@@ -143,7 +151,7 @@ static uint64_t since(const struct sample *last)
     uint64_t count = moat_arch_ticks() - last->ticks;
 
     if (last->at == 0 || last->ticks == 0 || length == 0 || count >> 31 != 0 ||
-        !moat_stretch_is_whole())
+        !is_whole())
         return NEVER;
     count = count * length >> 32;
     return count <= STRETCH_NS ? count : NEVER;

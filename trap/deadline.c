@@ -26,6 +26,7 @@
 #include "trap/asides.h"
 #include "trap/chain.h"
 #include "trap/coroutine.h"
+#include "trap/crew.h"
 #include "trap/deadline.h"
 #include "trap/guest_clock.h"
 #include "trap/handler.h"
@@ -235,6 +236,7 @@ static void on_timer(const siginfo_t *info, void *ucontext, int saved_errno)
         look_at =
             moat_earlier(look_at, look_at_slices(now, ucontext, saved_errno));
     again = moat_earlier(again, look_at);
+    moat_alarm_follow();
     (void)moat_alarm_set(again);
 }
 
@@ -272,6 +274,8 @@ static void on_signal(int signo, siginfo_t *info, void *ucontext)
     int saved_errno;
 
     moat_arch_enter_handler();
+    if (moat_crew_has_passed_on(signo, info))
+        return;
     filter = moat_calls_begin(ucontext);
     saved_errno = errno;
     if (moat_timer_sent(info, &moat_alarm))

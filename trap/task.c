@@ -21,6 +21,16 @@ void moat_task_note_forked(void)
     moat_fork_settle(MOAT_FORK_TASKS);
 }
 
+int moat_task_noted(void)
+{
+    return noted;
+}
+
+void moat_task_replace(int task)
+{
+    noted = task;
+}
+
 void moat_task_end_clone(void)
 {
     moat_fork_end_clone(noted);

@@ -21,6 +21,13 @@ void moat_task_note_forked(void);
  * memory of its own. One system call. Signal-safe: yes. */
 bool moat_task_is_noted(void);
 
+/* The system's number of the noted thread; 0: none runs at this moment.
+ * Signal-safe: yes. */
+int moat_task_noted(void);
+
+/* Another thread of the crew runs in its place (switch/carrier.h). */
+void moat_task_replace(int task);
+
 /* For another process that shares the memory: ends it, if it cannot be ended by
  * a signal's default action. Signal-safe: yes. */
 void moat_task_end_clone(void);

@@ -3,5 +3,6 @@
 # SPDX-License-Identifier: MIT
 set(moat_arch_native_sources "")
 set(moat_arch_portable_sources "")
+set(moat_arch_threads_sources "")
 set(moat_arch_sources
     arch/stub/stub.c)

@@ -9,6 +9,8 @@ set(moat_arch_portable_sources # for the other backends
 set(moat_arch_quick_sigaltstack # the usual way of that one
     arch/x86_64/jumps.S)
 set(moat_arch_quick_sigaltstack_room 1808)
+set(moat_arch_threads_sources # for the backend threads besides
+    arch/x86_64/system_call_${MOAT_OS}.c)
 set(moat_arch_sources
     arch/x86_64/root.S
     arch/x86_64/calls.S

@@ -173,8 +173,11 @@ static uint64_t run_prepared_lives(size_t count)
 #    define PEER      peer_moat
 #    define PEER_NAME "moat"
 #endif
-#define PEER_SHARE        1
-#define PEER_THREADED     false
+#define PEER_SHARE 1
+#ifndef BENCH_MOAT_THREADED
+#    define BENCH_MOAT_THREADED false /* on the shared library */
+#endif
+#define PEER_THREADED     BENCH_MOAT_THREADED
 #define PEER_MAX_SET      SIZE_MAX
 #define PEER_RESUME_LAST  resume_last
 #define PEER_LIFE         live_by_default

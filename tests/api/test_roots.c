@@ -760,6 +760,8 @@ static void at_every_instruction(const void *arg)
 
 #if UNDER_ASAN || UNDER_TSAN
 #    define NO_STEPS "a sanitizer's own code lies on the way"
+#elif SWITCH_BY_THREADS
+#    define NO_STEPS "a hand-over blocks SIGTRAP"
 #elif MOAT_SWITCH_PORTABLE && !SWITCH_SETS_MASK
 #    define NO_STEPS "SIGTRAP is blocked in a first entry"
 #else

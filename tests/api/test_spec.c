@@ -773,7 +773,7 @@ int main(void)
         CHILD_CASE(a_child_goes_on),
         CHILD_CASE(guests_use_specs),
         {"prepared_ones_need_no_page", prepared_ones_need_no_page, NULL,
-         ANNOTATED, 0, 0},
+         SWITCH_BY_THREADS ? "their threads do" : ANNOTATED, 0, 0},
         {"prepared_ones_need_no_system_call", prepared_ones_need_no_system_call,
          NULL,
          MOAT_SWITCH_PORTABLE ? "first entries make system calls" : ANNOTATED,

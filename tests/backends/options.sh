@@ -29,12 +29,14 @@ refused() {
     fi
 }
 
-refused "MOAT_SWITCH is 'fast'. It is one of: native, ucontext, sigaltstack" \
+refused "MOAT_SWITCH is 'fast'. It is one of: native, ucontext, sigaltstack, threads" \
     MOAT_SWITCH=fast
-refused "MOAT_SWITCH is ''. It is one of: native, ucontext, sigaltstack" \
+refused "MOAT_SWITCH is ''. It is one of: native, ucontext, sigaltstack, threads" \
     MOAT_SWITCH=
 refused "which the port 'stub' does not support. It has: native." \
     MOAT_SWITCH=ucontext MOAT_ARCH=stub
 refused "MOAT_SANITIZE=address needs native." \
     MOAT_SWITCH=ucontext MOAT_SANITIZE=address
+refused "MOAT_SANITIZE=thread needs native." \
+    MOAT_SWITCH=threads MOAT_SANITIZE=thread
 exit "$status"

@@ -251,7 +251,8 @@ static void a_handler_on_the_alternate_stack_may_resume_first(const void *arg)
 
 /* ---- System calls ---- */
 
-/* The kernel ends a process that makes any but read, write and exit. */
+/* The kernel ends a thread that makes any but read, write and exit, and with it
+ * a process of one thread. */
 static void a_switch_is_a_system_call_where_the_table_has_it(const void *arg)
 {
     moat_co *co = create(yielding_guest);
@@ -329,7 +330,8 @@ int main(int argc, char **argv)
         CHILD_CASE(a_trap_restores_the_mask_where_a_switch_does),
         CHILD_CASE(the_rounding_mode_is_whose_the_table_has),
         {"a_switch_is_a_system_call_where_the_table_has_it",
-         a_switch_is_a_system_call_where_the_table_has_it, NULL, NULL,
+         a_switch_is_a_system_call_where_the_table_has_it, NULL,
+         SWITCH_BY_THREADS ? "backends.threads has it" : NULL,
          SWITCH_SETS_MASK ? SIGKILL : 0, 0},
         {"a_switch_takes_the_stack_that_the_table_has",
          a_switch_takes_the_stack_that_the_table_has, NULL, SLOW, 0, 0},

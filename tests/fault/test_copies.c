@@ -472,25 +472,45 @@ static void a_threads_end_detaches_both(const void *arg)
     }
 }
 
+static void a_second_copy_is_refused(const void *arg)
+{
+    (void)arg;
+    load();
+    REQUIRE(copies[0]->attach() == MOAT_OK);
+    EXPECT_EQ(copies[1]->attach(), MOAT_E_UNSUPPORTED);
+    expect_trap(copies[0], &overflow, MOAT_TRAP_STACK_OVERFLOW);
+    EXPECT_EQ(copies[0]->detach(), MOAT_OK);
+    EXPECT_EQ(copies[1]->attach(), MOAT_OK);
+    expect_trap(copies[1], &overflow, MOAT_TRAP_STACK_OVERFLOW);
+}
+
 static const int first = 0, last = 1;
 
+#define COPIES (SWITCH_BY_THREADS ? "a second copy is refused" : NULL)
+#define ALONE  (SWITCH_BY_THREADS ? NULL : "a second copy is welcome")
+#define CASE(function)                          \
+    {                                           \
+#        function, function, NULL, COPIES, 0, 0 \
+    }
+
 static const struct child_case cases[] = {
-    CHILD_CASE(both_trap_side_by_side),
-    CHILD_CASE(the_innermost_guest_traps),
-    CHILD_CASE(a_copys_region_serves_the_others_guest),
-    CHILD_CASE(an_outer_limit_ends_the_guests_inside),
-    CHILD_CASE(a_recovery_ends_the_guests_inside),
-    CHILD_CASE(the_limit_around_them_stays),
-    CHILD_CASE(both_have_slices_side_by_side),
-    CHILD_CASE(the_slices_of_an_outer_guest_wait),
-    CHILD_CASE(detaching_in_any_order_leaves_the_hosts_stack),
-    CHILD_CASE(a_second_attach_changes_nothing),
-    CHILD_CASE(a_stack_that_is_gone_is_not_armed_again),
-    {"the_first_copy_can_be_unloaded", a_copy_can_be_unloaded, &first, NULL, 0,
+    CASE(both_trap_side_by_side),
+    CASE(the_innermost_guest_traps),
+    CASE(a_copys_region_serves_the_others_guest),
+    CASE(an_outer_limit_ends_the_guests_inside),
+    CASE(a_recovery_ends_the_guests_inside),
+    CASE(the_limit_around_them_stays),
+    CASE(both_have_slices_side_by_side),
+    CASE(the_slices_of_an_outer_guest_wait),
+    CASE(detaching_in_any_order_leaves_the_hosts_stack),
+    CASE(a_second_attach_changes_nothing),
+    CASE(a_stack_that_is_gone_is_not_armed_again),
+    {"the_first_copy_can_be_unloaded", a_copy_can_be_unloaded, &first, COPIES,
+     0, 0},
+    {"the_last_copy_can_be_unloaded", a_copy_can_be_unloaded, &last, COPIES, 0,
      0},
-    {"the_last_copy_can_be_unloaded", a_copy_can_be_unloaded, &last, NULL, 0,
-     0},
-    CHILD_CASE(a_threads_end_detaches_both),
+    CASE(a_threads_end_detaches_both),
+    {"a_second_copy_is_refused", a_second_copy_is_refused, NULL, ALONE, 0, 0},
 };
 
 int main(int argc, char **argv)

@@ -694,7 +694,10 @@ static struct child_case cases[] = {
     CHILD_CASE(a_stray_stack_pointer_traps),
     CHILD_CASE(a_stray_guest_after_a_repaired_fault_traps),
     CHILD_CASE(a_limit_stops_a_stray_guest),
-    FATAL(a_stray_guest_after_a_handler_is_fatal),
+    {"a_stray_guest_after_a_handler_is_fatal",
+     a_stray_guest_after_a_handler_is_fatal, NULL,
+     SWITCH_BY_THREADS ? "the guest's alternate stack is another" : NULL,
+     SIGSEGV, 0},
     CHILD_CASE(a_stray_guest_after_a_handler_and_a_trap_traps),
 };
 

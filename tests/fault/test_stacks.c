@@ -1242,7 +1242,9 @@ int main(int argc, char **argv)
         CASE(a_host_that_was_seen_in_a_handler_has_no_fibers, NULL),
         {"a_fault_of_a_guest_resumed_in_a_handler_is_fatal",
          a_fault_of_a_guest_resumed_in_a_handler_is_fatal, NULL,
-         NO_ONSTACK_RESUME, SIGSEGV, 0},
+         SWITCH_BY_THREADS ? "the guest's alternate stack is another"
+                           : NO_ONSTACK_RESUME,
+         SIGSEGV, 0},
         CASE(a_slow_resume_in_a_handler_is_refused, NO_ONSTACK_RESUME),
         CASE(a_fault_away_from_any_stack_is_found_with_its_signal_blocked,
              NO_FIBERS),

@@ -37,6 +37,15 @@
 #    define UNDER_TSAN 0
 #endif
 
+/* Where guests have threads of their own, the host's clock stands still while
+ * they run. */
+#define CLOCK_WITH_GUESTS \
+    (SWITCH_BY_THREADS ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_THREAD_CPUTIME_ID)
+
+/* Why a case with a signal to a thread, as pthread_kill sends it, cannot run:
+ * the thread waits while its guest runs, and its signal too. */
+#define TO_THREAD (SWITCH_BY_THREADS ? "the signal waits for its thread" : NULL)
+
 /* One test. The last two fields give the expected end of the child: killed by
  * `signo`, or, if that is 0, an exit with `exit_status`. A failed expectation
  * exits with CHILD_FAILED. */
