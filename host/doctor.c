@@ -68,6 +68,7 @@ static const char *yes_no(unsigned value)
 static void write_engine(const moat_engine_info *engine)
 {
     printf("moat               %s\n", moat_version());
+    printf("port               %s\n", engine->arch);
     printf("switch             %s\n", engine->switch_backend);
     printf("guards             %s\n", guard_text(engine));
     printf("MADV_GUARD_INSTALL %s\n", yes_no(engine->guards_by_madvise));
@@ -126,8 +127,8 @@ static int write_text(const struct findings *findings)
 static json_t *engine_json(const moat_engine_info *engine)
 {
     return json_pack(
-        "{s:s, s:s, s:b, s:b, s:s, s:s, s:s, s:i, s:I, s:I, s:b}", "switch",
-        engine->switch_backend, "guard",
+        "{s:s, s:s, s:s, s:b, s:b, s:s, s:s, s:s, s:i, s:I, s:I, s:b}", "port",
+        engine->arch, "switch", engine->switch_backend, "guard",
         engine->guard == MOAT_GUARD_MADVISE ? "madvise" : "mprotect",
         "madv_guard_install", (int)engine->guards_by_madvise, "pagemap",
         (int)engine->pagemap, "scrubbing", scrubbing(engine), "trimming",

@@ -17,6 +17,11 @@ void moat_trap_on_signal(int signo, siginfo_t *info, void *ucontext);
 /* Lets other copies of this library offer their faults to this one. */
 void moat_trap_serve_copies(void);
 
+/* The end of every handler that may have redirected the context. Where the port
+ * does not rewrite contexts it goes to the landing, and else returns.
+ * Signal-safe: yes. */
+void moat_trap_go(const void *ucontext);
+
 /* Stops the running coroutine, whose trap record is filled in, and redirects
  * the context to its resumer. Signal-safe: yes. */
 void moat_trap_stop(struct co *co, void *ucontext);

@@ -7,6 +7,9 @@
 #ifndef MOAT_ARCH_X86_64_VALUES_H
 #define MOAT_ARCH_X86_64_VALUES_H
 
+#define MOAT_ARCH_KNOWS_REGISTERS 1
+#define MOAT_ARCH_REDIRECTS       1
+
 /* Bytes below base that the first frame takes. */
 #define MOAT_ARCH_FIRST_FRAME_BYTES 176
 
