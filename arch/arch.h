@@ -53,6 +53,8 @@
  *                                whether the kernel called the handler that
  *                                contains the expression, and not a handler
  *                                that passes the context on
+ *   MOAT_ARCH_IS_ROOT(context)   whether an unwinder (unwind.h) has come to a
+ *                                root frame
  *   MOAT_ARCH_ELF_MACHINE        e_machine of an ELF file
  */
 

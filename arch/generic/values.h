@@ -50,6 +50,10 @@
 /* No portable way tells. */
 #define MOAT_ARCH_CALLED_BY_KERNEL(ucontext) ((void)(ucontext), false)
 
+/* Without a known return address: by the function. */
+#define MOAT_ARCH_IS_ROOT(context) \
+    (_Unwind_GetRegionStart(context) == (uintptr_t)moat_arch_enter_root)
+
 #define MOAT_ARCH_ELF_MACHINE (moat_arch_elf_machine())
 
 /* For .S files. */

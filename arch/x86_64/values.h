@@ -63,6 +63,10 @@
 #define MOAT_ARCH_CALLED_BY_KERNEL(ucontext) \
     (__builtin_dwarf_cfa() == (ucontext))
 
+/* Of the return address in the root frame. */
+#define MOAT_ARCH_IS_ROOT(context) \
+    (_Unwind_GetIP(context) == (uintptr_t)moat_root_return)
+
 /* EM_X86_64 of elf.h. */
 #define MOAT_ARCH_ELF_MACHINE 62
 
