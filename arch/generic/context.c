@@ -56,11 +56,6 @@ void moat_arch_enter_handler(void)
 static void read_segv(const void *ucontext, const siginfo_t *info,
                       struct moat_arch_fault *out)
 {
-    /* The kernel's own code: no address, as far as a port does not know it. */
-    if (info->si_code == SI_KERNEL) {
-        out->exception = MOAT_EXCEPTION_PROTECTION;
-        return;
-    }
     out->exception = MOAT_EXCEPTION_PAGE;
     out->address = (uintptr_t)info->si_addr;
     if (moat_generic_pc_at != 0 &&
@@ -86,7 +81,11 @@ void moat_arch_fault_from_context(const void *ucontext, const siginfo_t *info,
     out->exception = MOAT_EXCEPTION_OTHER;
     out->access = MOAT_ACCESS_NONE;
     out->address = 0;
-    if (info->si_signo == SIGSEGV)
+    /* The kernel's own code: no address, as far as is known without a port. */
+    if (info->si_code == SI_KERNEL &&
+        (info->si_signo == SIGSEGV || info->si_signo == SIGBUS))
+        out->exception = MOAT_EXCEPTION_PROTECTION;
+    else if (info->si_signo == SIGSEGV)
         read_segv(ucontext, info, out);
     else if (info->si_signo == SIGBUS)
         read_bus(info, out);

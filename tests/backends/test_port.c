@@ -141,6 +141,26 @@ static void core_files_are_refused(const void *arg)
     (void)fclose(file);
 }
 
+static void rules_of_registered_code_are_refused(const void *arg)
+{
+    static const unsigned char code[16], entries[16];
+    moat_code asked = MOAT_CODE_INIT;
+    moat_code_id id = 0;
+
+    (void)arg;
+    asked.start = code;
+    asked.size = sizeof code;
+    asked.unwind = MOAT_CODE_UNWIND_CFI;
+    asked.eh_frame = entries;
+    asked.eh_frame_bytes = sizeof entries;
+    expect_refused(moat_code_register(&asked, &id), MOAT_E_INVAL);
+    asked.unwind = MOAT_CODE_UNWIND_FP;
+    asked.eh_frame = NULL;
+    asked.eh_frame_bytes = 0;
+    EXPECT_EQ(moat_code_register(&asked, &id), MOAT_OK);
+    EXPECT_EQ(moat_code_unregister(id), MOAT_OK);
+}
+
 static void a_signal_cannot_be_offered(const void *arg)
 {
     siginfo_t info;
@@ -361,6 +381,7 @@ int main(int argc, char **argv)
         CHILD_CASE(other_sources_of_the_environment_are_refused),
         CHILD_CASE(backtraces_are_refused),
         CHILD_CASE(core_files_are_refused),
+        CHILD_CASE(rules_of_registered_code_are_refused),
         CHILD_CASE(a_signal_cannot_be_offered),
         CHILD_CASE(a_trap_names_what_is_known),
         CHILD_CASE(faults_are_traps),

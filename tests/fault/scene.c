@@ -16,6 +16,7 @@
 #include "../support/cpu_state.h"
 #include "../support/fixture.h"
 #include "../support/machine.h"
+#include "../support/no_port.h"
 #include "../support/surroundings.h"
 #include "valgrind.h"
 
@@ -314,6 +315,8 @@ const char *scene_cannot_be_played(const struct crime *crime)
 {
     if (valgrind_lacks(crime->name) & VALGRIND_LACKS_ALL)
         return "Valgrind does not model it";
+    if (no_port_reason(crime->name) != NULL)
+        return no_port_reason(crime->name);
     /* Its handler runs first, and makes misaligned accesses. */
     if (UNDER_TSAN && (crime->flags & CRIME_SETS_AC))
         return "ThreadSanitizer's own handler does not clear EFLAGS.AC";
