@@ -65,6 +65,13 @@ static const char *yes_no(unsigned value)
     return value != 0 ? "yes" : "no";
 }
 
+/* Without a port to the CPU, moat's handlers alone. */
+static const char *sources_text(const moat_engine_info *engine)
+{
+    return strcmp(engine->arch, "generic") == 0 ? "sigaction"
+                                                : "sigaction, manual";
+}
+
 static void write_engine(const moat_engine_info *engine)
 {
     printf("moat               %s\n", moat_version());
@@ -75,8 +82,8 @@ static void write_engine(const moat_engine_info *engine)
     printf("/proc/self/pagemap %s\n", yes_no(engine->pagemap));
     printf("scrubbing          %s\n", scrubbing_text(engine));
     printf("trimming           %s\n", trimming_text(engine));
-    printf("fault source       %s (available: sigaction, manual)\n",
-           engine->source);
+    printf("fault source       %s (available: %s)\n", engine->source,
+           sources_text(engine));
     printf("deadline signal    %d (SIGRTMAX-%d)\n", engine->deadline_signal,
            SIGRTMAX - engine->deadline_signal);
     printf("signal stack       %zu bytes per thread\n",

@@ -344,13 +344,13 @@ static bool prepare_to_land(const void *ucontext)
 
 /* The interrupted code's mask is set before, as the return would have done: the
  * landing may keep it. */
-void moat_trap_go(const void *ucontext)
+void moat_trap_land(const void *ucontext)
 {
-    if (MOAT_ARCH_REDIRECTS || !moat_arch_can_land(ucontext))
+    if (!moat_arch_can_land(ucontext))
         return;
     (void)moat_altstack_rearm_for_landing();
-    (void)pthread_sigmask(SIG_SETMASK, &((const ucontext_t *)ucontext)->uc_sigmask,
-                          NULL);
+    (void)pthread_sigmask(SIG_SETMASK,
+                          &((const ucontext_t *)ucontext)->uc_sigmask, NULL);
     moat_arch_land(ucontext);
 }
 
@@ -368,7 +368,7 @@ static bool mend(int signo, siginfo_t *info, void *ucontext)
         moat_grace_leave();
     }
     mended = mended || redirect_to_probe(signo, info, ucontext);
-    moat_trap_go(ucontext);
+    moat_trap_end_handler(ucontext);
     return mended;
 }
 
@@ -398,7 +398,7 @@ void moat_trap_on_signal(int signo, siginfo_t *info, void *ucontext)
     errno = saved_errno;
     if (lands)
         moat_arch_land(ucontext);
-    moat_trap_go(ucontext);
+    moat_trap_end_handler(ucontext);
 }
 
 bool moat_trap_handle(int signo, siginfo_t *info, void *ucontext)
