@@ -5,6 +5,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "arch/core.h"
 #include "arch/syscalls.h"
@@ -23,7 +24,7 @@ uintptr_t moat_arch_find_jump(uintptr_t at, uintptr_t end, uintptr_t *target)
 {
     (void)at;
     (void)end;
-    (void)target;
+    *target = 0;
     return 0;
 }
 
@@ -82,7 +83,7 @@ bool moat_arch_call_from_context(const siginfo_t *info, const void *ucontext,
 {
     (void)info;
     (void)ucontext;
-    (void)out;
+    out->number = 0;
     return false;
 }
 
@@ -137,7 +138,7 @@ void moat_arch_core_fpregs(const unsigned char image[MOAT_ARCH_FPU_BYTES],
                            elf_fpregset_t *out)
 {
     (void)image;
-    (void)out;
+    memset(out, 0, sizeof *out);
     abort();
 }
 
