@@ -120,8 +120,8 @@ bool moat_arch_frame_failed(const void *ucontext)
     return !fits;
 }
 
-/* Which thread has sent it, no portable way tells: a signal for this thread
- * only, from this process, is taken for its own (raise, abort). */
+/* Which thread has sent it, no portable way tells: what this process has sent
+ * itself counts as sent by this thread (raise, abort). */
 bool moat_arch_context_sent_signal(const void *ucontext, int signo, pid_t pid,
                                    pid_t tid)
 {

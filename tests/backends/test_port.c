@@ -128,15 +128,20 @@ static void *null_writer(moat_co *self, void *input)
     return NULL;
 }
 
-static void core_files_are_refused(const void *arg)
+static void core_files_and_locks_are_refused(const void *arg)
 {
     moat_co *co = create(null_writer);
+    const char *function = NULL;
     FILE *file = tmpfile();
 
     (void)arg;
     REQUIRE(file != NULL);
     EXPECT_EQ(resume(co).kind, MOAT_EVENT_TRAP);
     expect_refused(moat_co_write_core(co, fileno(file)), MOAT_OK);
+    if (PORT_IS_GENERIC) {
+        expect_refused(moat_co_lock_function(co, &function), MOAT_OK);
+        EXPECT(moat_co_is_poisoned(co));
+    }
     moat_co_destroy(co);
     (void)fclose(file);
 }
@@ -380,7 +385,7 @@ int main(int argc, char **argv)
         CHILD_CASE(other_sources_are_refused),
         CHILD_CASE(other_sources_of_the_environment_are_refused),
         CHILD_CASE(backtraces_are_refused),
-        CHILD_CASE(core_files_are_refused),
+        CHILD_CASE(core_files_and_locks_are_refused),
         CHILD_CASE(rules_of_registered_code_are_refused),
         CHILD_CASE(a_signal_cannot_be_offered),
         CHILD_CASE(a_trap_names_what_is_known),
