@@ -26,6 +26,10 @@
 /*
  * values.h defines
  *
+ *   MOAT_ARCH_KNOWS_REGISTERS    0: not those that unwind information, frame
+ *                                records and core files name, but pc and sp
+ *   MOAT_ARCH_REDIRECTS          0: a handler that returns continues where it
+ *                                interrupted, and goes to a landing itself
  *   MOAT_ARCH_FIRST_FRAME_BYTES  bytes below base that the first frame takes
  *   MOAT_ARCH_FPU_BYTES          the floating-point image in a signal frame
  *   MOAT_ARCH_DWARF_REGISTERS    registers with a number in unwind information
@@ -49,6 +53,8 @@
  *                                whether the kernel called the handler that
  *                                contains the expression, and not a handler
  *                                that passes the context on
+ *   MOAT_ARCH_IS_ROOT(context)   whether an unwinder (unwind.h) has come to a
+ *                                root frame
  *   MOAT_ARCH_ELF_MACHINE        e_machine of an ELF file
  *
  * and, if the port has them,
@@ -87,6 +93,11 @@ moat_arch_register_value(const struct moat_arch_register *reg,
 
 /* --- faults ---------------------------------------------------------------
  */
+
+/* Learns what the port must know of this machine before a handler is installed.
+ * False: no fault can be contained here. Signal-safe: no; one thread at a time.
+ */
+bool moat_arch_prepare(void);
 
 /* Kinds of exception that the CPU raises. */
 enum moat_arch_exception {
@@ -268,7 +279,8 @@ bool moat_arch_frame_failed(const void *ucontext);
 /* Makes the handler return to where `co` was resumed, with `kind` as the event.
  * That may also be the entry of a function, whose first argument is `co`.
  * The CPU's state is what a call may expect: flags clear, no floating-point
- * operation under way, the resumer's control words. */
+ * operation under way, the resumer's control words. Without MOAT_ARCH_REDIRECTS
+ * the context stays as it is, and the handler must end with moat_arch_land. */
 void moat_arch_redirect_context(void *ucontext, const moat_co *co,
                                 uint64_t kind);
 

@@ -53,7 +53,12 @@ function(moat_require prefix module debian option)
     endif()
 endfunction()
 
-moat_find_package(LIBUNWIND libunwind ${MOAT_WITH_LIBUNWIND} libunwind-dev)
+# A walk starts from registers that the port must know.
+set(moat_with_libunwind ${MOAT_WITH_LIBUNWIND})
+if(NOT moat_arch_knows_registers)
+    set(moat_with_libunwind OFF)
+endif()
+moat_find_package(LIBUNWIND libunwind ${moat_with_libunwind} libunwind-dev)
 moat_find_package(LIBDW libdw ${MOAT_WITH_LIBDW} libdw-dev)
 moat_find_package(VALGRIND valgrind ${MOAT_WITH_VALGRIND} valgrind)
 

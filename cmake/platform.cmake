@@ -12,10 +12,14 @@ if(MOAT_ARCH)
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$"
        AND CMAKE_SIZEOF_VOID_P EQUAL 8)
     set(MOAT_ARCH x86_64)
+elseif(CMAKE_SIZEOF_VOID_P EQUAL 8
+       AND CMAKE_C_BYTE_ORDER STREQUAL "LITTLE_ENDIAN")
+    set(MOAT_ARCH generic) # no port of its own (docs/porting.md)
 else()
     message(FATAL_ERROR
         "moat has no port for the CPU '${CMAKE_SYSTEM_PROCESSOR}' with "
-        "${CMAKE_SIZEOF_VOID_P}-byte pointers. It runs on: x86_64 (64 bit).")
+        "${CMAKE_SIZEOF_VOID_P}-byte pointers, ${CMAKE_C_BYTE_ORDER}. It runs "
+        "on CPUs with 64 bits, LITTLE_ENDIAN.")
 endif()
 
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux")

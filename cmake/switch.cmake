@@ -1,13 +1,21 @@
 # switch.cmake: which switch backend to build (docs/backends.md).
 #
 # SPDX-License-Identifier: MIT
-set(MOAT_SWITCH native CACHE STRING "The switch backend: native, ucontext, sigaltstack, threads")
+list(GET moat_arch_switches 0 moat_switch_default)
+set(MOAT_SWITCH ${moat_switch_default} CACHE STRING
+    "The switch backend: native, ucontext, sigaltstack, threads")
 set(moat_switches native ucontext sigaltstack threads)
 
 if(NOT MOAT_SWITCH IN_LIST moat_switches)
     list(JOIN moat_switches ", " names)
     message(FATAL_ERROR
         "MOAT_SWITCH is '${MOAT_SWITCH}'. It is one of: ${names}.")
+endif()
+
+if(NOT MOAT_SWITCH IN_LIST moat_arch_switches)
+    list(JOIN moat_arch_switches ", " names)
+    message(FATAL_ERROR "MOAT_SWITCH is '${MOAT_SWITCH}', which the port "
+        "'${MOAT_ARCH}' does not support. It has: ${names}.")
 endif()
 
 set(MOAT_SWITCH_ROOM 0)
@@ -20,10 +28,6 @@ if(MOAT_SWITCH STREQUAL "native")
     return()
 endif()
 
-if(NOT moat_arch_portable_sources)
-    message(FATAL_ERROR "MOAT_SWITCH is '${MOAT_SWITCH}', which the port "
-        "'${MOAT_ARCH}' does not support. It has: native.")
-endif()
 if(MOAT_SANITIZE)
     message(FATAL_ERROR "MOAT_SWITCH is '${MOAT_SWITCH}', whose calls "
         "sanitizers replace. MOAT_SANITIZE=${MOAT_SANITIZE} needs native.")
@@ -41,11 +45,10 @@ set(moat_switch_crews "")
 if(MOAT_SWITCH STREQUAL "ucontext")
     list(APPEND moat_switch_sources switch/context.c)
 elseif(MOAT_SWITCH STREQUAL "threads")
-    if(NOT moat_arch_threads_sources)
-        message(FATAL_ERROR "MOAT_SWITCH is 'threads', which the port "
-            "'${MOAT_ARCH}' does not support.")
-    endif()
-    list(APPEND moat_switch_sources switch/context.c switch/carrier.c switch/idle.c
+    list(APPEND moat_switch_sources
+        switch/context.c
+        switch/carrier.c
+        switch/idle.c
         ${moat_arch_threads_sources})
     set(moat_switch_crews trap/crew.c)
 endif()

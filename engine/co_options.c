@@ -182,10 +182,12 @@ static moat_status check_limits(const moat_limits *asked, moat_limits *out)
     if (status != MOAT_OK)
         return status;
     if (out->slice_ns != 0 && !moat_arch_can_preempt())
-        return moat_refuse_value(MOAT_E_UNSUPPORTED,
-                                 "limits->slice_ns is %u: this CPU cannot save "
-                                 "a guest's registers (XSAVE), it must be 0",
-                                 out->slice_ns);
+        return moat_refuse_value(
+            MOAT_E_UNSUPPORTED,
+            "limits->slice_ns is %u: this CPU has no XSAVE "
+            "or no port to save a guest's registers, it "
+            "must be 0",
+            out->slice_ns);
     if (out->slice_ns != 0 && out->slice_ns < MIN_SLICE_NS)
         return moat_refuse_value(MOAT_E_INVAL,
                                  "limits->slice_ns is %u: it must be 0 or at "

@@ -121,6 +121,11 @@ static moat_status set_up(const moat_engine_options *options,
     moat_status status = moat_thread_prepare();
 
     moat_refusal_prepare();
+    if (status == MOAT_OK && !moat_arch_prepare())
+        status = moat_refuse(MOAT_E_UNSUPPORTED,
+                             "no fault can be contained: without a port to "
+                             "this CPU, its stack pointer was not found in a "
+                             "ucontext_t");
     if (status == MOAT_OK)
         status = moat_trap_install(options->source);
     if (status != MOAT_OK)
@@ -413,6 +418,7 @@ moat_status moat_engine_get_info(moat_engine_info *out)
     info.page_bytes = moat_page_bytes();
     info.signal_stack_bytes = moat_altstack_bytes();
     info.switch_backend = MOAT_SWITCH_NAME;
+    info.arch = MOAT_ARCH_NAME;
     moat_sealed_end();
     moat_options_copy_out(out, &info, sizeof info);
     return MOAT_OK;

@@ -56,8 +56,7 @@ static _Unwind_Reason_Code stop(int version, _Unwind_Action actions,
     (void)version;
     (void)exception_class;
     (void)exception;
-    if ((actions & _UA_END_OF_STACK) ||
-        _Unwind_GetIP(context) == (uintptr_t)moat_root_return)
+    if ((actions & _UA_END_OF_STACK) || MOAT_ARCH_IS_ROOT(context))
         leave(co);
     return _URC_NO_REASON;
 }

@@ -65,17 +65,25 @@ static const char *yes_no(unsigned value)
     return value != 0 ? "yes" : "no";
 }
 
+/* Without a port to the CPU, moat's handlers alone. */
+static const char *sources_text(const moat_engine_info *engine)
+{
+    return strcmp(engine->arch, "generic") == 0 ? "sigaction"
+                                                : "sigaction, manual";
+}
+
 static void write_engine(const moat_engine_info *engine)
 {
     printf("moat               %s\n", moat_version());
+    printf("port               %s\n", engine->arch);
     printf("switch             %s\n", engine->switch_backend);
     printf("guards             %s\n", guard_text(engine));
     printf("MADV_GUARD_INSTALL %s\n", yes_no(engine->guards_by_madvise));
     printf("/proc/self/pagemap %s\n", yes_no(engine->pagemap));
     printf("scrubbing          %s\n", scrubbing_text(engine));
     printf("trimming           %s\n", trimming_text(engine));
-    printf("fault source       %s (available: sigaction, manual)\n",
-           engine->source);
+    printf("fault source       %s (available: %s)\n", engine->source,
+           sources_text(engine));
     printf("deadline signal    %d (SIGRTMAX-%d)\n", engine->deadline_signal,
            SIGRTMAX - engine->deadline_signal);
     printf("signal stack       %zu bytes per thread\n",
@@ -126,8 +134,8 @@ static int write_text(const struct findings *findings)
 static json_t *engine_json(const moat_engine_info *engine)
 {
     return json_pack(
-        "{s:s, s:s, s:b, s:b, s:s, s:s, s:s, s:i, s:I, s:I, s:b}", "switch",
-        engine->switch_backend, "guard",
+        "{s:s, s:s, s:s, s:b, s:b, s:s, s:s, s:s, s:i, s:I, s:I, s:b}", "port",
+        engine->arch, "switch", engine->switch_backend, "guard",
         engine->guard == MOAT_GUARD_MADVISE ? "madvise" : "mprotect",
         "madv_guard_install", (int)engine->guards_by_madvise, "pagemap",
         (int)engine->pagemap, "scrubbing", scrubbing(engine), "trimming",

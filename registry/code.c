@@ -169,6 +169,10 @@ moat_status moat_codes_check(const moat_code *asked)
             "code->unwind is %u, frame_bytes %u: eh_frame is for _CFI alone, "
             "frame_bytes for _FIXED alone, in words",
             asked->unwind, asked->frame_bytes);
+    if (!MOAT_ARCH_KNOWS_REGISTERS && asked->unwind == MOAT_CODE_UNWIND_CFI)
+        return moat_refuse(MOAT_E_UNSUPPORTED,
+                           "code->unwind is MOAT_CODE_UNWIND_CFI: without a "
+                           "port to this CPU its registers are not known");
     if (!may_have_lines(asked))
         return moat_refuse_values(
             MOAT_E_INVAL,

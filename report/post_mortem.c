@@ -326,6 +326,10 @@ __attribute__((noinline)) moat_status moat_co_write_core(const moat_co *handle,
                    ? moat_refuse(MOAT_E_INVAL, "co is NULL")
                    : moat_refuse_value(MOAT_E_INVAL, "fd is %d: no descriptor",
                                        (uint64_t)fd);
+    if (!MOAT_ARCH_KNOWS_REGISTERS)
+        return moat_refuse(MOAT_E_UNSUPPORTED,
+                           "without a port to this CPU, core files cannot "
+                           "name its registers");
     if (handle->state != MOAT_MARK_TRAPPED)
         return MOAT_E_STATE;
     status = moat_co_check_owner(co);

@@ -216,6 +216,10 @@ moat_backtrace_fp(moat_frame *frames, size_t capacity, size_t *count)
         return moat_refuse(MOAT_E_INVAL,
                            frames == NULL ? "frames is NULL" : "count is NULL");
     *count = 0;
+    if (!MOAT_ARCH_KNOWS_REGISTERS)
+        return moat_refuse(MOAT_E_UNSUPPORTED,
+                           "without a port to this CPU its frame records are "
+                           "not known");
     if (moat_thread_self() == NULL)
         return MOAT_E_THREAD;
     walk.frames = frames;

@@ -93,7 +93,7 @@ static uint64_t take_sample(const struct sample *last)
     clock->at = 0;
     moat_stretch_begin();
     ticks = read_together(&at);
-    if (whole)
+    if (whole && is_whole())
         measure_ticks(last, at, ticks);
     cpu = moat_later_by(clock->before, moat_crew_cpu_ns());
     if (at == NEVER || cpu == NEVER)

@@ -285,6 +285,7 @@ static void on_signal(int signo, siginfo_t *info, void *ucontext)
     moat_calls_end(filter, ucontext);
     moat_altstack_return(ucontext, MOAT_ARCH_CALLED_BY_KERNEL(ucontext));
     errno = saved_errno;
+    moat_trap_end_handler(ucontext);
 }
 
 /* --- ordinary context ---------------------------------------------------- */

@@ -353,6 +353,18 @@ static bool prepare_to_land(const void *ucontext)
            is_in_force(mask_of(ucontext)) && moat_altstack_rearm_for_landing();
 }
 
+/* The interrupted code's mask is set before, as the return would have done: the
+ * landing may keep it. */
+void moat_trap_land(const void *ucontext)
+{
+    if (!moat_arch_can_land(ucontext))
+        return;
+    (void)moat_altstack_rearm_for_landing();
+    (void)pthread_sigmask(SIG_SETMASK,
+                          &((const ucontext_t *)ucontext)->uc_sigmask, NULL);
+    moat_arch_land(ucontext);
+}
+
 /* Called by another copy of this library, whose handler stands over ours. */
 static bool mend(int signo, siginfo_t *info, void *ucontext)
 {
@@ -366,7 +378,9 @@ static bool mend(int signo, siginfo_t *info, void *ucontext)
         mended = moat_regions_fix(info, ucontext);
         moat_grace_leave();
     }
-    return mended || redirect_to_probe(signo, info, ucontext);
+    mended = mended || redirect_to_probe(signo, info, ucontext);
+    moat_trap_end_handler(ucontext);
+    return mended;
 }
 
 void moat_trap_serve_copies(void)
@@ -395,6 +409,7 @@ void moat_trap_on_signal(int signo, siginfo_t *info, void *ucontext)
     errno = saved_errno;
     if (lands)
         moat_arch_land(ucontext);
+    moat_trap_end_handler(ucontext);
 }
 
 bool moat_trap_handle(int signo, siginfo_t *info, void *ucontext)
@@ -404,7 +419,7 @@ bool moat_trap_handle(int signo, siginfo_t *info, void *ucontext)
     bool claimed;
 
     moat_arch_enter_handler();
-    if (info == NULL || ucontext == NULL)
+    if (info == NULL || ucontext == NULL || !MOAT_ARCH_REDIRECTS)
         return false;
     filter = moat_calls_begin(ucontext);
     saved_errno = errno;

@@ -5,6 +5,7 @@
  */
 #include "trap/source_choice.h"
 
+#include "arch/arch.h"
 #include "sys/environment.h"
 #include "sys/refusal.h"
 
@@ -75,6 +76,11 @@ moat_status moat_trap_source_choose(const moat_source *asked,
                            "options->source: name, install, check and remove "
                            "must be set, watch and unwatch both or neither, "
                            "reserved 0");
+    if (!MOAT_ARCH_REDIRECTS && asked != &moat_source_sigaction)
+        return moat_refuse(MOAT_E_UNSUPPORTED,
+                           "options->source is not moat_source_sigaction: "
+                           "without a port to this CPU a trap leaves the "
+                           "handler by a jump, which only moat's own allow");
     *out = asked;
     return MOAT_OK;
 }

@@ -239,6 +239,8 @@ enum moat_step moat_cursor_step(struct moat_cursor *cursor,
     struct moat_row row;
     moat_code code;
 
+    if (!MOAT_ARCH_KNOWS_REGISTERS)
+        return MOAT_STEP_LOST;
     if (lookup(pc, &code) && code.unwind != MOAT_CODE_UNWIND_NONE)
         return step_registered(cursor, pc, &code);
     return find_row(cursor, pc, &row) ? apply(cursor, &row) : MOAT_STEP_LOST;

@@ -20,7 +20,11 @@
 bool moat_unwind_available(void);
 
 /* Where it has none. */
-#define MOAT_NO_UNWINDER "this build has no unwinder: MOAT_WITH_LIBUNWIND=ON"
+#define MOAT_NO_UNWINDER                                                 \
+    (MOAT_ARCH_KNOWS_REGISTERS                                           \
+         ? "this build has no unwinder: MOAT_WITH_LIBUNWIND=ON"          \
+         : "this build has no unwinder: without a port to this CPU its " \
+           "registers are not known")
 
 /* Moves to the caller's frame where moat_cursor_step is lost: by debug
  * information, or by a guess. */

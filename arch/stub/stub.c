@@ -148,6 +148,11 @@ uint64_t moat_arch_try(moat_co *landing, void (*fn)(void *), void *arg)
     missing();
 }
 
+bool moat_arch_prepare(void)
+{
+    missing();
+}
+
 /* --- registers ------------------------------------------------------------ */
 
 const unsigned char moat_arch_dwarf_kept[MOAT_ARCH_DWARF_KEPT] = {0, 2};

@@ -7,6 +7,9 @@
 #ifndef MOAT_ARCH_STUB_VALUES_H
 #define MOAT_ARCH_STUB_VALUES_H
 
+#define MOAT_ARCH_KNOWS_REGISTERS 1
+#define MOAT_ARCH_REDIRECTS       1
+
 #define MOAT_ARCH_FIRST_FRAME_BYTES 16
 #define MOAT_ARCH_FPU_BYTES         16
 
@@ -26,7 +29,11 @@
 #define MOAT_ARCH_CONTEXT_ALIGN              16
 #define MOAT_ARCH_FRAME_BYTES                1024
 #define MOAT_ARCH_CALLED_BY_KERNEL(ucontext) ((void)(ucontext), false)
-#define MOAT_ARCH_ELF_MACHINE                0 /* EM_NONE */
+/* Of the return address in the root frame. */
+#define MOAT_ARCH_IS_ROOT(context) \
+    (_Unwind_GetIP(context) == (uintptr_t)moat_root_return)
+
+#define MOAT_ARCH_ELF_MACHINE 0 /* EM_NONE */
 
 #define MOAT_ARCH_STACK_POINTER() ((uintptr_t)__builtin_frame_address(0))
 

@@ -58,6 +58,12 @@ enum {
 #define XSTATE_BV      512
 #define XSTATE_X87_SSE 3u
 
+/* The layout is the kernel's ABI. */
+bool moat_arch_prepare(void)
+{
+    return true;
+}
+
 static const greg_t *gregs(const void *ucontext)
 {
     return ((const ucontext_t *)ucontext)->uc_mcontext.gregs;

@@ -1,6 +1,8 @@
 # port.cmake: the port's sources.
 #
 # SPDX-License-Identifier: MIT
+set(moat_arch_switches native ucontext sigaltstack threads) # the default first
+set(moat_arch_knows_registers ON)
 set(moat_arch_native_sources
     arch/x86_64/switch.S
     arch/x86_64/switching.c)

@@ -7,6 +7,9 @@
 #ifndef MOAT_ARCH_X86_64_VALUES_H
 #define MOAT_ARCH_X86_64_VALUES_H
 
+#define MOAT_ARCH_KNOWS_REGISTERS 1
+#define MOAT_ARCH_REDIRECTS       1
+
 /* Bytes below base that the first frame takes. */
 #define MOAT_ARCH_FIRST_FRAME_BYTES 176
 
@@ -89,6 +92,10 @@
 #define MOAT_ARCH_POINT_BYTES  232
 #define MOAT_ARCH_POINT_FRAME  264
 #define MOAT_ARCH_POINT_ROOM   1536
+
+/* Of the return address in the root frame. */
+#define MOAT_ARCH_IS_ROOT(context) \
+    (_Unwind_GetIP(context) == (uintptr_t)moat_root_return)
 
 /* EM_X86_64 of elf.h. */
 #define MOAT_ARCH_ELF_MACHINE 62

@@ -135,10 +135,11 @@ MOAT_API moat_status moat_backtrace(moat_frame *frames, size_t capacity,
  * @param[out] count   frames written
  *
  * @return MOAT_OK, or
- *         MOAT_E_INVAL   frames or count is NULL
- *         MOAT_E_FULL    there are more frames than capacity: the innermost
- *                        were written
- *         MOAT_E_THREAD  the calling thread is not attached
+ *         MOAT_E_INVAL        frames or count is NULL
+ *         MOAT_E_FULL         there are more frames than capacity: the
+ *                             innermost were written
+ *         MOAT_E_THREAD       the calling thread is not attached
+ *         MOAT_E_UNSUPPORTED  there is no port to the CPU (docs/backends.md)
  *
  * Thread-safety: any
  * Signal-safety: yes
@@ -342,9 +343,10 @@ MOAT_API MOAT_NODISCARD moat_status moat_co_write_json(const moat_co *co,
  * @param fd  a descriptor open for writing
  *
  * @return as moat_co_print_report; and
- *         MOAT_E_SYSTEM  also if /proc or the memory could not be read: a
- *                        process that is not dumpable, a filter of system
- *                        calls. Part of the file may have been written
+ *         MOAT_E_SYSTEM       also if /proc or the memory could not be read: a
+ *                             process that is not dumpable, a filter of system
+ *                             calls. Part of the file may have been written
+ *         MOAT_E_UNSUPPORTED  there is no port to the CPU (docs/backends.md)
  *
  * Thread-safety: the owner's thread
  * Signal-safety: no

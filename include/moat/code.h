@@ -149,6 +149,8 @@ MOAT_BEGIN_DECLS
  *                         that do not fit it; lines without a file, out of
  *                         order, or outside the code; an eh_frame that
  *                         moat_code does not accept
+ *         MOAT_E_UNSUPPORTED  an eh_frame, and no port to the CPU
+ *                         (docs/backends.md)
  *         MOAT_E_OVERLAP  part of the range is registered
  *         MOAT_E_STATE    called from a fault region's `fix`
  *         MOAT_E_LIMIT    less than 8 KiB of a guest's stack is left

@@ -163,12 +163,15 @@ typedef struct moat_engine_info {
     /* How the library was built to switch: "native", "ucontext", ... See
      * docs/backends.md. */
     const char *switch_backend;
+    /* The port to the CPU: "x86_64"; "generic": moat knows no more of the CPU
+     * than the C library tells. */
+    const char *arch;
 } moat_engine_info;
 
 #define MOAT_ENGINE_INFO_INIT                                                 \
     {                                                                         \
         sizeof(moat_engine_info), MOAT_GUARD_AUTO, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
-            0, 0, 0, 0, 0, 0                                                  \
+            0, 0, 0, 0, 0, 0, 0                                               \
     }
 
 MOAT_BEGIN_DECLS
@@ -195,7 +198,10 @@ MOAT_BEGIN_DECLS
  *                             know; a source of another version;
  *                             MOAT_TRAP_SOURCE=sigsegv in a program that does
  *                             not link moat-sigsegv; a program with clang's
- *                             SafeStack (docs/sanitizers.md)
+ *                             SafeStack (docs/sanitizers.md); without a port
+ *                             to the CPU (docs/backends.md): a source other
+ *                             than moat_source_sigaction, or a C library whose
+ *                             contexts do not show the stack pointer
  *         MOAT_E_LIMIT        less than 8 KiB of a guest's stack is left
  *         MOAT_E_NOMEM        no memory
  *         MOAT_E_SYSTEM       a system call failed; see errno
@@ -364,7 +370,8 @@ MOAT_API moat_status moat_thread_detach(void);
  * @param ucontext  as passed to the handler
  * @return true: it was a guest's trap and the context now leads to the
  *         resumer, or a fault region repaired the fault; return from the
- *         handler at once. false: it is not moat's, and nothing has changed
+ *         handler at once. false: it is not moat's, and nothing has changed;
+ *         always without a port to the CPU (docs/backends.md)
  *
  * Thread-safety: any
  * Signal-safety: yes; legal nowhere else

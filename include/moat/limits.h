@@ -113,7 +113,7 @@ typedef enum moat_limit {
  * preempted guest is not at a call, so moat_co_cancel and moat_co_destroy do
  * not unwind it; they run its moat_co_defer functions. While they unwind
  * another one, its cleanup code has no slices; its limits hold. On a CPU
- * without XSAVE slices are MOAT_E_UNSUPPORTED.
+ * without XSAVE, or that moat has no port for, slices are MOAT_E_UNSUPPORTED.
  *
  * Time limits have effects on the thread that resumes:
  *

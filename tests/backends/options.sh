@@ -35,6 +35,12 @@ refused "MOAT_SWITCH is ''. It is one of: native, ucontext, sigaltstack, threads
     MOAT_SWITCH=
 refused "which the port 'stub' does not support. It has: native." \
     MOAT_SWITCH=ucontext MOAT_ARCH=stub
+refused "which the port 'generic' does not support. It has: ucontext." \
+    MOAT_SWITCH=native MOAT_ARCH=generic
+refused "which the port 'generic' does not support. It has: ucontext." \
+    MOAT_SWITCH=sigaltstack MOAT_ARCH=generic
+refused "MOAT_SANITIZE=address needs native." \
+    MOAT_ARCH=generic MOAT_SANITIZE=address
 refused "MOAT_SANITIZE=address needs native." \
     MOAT_SWITCH=ucontext MOAT_SANITIZE=address
 refused "MOAT_SANITIZE=thread needs native." \

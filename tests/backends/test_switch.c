@@ -271,7 +271,7 @@ static void a_switch_takes_the_stack_that_the_table_has(const void *arg)
 {
     moat_co *co = create(yielding_guest);
     moat_stack_info info;
-    size_t most = MOAT_SWITCH_PORTABLE ? 2048 : 512;
+    size_t most = PORT_IS_GENERIC ? 4096 : MOAT_SWITCH_PORTABLE ? 2048 : 512;
 
     (void)arg;
     (void)resume(co);

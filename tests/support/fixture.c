@@ -5,6 +5,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "fixture.h"
+#include "no_port.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -300,8 +301,11 @@ static void run_case(void **state)
     const struct child_case *test = *state;
     struct ending end;
 
-    if (test->skip != NULL) {
-        print_message("skipped: %s: %s\n", test->name, test->skip);
+    const char *reason =
+        test->skip != NULL ? test->skip : no_port_reason(test->name);
+
+    if (reason != NULL) {
+        print_message("skipped: %s: %s\n", test->name, reason);
         skip();
     }
     run_once(test, &end);
