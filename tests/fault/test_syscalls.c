@@ -350,7 +350,9 @@ static void the_filter_stays_where_it_is(const void *arg)
         {SYS_munmap, {from, UINT64_MAX}, 0},
         {SYS_mprotect, {from, bytes, PROT_READ}, 0},
         {SYS_madvise, {from, bytes, MADV_DONTNEED}, 0},
-        {SYS_mmap, {from, bytes, PROT_READ, anonymous | MAP_FIXED, -1u}, 0},
+        {SYS_mmap,
+         {from, bytes, PROT_READ, anonymous | MAP_FIXED, UINT64_MAX},
+         0},
         {SYS_mremap, {from, bytes, bytes, MREMAP_MAYMOVE}, 0},
         {SYS_mremap,
          {other, 4096, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, from},
@@ -360,7 +362,7 @@ static void the_filter_stays_where_it_is(const void *arg)
     const moat_syscall harmless[] = {
         {SYS_mprotect, {other, 4096, PROT_READ}, 0},
         {SYS_madvise, {other, 4096, MADV_DONTNEED}, 0},
-        {SYS_mmap, {from, 4096, PROT_READ, anonymous, -1u}, 0},
+        {SYS_mmap, {from, 4096, PROT_READ, anonymous, UINT64_MAX}, 0},
         {SYS_munmap, {other, 4096}, 0}};
 
     (void)arg;
