@@ -56,6 +56,18 @@ bool moat_arch_is_preempting(const moat_regs *regs)
 
 /* --- system calls of guests ----------------------------------------------- */
 
+uint32_t moat_arch_audit(void)
+{
+    return 0;
+}
+
+void moat_arch_call_failed(void *ucontext, int error)
+{
+    (void)ucontext;
+    (void)error;
+    abort();
+}
+
 void moat_arch_filter_return(void *ucontext, struct moat_arch_filtered *words)
 {
     (void)ucontext;

@@ -20,10 +20,10 @@
 #include <moat/heap.h>
 #include <moat/status.h>
 
-/** Reads memory that may have pointers into heaps. */
+/* Reads memory that may have pointers into heaps. */
 typedef void moat_heap_scan(const void *begin, size_t bytes);
 
-/** Calls `scan` for all variables of the process that the calling thread can
+/* Calls `scan` for all variables of the process that the calling thread can
  * read. */
 typedef void moat_heap_roots(moat_heap_scan *scan);
 
