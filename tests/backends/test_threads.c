@@ -480,8 +480,8 @@ static void a_signal_to_the_owner_waits_for_it(const void *arg)
     moat_co_destroy(co);
 }
 
-#define TRAP_FLAG 0x100 /* of the CPU's flags: SIGTRAP after each instruction \
-                         */
+/* Of the CPU's flags: SIGTRAP after each instruction. */
+#define TRAP_FLAG 0x100
 
 static void on_step(int signo)
 {
