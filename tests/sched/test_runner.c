@@ -204,6 +204,39 @@ static void *waits_a_while(void *arg)
     return arg;
 }
 
+/* The return address that is nearest to the stack's base, in the frame of the
+ * library's first function there; NULL: it was not found. */
+static uintptr_t *root_address(void)
+{
+    moat_frame frames[32];
+    moat_stack_info info;
+    size_t count = 0;
+
+    REQUIRE(moat_stack_bounds(&info) == MOAT_OK);
+    REQUIRE(moat_backtrace(frames, 32, &count) == MOAT_OK);
+    for (uintptr_t *at = (uintptr_t *)info.base; (void *)--at > (void *)frames;)
+        for (size_t i = 0; i < count; i++)
+            if (*at != 0 && *at == frames[i].pc)
+                return at;
+    return NULL;
+}
+
+#if MOAT_SWITCH_PORTABLE
+#    define NEEDS_ROOT "the frame is not the library's own"
+#else
+#    define NEEDS_ROOT NEEDS_STEPS
+#endif
+
+/* As a function that writes beyond its own array, and returns. */
+static void *overwrites(void *arg)
+{
+    uintptr_t *address = root_address();
+
+    REQUIRE(address != NULL);
+    *address = 1;
+    return arg;
+}
+
 /* Where the task's function runs: which of them share a coroutine? */
 static void *tells_where(void *arg)
 {
@@ -274,6 +307,21 @@ static void tasks_share_a_coroutine(const void *arg)
 {
     (void)arg;
     (void)run(compares_places);
+}
+
+static void *joins_a_vandal(void *arg)
+{
+    (void)joins_many(NULL);
+    EXPECT_EQ(join(spawn(overwrites, NULL)).kind, MOAT_EVENT_TRAP);
+    (void)joins_many(NULL);
+    return arg;
+}
+
+/* What it has overwritten is its own fault, not that of the next task there. */
+static void the_one_that_overwrites_traps(const void *arg)
+{
+    (void)arg;
+    EXPECT_EQ(run(joins_a_vandal).trapped, 1);
 }
 
 /* ---- With others ----------------------------------------------------------
@@ -421,6 +469,8 @@ int main(void)
          NULL, NEEDS_STEPS, 0, 0},
         {"nothing_reaches_the_next_task", nothing_reaches_the_next_task, NULL,
          NULL, 0, 0},
+        {"the_one_that_overwrites_traps", the_one_that_overwrites_traps, NULL,
+         NEEDS_ROOT, 0, 0},
         {"tasks_share_a_coroutine", tasks_share_a_coroutine, NULL, NEEDS_STEPS,
          0, 0},
         {"a_tree_of_joins_has_its_sum", a_tree_of_joins_has_its_sum, NULL, NULL,
