@@ -18,7 +18,7 @@
 typedef uintptr_t moat_two_words __attribute__((
     vector_size(2 * sizeof(uintptr_t)), aligned(sizeof(uintptr_t)), may_alias));
 
-static inline void moat_swap_two_words(char *a, char *b)
+static inline void moat_swap_two_words(void *a, void *b)
 {
     const moat_two_words two = *(moat_two_words *)a;
 
@@ -26,7 +26,7 @@ static inline void moat_swap_two_words(char *a, char *b)
     *(moat_two_words *)b = two;
 }
 
-static inline void moat_swap_word(char *a, char *b)
+static inline void moat_swap_word(void *a, void *b)
 {
     const uintptr_t word = *(uintptr_t *)a;
 
