@@ -39,7 +39,7 @@
 
 static struct {
     atomic_size_t most; /* bytes that may be kept; 0: nothing is */
-    moat_heap_roots *roots;
+    moat_heap_roots roots;
 } options;
 
 /* By the regions' lock. In the order in which they ended. */
@@ -202,7 +202,7 @@ void moat_kept_add(struct moat_heap_region *region)
 
 /* ---- The public functions ------------------------------------------------ */
 
-moat_status moat_heap_keep(moat_heap_roots *roots, size_t limit_bytes)
+moat_status moat_heap_keep(moat_heap_roots roots, size_t limit_bytes)
 {
     if (roots == NULL && limit_bytes != 0)
         return moat_refuse(MOAT_E_INVAL, "roots is NULL");

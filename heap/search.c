@@ -189,7 +189,7 @@ static void read_heaps(void)
     }
 }
 
-size_t moat_search(struct moat_heap_region *first, moat_heap_roots *roots)
+size_t moat_search(struct moat_heap_region *first, moat_heap_roots roots)
 {
     unsigned char filter = moat_filter_pause();
 

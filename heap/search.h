@@ -24,7 +24,7 @@ bool moat_search_prepare(void);
  * their variables cannot be read. Sets `bytes` of what is found, and returns
  * how much was read. One thread at a time; under no lock, since the variables
  * are found by way of the dynamic linker, which has one. */
-size_t moat_search(struct moat_heap_region *first, moat_heap_roots *roots);
+size_t moat_search(struct moat_heap_region *first, moat_heap_roots roots);
 
 /* Returns whether the last search has found a reference to the heap. */
 bool moat_search_found(const struct moat_heap_region *region);

@@ -21,11 +21,11 @@
 #include <moat/status.h>
 
 /** Reads memory that may have pointers into heaps. */
-typedef void moat_heap_scan(const void *begin, size_t bytes);
+typedef void (*moat_heap_scan)(const void *begin, size_t bytes);
 
 /** Calls `scan` for all variables of the process that the calling thread can
  * read. */
-typedef void moat_heap_roots(moat_heap_scan *scan);
+typedef void (*moat_heap_roots)(moat_heap_scan scan);
 
 /** The addresses between which all heaps lie; the range may grow. A reader
  * loads `begin` first: `bytes` is written before it. */
@@ -108,7 +108,7 @@ MOAT_API bool moat_heap_had(const void *address);
  * Signal-safety: no
  * Legal in:      host
  */
-MOAT_API MOAT_NODISCARD moat_status moat_heap_keep(moat_heap_roots *roots,
+MOAT_API MOAT_NODISCARD moat_status moat_heap_keep(moat_heap_roots roots,
                                                    size_t limit_bytes);
 
 /**
