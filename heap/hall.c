@@ -17,7 +17,6 @@
 
 #include <moat/allocator.h>
 
-#include "heap/kept.h"
 #include "sys/lock.h"
 
 #define FIRST_CAPACITY ((size_t)16)
@@ -206,12 +205,10 @@ static bool has_heap(const struct moat_hall *hall)
     return false;
 }
 
-void moat_heap_regions_release(void)
+void moat_halls_release(void)
 {
     struct moat_hall *first = atomic_load(&halls);
 
-    if (moat_kept_look() != 0)
-        return;
     for (struct moat_hall *hall = first; hall != NULL; hall = hall->next) {
         if (has_heap(hall))
             return;

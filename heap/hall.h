@@ -76,12 +76,7 @@ struct moat_heap_region *moat_hall_take(unsigned shift, struct moat_hall **out);
 void moat_hall_put_back(struct moat_hall *hall,
                         struct moat_heap_region *region);
 
-/* Returns the pages of a region that its heap has used. */
-struct moat_pages moat_region_used(const struct moat_hall *hall,
-                                   const struct moat_heap_region *region);
-
-/* Drops the contents of a region without a heap, which another heap may then
- * take. Addresses that cannot be cleared are not used again. */
-void moat_region_drop(struct moat_heap_region *region);
+/* Unmaps all regions, unless there is a heap. */
+void moat_halls_release(void);
 
 #endif

@@ -13,11 +13,10 @@
 #include "heap/hall.h"
 #include "heap/heap.h"
 #include "heap/kept.h"
+#include "heap/layout.h"
 #include "sys/memory.h"
 #include "sys/refusal.h"
 #include "sys/size.h"
-
-#define MIN_SHIFT 20u
 
 /* Pages of a heap that are accessible from the beginning. */
 #define FIRST_PAGES ((size_t)64)
@@ -64,50 +63,11 @@ bool moat_heap_region_valid(const moat_heap *heap)
 
 /* ---- The layout of a region ---------------------------------------------- */
 
-/* Returns how many pages a region has addresses for, with their entries. */
-static size_t capacity_of(unsigned shift)
-{
-    size_t bytes = ((size_t)1 << shift) - 2 * MOAT_REGION_GUARD -
-                   sizeof(moat_heap) - MOAT_HEAP_PAGE;
-
-    return bytes / (MOAT_HEAP_PAGE + sizeof(struct moat_span));
-}
-
-static unsigned shift_for(size_t quota_bytes)
-{
-    size_t pages = 2 * (quota_bytes >> MOAT_HEAP_PAGE_SHIFT);
-    unsigned shift = MIN_SHIFT;
-
-    while (capacity_of(shift) < pages)
-        shift++;
-    return shift;
-}
-
-static struct moat_span *spans_of(const moat_heap *heap)
-{
-    return (struct moat_span *)((uintptr_t)heap + sizeof *heap);
-}
-
-/* Returns the address of page 0. */
-static uintptr_t pages_of(const moat_heap *heap, size_t capacity)
-{
-    return ((uintptr_t)(spans_of(heap) + capacity) + MOAT_HEAP_PAGE - 1) &
-           ~(uintptr_t)(MOAT_HEAP_PAGE - 1);
-}
-
-bool moat_heap_region_intact(const moat_heap *heap)
-{
-    size_t capacity = capacity_of(moat_hall_of((uintptr_t)heap)->shift);
-
-    return heap->spans == spans_of(heap) &&
-           heap->pages == pages_of(heap, capacity) && heap->fresh <= capacity;
-}
-
 /* Fills in an empty heap, of zeros. */
 static void fill_in(moat_heap *heap, size_t capacity, size_t quota_bytes)
 {
-    heap->spans = spans_of(heap);
-    heap->pages = pages_of(heap, capacity);
+    heap->spans = moat_region_spans(heap);
+    heap->pages = moat_region_pages(heap, capacity);
     heap->capacity = capacity;
     heap->opened = region_of(heap)->opened;
     heap->quota = quota_bytes >> MOAT_HEAP_PAGE_SHIFT;
@@ -121,7 +81,7 @@ static void fill_in(moat_heap *heap, size_t capacity, size_t quota_bytes)
 static moat_status make_heap(moat_heap *heap, unsigned shift,
                              size_t quota_bytes)
 {
-    size_t capacity = capacity_of(shift);
+    size_t capacity = moat_region_capacity(shift);
     struct moat_heap_region *region = region_of(heap);
     size_t bytes = sizeof *heap + capacity * sizeof(struct moat_span) +
                    (FIRST_PAGES + 1) * MOAT_HEAP_PAGE;
@@ -141,7 +101,7 @@ static moat_status make_heap(moat_heap *heap, unsigned shift,
 moat_status moat_heap_region_take(size_t quota_bytes, moat_heap **out)
 {
     size_t quota = (quota_bytes + MOAT_HEAP_PAGE - 1) & ~(MOAT_HEAP_PAGE - 1);
-    unsigned shift = shift_for(quota);
+    unsigned shift = moat_region_shift(quota);
     struct moat_hall *hall;
     struct moat_heap_region *region = moat_hall_take(shift, &hall);
     moat_heap *heap;
@@ -160,24 +120,13 @@ moat_status moat_heap_region_take(size_t quota_bytes, moat_heap **out)
     return MOAT_OK;
 }
 
-/* A new mapping is right whatever the guest did: it may have changed the
- * protection of its memory, or unmapped it. */
-static bool drop(const moat_heap *heap, const struct moat_hall *hall)
-{
-    uintptr_t begin = (uintptr_t)heap - MOAT_REGION_GUARD;
-    size_t bytes = (size_t)1 << hall->shift;
-
-    return moat_memory_renew(begin, bytes) &&
-           moat_memory_forbid_huge(begin, bytes) == MOAT_OK;
-}
-
 moat_status moat_heap_region_renew(moat_heap *heap)
 {
     const struct moat_hall *hall = moat_hall_of((uintptr_t)heap);
     struct moat_heap_region *region = region_of(heap);
 
     moat_returned_drop(&region->returned);
-    if (!drop(heap, hall))
+    if (!moat_region_renew(heap, hall))
         return moat_refuse_errno("mapping the heap anew");
     return moat_memory_refusal(
         make_heap(heap, hall->shift, moat_region_quota(region)));
@@ -188,8 +137,8 @@ static bool is_clearable(const moat_heap *heap,
                          const struct moat_heap_region *region, size_t capacity,
                          size_t keep_bytes)
 {
-    uintptr_t end =
-        pages_of(heap, capacity) + (region->opened << MOAT_HEAP_PAGE_SHIFT);
+    uintptr_t end = moat_region_pages(heap, capacity) +
+                    (region->opened << MOAT_HEAP_PAGE_SHIFT);
 
     return region->foreign == 0 && region->fresh <= region->opened &&
            region->opened <= capacity &&
@@ -200,39 +149,21 @@ static bool is_clearable(const moat_heap *heap,
 /* fill_in and the pages that were never used expect zeros. */
 bool moat_heap_region_clear(moat_heap *heap, size_t keep_bytes)
 {
-    size_t capacity = capacity_of(moat_hall_of((uintptr_t)heap)->shift);
+    size_t capacity =
+        moat_region_capacity(moat_hall_of((uintptr_t)heap)->shift);
     struct moat_heap_region *region = region_of(heap);
 
     if (!is_clearable(heap, region, capacity, keep_bytes))
         return false;
     moat_returned_drop(&region->returned);
-    memset((void *)pages_of(heap, capacity), 0,
+    memset((void *)moat_region_pages(heap, capacity), 0,
            region->fresh << MOAT_HEAP_PAGE_SHIFT);
-    memset(spans_of(heap), 0, region->fresh * sizeof(struct moat_span));
+    memset(moat_region_spans(heap), 0,
+           region->fresh * sizeof(struct moat_span));
     memset(heap, 0, sizeof *heap);
     fill_in(heap, capacity, moat_region_quota(region));
     region->fresh = 0;
     return true;
-}
-
-void moat_region_drop(struct moat_heap_region *region)
-{
-    size_t index;
-    struct moat_hall *hall = moat_hall_of_region(region, &index);
-
-    if (drop(moat_hall_heap(hall, index), hall))
-        moat_hall_put_back(hall, region);
-}
-
-struct moat_pages moat_region_used(const struct moat_hall *hall,
-                                   const struct moat_heap_region *region)
-{
-    size_t index = (size_t)(region - hall->regions);
-    uintptr_t low =
-        pages_of(moat_hall_heap(hall, index), capacity_of(hall->shift));
-    uintptr_t high = low + (region->fresh << MOAT_HEAP_PAGE_SHIFT);
-
-    return (struct moat_pages){low, high};
 }
 
 bool moat_heap_region_is_kept(const moat_heap *heap)
@@ -253,4 +184,10 @@ void moat_heap_region_return(moat_heap *heap)
         moat_kept_add(region);
     else
         moat_region_drop(region);
+}
+
+void moat_heap_regions_release(void)
+{
+    if (moat_kept_look() == 0)
+        moat_halls_release();
 }

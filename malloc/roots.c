@@ -39,7 +39,7 @@ static bool is_own(const struct dl_phdr_info *info, const ElfW(Phdr) * part)
 
 static int show_file(struct dl_phdr_info *info, size_t size, void *arg)
 {
-    moat_heap_scan *const *scan = arg;
+    const moat_heap_scan *scan = arg;
 
     (void)size;
     for (int i = 0; i < info->dlpi_phnum; i++) {
@@ -55,7 +55,7 @@ static int show_file(struct dl_phdr_info *info, size_t size, void *arg)
     return 0;
 }
 
-static void show_files(moat_heap_scan *scan)
+static void show_files(moat_heap_scan scan)
 {
     REAL(int, dl_iterate_phdr, int (*)(struct dl_phdr_info *, size_t, void *),
          void *);
@@ -63,7 +63,7 @@ static void show_files(moat_heap_scan *scan)
     (void)function(show_file, &scan);
 }
 
-static void show_heap(moat_heap_scan *scan)
+static void show_heap(moat_heap_scan scan)
 {
     uintptr_t end;
 
@@ -74,7 +74,7 @@ static void show_heap(moat_heap_scan *scan)
         scan((const void *)heap_begin, end - heap_begin);
 }
 
-void moat_malloc_roots(moat_heap_scan *scan)
+void moat_malloc_roots(moat_heap_scan scan)
 {
     show_files(scan);
     scan((const void *)pthread_self(), THREAD_BYTES);

@@ -10,6 +10,6 @@
 
 /* Shows the variables of all loaded files, with those of the calling thread,
  * and the C library's heap. */
-void moat_malloc_roots(moat_heap_scan *scan);
+void moat_malloc_roots(moat_heap_scan scan);
 
 #endif

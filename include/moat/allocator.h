@@ -20,12 +20,12 @@
 #include <moat/heap.h>
 #include <moat/status.h>
 
-/* Reads memory that may have pointers into heaps. */
-typedef void moat_heap_scan(const void *begin, size_t bytes);
+/** Reads memory that may have pointers into heaps. */
+typedef void (*moat_heap_scan)(const void *begin, size_t bytes);
 
-/* Calls `scan` for all variables of the process that the calling thread can
+/** Calls `scan` for all variables of the process that the calling thread can
  * read. */
-typedef void moat_heap_roots(moat_heap_scan *scan);
+typedef void (*moat_heap_roots)(moat_heap_scan scan);
 
 /** The addresses between which all heaps lie; the range may grow. A reader
  * loads `begin` first: `bytes` is written before it. */
@@ -82,59 +82,45 @@ static inline bool moat_heap_may_own(const void *address)
 MOAT_API bool moat_heap_had(const void *address);
 
 /**
- * Keeps the memory of heaps that have ended for as long as variables refer to
- * it.
+ * Keeps the memory of ended heaps for as long as variables refer to it.
  *
- * A library may keep a block in a static variable that it took when a guest
- * first called it, and needs it when the next guest calls. From now on
- * moat_co_reset, moat_co_destroy and moat_heap_destroy do not drop the memory
- * of a heap at once. First all variables are searched for addresses in it, and
- * so are the heaps that are found. The memory of those that are not found is
- * dropped. A search takes a twentieth of the time at most, unless 512 heaps
- * wait, or 64 KiB, or as much as a search reads if that is more than 1 MiB. A
- * reset coroutine has another heap meanwhile.
- * A heap from which nothing was ever taken does not wait. moat_heap_reset and
- * moat_heap_clear drop everything as before.
- *
- * A block whose heap has ended may be used, but neither freed nor resized:
- * moat_heap_of does not find its heap, and moat_heap_kept_block has its size.
- *
- * The variables of another thread cannot be read. So what a thread ends waits
- * for a search by that thread, or by any after its end.
+ * A library may keep a block in a static variable, and need it when the next
+ * guest calls. So from now on moat_co_reset, which then replaces the heap,
+ * moat_co_destroy and moat_heap_destroy drop memory only after a search of all
+ * variables, and of heaps that are found, has found no address in it. A search
+ * takes a twentieth of the time at most, unless 512 heaps wait, or 64 KiB, or
+ * as much as it reads if that is more than 1 MiB. What a thread ends waits for
+ * a search by that thread, which alone can read its variables, or after its
+ * end. A block whose heap has ended may be used, but not freed or resized.
  *
  * @param roots        shows the variables; is called on the stack of a thread
  *                     that ends a heap, and must not use moat. NULL only with 0
  * @param limit_bytes  if more is referred to, heaps are dropped nevertheless:
- *                     first those to which only other heaps refer, the oldest
- *                     before others, then those that ended last; 0: none is
- *                     kept, the default
+ *                     first those to which only heaps refer, the oldest
+ *                     first, then the newest; 0: none is kept, the default
  *
  * @return MOAT_OK, or, with nothing changed,
  *         MOAT_E_INVAL        roots is NULL
  *         MOAT_E_NOMEM        no memory
- *         MOAT_E_UNSUPPORTED  the system forbids process_vm_readv, by which
- *                             variables are read
+ *         MOAT_E_UNSUPPORTED  the system forbids process_vm_readv
  *
  * Thread-safety: while no heap ends
  * Signal-safety: no
  * Legal in:      host
- * See also:      moat_heap_kept, moat_heap_kept_block
  */
-MOAT_API MOAT_NODISCARD moat_status moat_heap_keep(moat_heap_roots *roots,
+MOAT_API MOAT_NODISCARD moat_status moat_heap_keep(moat_heap_roots roots,
                                                    size_t limit_bytes);
 
 /**
- * Returns how much memory ended heaps have: that which variables refer to, and
- * that which waits for a search.
+ * Returns how much memory ended heaps have, referred to or not yet searched
+ * for.
  *
  * @param[out] heaps  how many there are; may be NULL
- * @return bytes, as far as is known: of a heap that waits, what it has used at
- *         most
+ * @return bytes; of a heap that waits, what it has used at most
  *
  * Thread-safety: any
  * Signal-safety: no
  * Legal in:      any state
- * See also:      moat_heap_keep
  */
 MOAT_API size_t moat_heap_kept(size_t *heaps);
 
@@ -147,7 +133,6 @@ MOAT_API size_t moat_heap_kept(size_t *heaps);
  * Thread-safety: any, if a variable refers to the block
  * Signal-safety: no
  * Legal in:      any state
- * See also:      moat_heap_keep, moat_heap_find_block
  */
 MOAT_API size_t moat_heap_kept_block(const void *pointer);
 
@@ -236,7 +221,6 @@ MOAT_API void *moat_guest_alloc(size_t bytes);
  * Thread-safety: any
  * Signal-safety: no
  * Legal in:      host and guests; not in a heap that was stopped
- * See also:      moat_guest_alloc
  */
 MOAT_API void *moat_guest_alloc_or(size_t bytes,
                                    void *(*otherwise)(size_t bytes));
@@ -287,7 +271,6 @@ MOAT_API bool moat_guest_free(void *pointer);
  * Thread-safety: any
  * Signal-safety: no
  * Legal in:      host and guests; not in a heap that was stopped
- * See also:      moat_guest_free
  */
 MOAT_API void moat_guest_free_or(void *pointer,
                                  void (*otherwise)(void *pointer));

@@ -288,9 +288,8 @@ MOAT_API moat_entry moat_co_entry(const moat_co *co);
  * limits.memory_bytes is not 0 or if it was given one (moat_guest_heap, which
  * moat-malloc calls when a guest first takes memory).
  *
- * moat_co_reset empties a heap of its own, moat_co_destroy ends it. Until then
- * it stays as the guest left it, and the host may read what lies in it. After
- * moat_co_reset a heap of its own may be another one (moat_heap_keep).
+ * moat_co_reset empties a heap of its own or replaces it (moat_heap_keep),
+ * moat_co_destroy ends it. Until then it can be read as the guest left it.
  *
  * @param co  NULL is allowed
  * @return the heap; NULL: none

@@ -34,7 +34,7 @@
 static void *variables[GUESTS];
 static _Thread_local char *of_thread;
 
-static void show(moat_heap_scan *scan)
+static void show(moat_heap_scan scan)
 {
     scan(variables, sizeof variables);
     scan(&of_thread, sizeof of_thread);

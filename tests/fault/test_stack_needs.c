@@ -603,7 +603,7 @@ static void call_heap_find(void)
     status = MOAT_OK;
 }
 
-static void show_none(moat_heap_scan *scan)
+static void show_none(moat_heap_scan scan)
 {
     scan(&status, sizeof status);
 }

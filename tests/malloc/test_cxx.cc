@@ -321,8 +321,8 @@ std::size_t resident_bytes()
            static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
 }
 
-/* Another allocator has its own view of what it keeps. Memory of the last guests
- * may still be there. */
+/* Another allocator has its own view of what it keeps. Memory of the last
+ * guests may still be there. */
 void expect_flat(std::size_t before)
 {
     EXPECT(std::getenv("MOAT_TEST_NEXT") != nullptr ||
