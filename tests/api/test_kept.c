@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -436,6 +437,31 @@ static void without_variables_none_is_kept(const void *arg)
     EXPECT_EQ(kept(), 0);
 }
 
+/* Addresses for a buffer are refused, or its memory. */
+static void a_buffer_is_refused_by(__rlimit_resource_t resource)
+{
+    struct rlimit before, least;
+    moat_status status;
+
+    REQUIRE(getrlimit(resource, &before) == 0);
+    least = before;
+    least.rlim_cur = 4096;
+    REQUIRE(setrlimit(resource, &least) == 0);
+    status = moat_heap_keep(show, LIMIT);
+    REQUIRE(setrlimit(resource, &before) == 0);
+    EXPECT_EQ(status, MOAT_E_NOMEM);
+    (void)end_with(&variables[0]);
+    EXPECT_EQ(kept(), 0);
+}
+
+static void without_memory_none_is_kept(const void *arg)
+{
+    (void)arg;
+    a_buffer_is_refused_by(RLIMIT_AS);
+    a_buffer_is_refused_by(RLIMIT_DATA);
+    keep(LIMIT);
+}
+
 static bool forbid_reading(void)
 {
     struct sock_filter code[] = {
@@ -477,6 +503,7 @@ static const struct child_case cases[] = {
     CHILD_CASE(a_forks_child_keeps_and_drops),
     CHILD_CASE(the_engines_end_leaves_what_is_referred_to),
     CHILD_CASE(without_variables_none_is_kept),
+    CHILD_CASE(without_memory_none_is_kept),
     CHILD_CASE(variables_that_cannot_be_read),
 };
 
