@@ -51,7 +51,8 @@ static const struct row *own_row(void)
         if (strcmp(rows[i].backend, SWITCH_BACKEND) == 0)
             return &rows[i];
     }
-    child_leave_out("the backend has no row");
+    child_leave_out(SWITCH_BY_THREADS ? "backends.threads has it"
+                                      : "the backend has no row");
 }
 
 /* Stops before and after nothing, a first resume, and a later one. */
