@@ -16,6 +16,8 @@ static const struct bench_peer *const reference = &peer_ucontext;
 
 void bench_add_peer(struct bench_peers *peers, const struct bench_peer *peer)
 {
+    if (peers->count == BENCH_MAX_PEERS)
+        bench_stop("BENCH_MAX_PEERS");
     if (peer == reference)
         peers->reference = peers->count;
     peers->all[peers->count++] = peer;

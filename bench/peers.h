@@ -16,7 +16,7 @@
 
 #include "bench/bench.h"
 
-#define BENCH_MAX_PEERS 16
+#define BENCH_MAX_PEERS 24
 
 #define TREE_DEPTH 14
 

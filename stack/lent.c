@@ -48,8 +48,7 @@ static uintptr_t up_to(uintptr_t address, uintptr_t unit)
 /* Entry, cold part and description, each of them whole lines. */
 static size_t record_bytes(void)
 {
-    return moat_arena_layout.entry_bytes + moat_arena_cold_bytes() +
-           LENT_BYTES;
+    return moat_arena_layout.entry_bytes + moat_arena_cold_bytes() + LENT_BYTES;
 }
 
 /* Alignment takes up to a line below the record, another above it, and the

@@ -21,7 +21,7 @@ struct moat_point_front {
     void *value;
     uint64_t word;  /* the kind of event, or the command                      */
     moat_co *co;    /* the guest that the event is from                       */
-    bool suspended; /* it is where a guest waits; else, a resume             */
+    bool suspended; /* a guest waits here, not a resume; for threads          */
 };
 
 struct moat_point;

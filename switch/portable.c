@@ -19,6 +19,9 @@ __typeof__(moat_switch_body) moat_switch_whole;
 __typeof__(moat_transfer_body) moat_transfer_whole;
 #    define moat_switch_body   moat_switch_whole
 #    define moat_transfer_body moat_transfer_whole
+_Static_assert(MOAT_SWITCH_ROOM == sizeof(uintptr_t) + MOAT_ARCH_POINT_FRAME +
+                                       MOAT_ARCH_POINT_ROOM,
+               "the header looks for other room than the switch needs");
 #endif
 
 _Static_assert(offsetof(struct moat_point, front) == 0 &&

@@ -18,6 +18,17 @@ uint64_t moat_clock_ns(void);
 /* The calling thread's CPU time. */
 uint64_t moat_clock_cpu_ns(void);
 
+static inline uint64_t moat_earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* What would be beyond the clock's end is its end. */
+static inline uint64_t moat_later_by(uint64_t at, uint64_t ns)
+{
+    return ns > MOAT_CLOCK_END - at ? MOAT_CLOCK_END : at + ns;
+}
+
 /* That of a thread of this process, by the system's number (sys/fork.h). */
 uint64_t moat_clock_cpu_ns_of(int task);
 

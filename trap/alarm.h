@@ -51,7 +51,6 @@ struct moat_alarm {
     int task;                /* that the timer signals                       */
     uint64_t own_fuel; /* for moat_tls.fuel if the system cannot clear words */
     struct moat_timer timer;
-    struct moat_cpu_clock cpu_clock;
     volatile uint64_t armed_at; /* what the timer is set for; it may fire
                                    earlier, not later                     */
     struct moat_aside *volatile asides; /* innermost first                   */
@@ -62,17 +61,6 @@ struct moat_alarm {
 /* Thread-local; the handler of the same thread is the only other reader. */
 extern __thread struct moat_alarm moat_alarm
     __attribute__((tls_model("initial-exec"), visibility("hidden")));
-
-static inline uint64_t moat_earlier(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
-/* A limit beyond the end of the clock is no limit. */
-static inline uint64_t moat_later_by(uint64_t at, uint64_t ns)
-{
-    return ns > MOAT_CLOCK_END - at ? MOAT_CLOCK_END : at + ns;
-}
 
 /* A trap record's limit is the one that was found to have passed. */
 static inline void moat_alarm_note(struct moat_trap_record *record)

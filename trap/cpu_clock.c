@@ -11,7 +11,6 @@
 #include "arch/arch.h"
 #include "sys/clock.h"
 #include "sys/stretch.h"
-#include "trap/alarm.h"
 #include "trap/crew.h"
 
 #define NEVER MOAT_CLOCK_END
@@ -26,7 +25,19 @@
 static _Atomic uint64_t tick_length;
 
 /* Both clocks must have been read within this time. */
-#define NEAR_TICKS UINT64_C(4096)
+#define NEAR_TICKS UINT64_C(4000)
+
+/* All in nanoseconds but for the ticks. The handler of the thread writes it,
+ * too. */
+static __thread struct {
+    volatile uint64_t at;     /* when the last sample was taken; 0: there is
+                                 none                                        */
+    volatile uint64_t cpu;    /* the thread's CPU time then                  */
+    volatile uint64_t ticks;  /* the CPU's clock then; 0: not known          */
+    volatile uint64_t told;   /* the latest time that was returned           */
+    volatile uint64_t before; /* CPU time up to the last fork                */
+    volatile unsigned taken;  /* samples, modulo 2^32                        */
+} clock_of_thread __attribute__((tls_model("initial-exec")));
 
 /* The CPU time of a crew is that of several threads (crew.h), each of which has
  * stretches of its own. */
@@ -44,14 +55,13 @@ struct sample {
 /* The handler may take a new sample between the reads. */
 static struct sample last_sample(void)
 {
-    const struct moat_cpu_clock *clock = &moat_alarm.cpu_clock;
     struct sample last;
 
     do {
-        last.at = clock->at;
-        last.cpu = clock->cpu;
-        last.ticks = clock->ticks;
-    } while (last.at != clock->at);
+        last.at = clock_of_thread.at;
+        last.cpu = clock_of_thread.cpu;
+        last.ticks = clock_of_thread.ticks;
+    } while (last.at != clock_of_thread.at);
     return last;
 }
 
@@ -85,24 +95,23 @@ static uint64_t read_together(uint64_t *at)
  * is kept. */
 static uint64_t take_sample(const struct sample *last)
 {
-    struct moat_cpu_clock *clock = &moat_alarm.cpu_clock;
-    unsigned fired = moat_alarm.fired;
+    unsigned taken = ++clock_of_thread.taken;
     bool whole = is_whole();
     uint64_t at, cpu, ticks;
 
-    clock->at = 0;
+    clock_of_thread.at = 0;
     moat_stretch_begin();
     ticks = read_together(&at);
     if (whole && is_whole())
         measure_ticks(last, at, ticks);
-    cpu = moat_later_by(clock->before, moat_crew_cpu_ns());
+    cpu = moat_later_by(clock_of_thread.before, moat_crew_cpu_ns());
     if (at == NEVER || cpu == NEVER)
         return NEVER;
-    clock->cpu = cpu;
-    clock->ticks = ticks;
-    clock->at = at;
-    if (moat_alarm.fired != fired)
-        clock->at = 0;
+    clock_of_thread.cpu = cpu;
+    clock_of_thread.ticks = ticks;
+    clock_of_thread.at = at;
+    if (clock_of_thread.taken != taken)
+        clock_of_thread.at = 0;
     return cpu;
 }
 
@@ -113,11 +122,9 @@ static uint64_t take_sample(const struct sample *last)
  * charged by differences never adds up to more than the system's clock has. */
 static uint64_t told(uint64_t cpu)
 {
-    struct moat_cpu_clock *clock = &moat_alarm.cpu_clock;
-
-    if (cpu < clock->told)
-        return clock->told;
-    clock->told = cpu;
+    if (cpu < clock_of_thread.told)
+        return clock_of_thread.told;
+    clock_of_thread.told = cpu;
     return cpu;
 }
 
@@ -175,14 +182,12 @@ uint64_t moat_cpu_clock_now(uint64_t *cpu)
 
 void moat_cpu_clock_after_fork(void)
 {
-    struct moat_cpu_clock *clock = &moat_alarm.cpu_clock;
-
-    clock->before = clock->cpu;
-    clock->at = clock->told = 0;
+    clock_of_thread.before = clock_of_thread.cpu;
+    clock_of_thread.at = clock_of_thread.told = 0;
 }
 
 void moat_cpu_clock_end(void)
 {
     moat_stretch_end();
-    moat_alarm.cpu_clock.at = 0;
+    clock_of_thread.at = 0;
 }

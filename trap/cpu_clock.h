@@ -12,17 +12,6 @@
 
 #include <stdint.h>
 
-/* All in nanoseconds but for the ticks. The handler of the thread writes it,
- * too. */
-struct moat_cpu_clock {
-    volatile uint64_t at;     /* when the last sample was taken; 0: there is
-                                 none                                        */
-    volatile uint64_t cpu;    /* the thread's CPU time then                  */
-    volatile uint64_t ticks;  /* the CPU's clock then; 0: not known          */
-    volatile uint64_t told;   /* the latest time that was returned           */
-    volatile uint64_t before; /* CPU time up to the last fork                */
-};
-
 /* Returns the thread's CPU time, with that of its parent up to a fork, at
  * `now`, the clock's last reading; MOAT_CLOCK_END if it cannot be read. A
  * system call if something else has run on the CPU since the last sample, or

@@ -64,10 +64,10 @@ typedef enum moat_limit {
  * in and out. Otherwise a guest whose resumes are short would never use up its
  * total. CPU time takes a system call only where the thread has slept, or was
  * interrupted, since it was last read, or a quarter of a millisecond has
- * passed; without restartable sequences (rseq(2)), each time. A guest whose total is used up when
- * it is resumed traps before it runs. A total covers one life:
- * moat_co_reset begins another. MOAT_CO_EXACT_USAGE counts the same without a
- * limit; moat_co_usage has the figures.
+ * passed; without restartable sequences (rseq(2)), each time. A guest whose
+ * total is used up when it is resumed traps before it runs. A total covers one
+ * life: moat_co_reset begins another. MOAT_CO_EXACT_USAGE counts the same
+ * without a limit; moat_co_usage has the figures.
  *
  * A deadline can stop the guest at any instruction, even inside malloc or
  * stdio. Their locks then stay held, and their lists and buffers half changed,
