@@ -21,6 +21,10 @@ static moat_status check(void)
         return moat_refuse(MOAT_E_UNSUPPORTED,
                            "a thread cannot be confined under Valgrind and "
                            "ThreadSanitizer, which need calls of their own");
+    if (MOAT_SWITCH_CREWS)
+        return moat_refuse(MOAT_E_UNSUPPORTED,
+                           "with MOAT_SWITCH=threads guests run on threads of "
+                           "their own, which a bound would not reach");
     if (moat_arch_audit() == 0)
         return moat_refuse(MOAT_E_UNSUPPORTED,
                            "threads cannot be confined on this CPU");

@@ -30,13 +30,21 @@ void *moat_malloc_refuse(void)
     return NULL;
 }
 
+/* The struct has grown once. */
+static bool is_a_version(size_t bytes)
+{
+    return bytes == sizeof(moat_malloc_options) ||
+           bytes == offsetof(moat_malloc_options, keep_bytes);
+}
+
 moat_status moat_malloc_configure(const moat_malloc_options *options)
 {
+    moat_malloc_options policy;
     moat_status status;
 
     if (options == NULL)
         return moat_error_note(MOAT_E_INVAL, "options is NULL", 0, 0);
-    if (options->struct_size != sizeof *options)
+    if (!is_a_version(options->struct_size))
         return moat_error_note(MOAT_E_INVAL,
                                "options->struct_size is %u: it must be %u, as "
                                "MOAT_MALLOC_OPTIONS_INIT sets it",
@@ -52,9 +60,12 @@ moat_status moat_malloc_configure(const moat_malloc_options *options)
                                "options->at_limit is %u: it must be "
                                "MOAT_MALLOC_TRAP or _NULL",
                                options->at_limit, 0);
-    status = moat_heap_keep(moat_malloc_roots, options->keep_bytes);
+    policy = moat_malloc_policy;
+    memcpy(&policy, options, options->struct_size);
+    policy.struct_size = sizeof policy;
+    status = moat_heap_keep(moat_malloc_roots, policy.keep_bytes);
     if (status == MOAT_OK)
-        moat_malloc_policy = *options;
+        moat_malloc_policy = policy;
     return status;
 }
 

@@ -68,8 +68,7 @@ static inline bool moat_heap_may_own(const void *address)
  * Returns whether an address lies in memory that is reserved for heaps, whether
  * there is a heap now or not.
  *
- * If it does and moat_heap_of returns NULL, a block at that address has ended
- * with its heap.
+ * If it does and moat_heap_of returns NULL, a block there has ended with its heap.
  *
  * @param address  any
  * @return true: no other allocator has memory there
@@ -91,7 +90,8 @@ MOAT_API bool moat_heap_had(const void *address);
  * takes a twentieth of the time at most, unless 512 heaps wait, or 64 KiB, or
  * as much as it reads if that is more than 1 MiB. What a thread ends waits for
  * a search by that thread, which alone can read its variables, or after its
- * end. A block whose heap has ended may be used, but not freed or resized.
+ * end. A block whose heap has ended may be used, but not passed to a function
+ * of heap.h.
  *
  * @param roots        shows the variables; is called on the stack of a thread
  *                     that ends a heap, and must not use moat. NULL only with 0
@@ -100,7 +100,7 @@ MOAT_API bool moat_heap_had(const void *address);
  *                     first, then the newest; 0: none is kept, the default
  *
  * @return MOAT_OK, or, with nothing changed,
- *         MOAT_E_INVAL        roots is NULL
+ *         MOAT_E_INVAL        roots is NULL, and limit_bytes is not 0
  *         MOAT_E_NOMEM        no memory
  *         MOAT_E_UNSUPPORTED  the system forbids process_vm_readv
  *
@@ -116,7 +116,7 @@ MOAT_API MOAT_NODISCARD moat_status moat_heap_keep(moat_heap_roots roots,
  * for.
  *
  * @param[out] heaps  how many there are; may be NULL
- * @return bytes; of a heap that waits, what it has used at most
+ * @return bytes; of each heap what it has used at most, and 64 KiB
  *
  * Thread-safety: any
  * Signal-safety: no
@@ -140,7 +140,7 @@ MOAT_API size_t moat_heap_kept_block(const void *pointer);
  * Finds the heap of the guest on whose stack the caller runs.
  *
  * A guest without a heap can be given one. It ends like one that is made for
- * limits.memory_bytes: moat_co_reset empties it, moat_co_destroy ends it.
+ * limits.memory_bytes: moat_co_reset gives an empty one, moat_co_destroy ends it.
  *
  * The stack in use decides. A host call counts as the host, even if the resumer
  * is a guest. So does moat's own code on a guest's stack, since its memory must

@@ -4,7 +4,8 @@
  * A fault inside malloc leaves its lock held and its lists half changed, for
  * the whole process. A guest heap has no lock, and all that it consists of lies
  * in a region of addresses of its own: whatever a guest leaves there,
- * moat_heap_reset or moat_heap_destroy drops everything at once.
+ * moat_heap_reset or moat_heap_destroy drops everything at once (but see
+ * moat_heap_keep in allocator.h).
  *
  * A heap has a quota. An allocation that does not fit returns NULL, as malloc
  * does.

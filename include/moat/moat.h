@@ -7,9 +7,11 @@
  *
  *   co.h         coroutines; event.h, co_options.h, spec.h, co_batch.h and
  *                co_inline.h are its parts
+ *   clone.h      second continuations of coroutines
  *   adopt.h      coroutines that pass from one thread to another
  *   trap.h       the record of a trap
  *   limits.h     the resources that a guest may use
+ *   syscall.h    the system calls of guests and threads
  *   usage.h      what a coroutine has used
  *   heap.h       allocators that may be stopped at any instruction
  *   allocator.h  for allocators that replace malloc

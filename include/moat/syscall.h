@@ -64,13 +64,13 @@ typedef enum moat_syscall_verdict {
  * Calls by int 0x80 and calls of the x32 ABI trap without being passed to
  * `decide`: their numbers mean something else.
  *
- * With `code`, only calls by instructions of which a byte is in that range are
- * dispatched, such as the code of a JIT compiler. Calls by other code that it
- * calls, the C library's included, are not, and cost what they always cost. The
- * range is one of addresses: that code is registered or unregistered there
- * changes nothing, and it counts as long as the coroutine has it. A guest that
- * waits for another one must have no policy, or one for the same code: else the
- * resume returns MOAT_E_UNSUPPORTED.
+ * With `code`, a call is dispatched only if a byte of its instruction lies in
+ * that range, such as that of a JIT compiler's code. Calls by other code that
+ * it calls, the C library's included, are not, and cost what they always cost.
+ * The range is one of addresses: that code is registered or unregistered there
+ * changes nothing, and it applies until the coroutine is destroyed. A guest
+ * that waits for another one must have no policy, or one for the same code:
+ * else the resume returns MOAT_E_UNSUPPORTED.
  *
  * Where the kernel lacks Syscall User Dispatch (it came with Linux 5.11, for
  * x86-64; for `code`, with Linux 6.17), moat_co_create returns
@@ -145,11 +145,12 @@ MOAT_API const char *moat_syscall_name(long number);
  *         MOAT_E_INVAL        a number is none of the CPU's own ABI, or the
  *                             list is too long
  *         MOAT_E_UNSUPPORTED  the kernel has no seccomp, or does not allow it;
- *                             under Valgrind and ThreadSanitizer
+ *                             under Valgrind and ThreadSanitizer; with
+ *                             MOAT_SWITCH=threads; without a port to the CPU
  *         MOAT_E_NOMEM        no memory
- *
  * Thread-safety: any
  * Signal-safety: no
+ * Legal in:      host
  * See also:      moat_syscall_policy
  */
 MOAT_API MOAT_NODISCARD moat_status moat_thread_confine(const long *calls,

@@ -186,6 +186,25 @@ static void what_needs_the_native_switch_is_refused(const void *arg)
     expect_native_only(&options);
 }
 
+static void a_thread_is_confined_where_the_table_has_it(const void *arg)
+{
+    static const long calls[] = {SYS_write, SYS_getcwd};
+    moat_status status = moat_thread_confine(calls, 2);
+
+    (void)arg;
+    if (SWITCH_BY_THREADS) {
+        EXPECT_EQ(status, MOAT_E_UNSUPPORTED);
+        EXPECT(strstr(moat_error_detail(), "MOAT_SWITCH=threads") != NULL);
+    } else if (PORT_IS_GENERIC) {
+        EXPECT_EQ(status, MOAT_E_UNSUPPORTED);
+        EXPECT(strstr(moat_error_detail(), "this CPU") != NULL);
+    } else if (status == MOAT_E_UNSUPPORTED) {
+        child_leave_out("no seccomp here");
+    } else {
+        EXPECT_EQ(status, MOAT_OK);
+    }
+}
+
 static void the_least_stack_is_that_of_the_table(const void *arg)
 {
     moat_co_options options = MOAT_CO_OPTIONS_INIT;
@@ -337,6 +356,7 @@ int main(int argc, char **argv)
          a_switch_takes_the_stack_that_the_table_has, NULL, SLOW, 0, 0},
         CHILD_CASE(the_least_stack_is_that_of_the_table),
         CHILD_CASE(what_needs_the_native_switch_is_refused),
+        CHILD_CASE(a_thread_is_confined_where_the_table_has_it),
         CHILD_CASE(the_signal_is_taken_that_the_table_has),
         {"a_handler_on_the_alternate_stack_may_resume_first",
          a_handler_on_the_alternate_stack_may_resume_first, NULL, SLOW, 0, 0},

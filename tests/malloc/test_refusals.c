@@ -21,6 +21,10 @@ static void options(const void *arg)
     INVAL("options->struct_size is 5: it must be 32|_INIT",
           moat_malloc_configure(&asked));
     asked = plain;
+    asked.struct_size = offsetof(moat_malloc_options, keep_bytes);
+    asked.keep_bytes = SIZE_MAX; /* not read */
+    EXPECT_EQ(moat_malloc_configure(&asked), MOAT_OK);
+    asked = plain;
     asked.quota_bytes = SIZE_MAX;
     INVAL("options->quota_bytes is 18446744073709551615|at most",
           moat_malloc_configure(&asked));
