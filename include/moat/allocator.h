@@ -68,7 +68,7 @@ static inline bool moat_heap_may_own(const void *address)
  * Returns whether an address lies in memory that is reserved for heaps, whether
  * there is a heap now or not.
  *
- * If it does and moat_heap_of returns NULL, a block there has ended with its heap.
+ * If it does and moat_heap_of returns NULL, a block there ended with its heap.
  *
  * @param address  any
  * @return true: no other allocator has memory there
@@ -140,7 +140,7 @@ MOAT_API size_t moat_heap_kept_block(const void *pointer);
  * Finds the heap of the guest on whose stack the caller runs.
  *
  * A guest without a heap can be given one. It ends like one that is made for
- * limits.memory_bytes: moat_co_reset gives an empty one, moat_co_destroy ends it.
+ * limits.memory_bytes: moat_co_reset replaces it, moat_co_destroy ends it.
  *
  * The stack in use decides. A host call counts as the host, even if the resumer
  * is a guest. So does moat's own code on a guest's stack, since its memory must
