@@ -53,6 +53,7 @@ static void before_fork(void)
     in_handler = moat_lock_is_held();
     if (in_handler)
         return;
+    moat_kept_before_fork();
     moat_engine_lock();
     moat_lock(&moat_codes_lock);
     moat_lock(&moat_arena_lock);
@@ -74,6 +75,7 @@ static void after_fork_in_parent(void)
     moat_unlock(&moat_arena_lock);
     moat_unlock(&moat_codes_lock);
     moat_engine_unlock();
+    moat_kept_after_fork();
 }
 
 static void after_fork_in_child(void)

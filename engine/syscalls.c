@@ -181,6 +181,10 @@ struct moat_filter_scope moat_syscalls_scope(const moat_syscall_policy *policy)
     return scope;
 }
 
+/* A guest may jump to 32-bit code in such a range, whose `syscall` the kernel
+ * takes for one of the vDSO's. */
+#define CODE_32_END ((uintptr_t)1 << 32)
+
 /* One address after the range is looked at, too. */
 static moat_status check_code(const moat_syscall_policy *policy)
 {
@@ -194,6 +198,12 @@ static moat_status check_code(const moat_syscall_policy *policy)
                                   "limits->syscalls->code is %x and code_bytes "
                                   "%u: no range of addresses",
                                   begin, policy->code_bytes);
+    if (begin < CODE_32_END)
+        return moat_refuse_values(MOAT_E_INVAL,
+                                  "limits->syscalls->code is %x: it must be at "
+                                  "least %x, since the calls of 32-bit code "
+                                  "would not be seen",
+                                  begin, CODE_32_END);
     return MOAT_OK;
 }
 

@@ -12,6 +12,7 @@
  */
 #include "heap/kept.h"
 
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <sys/syscall.h>
@@ -57,6 +58,14 @@ static atomic_bool looking;
 bool moat_kept_is_on(void)
 {
     return atomic_load_explicit(&options.most, memory_order_relaxed) != 0;
+}
+
+/* The C library's list of loaded files is locked during a look, and would stay
+ * so in the child. */
+void moat_kept_before_fork(void)
+{
+    while (atomic_exchange(&looking, true))
+        (void)sched_yield();
 }
 
 void moat_kept_after_fork(void)
@@ -158,6 +167,8 @@ static void look_once(void)
     now = moat_clock_ns();
     due = now + PAUSE * (now - since);
     due_bytes = read > READS_MUCH ? read : LITTLE;
+    if (due_bytes > atomic_load(&options.most))
+        due_bytes = atomic_load(&options.most);
     moat_unlock(&moat_heap_regions_lock);
     drop_all(dropped);
 }
@@ -171,32 +182,45 @@ size_t moat_kept_look(void)
     return count;
 }
 
-static bool append(struct moat_heap_region *region)
+/* Twice as much as may stay is the most that waits. Returns whether the region
+ * does. */
+static bool append(struct moat_heap_region *region, bool *is_due)
 {
-    bool is_due;
+    bool fits;
 
     moat_lock(&moat_heap_regions_lock);
+    fits = bytes + region->bytes <= 2 * atomic_load(&options.most);
+    *is_due = true;
+    if (!fits) {
+        moat_unlock(&moat_heap_regions_lock);
+        return false;
+    }
     region->next = NULL;
     *(newest != NULL ? &newest->next : &first) = region;
     newest = region;
     count++;
     bytes += region->bytes;
     add_waiting(region);
-    is_due = waiting.count >= MOST_HEAPS || waiting.bytes >= due_bytes ||
-             moat_clock_ns() >= due;
+    *is_due = waiting.count >= MOST_HEAPS || waiting.bytes >= due_bytes ||
+              moat_clock_ns() >= due;
     moat_unlock(&moat_heap_regions_lock);
-    return is_due;
+    return true;
 }
 
 void moat_kept_add(struct moat_heap_region *region)
 {
     unsigned char filter = moat_filter_pause();
+    bool is_due;
 
     region->thread = (int)syscall(SYS_gettid);
     moat_filter_restore(filter);
     region->bytes =
         (region->fresh << MOAT_HEAP_PAGE_SHIFT) + MOAT_KEPT_OVERHEAD;
-    if (append(region) && !moat_lock_is_held())
+    if (!append(region, &is_due)) {
+        region->next = NULL;
+        drop_all(region);
+    }
+    if (is_due && !moat_lock_is_held())
         (void)moat_kept_look();
 }
 

@@ -29,6 +29,7 @@ void moat_kept_add(struct moat_heap_region *region);
 size_t moat_kept_look(void);
 
 /* In the child of a fork: the thread that was looking is not there. */
+void moat_kept_before_fork(void);
 void moat_kept_after_fork(void);
 
 #endif

@@ -193,6 +193,7 @@ size_t moat_search(struct moat_heap_region *first, moat_heap_roots roots)
 {
     unsigned char filter = moat_filter_pause();
 
+    gathered.count = gathered.bytes = 0; /* a fork may have come amid a look */
     look.mark++;
     look.read = 0;
     look.thread = (int)syscall(SYS_gettid);

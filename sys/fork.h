@@ -19,6 +19,7 @@ enum moat_fork_watcher {
     MOAT_FORK_TASKS,
     MOAT_FORK_FILTERS,
     MOAT_FORK_CREWS,
+    MOAT_FORK_CLOCKS,
     MOAT_FORK_WATCHERS /* how many there are */
 };
 
@@ -29,6 +30,9 @@ void moat_fork_unwatch(void);
 /* Returns whether this is a child since moat_fork_watch or the watcher's
  * moat_fork_settle. Not of a fork that shares the memory. Signal-safe: yes. */
 bool moat_fork_happened(enum moat_fork_watcher watcher);
+
+/* Returns whether a fork would be reported. Signal-safe: yes. */
+bool moat_fork_can_tell(void);
 
 /* The watcher has taken note. Signal-safe: yes. */
 void moat_fork_settle(enum moat_fork_watcher watcher);

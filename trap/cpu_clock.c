@@ -10,6 +10,7 @@
 
 #include "arch/arch.h"
 #include "sys/clock.h"
+#include "sys/fork.h"
 #include "sys/stretch.h"
 #include "trap/crew.h"
 
@@ -90,6 +91,15 @@ static uint64_t read_together(uint64_t *at)
     return moat_arch_ticks() - ticks < NEAR_TICKS ? ticks : 0;
 }
 
+/* A child's clock starts at 0, and limits that were in force before the fork
+ * stay: they count on from what was told last. */
+static void begin_anew(void)
+{
+    clock_of_thread.before = clock_of_thread.told;
+    clock_of_thread.at = 0;
+    moat_fork_settle(MOAT_FORK_CLOCKS);
+}
+
 /* The times are read before the CPU time: so what is added to the sample later
  * is never too little. A signal amid this takes a sample, too, and then neither
  * is kept. */
@@ -100,6 +110,8 @@ static uint64_t take_sample(const struct sample *last)
     uint64_t at, cpu, ticks;
 
     clock_of_thread.at = 0;
+    if (moat_fork_happened(MOAT_FORK_CLOCKS))
+        begin_anew();
     moat_stretch_begin();
     ticks = read_together(&at);
     if (whole && is_whole())
@@ -182,8 +194,8 @@ uint64_t moat_cpu_clock_now(uint64_t *cpu)
 
 void moat_cpu_clock_after_fork(void)
 {
-    clock_of_thread.before = clock_of_thread.cpu;
-    clock_of_thread.at = clock_of_thread.told = 0;
+    if (moat_fork_happened(MOAT_FORK_CLOCKS) || !moat_fork_can_tell())
+        begin_anew();
 }
 
 void moat_cpu_clock_end(void)

@@ -33,6 +33,7 @@
 #include "stack/annotate.h"
 #include "sys/clock.h"
 #include "sys/refusal.h"
+#include "sys/stretch.h"
 #include "trap/alarm.h"
 #include "trap/asides.h"
 #include "trap/coroutine.h"
@@ -360,12 +361,15 @@ static moat_status enter_accounted(struct co *co)
     struct moat_guest_clock *clock = moat_guest_clock_of(co);
     bool limited = (co->traits & CO_LIMITED) != 0;
     moat_status status = limited ? moat_alarm_make() : MOAT_OK;
-    uint64_t cpu, now = moat_cpu_clock_now(&cpu);
+    uint64_t cpu, now;
 
     if (status != MOAT_OK)
         return status;
-    if (moat_arch_is_fresh(handle_of(co)))
+    if (moat_arch_is_fresh(handle_of(co))) {
+        moat_stretch_prepare();
         moat_watch_begin_life(co);
+    }
+    now = moat_cpu_clock_now(&cpu);
     if (now == NEVER || ((co->traits & CO_COUNTS_CPU) != 0 && cpu == NEVER))
         return moat_refuse_errno("clock_gettime");
     if (limited)

@@ -120,12 +120,15 @@ MOAT_API const char *moat_syscall_name(long number);
  * others: the kernel refuses them (seccomp), and nothing that a guest does
  * lifts that, even if it has written the memory by which a moat_syscall_policy
  * is enforced. A list that is short bounds the harm that such a guest can do to
- * what is outside the process. It does not protect the process.
+ * what is outside the process. It does not protect the process, nor what its
+ * other threads can reach, since code that means harm can make them run what it
+ * likes: against such code confine all of them.
  *
  * A guest that makes a call which is refused traps with MOAT_TRAP_SYSCALL and
  * MOAT_LIMIT_SYSCALL, where a fault would trap; so does one by int 0x80 or of
  * the x32 ABI, whatever its number. In other code, such as the host's own, the
- * call fails with EPERM. Once the thread is detached or the engine is shut
+ * call fails with EPERM, as fork and the start of a thread always do. Once the
+ * thread is detached or the engine is shut
  * down, or while the thread blocks SIGSYS, a refused call ends the process.
  *
  * The bound is inherited by what the thread starts, if the list allows that,

@@ -2,8 +2,10 @@
  * leave.h: a jump to the return address, x86-64.
  *
  * The compiler writes it as a jump to a routine with a fixed name, which is
- * defined here: weak and hidden, so that each file may have it. A compiler
- * without the attribute writes a `ret`.
+ * defined here, for this file alone: a program may have one of its own for
+ * other purposes. It changes rcx, which the compiler does not know of, so no
+ * caller in the file may rely on what a function leaves alone (-fno-ipa-ra). A
+ * compiler without the attribute writes a `ret`.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -13,10 +15,7 @@
 #if __has_attribute(function_return)
 
 /* notrack: the return address has no endbr64. */
-__asm__(".pushsection .text.__x86_return_thunk,\"axG\",@progbits,"
-        "__x86_return_thunk,comdat\n\t"
-        ".weak __x86_return_thunk\n\t"
-        ".hidden __x86_return_thunk\n\t"
+__asm__(".pushsection .text\n\t"
         ".type __x86_return_thunk, @function\n"
         "__x86_return_thunk:\n\t"
         ".cfi_startproc\n\t"

@@ -67,6 +67,11 @@ bool moat_fork_happened(enum moat_fork_watcher watcher)
     return not_forked != NULL && not_forked[watcher] == 0;
 }
 
+bool moat_fork_can_tell(void)
+{
+    return not_forked != NULL;
+}
+
 void moat_fork_settle(enum moat_fork_watcher watcher)
 {
     if (not_forked != NULL)

@@ -6,6 +6,9 @@
  * if the thread is not inside the section. So a section that contains no
  * instruction is a flag that lasts until the thread is interrupted.
  *
+ * A kernel may leave the word alone where a thread has lost its CPU in a system
+ * call. So whether a sleep clears it is tried out.
+ *
  * Code with sections of its own (tcmalloc) writes the same word: the stretch is
  * then not whole. It in turn names its section anew each time.
  *
@@ -13,8 +16,14 @@
  */
 #include "sys/stretch.h"
 
+#include <stdatomic.h>
 #include <stdint.h>
 #include <sys/rseq.h>
+#include <time.h>
+
+/* One in which the thread changes its CPU proves nothing. */
+#define TRIES    4
+#define TRIED_NS 250000
 
 /* The kernel insists on the signature before the place to abort to, which is
  * never used. */
@@ -35,11 +44,46 @@ static volatile struct rseq *area(void)
     return (volatile struct rseq *)(void *)(thread + __rseq_offset);
 }
 
+/* Whether a sleep is told of. */
+enum { UNKNOWN, TOLD, UNTOLD };
+static atomic_int state;
+
 /* The C library has registered the area if its size is not 0, for this thread
  * if it has a CPU's number. */
+static bool is_registered(void)
+{
+    return __rseq_size != 0 && (int32_t)area()->cpu_id >= 0;
+}
+
+static bool does_a_sleep_end_it(void)
+{
+    const struct timespec sleep = {0, TRIED_NS};
+
+    area()->rseq_cs = (uintptr_t)&nowhere;
+    (void)nanosleep(&sleep, NULL);
+    return area()->rseq_cs != (uintptr_t)&nowhere;
+}
+
+void moat_stretch_prepare(void)
+{
+    int found = UNTOLD;
+
+    if (atomic_load_explicit(&state, memory_order_relaxed) != UNKNOWN)
+        return;
+    if (is_registered()) {
+        found = TOLD;
+        for (int i = 0; i < TRIES && found == TOLD; i++) {
+            if (!does_a_sleep_end_it())
+                found = UNTOLD;
+        }
+    }
+    atomic_store(&state, found);
+}
+
 void moat_stretch_begin(void)
 {
-    if (__rseq_size != 0 && (int32_t)area()->cpu_id >= 0)
+    if (atomic_load_explicit(&state, memory_order_relaxed) == TOLD &&
+        is_registered())
         area()->rseq_cs = (uintptr_t)&nowhere;
 }
 
@@ -52,5 +96,5 @@ void moat_stretch_end(void)
 
 bool moat_stretch_is_whole(void)
 {
-    return __rseq_size != 0 && area()->rseq_cs == (uintptr_t)&nowhere;
+    return is_registered() && area()->rseq_cs == (uintptr_t)&nowhere;
 }

@@ -682,6 +682,9 @@ static void refusals_say_why(const void *arg)
     page = (unsigned char *)UINTPTR_MAX - 100;
     EXPECT_EQ(try_create(&co, call_there, 0, 100, NULL), MOAT_E_INVAL);
     EXPECT_EQ(try_create(&co, call_there, 0, 101, NULL), MOAT_E_INVAL);
+    page = (unsigned char *)(((uintptr_t)1 << 32) - 1);
+    EXPECT_EQ(try_create(&co, call_there, 0, 100, NULL), MOAT_E_INVAL);
+    EXPECT(strstr(moat_error_detail(), "32-bit code") != NULL);
 }
 
 /* As on a kernel older than 6.17: EINVAL. */

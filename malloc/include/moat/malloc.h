@@ -36,14 +36,14 @@ typedef struct moat_malloc_options {
     /* How an allocation fails that would pass a quota. */
     moat_malloc_limit at_limit;
     /* Memory that heaps may go on having after their end, while variables of
-     * the program or its libraries refer to it (moat_heap_keep). 0: none. */
+     * the program or its libraries refer to it (moat_heap_keep). 0: none, the
+     * default. For hosts whose guests end on one thread. */
     size_t keep_bytes;
 } moat_malloc_options;
 
-#define MOAT_MALLOC_OPTIONS_INIT                                          \
-    {                                                                     \
-        sizeof(moat_malloc_options), (size_t)256 << 20, MOAT_MALLOC_TRAP, \
-            (size_t)16 << 20                                              \
+#define MOAT_MALLOC_OPTIONS_INIT                                            \
+    {                                                                       \
+        sizeof(moat_malloc_options), (size_t)256 << 20, MOAT_MALLOC_TRAP, 0 \
     }
 
 MOAT_BEGIN_DECLS
