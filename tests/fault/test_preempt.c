@@ -25,8 +25,10 @@
 #include "guests.h"
 #include "preempted.h"
 
-#define US           UINT64_C(1000)
-#define SLICE_NS     (200 * US)
+#define US       UINT64_C(1000)
+#define SLICE_NS (200 * US)
+/* On a busy machine the first signals may come before the guest is entered. */
+#define AMPLE_NS     (40 * MS)
 #define SHORTEST     (20 * US)
 #define INSTRUCTIONS 10000
 #define TRAP_FLAG    0x100
@@ -721,7 +723,7 @@ static void *spin_if_asked(moat_co *self, void *input)
 {
     (void)self;
     if (input != NULL)
-        spin(10 * SLICE_NS);
+        spin(AMPLE_NS);
     return input;
 }
 
@@ -795,7 +797,7 @@ static void *yield_after_a_spin(moat_co *self, void *input)
 {
     __attribute__((cleanup(note_cleanup))) int cleaned = 0;
 
-    spin(10 * SLICE_NS);
+    spin(AMPLE_NS);
     (void)cleaned;
     return moat_co_yield(self, input);
 }
