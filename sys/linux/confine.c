@@ -92,7 +92,14 @@ static const struct rule {
 
 /* The C library blocks all signals around these, and a signal that the kernel
  * sends for a refused call then ends the process. So they fail. */
-static const long failing[] = {SYS_clone, SYS_clone3, SYS_fork, SYS_vfork};
+static const long failing[] = {
+    SYS_clone,
+    SYS_clone3,
+#ifdef SYS_fork /* an old number */
+    SYS_fork,
+    SYS_vfork,
+#endif
+};
 
 /* --- the program ---------------------------------------------------------- */
 
