@@ -11,8 +11,8 @@
 
 #include <stdbool.h>
 
-/* Finds out, the first time, in a sleep of a millisecond, whether the system
- * tells of breaks. Until then no stretch is whole. */
+/* Finds out, the first time, in a sleep of a millisecond, whether the kernel
+ * reports breaks. Until then no stretch is whole. */
 void moat_stretch_prepare(void);
 
 /* Begins a stretch of the calling thread. Signal-safe: yes. */

@@ -44,7 +44,7 @@ static volatile struct rseq *area(void)
     return (volatile struct rseq *)(void *)(thread + __rseq_offset);
 }
 
-/* Whether a sleep is told of. */
+/* Whether a sleep is reported. */
 enum { UNKNOWN, TOLD, UNTOLD };
 static atomic_int state;
 
