@@ -28,7 +28,8 @@ void moat_kept_add(struct moat_heap_region *region);
 /* Drops what nothing refers to. Returns how many regions are left. */
 size_t moat_kept_look(void);
 
-/* In the child of a fork: the thread that was looking is not there. */
+/* Around a fork, which waits for the end of a look: a child has not the thread
+ * that looks. */
 void moat_kept_before_fork(void);
 void moat_kept_after_fork(void);
 

@@ -127,8 +127,8 @@ MOAT_API const char *moat_syscall_name(long number);
  * A guest that makes a call which is refused traps with MOAT_TRAP_SYSCALL and
  * MOAT_LIMIT_SYSCALL, where a fault would trap; so does one by int 0x80 or of
  * the x32 ABI, whatever its number. In other code, such as the host's own, the
- * call fails with EPERM, as fork and the start of a thread always do. Once the
- * thread is detached or the engine is shut
+ * call fails with EPERM, as fork and the start of a thread do in any code,
+ * unless they are listed. Once the thread is detached or the engine is shut
  * down, or while the thread blocks SIGSYS, a refused call ends the process.
  *
  * The bound is inherited by what the thread starts, if the list allows that,
