@@ -16,7 +16,7 @@
 #include "sys/clock.h"
 #include "sys/filter.h"
 #include "sys/refusal.h"
-#include "trap/alarm.h"
+#include "trap/cpu_clock.h"
 
 static uint64_t since(uint64_t begin, uint64_t now)
 {

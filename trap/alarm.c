@@ -10,6 +10,7 @@
 
 #include "sys/fork.h"
 #include "sys/refusal.h"
+#include "trap/cpu_clock.h"
 #include "trap/crew.h"
 #include "trap/task.h"
 

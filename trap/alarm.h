@@ -15,7 +15,6 @@
 #include "sys/clock.h"
 #include "sys/timer.h"
 #include "trap/coroutine.h"
-#include "trap/cpu_clock.h"
 
 struct moat_aside;
 

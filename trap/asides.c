@@ -11,6 +11,7 @@
 #include "sys/clock.h"
 #include "trap/alarm.h"
 #include "trap/coroutine.h"
+#include "trap/cpu_clock.h"
 #include "trap/guest_clock.h"
 #include "trap/preempt.h"
 

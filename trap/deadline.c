@@ -26,6 +26,7 @@
 #include "trap/asides.h"
 #include "trap/chain.h"
 #include "trap/coroutine.h"
+#include "trap/cpu_clock.h"
 #include "trap/crew.h"
 #include "trap/deadline.h"
 #include "trap/guest_clock.h"

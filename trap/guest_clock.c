@@ -9,6 +9,7 @@
 
 #include "sys/clock.h"
 #include "trap/alarm.h"
+#include "trap/cpu_clock.h"
 
 #define NEVER MOAT_CLOCK_END
 

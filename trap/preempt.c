@@ -13,6 +13,7 @@
 
 #include "sys/clock.h"
 #include "trap/alarm.h"
+#include "trap/cpu_clock.h"
 #include "trap/own_stacks.h"
 #include "trap/stack_owner.h"
 

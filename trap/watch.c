@@ -37,6 +37,7 @@
 #include "trap/alarm.h"
 #include "trap/asides.h"
 #include "trap/coroutine.h"
+#include "trap/cpu_clock.h"
 #include "trap/guest_clock.h"
 #include "trap/preempt.h"
 
